@@ -1,0 +1,101 @@
+"""Environment: where time, chance and named fault points come from.
+
+Floor 0. Nothing else in the house calls `time`, `random`, `os.urandom` or `uuid`; a test hands in an
+`Environment` of its own and holds all of them (trio's mock clock, DESIGN D8).
+
+    clock.now_ns()        wall clock, nanoseconds since the epoch
+    clock.monotonic()     seconds, for intervals only
+    random_bytes(n)       unguessable bytes
+    reach(name)           a point where a crash test may kill the process or raise; does nothing otherwise
+
+Not here: what a *function* sees as time and chance (`functions/context.py`), which is frozen per run.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+KILL_POINT_VARIABLE = "REWAKE_KILL_POINT"
+"""`name:count`: kill this process with SIGKILL when the named point is reached for the count-th time."""
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds since the Unix epoch; may jump when the machine's clock is set."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment; never goes back."""
+        ...
+
+
+class SystemClock:
+    """The clocks of the machine."""
+
+    def now_ns(self) -> int:
+        return time.time_ns()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+@dataclass(slots=True)
+class ManualClock:
+    """A clock that a test moves by hand. Both faces advance together."""
+
+    time_ns: int = 1_700_000_000_000_000_000
+    seconds: float = 0.0
+
+    def now_ns(self) -> int:
+        return self.time_ns
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def advance(self, seconds: float) -> None:
+        """Move forward. Negative amounts move the wall clock back and leave the monotonic one."""
+        self.time_ns += round(seconds * 1e9)
+        self.seconds += max(0.0, seconds)
+
+
+def _nothing(name: str) -> None:
+    """The fault point of every run that is not a crash test."""
+
+
+@dataclass(slots=True)
+class Environment:
+    """Everything the house takes from outside itself that is not data."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    random_bytes: Callable[[int], bytes] = os.urandom
+    reach: Callable[[str], None] = _nothing
+
+
+def seeded_environment(seed: int, *, clock: Clock | None = None) -> Environment:
+    """An environment whose chance follows from `seed` and whose clock stands still until moved."""
+    return Environment(clock=clock or ManualClock(), random_bytes=random.Random(seed).randbytes)
+
+
+def process_environment() -> Environment:
+    """The environment of a real process; honours `REWAKE_KILL_POINT` for crash tests."""
+    armed = os.environ.get(KILL_POINT_VARIABLE)
+    if not armed:
+        return Environment()
+    name, _, count = armed.partition(":")
+    left = [int(count or "1")]
+
+    def reach(point: str) -> None:
+        if point == name:
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return Environment(reach=reach)

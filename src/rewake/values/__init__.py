@@ -1,0 +1,88 @@
+"""Values: what documents, arguments and results are made of.
+
+Floor 0: everything above stores, sends or compares values, and imports nothing below but limits and errors.
+
+    outside text --decode--> value --encode--> canonical text --decode_stored--> value
+                               |                    `-- equality, cache keys, what is on disk
+                               |--encode_key--> bytes in the order of the values (indexes, intervals)
+                               |--encode_clean, encode_export--> text for HTTP and export
+                               `--render--> a piece of an error message
+
+Start reading at `types.py`, then `encoding.py`; `key_codec.py` carries the database's reads.
+
+Not here: which values a table or an argument admits (`schema`).
+"""
+
+from rewake.values.decoding import decode, decode_stored
+from rewake.values.document_id import DocumentId, decode_id, encode_id, new_internal_id
+from rewake.values.encoding import encode
+from rewake.values.errors import (
+    ArrayTooLong,
+    InvalidDocument,
+    InvalidFieldName,
+    InvalidId,
+    InvalidName,
+    InvalidValue,
+    TooManyFields,
+    TooNested,
+    ValueTooLarge,
+)
+from rewake.values.formats import UnknownFormat, encode_clean, encode_export, encode_format
+from rewake.values.key_codec import InvalidKey, decode_key, encode_key, key_offsets, key_successor
+from rewake.values.names import (
+    check_field_name,
+    check_identifier,
+    check_table_name,
+    get_path,
+    parse_field_path,
+)
+from rewake.values.normal_form import normalize
+from rewake.values.order import compare, values_equal
+from rewake.values.rendering import render
+from rewake.values.sizes import check_document_limits, check_value, nesting, value_size
+from rewake.values.types import UNSET, Int64, Unset, Value
+
+__all__ = [
+    "UNSET",
+    "ArrayTooLong",
+    "DocumentId",
+    "Int64",
+    "InvalidDocument",
+    "InvalidFieldName",
+    "InvalidId",
+    "InvalidKey",
+    "InvalidName",
+    "InvalidValue",
+    "TooManyFields",
+    "TooNested",
+    "UnknownFormat",
+    "Unset",
+    "Value",
+    "ValueTooLarge",
+    "check_document_limits",
+    "check_field_name",
+    "check_identifier",
+    "check_table_name",
+    "check_value",
+    "compare",
+    "decode",
+    "decode_id",
+    "decode_key",
+    "decode_stored",
+    "encode",
+    "encode_clean",
+    "encode_export",
+    "encode_format",
+    "encode_id",
+    "encode_key",
+    "get_path",
+    "key_offsets",
+    "key_successor",
+    "nesting",
+    "new_internal_id",
+    "normalize",
+    "parse_field_path",
+    "render",
+    "value_size",
+    "values_equal",
+]

@@ -1,0 +1,129 @@
+"""Document ids: a table's number and sixteen bytes, as text that people can double-click.
+
+Floor 0, `values`. The text is lowercase Crockford base32 (no i, l, o, u) of
+
+    table number (7 bits a byte, low first) | internal id, 16 bytes | checksum, 2 bytes
+
+so one document has exactly one id text, ids of several tables cannot be mixed up, and a mistyped id is found
+out without asking the database. Which number is which table is known to each deployment alone.
+
+Base32 goes through Python's own base 32 integers, whose digits are 0-9a-v, with a table of bytes between.
+
+Not here: whether a document of that id exists (`database`), which table a number means (`schema`).
+Source: spec/wire-protocol 3.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from operator import mul
+from typing import NamedTuple
+
+from rewake.values.errors import InvalidId
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+"""Two characters for each ten bits."""
+
+_DIGITS = b"0123456789abcdefghijklmnopqrstuv"
+_TO_DIGITS = bytes(
+    _DIGITS[_ALPHABET.index(chr(code))] if chr(code) in _ALPHABET else 0x21 for code in range(256)
+)
+"""From our alphabet to Python's digits; everything else becomes `!`, which `int` refuses."""
+
+_INTERNAL_BYTES = 16
+_FOOTER_BYTES = 2
+_VERSION = 0
+_TEXT_LENGTHS = range(31, 38)
+TABLE_NUMBER_MAX = 2**32 - 1
+
+_WEIGHTS = tuple(range(32, 0, -1))
+
+
+class DocumentId(NamedTuple):
+    """What an id text says."""
+
+    table_number: int
+    """1 to 2**32 - 1; its meaning is the deployment's."""
+    internal: bytes
+    """16 bytes, unique in the deployment."""
+
+
+def encode_id(table_number: int, internal: bytes) -> str:
+    """Write the id text of a document: 31 to 37 characters."""
+    assert 1 <= table_number <= TABLE_NUMBER_MAX
+    assert len(internal) == _INTERNAL_BYTES
+    content = _encode_table_number(table_number) + internal
+    content += (_checksum(content) ^ _VERSION).to_bytes(2, "little")
+    bits = 8 * len(content)
+    characters = -(-bits // 5)
+    padded_bits = 10 * -(-characters // 2)
+    number = int.from_bytes(content, "big") << padded_bits - bits
+    pairs = _PAIRS
+    text = "".join([pairs[number >> shift & 1023] for shift in range(padded_bits - 10, -1, -10)])
+    return text[:characters]
+
+
+@lru_cache(maxsize=16_384)
+def decode_id(text: str) -> DocumentId:
+    """Read an id text. Only the one text that `encode_id` writes for an id is accepted.
+
+    Raises:
+        InvalidId: with the sentence of wire 3 that fits.
+    """
+    if len(text) not in _TEXT_LENGTHS:
+        raise InvalidId(reason=f"Invalid ID length {len(text)}")
+    try:
+        number = int(text.encode("ascii").translate(_TO_DIGITS), 32)
+    except ValueError:  # UnicodeEncodeError is one.
+        raise InvalidId(reason="ID wasn't valid base32") from None
+    length, spare_bits = divmod(5 * len(text), 8)
+    # Five spare bits would be a whole character too many; others must be zero, or two texts were one id.
+    if spare_bits >= 5 or number & (1 << spare_bits) - 1:
+        raise InvalidId(reason="ID wasn't valid base32")
+    content = (number >> spare_bits).to_bytes(length, "big")
+    table_number, start = _decode_table_number(content)
+    if len(content) - start != _INTERNAL_BYTES + _FOOTER_BYTES:
+        raise InvalidId(reason=f"Invalid ID length {len(text)}")
+    version = int.from_bytes(content[-_FOOTER_BYTES:], "little") ^ _checksum(content[:-_FOOTER_BYTES])
+    if version != _VERSION:
+        raise InvalidId(reason=f"Invalid ID version {version} (expected {_VERSION})")
+    return DocumentId(table_number, content[start:-_FOOTER_BYTES])
+
+
+def new_internal_id(random14: bytes, day: int) -> bytes:
+    """Make the internal id of a new document from 14 random bytes and the day since 1970-01-01.
+
+    The day only keeps ids of one day apart from others'; nothing reads it back.
+    """
+    assert len(random14) == _INTERNAL_BYTES - 2
+    return random14 + (day & 0xFFFF).to_bytes(2, "big")
+
+
+def _encode_table_number(number: int) -> bytes:
+    groups = bytearray()
+    while number > 0x7F:
+        groups.append(number & 0x7F | 0x80)
+        number >>= 7
+    groups.append(number)
+    return bytes(groups)
+
+
+def _decode_table_number(content: bytes) -> tuple[int, int]:
+    """Return the table number at the start of `content` and where it ends."""
+    number = 0
+    for position, group in enumerate(content[:5]):
+        number |= (group & 0x7F) << 7 * position
+        if group < 0x80:
+            # A last group of zero is a longer way to write the same number, or the number zero.
+            if group == 0 or number > TABLE_NUMBER_MAX:
+                break
+            return number, position + 1
+    raise InvalidId(reason="Invalid table number")
+
+
+def _checksum(content: bytes) -> int:
+    """Fletcher's checksum with modulus 256: the low byte is the sum, the high byte the sum of the sums."""
+    # The byte at distance d from the end takes part in d of the sums.
+    sums: int = sum(map(mul, content, _WEIGHTS[-len(content) :]))
+    return (sums & 0xFF) << 8 | sum(content) & 0xFF

@@ -1,0 +1,105 @@
+"""What a value is in Python.
+
+Floor 0, `values`. Everything above speaks of values in these types:
+
+    null, boolean, string, bytes     None, bool, str, bytes
+    Float64                          float (also what a plain int means when written)
+    Int64                            Int64, the bigint of JavaScript
+    array, object                    list, dict with str keys
+    undefined                        UNSET; never a value itself, but a field may be UNSET and so absent
+
+`Int64` is a class of its own because JavaScript's numbers are all Float64: the two never compare equal on
+this wire, and an author says which one is meant.
+
+Not here: conversion from other Python types (`normal_form.py` and `schema`).
+Source: spec/semantics 1.1, spec/wire-protocol 2.6.
+"""
+
+from __future__ import annotations
+
+from operator import index
+from typing import SupportsIndex, TypeAlias, overload
+
+from msgspec import UNSET
+from msgspec import UnsetType as Unset
+
+from rewake.values.errors import InvalidValue
+
+__all__ = ["INT64_MAX", "INT64_MIN", "UNSET", "Int64", "Unset", "Value"]
+
+INT64_MIN = -(2**63)
+INT64_MAX = 2**63 - 1
+
+
+class Int64(int):
+    """A signed 64-bit integer, the `bigint` of JavaScript clients.
+
+    Sums, differences, products, floor quotients and remainders with ints are Int64 again, so a counter
+    stays a counter; with floats they are floats. Outside 64 bits they raise, as construction does.
+
+    Raises:
+        InvalidValue: the number does not fit into 64 bits.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, value: SupportsIndex = 0, /) -> Int64:
+        number = index(value)
+        if not INT64_MIN <= number <= INT64_MAX:
+            raise InvalidValue(f"BigInt {number} does not fit into a 64-bit signed integer.")
+        return super().__new__(cls, number)
+
+    def __repr__(self) -> str:
+        return f"Int64({int(self)})"
+
+    def __str__(self) -> str:
+        return int.__repr__(self)
+
+    def __add__(self, other: int, /) -> Int64:
+        return _wrap(int.__add__(self, other))
+
+    def __radd__(self, other: int, /) -> Int64:
+        return _wrap(int.__radd__(self, other))
+
+    def __sub__(self, other: int, /) -> Int64:
+        return _wrap(int.__sub__(self, other))
+
+    def __rsub__(self, other: int, /) -> Int64:
+        return _wrap(int.__rsub__(self, other))
+
+    def __mul__(self, other: int, /) -> Int64:
+        return _wrap(int.__mul__(self, other))
+
+    def __rmul__(self, other: int, /) -> Int64:
+        return _wrap(int.__rmul__(self, other))
+
+    def __floordiv__(self, other: int, /) -> Int64:
+        return _wrap(int.__floordiv__(self, other))
+
+    def __rfloordiv__(self, other: int, /) -> Int64:
+        return _wrap(int.__rfloordiv__(self, other))
+
+    def __mod__(self, other: int, /) -> Int64:
+        return _wrap(int.__mod__(self, other))
+
+    def __rmod__(self, other: int, /) -> Int64:
+        return _wrap(int.__rmod__(self, other))
+
+    def __neg__(self) -> Int64:
+        return Int64(int.__neg__(self))
+
+    def __abs__(self) -> Int64:
+        return Int64(int.__abs__(self))
+
+
+@overload
+def _wrap(result: int) -> Int64: ...
+@overload
+def _wrap(result: object) -> object: ...
+def _wrap(result: object) -> object:
+    """Make an int result an Int64; leave `NotImplemented`, int's answer to a float, as it is."""
+    return Int64(result) if isinstance(result, int) else result
+
+
+Value: TypeAlias = bool | float | Int64 | str | bytes | list["Value"] | dict[str, "Value"] | None
+"""What can be stored and sent. Where one is written a plain int is welcome too and means a Float64."""

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rewake.values import Int64, InvalidValue
+from rewake.values.types import INT64_MAX, INT64_MIN
+from tests.values.strategies import int64s
+
+
+@pytest.mark.parametrize("number", [INT64_MIN - 1, INT64_MAX + 1, 10**30])
+def test_an_int64_out_of_range_is_refused_with_the_sentence_of_the_official_client(number: int) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        Int64(number)
+    assert str(caught.value) == f"BigInt {number} does not fit into a 64-bit signed integer."
+
+
+@pytest.mark.parametrize("other", [2.0, "2", None])
+def test_only_integers_become_int64(other: object) -> None:
+    with pytest.raises(TypeError):
+        Int64(other)  # type: ignore[arg-type]
+
+
+def test_an_int64_shows_its_kind_in_repr_and_its_digits_in_str() -> None:
+    assert repr(Int64(-5)) == "Int64(-5)"
+    assert str(Int64(-5)) == f"{Int64(-5)}" == "-5"
+    assert f"{Int64(7):03d}" == "007"
+
+
+@given(int64s)
+def test_an_int64_survives_copies_and_pickles(number: Int64) -> None:
+    for twin in (copy.copy(number), copy.deepcopy(number), pickle.loads(pickle.dumps(number))):
+        assert type(twin) is Int64
+        assert twin == number
+
+
+@given(st.integers(-1000, 1000), st.integers(1, 1000))
+def test_arithmetic_with_ints_stays_int64(a: int, b: int) -> None:
+    for result, expected in [
+        (Int64(a) + b, a + b),
+        (a + Int64(b), a + b),
+        (Int64(a) - b, a - b),
+        (a - Int64(b), a - b),
+        (Int64(a) * b, a * b),
+        (a * Int64(b), a * b),
+        (Int64(a) // b, a // b),
+        (a // Int64(b), a // b),
+        (Int64(a) % b, a % b),
+        (a % Int64(b), a % b),
+        (-Int64(a), -a),
+        (abs(Int64(a)), abs(a)),
+    ]:
+        assert type(result) is Int64
+        assert result == expected
+
+
+def test_arithmetic_with_floats_gives_floats() -> None:
+    assert type(Int64(1) + 0.5) is float
+    assert type(0.5 * Int64(3)) is float
+    assert type(Int64(3) / 2) is float
+
+
+def test_arithmetic_that_leaves_64_bits_raises() -> None:
+    with pytest.raises(InvalidValue):
+        Int64(INT64_MAX) + 1
+    with pytest.raises(InvalidValue):
+        -Int64(INT64_MIN)
