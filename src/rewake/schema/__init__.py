@@ -1,0 +1,134 @@
+"""Schema: types are the contract.
+
+Floor 1, beside `storage`; imports `values` only. From document classes, type hints and `v.*` builders come
+the validators of tables, arguments and results, the checks that run on every call, and what official tools
+are told.
+
+    author's class / type hint / v.*  ->  Validator  ->  check, messages, exported JSON
+    Index(...)                        ->  IndexDefinition, and the interval of keys that a range covers
+
+Start with `validators.py`, then `documents.py` and `type_codec.py`.
+
+Not here: when something is checked (`functions`, `database`), TypeScript (`codegen`).
+"""
+
+from rewake.schema.annotations import NO_SCOPE, Scope
+from rewake.schema.arguments import ArgumentsCodec, arguments_codec, explicit_arguments, function_names
+from rewake.schema.builders import Builders, as_object_validator, v, validator_from_json
+from rewake.schema.codec import Purpose, TypeCodec
+from rewake.schema.documents import Document, UnsavedDocument, field, is_document_class, mark_stored
+from rewake.schema.errors import InvalidSchema, InvalidValidator, UnknownReference, UnsupportedType
+from rewake.schema.ids import Id, IdOf
+from rewake.schema.index_range import (
+    Comparison,
+    InvalidIndexRange,
+    Order,
+    QuerySpec,
+    RangeBound,
+    gt,
+    gte,
+    interval_for,
+    lt,
+    lte,
+    range_bounds,
+)
+from rewake.schema.indexes import (
+    Index,
+    IndexDefinition,
+    SearchIndex,
+    SearchIndexDefinition,
+    VectorIndex,
+    VectorIndexDefinition,
+)
+from rewake.schema.mismatch import TableNames, ValidationFailed
+from rewake.schema.plain_values import plain_value
+from rewake.schema.schemas import Schema, define_schema, schema_from_json
+from rewake.schema.stored_documents import DocumentUnreadable
+from rewake.schema.tables import TableBuilder, TableDefinition, define_table
+from rewake.schema.type_codec import codec_for
+from rewake.schema.validator import Validator
+from rewake.schema.validators import (
+    VAny,
+    VArray,
+    VBoolean,
+    VBytes,
+    VCommitTs,
+    VFloat64,
+    VId,
+    VInt64,
+    VLiteral,
+    VNull,
+    VObject,
+    VRecord,
+    VString,
+    VUnion,
+)
+
+__all__ = [
+    "NO_SCOPE",
+    "ArgumentsCodec",
+    "Builders",
+    "Comparison",
+    "Document",
+    "DocumentUnreadable",
+    "Id",
+    "IdOf",
+    "Index",
+    "IndexDefinition",
+    "InvalidIndexRange",
+    "InvalidSchema",
+    "InvalidValidator",
+    "Order",
+    "Purpose",
+    "QuerySpec",
+    "RangeBound",
+    "Schema",
+    "Scope",
+    "SearchIndex",
+    "SearchIndexDefinition",
+    "TableBuilder",
+    "TableDefinition",
+    "TableNames",
+    "TypeCodec",
+    "UnknownReference",
+    "UnsavedDocument",
+    "UnsupportedType",
+    "VAny",
+    "VArray",
+    "VBoolean",
+    "VBytes",
+    "VCommitTs",
+    "VFloat64",
+    "VId",
+    "VInt64",
+    "VLiteral",
+    "VNull",
+    "VObject",
+    "VRecord",
+    "VString",
+    "VUnion",
+    "ValidationFailed",
+    "Validator",
+    "VectorIndex",
+    "VectorIndexDefinition",
+    "arguments_codec",
+    "as_object_validator",
+    "codec_for",
+    "define_schema",
+    "define_table",
+    "explicit_arguments",
+    "field",
+    "function_names",
+    "gt",
+    "gte",
+    "interval_for",
+    "is_document_class",
+    "lt",
+    "lte",
+    "mark_stored",
+    "plain_value",
+    "range_bounds",
+    "schema_from_json",
+    "v",
+    "validator_from_json",
+]

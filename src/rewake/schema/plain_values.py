@@ -1,0 +1,67 @@
+"""Values of any Python object, told by its class at run time.
+
+Floor 1, `schema`. Where a type hint says what an object is, its codec (`type_codec`) turns it into a value;
+here is what happens without a hint, or when an author's object is not what the hint says: the result is the
+natural value of the object, and the validator then says what was expected.
+
+    Document, msgspec struct   object under the encoded field names, UNSET fields left out
+    dataclass                  object of its fields
+    pydantic model             `model_dump()` by alias
+    Enum                       the value of the member
+    tuple, list, dict          array, array, object of plain values
+
+Sets, dates and everything else are refused with the advice of `refusals`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from rewake.schema.refusals import advice_for
+from rewake.values import UNSET, Int64, InvalidValue, Unset, normalize
+
+AS_THEY_ARE = frozenset({type(None), bool, float, str, bytes, Int64, Unset})
+"""Types whose objects are values already (UNSET is treated as one)."""
+
+
+def plain_value(thing: object) -> Any:
+    """The value that `thing` stands for; UNSET stays UNSET.
+
+    Raises:
+        InvalidValue: it stands for none.
+    """
+    kind = type(thing)
+    if kind in AS_THEY_ARE:
+        return thing
+    if kind is int:
+        return normalize(thing)
+    if isinstance(thing, enum.Enum):
+        return plain_value(thing.value)
+    if isinstance(thing, list | tuple):
+        return [plain_value(element) for element in thing]
+    if isinstance(thing, Mapping):
+        if not all(type(name) is str for name in thing):
+            # Names that are no plain strings: straightened or refused there.
+            thing = normalize(dict(thing))
+            assert isinstance(thing, dict)
+        return {name: plain_value(inner) for name, inner in thing.items() if inner is not UNSET}
+    if isinstance(thing, msgspec.Struct):
+        names = zip(thing.__struct_fields__, thing.__struct_encode_fields__, strict=True)
+        pairs = ((stored, getattr(thing, name)) for name, stored in names)
+        return {stored: plain_value(inner) for stored, inner in pairs if inner is not UNSET}
+    if dataclasses.is_dataclass(thing):
+        fields = ((field.name, getattr(thing, field.name)) for field in dataclasses.fields(thing))
+        return {name: plain_value(inner) for name, inner in fields if inner is not UNSET}
+    dump = getattr(thing, "model_dump", None)
+    if dump is not None and hasattr(kind, "model_fields"):
+        return plain_value(dump(by_alias=True))
+    advice = advice_for(kind)
+    if advice is not None:
+        raise InvalidValue(advice)
+    # Subclasses of the plain types, and ints; what is none of these is refused there.
+    return normalize(thing)

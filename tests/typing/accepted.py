@@ -1,0 +1,89 @@
+"""What authors write in a schema, accepted by pyright (strict) and mypy (strict) as it stands.
+
+Read by `test_type_checkers.py`, never imported.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, assert_type
+
+from rewake.schema import (
+    Document,
+    Id,
+    Index,
+    Schema,
+    SearchIndex,
+    Validator,
+    VObject,
+    define_schema,
+    define_table,
+    field,
+    gte,
+    lt,
+    v,
+)
+from rewake.values import UNSET, Int64, Unset
+
+
+class Tracked(Document):
+    created_by: str = ""
+    by_creator = Index("created_by")
+
+
+class User(Document, table="users"):
+    name: str
+    external_id: str
+    nickname: str | Unset = UNSET
+    by_external_id = Index("external_id")
+
+
+class Message(Tracked, table="messages", rename={"body": "text"}):
+    channel: Id[Channel]
+    author: Id[User]
+    body: str
+    kind: Literal["text", "system"] = "text"
+    likes: int = 0
+    serial: Int64 = Int64(0)
+    tags: list[str] = field(default_factory=list[str])
+    external: str = field(name="externalId", default="")
+    by_channel = Index("channel")
+    search_body = SearchIndex("body", filter_fields=["channel"])
+
+
+class Channel(Document, table="channels"):
+    name: str
+
+
+def get(user: Id[User]) -> User:
+    return User(name=user, external_id=user.upper())
+
+
+def use(message: Message, channel: Channel) -> None:
+    get(message.author)
+    made = Message(channel=channel.id, author=message.author, body="x", kind="system", serial=Int64(5))
+    assert_type(made.id, Id[Message])
+    assert_type(made.author, Id[User])
+    assert_type(made.creation_time, float)
+    assert_type(made.kind, Literal["text", "system"])
+    assert_type(Message.by_channel, Index)
+    made.likes += 1
+    nickname = get(message.author).nickname
+    if nickname is not UNSET:
+        nickname.upper()
+    print(made.created_by, Message.by_creator.name)
+
+
+def ranges(since: float, until: float) -> object:
+    return Message.by_channel.bounds(channel="c", creation_time=gte(since) & lt(until))
+
+
+def shared(document: Tracked) -> str:
+    return document.created_by
+
+
+notes: VObject = v.object({"body": v.string(), "count": v.optional(v.float64())})
+table = define_table(notes.extend({"x": v.any()})).index("by_body", ["body"])
+schema: Schema = define_schema({"notes": table})
+everything: Schema = Schema.from_documents([User, Message, Channel], schema)
+validator: Validator = everything.doc("messages")
+document: Any = everything.table("notes").decode_document("{}")

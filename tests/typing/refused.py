@@ -1,0 +1,57 @@
+"""Mistakes that pyright (strict) and mypy (strict) find: each line marked `error`, and no other.
+
+Read by `test_type_checkers.py`, never imported.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rewake.schema import Document, Id, Index, gte, v
+from rewake.values import UNSET, Int64, Unset
+
+
+class Channel(Document, table="channels"):
+    name: str
+
+
+class User(Document, table="users"):
+    name: str
+    nickname: str | Unset = UNSET
+
+
+class Message(Document, table="messages"):
+    channel: Id[Channel]
+    kind: Literal["text", "system"] = "text"
+    by_channel = Index("channel")
+
+
+class NoName(Document, table=5):  # error (pyright)
+    name: str
+
+
+def get(user: Id[User]) -> User: ...  # type: ignore[empty-body] # pyright: ignore
+
+
+def use(message: Message, channel: Channel, user: User) -> None:
+    get(message.channel)  # error
+    get(channel.id)  # error
+    get("a string")  # error
+    get(user.id)
+    Message(channel=user.id)  # error
+    Message(channel=channel.id, kind="other")  # error
+    Message(channel=channel.id, nonsense=1)  # error
+    Message(channel.id)  # error
+    Message()  # error
+    User(name=5)  # error
+    User(name="a", _id=user.id)  # error
+    user.nickname.upper()  # error
+    user.id = user.id  # error
+    number: Int64 = 5  # error
+    assert number
+    Index(5)  # error
+    gte(1) & 5  # error
+    v.object({"a": str})  # error
+    v.array("a")  # error
+    text: str = user.id
+    assert text
