@@ -1,0 +1,58 @@
+"""Identities: anonymous, a user, an administrator, an administrator acting as a user.
+
+Floor 1, `auth`. Values without behaviour: they travel to workers and are part of cache keys, so they are
+frozen, compare by content and have one canonical text.
+
+Source: wire 5.1 and 5.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rewake.values import encode
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymous:
+    """Nobody in particular."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Canonical text: equal for equal identities, used in cache keys."""
+        return "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A verified user. `attributes` is the canonical encoded JSON of the UserIdentity (wire 5.6)."""
+
+    attributes: str
+
+    @classmethod
+    def from_attributes(cls, attributes: Mapping[str, Any]) -> User:
+        return cls(encode(dict(attributes)))
+
+    @property
+    def fingerprint(self) -> str:
+        """Canonical text: equal for equal identities, used in cache keys."""
+        return "user:" + self.attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """A holder of the admin key, perhaps acting as a user."""
+
+    acting_as: User | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Canonical text: equal for equal identities, used in cache keys."""
+        return "admin" if self.acting_as is None else "admin:" + self.acting_as.attributes
+
+
+Identity = Anonymous | User | Admin
+
+ANONYMOUS = Anonymous()

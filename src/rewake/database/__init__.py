@@ -1,0 +1,105 @@
+"""Database: transactions over documents, and what is taken down about them.
+
+Floor 2. Tables, ids, indexes and schemas mean something here; functions and clients do not. Start reading at
+`reads.py` and `writes.py` (one transaction), then `group_commit.py` (many in one commit), `read_set.py` (who
+must hear of it), `catalog.py` (tables and indexes as documents).
+"""
+
+from rewake.database.active_schema import ActiveSchemas, StoredSchema, stored_form
+from rewake.database.catalog import (
+    SYSTEM_TABLES,
+    Catalog,
+    CatalogCache,
+    IndexState,
+    Table,
+    TableIndex,
+)
+from rewake.database.database import Database
+from rewake.database.errors import (
+    IndexNotFound,
+    IndexNotReady,
+    InvalidArgument,
+    InvalidCreationTimeField,
+    InvalidIdField,
+    NonexistentDocument,
+    SchemaEnforcementError,
+    SchemaMismatch,
+    SnapshotInFuture,
+    SnapshotTooOld,
+    SystemTableRefused,
+    TableNotFound,
+    TooManyTables,
+)
+from rewake.database.group_commit import (
+    CallResult,
+    CommitResult,
+    GroupCommit,
+    Invocation,
+    Performed,
+    ReplayKey,
+    TrimResult,
+)
+from rewake.database.modules import record_module_read, store_modules
+from rewake.database.read_set import Interval, ReadSet
+from rewake.database.reads import ReadTransaction, SystemReads
+from rewake.database.schema_change import SchemaChange, apply_schema
+from rewake.database.snapshots import Reader, Snapshot
+from rewake.database.usage import (
+    TooManyBytesRead,
+    TooManyBytesWritten,
+    TooManyDocumentsRead,
+    TooManyReads,
+    TooManyWrites,
+    Usage,
+)
+from rewake.database.writes import WriteTransaction
+
+__all__ = [
+    "SYSTEM_TABLES",
+    "ActiveSchemas",
+    "CallResult",
+    "Catalog",
+    "CatalogCache",
+    "CommitResult",
+    "Database",
+    "GroupCommit",
+    "IndexNotFound",
+    "IndexNotReady",
+    "IndexState",
+    "Interval",
+    "InvalidArgument",
+    "InvalidCreationTimeField",
+    "InvalidIdField",
+    "Invocation",
+    "NonexistentDocument",
+    "Performed",
+    "ReadSet",
+    "ReadTransaction",
+    "Reader",
+    "ReplayKey",
+    "SchemaChange",
+    "SchemaEnforcementError",
+    "SchemaMismatch",
+    "Snapshot",
+    "SnapshotInFuture",
+    "SnapshotTooOld",
+    "StoredSchema",
+    "SystemReads",
+    "SystemTableRefused",
+    "Table",
+    "TableIndex",
+    "TableNotFound",
+    "TooManyBytesRead",
+    "TooManyBytesWritten",
+    "TooManyDocumentsRead",
+    "TooManyReads",
+    "TooManyTables",
+    "TooManyWrites",
+    "TrimResult",
+    "Usage",
+    "WriteTransaction",
+    "apply_schema",
+    "record_module_read",
+    "store_modules",
+    "stored_form",
+]

@@ -1,0 +1,262 @@
+"""The catalog: which tables, indexes and schema there are, as documents and as what they mean.
+
+Floor 2, `database`. Tables and indexes are documents of system tables, read and written through the same door
+as any other, so "this table does not exist yet" is a key that was read and found absent, and making the table
+wakes who looked (DESIGN D5). Only the system tables themselves are fixed, below.
+
+    _tables   {name, number, tablet, byId, byCreationTime}      by_name, by_number
+    _indexes  {tablet, name, fields, index, state}              by_tablet_and_name
+    _schemas  {state, schema, marks}                                 by_state
+    _modules  {path, hash}                                      by_path
+
+A tablet is one instance of a table. Documents, keys, read sets and log rows name tablets and index ids, never
+names: an import may build a second copy of a table and switch to it. Tablets and index ids are never used
+twice.
+
+A `Catalog` is the decoded form, kept as long as `catalog_ts` of a snapshot stays the same, and never changed:
+a transaction that makes a table goes on with a new one, so taking a mutation back is taking its catalog back.
+
+Not here: making tables (`writes.py`), changing indexes and schema (`schema_change.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from rewake.database.active_schema import StoredSchema
+from rewake.storage import Reads
+from rewake.values import UNSET, decode_stored, encode_key, get_path, parse_field_path
+
+SYSTEM_FIELDS = ("_creationTime", "_id")
+"""What every declared index ends with."""
+
+BY_ID = "by_id"
+BY_CREATION_TIME = "by_creation_time"
+
+
+class IndexState(StrEnum):
+    """Whether an index may be queried. Every index is maintained from the moment it exists."""
+
+    ENABLED = "enabled"
+    STAGED = "staged"
+
+
+@dataclass(frozen=True)
+class TableIndex:
+    """A declared index of a table."""
+
+    id: int
+    name: str
+    fields: tuple[str, ...]
+    state: IndexState = IndexState.ENABLED
+    document: str = ""
+    """Id of its document in `_indexes`; empty for those fixed in code."""
+
+    @cached_property
+    def paths(self) -> tuple[tuple[str, ...], ...]:
+        """The declared fields, split at their dots."""
+        return tuple(parse_field_path(name) for name in self.fields)
+
+    @cached_property
+    def all_fields(self) -> tuple[str, ...]:
+        """The fields that make up a key: the declared ones and the two that follow implicitly."""
+        return ("_id",) if self.name == BY_ID else self.fields + SYSTEM_FIELDS
+
+    def prefix_of(self, document: Mapping[str, Any]) -> bytes:
+        """The part of the key that comes from declared fields."""
+        return encode_key(
+            [
+                document.get(path[0], UNSET) if len(path) == 1 else get_path(document, path)
+                for path in self.paths
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as one snapshot knows it."""
+
+    name: str
+    number: int
+    tablet: int
+    by_id: int
+    by_creation_time: int
+    indexes: Mapping[str, TableIndex] = field(default_factory=dict)
+
+    def index_by_name(self, name: str | None) -> TableIndex | None:
+        """A declared or implicit index. None as a name means creation order."""
+        if name is None or name == BY_CREATION_TIME:
+            return self._implicit[0]
+        if name == BY_ID:
+            return self._implicit[1]
+        return self.indexes.get(name)
+
+    @cached_property
+    def _implicit(self) -> tuple[TableIndex, TableIndex]:
+        return TableIndex(self.by_creation_time, BY_CREATION_TIME, ()), TableIndex(self.by_id, BY_ID, ())
+
+    @cached_property
+    def _declared(self) -> tuple[TableIndex, ...]:
+        return tuple(self.indexes.values())
+
+    def keys_of(self, document: Mapping[str, Any], id_key: bytes) -> tuple[tuple[int, bytes], ...]:
+        """(index id, key) of a document in every index of the table; `id_key` is its key in by_id."""
+        suffix = encode_key([document["_creationTime"]]) + id_key
+        return (
+            (self.by_id, id_key),
+            (self.by_creation_time, suffix),
+            *((index.id, index.prefix_of(document) + suffix) for index in self._declared),
+        )
+
+    @property
+    def is_system(self) -> bool:
+        """Whether the table is the system's."""
+        return self.name[0] == "_"
+
+    def with_index(self, index: TableIndex) -> Table:
+        """The table with one index more, or another in its place."""
+        return replace(self, indexes={**self.indexes, index.name: index})
+
+    def without_index(self, name: str) -> Table:
+        """The table with one index less."""
+        return replace(self, indexes={key: index for key, index in self.indexes.items() if key != name})
+
+
+def _system_table(name: str, *, tablet: int, **indexes: tuple[str, ...]) -> Table:
+    """A table fixed in code. Its numbers follow from its tablet and stay for ever."""
+    base = 10 * tablet
+    return Table(
+        name=name,
+        number=512 + tablet,
+        tablet=tablet,
+        by_id=base,
+        by_creation_time=base + 1,
+        indexes={
+            index_name: TableIndex(base + 2 + position, index_name, fields)
+            for position, (index_name, fields) in enumerate(indexes.items())
+        },
+    )
+
+
+TABLES = _system_table("_tables", tablet=1, by_name=("name",), by_number=("number",))
+INDEXES = _system_table("_indexes", tablet=2, by_tablet_and_name=("tablet", "name"))
+SCHEMAS = _system_table("_schemas", tablet=3, by_state=("state",))
+MODULES = _system_table("_modules", tablet=4, by_path=("path",))
+STORAGE = _system_table("_storage", tablet=5)
+SCHEDULED_FUNCTIONS = _system_table("_scheduled_functions", tablet=6)
+SYSTEM_TABLES = (TABLES, INDEXES, SCHEMAS, MODULES, STORAGE, SCHEDULED_FUNCTIONS)
+
+TABLES_BY_NAME = TABLES.indexes["by_name"].id
+TABLES_BY_NUMBER = TABLES.indexes["by_number"].id
+INDEXES_BY_NAME = INDEXES.indexes["by_tablet_and_name"].id
+
+
+class Catalog:
+    """Tables by name and by number, and the active schema. Never changed once made."""
+
+    __slots__ = ("numbers", "schema", "tables")
+
+    def __init__(self, tables: Mapping[str, Table], *, schema: StoredSchema | None = None) -> None:
+        self.tables = tables
+        self.numbers = {table.number: table for table in tables.values()}
+        self.schema = schema
+
+    def table_name(self, number: int) -> str | None:
+        """The name of the table with this number, as validators of ids ask for it."""
+        table = self.numbers.get(number)
+        return None if table is None else table.name
+
+    def user_tables(self) -> list[Table]:
+        """The tables of the application, by name."""
+        return [table for name, table in sorted(self.tables.items()) if not table.is_system]
+
+    def index_ids(self) -> set[int]:
+        """The ids of all indexes that are maintained."""
+        ids: set[int] = set()
+        for table in self.tables.values():
+            ids |= {table.by_id, table.by_creation_time}
+            ids |= {index.id for index in table.indexes.values()}
+        return ids
+
+    def with_table(self, table: Table) -> Catalog:
+        """The catalog with one table more, or another in its place."""
+        return Catalog({**self.tables, table.name: table}, schema=self.schema)
+
+    def with_schema(self, schema: StoredSchema) -> Catalog:
+        """The catalog under another schema."""
+        return Catalog(self.tables, schema=schema)
+
+
+EMPTY_CATALOG = Catalog({table.name: table for table in SYSTEM_TABLES})
+"""What a new deployment has."""
+
+_PAGE = 512
+
+
+def load_catalog(reads: Reads) -> Catalog:
+    """Decode the catalog from its documents, as a snapshot has them."""
+    indexes: dict[int, dict[str, TableIndex]] = {}
+    for document in _documents(reads, INDEXES):
+        index = TableIndex(
+            id=int(document["index"]),
+            name=document["name"],
+            fields=tuple(document["fields"]),
+            state=IndexState(document["state"]),
+            document=document["_id"],
+        )
+        indexes.setdefault(int(document["tablet"]), {})[index.name] = index
+    tables = dict(EMPTY_CATALOG.tables)
+    for document in _documents(reads, TABLES):
+        tablet = int(document["tablet"])
+        tables[document["name"]] = Table(
+            name=document["name"],
+            number=int(document["number"]),
+            tablet=tablet,
+            by_id=int(document["byId"]),
+            by_creation_time=int(document["byCreationTime"]),
+            indexes=indexes.get(tablet, {}),
+        )
+    schema: StoredSchema | None = None
+    for document in _documents(reads, SCHEMAS):
+        schema = StoredSchema(document["schema"], document["marks"], document["_id"])
+    return Catalog(tables, schema=schema)
+
+
+def _documents(reads: Reads, table: Table) -> Iterator[dict[str, Any]]:
+    lower = b""
+    while True:
+        page = reads.page(table.by_creation_time, lower, None, descending=False, limit=_PAGE)
+        for _, text in page:
+            document = decode_stored(text)
+            assert isinstance(document, dict)
+            yield document
+        if len(page) < _PAGE:
+            return
+        lower = page[-1][0] + b"\0"
+
+
+class CatalogCache:
+    """The latest catalogs that were decoded, shared by the connections of one deployment in one process.
+
+    Two are kept, because readers may still stand before a deploy that the writer has behind it.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Catalog] = {0: EMPTY_CATALOG}
+
+    def at(self, catalog_ts: int, reads: Reads) -> Catalog:
+        """The catalog that was last changed at `catalog_ts`; decoded from `reads` if nobody did yet."""
+        catalog = self._kept.get(catalog_ts)
+        if catalog is None:
+            catalog = load_catalog(reads)
+            self.keep(catalog_ts, catalog)
+        return catalog
+
+    def keep(self, catalog_ts: int, catalog: Catalog) -> None:
+        """Remember a catalog, and forget all but the latest two."""
+        kept = {**self._kept, catalog_ts: catalog}
+        self._kept = {ts: kept[ts] for ts in sorted(kept)[-2:]}

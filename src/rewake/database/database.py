@@ -1,0 +1,95 @@
+"""The database of one deployment: engine, catalog, limits and environment in one bundle.
+
+Floor 2, `database`. Everything that a process holds of a deployment's data hangs here, and nothing is global:
+one server will hold many.
+
+    Database.open(path) -> .group_commit()   the one writer
+                        -> .reader()         as many as there are readers
+                        -> .last_ts()        what a front asks at start
+
+Not here: who uses them when (`execution`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rewake.database.active_schema import ActiveSchemas
+from rewake.database.catalog import CatalogCache
+from rewake.database.group_commit import GroupCommit
+from rewake.database.snapshots import Reader
+from rewake.environment import Environment
+from rewake.limits import DEFAULT_LIMITS, Limits
+from rewake.storage import CheckpointResult, Durability, Engine, LogRow, ReaderStore, Role, open_database
+
+
+class Database:
+    """One deployment's data, as one process sees it."""
+
+    def __init__(self, engine: Engine, *, environment: Environment, limits: Limits) -> None:
+        self.engine = engine
+        self.environment = environment
+        self.limits = limits
+        self.schemas = ActiveSchemas()
+        self._catalogs = CatalogCache()
+        # For questions about the latest commit; made when first asked.
+        self._watch: ReaderStore | None = None
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        environment: Environment,
+        limits: Limits = DEFAULT_LIMITS,
+        role: Role = Role.OWNER,
+        durability: Durability = Durability.FULL,
+    ) -> Database:
+        """Open the data file at `path`, making it if there is none. `:memory:` is one that goes with us.
+
+        Raises:
+            DataFileRefused: it is locked, foreign, from the future, or cannot be there.
+        """
+        engine = open_database(path, environment=environment, role=role, durability=durability)
+        return cls(engine, environment=environment, limits=limits)
+
+    def group_commit(self) -> GroupCommit:
+        """The writer. Keep one at a time in the whole deployment."""
+        return GroupCommit(
+            self.engine.writer(),
+            catalogs=self._catalogs,
+            schemas=self.schemas,
+            environment=self.environment,
+            limits=self.limits,
+        )
+
+    def reader(self) -> Reader:
+        """A reader with a connection of its own."""
+        return Reader(
+            self.engine.reader(), catalogs=self._catalogs, environment=self.environment, limits=self.limits
+        )
+
+    def last_ts(self) -> int:
+        """The timestamp of the latest commit; 0 in a new deployment."""
+        return self._watching().head().last_ts
+
+    def log_rows(self, *, after: int) -> Iterator[LogRow]:
+        """The commit log above `after`, oldest first: how a follower that fell behind catches up."""
+        return self._watching().log_rows(after=after)
+
+    def checkpoint(self, *, restart: bool = False) -> CheckpointResult:
+        """See `Engine.checkpoint`."""
+        return self.engine.checkpoint(restart=restart)
+
+    def close(self) -> None:
+        """Give the file up. Writer and readers are closed by who made them, before."""
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        self.engine.close()
+
+    def _watching(self) -> ReaderStore:
+        if self._watch is None:
+            self._watch = self.engine.reader()
+        return self._watch

@@ -1,0 +1,125 @@
+"""What the database can refuse, in the exact words that applications already know.
+
+Floor 2, `database`. All are raised at the offending call, inside the author's function, and can be caught
+there; uncaught they fail the function with their text.
+
+    InvalidInput
+    ├── InvalidArgument            not an id, not an object, an id of another table
+    ├── NonexistentDocument        patch, replace or delete of nothing
+    ├── TableNotFound              a write to an id whose table does not exist
+    ├── IndexNotFound / IndexNotReady
+    ├── SystemTableRefused         a system table through the authors' door, or the other way round
+    ├── SystemFieldRefused         `_id` or `_creationTime` given where the system sets them
+    ├── SchemaEnforcementError     a write that the schema forbids
+    ├── SchemaMismatch             a schema that existing documents do not fit
+    ├── TooManyTables
+    └── SnapshotTooOld / SnapshotInFuture
+    LimitExceeded                  see `usage.py`
+
+Source: spec/semantics 2.2, 2.4, 2.5, 3.1, 4.
+"""
+
+from __future__ import annotations
+
+from rewake.errors import InvalidInput
+
+
+class InvalidArgument(InvalidInput):
+    """An argument of a database call cannot be what it is."""
+
+    code = "InvalidArgument"
+
+
+class NonexistentDocument(InvalidInput):
+    """The document to change does not exist (any more). Read it first, or catch this."""
+
+    code = "NonexistentDocument"
+    template = "{operation} on nonexistent document ID {id}"
+
+
+class TableNotFound(InvalidInput):
+    """The id belongs to no table of this deployment."""
+
+    code = "InvalidIdError"
+    template = 'Table for ID "{id}" not found'
+
+
+class IndexNotFound(InvalidInput):
+    """The table has no index of this name. Declare it in the schema."""
+
+    code = "IndexNotFoundError"
+    template = "Index {table}.{index} not found."
+
+
+class IndexNotReady(InvalidInput):
+    """The index exists and cannot be queried yet."""
+
+    code = "IndexNotReady"
+    template = "Index {table}.{index} is currently staged and not available to query until it is enabled."
+
+
+class SystemTableRefused(InvalidInput):
+    """System tables and tables of the application have separate doors."""
+
+    code = "SystemTableRefused"
+
+
+class InvalidIdField(InvalidInput):
+    """A document's `_id` is set by the system and never changes. Leave it out."""
+
+    code = "InvalidIdError"
+    template = (
+        "The `_id` of a document in table `{table}` is set by the system and never changes. "
+        "Leave it out of the value."
+    )
+
+
+class InvalidCreationTimeField(InvalidInput):
+    """A document's `_creationTime` is set by the system and never changes. Leave it out."""
+
+    code = "InvalidCreationTimeError"
+    template = (
+        "The `_creationTime` of a document in table `{table}` is set by the system and never changes. "
+        "Leave it out of the value."
+    )
+
+
+class SchemaEnforcementError(InvalidInput):
+    """The document does not match the schema of its table, so it was not written."""
+
+    code = "SchemaEnforcementError"
+    template = (
+        'Failed to insert or update a document in table "{table}" '
+        "because it does not match the schema: {detail}"
+    )
+
+
+class SchemaMismatch(InvalidInput):
+    """A document that exists does not match the new schema, so the schema was not taken.
+
+    Fields: `table`, `id`, `path` (as in `.author.name`, empty for the document itself), `detail`.
+    """
+
+    code = "SchemaMismatch"
+    template = 'Document with ID "{id}" in table "{table}" does not match the schema: {detail}'
+
+
+class TooManyTables(InvalidInput):
+    """The deployment has as many tables as there may be."""
+
+    code = "TooManyTables"
+    template = "Number of tables cannot exceed {maximum}."
+
+
+class SnapshotTooOld(InvalidInput):
+    """That moment is no longer kept. Read at a later timestamp, or raise `log_retention_seconds`."""
+
+    code = "SnapshotTooOld"
+    template = "Timestamp {ts} lies before what is kept; the oldest that can be read is {oldest}."
+
+
+class SnapshotInFuture(InvalidInput):
+    """Nothing was committed at that timestamp yet."""
+
+    code = "SnapshotInFuture"
+    template = "Timestamp {ts} lies in the future of this deployment; the latest commit is {last_ts}."

@@ -1,0 +1,165 @@
+"""Read sets: which keys of which indexes a function looked at.
+
+Floor 2, `database`. A live query is woken if and only if a write touched what it read (promise 5), and this
+is the one predicate that decides it:
+
+    touched = some index: the key before or the key after the write lies in an interval that was read
+
+An interval is [lower, upper) over key bytes; upper None is the end of the index. What is absent counts too: a
+missing document is the point where it would be, an empty range is the whole range.
+
+`ReadRecorder` grows while a function runs; `ReadSet` is what it became, merged and unchanging.
+
+Not here: what is recorded when (`reads.py`), finding the touched ones among 100,000 (`reactivity`).
+Source: spec/semantics 5.2, 5.3.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from rewake.storage import LogRow
+
+Interval = tuple[bytes, bytes | None]
+"""[lower, upper) of key bytes; None is the end of the index."""
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(dict[int, list[Interval]])
+
+
+def merge(intervals: Iterable[tuple[bytes, bytes | None] | list[bytes | None]]) -> list[Interval]:
+    """Sort intervals, join those that overlap or touch, drop the empty ones."""
+    merged: list[Interval] = []
+    for lower, upper in sorted(intervals, key=lambda interval: interval[0]):  # type: ignore[arg-type,return-value]
+        assert lower is not None
+        if upper is not None and lower >= upper:
+            continue
+        if not merged:
+            merged.append((lower, upper))
+            continue
+        last_lower, last_upper = merged[-1]
+        if last_upper is None:
+            break
+        if lower > last_upper:
+            merged.append((lower, upper))
+        elif upper is None or upper > last_upper:
+            merged[-1] = (last_lower, upper)
+    return merged
+
+
+class ReadSet:
+    """The intervals that one run consumed, by index id: sorted, disjoint, not touching."""
+
+    __slots__ = ("intervals",)
+
+    def __init__(self, intervals: Mapping[int, Iterable[Interval]] | None = None) -> None:
+        self.intervals: dict[int, list[Interval]] = {}
+        for index_id, parts in (intervals or {}).items():
+            merged = merge(parts)
+            if merged:
+                self.intervals[index_id] = merged
+
+    def covers(self, index_id: int, key: bytes) -> bool:
+        """Whether this key of this index was read, or found absent."""
+        intervals = self.intervals.get(index_id)
+        if intervals is None:
+            return False
+        # The last interval that begins at or before the key. `(key,)` sorts before `(key, upper)`, and a None
+        # upper must not be compared with bytes, hence the key function.
+        position = bisect_right(intervals, key, key=_lower) - 1
+        if position < 0:
+            return False
+        upper = intervals[position][1]
+        return upper is None or key < upper
+
+    def touched_by(self, row: LogRow) -> bool:
+        """Whether a commit changed something that was read: an old or a new key lies in an interval."""
+        intervals = self.intervals
+        for write in row.writes:
+            for index_id, old_key, new_key in write.keys:
+                if index_id in intervals and (
+                    (old_key is not None and self.covers(index_id, old_key))
+                    or (new_key is not None and new_key != old_key and self.covers(index_id, new_key))
+                ):
+                    return True
+        return False
+
+    def union(self, other: ReadSet) -> ReadSet:
+        """What was read by either."""
+        joined: dict[int, list[Interval]] = {index: list(parts) for index, parts in self.intervals.items()}
+        for index_id, parts in other.intervals.items():
+            joined.setdefault(index_id, []).extend(parts)
+        return ReadSet(joined)
+
+    def to_wire(self) -> bytes:
+        """The form that crosses a pipe between processes."""
+        return _encoder.encode(self.intervals)
+
+    @classmethod
+    def from_wire(cls, packed: bytes) -> ReadSet:
+        """The inverse of `to_wire`."""
+        read_set = cls()
+        read_set.intervals = _decoder.decode(packed)
+        return read_set
+
+    def __len__(self) -> int:
+        return sum(map(len, self.intervals.values()))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ReadSet) and self.intervals == other.intervals
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"ReadSet({self.intervals!r})"
+
+
+class Span:
+    """The part of one scan that was consumed so far. It grows by assignment to `lower` or `upper`."""
+
+    __slots__ = ("lower", "upper")
+
+    def __init__(self, lower: bytes, upper: bytes | None) -> None:
+        self.lower = lower
+        self.upper = upper
+
+
+class ReadRecorder:
+    """Takes down what a transaction reads, cheaply, while it reads."""
+
+    __slots__ = ("_intervals", "_spans", "parts")
+
+    def __init__(self) -> None:
+        self._intervals: dict[int, list[Interval]] = {}
+        self._spans: list[tuple[int, Span]] = []
+        # How many parts were recorded, before merging: at least as many as the read set will have intervals.
+        self.parts = 0
+
+    def point(self, index_id: int, key: bytes) -> None:
+        """Record one complete key, whether or not something is there."""
+        parts = self._intervals.get(index_id)
+        if parts is None:
+            parts = self._intervals[index_id] = []
+        parts.append((key, key + b"\0"))
+        self.parts += 1
+
+    def span(self, index_id: int, lower: bytes, upper: bytes | None) -> Span:
+        """Record an interval that may grow while its scan goes on."""
+        span = Span(lower, upper)
+        self._spans.append((index_id, span))
+        self.parts += 1
+        return span
+
+    def read_set(self) -> ReadSet:
+        """What was read until now."""
+        intervals = {index_id: list(parts) for index_id, parts in self._intervals.items()}
+        for index_id, span in self._spans:
+            intervals.setdefault(index_id, []).append((span.lower, span.upper))
+        return ReadSet(intervals)
+
+
+def _lower(interval: Interval) -> bytes:
+    return interval[0]

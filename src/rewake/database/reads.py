@@ -1,0 +1,337 @@
+"""Reads: what a function sees of the database, and what is taken down about it.
+
+Floor 2, `database`. One ReadTransaction is one run of a query at one snapshot; `writes.py` adds the
+mutations' half. Every read goes through the recorder:
+
+    get          the point of the id in by_id, also when nothing is there scan         from the start of the
+    range to the last key consumed; the rest only when the scan was exhausted table name   its point in
+    `_tables`; an index name its point in `_indexes`
+
+Scans read bounded pages by key and leave no statement open. Each step of a scan gives the first document
+after the last key given, *as the transaction stands at that step*: what is written meanwhile is seen, ahead
+of the scan and never behind it. (A loop that moves the document it stands on ahead of itself therefore meets
+it again.)
+
+Not here: filters, `take`, `unique` (`functions`), the meaning of ranges (`schema/index_range.py`).
+Source: spec/semantics 3.1 to 3.3, 5.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Literal
+
+from rewake.database.catalog import (
+    INDEXES_BY_NAME,
+    TABLES_BY_NAME,
+    TABLES_BY_NUMBER,
+    Catalog,
+    IndexState,
+    Table,
+)
+from rewake.database.errors import (
+    IndexNotFound,
+    IndexNotReady,
+    InvalidArgument,
+    SystemTableRefused,
+)
+from rewake.database.read_set import Interval, ReadRecorder, ReadSet, Span
+from rewake.database.usage import Usage
+from rewake.limits import Limits
+from rewake.schema import QuerySpec, interval_for
+from rewake.storage import Reads
+from rewake.values import InvalidId, Value, decode_id, encode_key, key_successor
+
+Operation = Literal["get", "patch", "replace", "delete"]
+
+_PAGE_MIN = 16
+_PAGE_MAX = 256
+"""Documents in one page of a scan.
+
+Small at first, because most scans take few; doubled, because some take all.
+"""
+
+_ONLY_SYSTEM_GET = "System tables can only be accessed with db.system."
+_ONLY_SYSTEM_QUERY = "System tables can only be accessed from db.system.query()."
+_ONLY_SYSTEM_NORMALIZE = "System tables can only be accessed from db.system.normalizeId()."
+_NO_USER_TABLES = "User tables cannot be accessed with db.system."
+_NO_USER_NORMALIZE = "User tables can only be accessed from db.normalizeId()."
+
+
+_NO_TABLE = Table(name="", number=0, tablet=0, by_id=0, by_creation_time=0)
+"""Stands for a table that does not exist yet: it has the implicit indexes, and nothing in them."""
+
+
+class ReadTransaction:
+    """Reads at one snapshot, with a read set of their own.
+
+    `ts` labels the snapshot; `now_ms` is the clock when the transaction began, the same for its whole life.
+    """
+
+    def __init__(self, reads: Reads, catalog: Catalog, *, ts: int, now_ms: float, limits: Limits) -> None:
+        self.ts = ts
+        self.now_ms = now_ms
+        self.catalog = catalog
+        self.usage = Usage(limits)
+        self.reads = reads
+        self.recorder = ReadRecorder()
+        # Names and numbers whose point in the catalog is recorded already: each needs it once.
+        self._seen: set[str | int | tuple[int, str]] = set()
+        # Counts writes, so that a scan knows when its page is out of date. Only a WriteTransaction raises it.
+        self.version = 0
+
+    @property
+    def begin_ts(self) -> int:
+        """The snapshot's timestamp, under the name that a mutation knows it by."""
+        return self.ts
+
+    @property
+    def system(self) -> SystemReads:
+        """The door to system tables."""
+        return SystemReads(self)
+
+    @property
+    def read_set(self) -> ReadSet:
+        """What was read until now."""
+        return self.recorder.read_set()
+
+    def get(self, id: str, *, table: str | None = None) -> str | None:
+        """Read a document by its id: canonical JSON text, or None where there is none.
+
+        `table` says which table the author expects. An id of a table that does not exist gives None.
+
+        Raises:
+            InvalidArgument: not an id, or an id of another table than `table`.
+            SystemTableRefused: an id of a system table; read those through `system`.
+        """
+        found = self.locate(id, table, "get")
+        if found is None:
+            return None
+        if found.is_system:
+            raise SystemTableRefused(_ONLY_SYSTEM_GET)
+        return self.find(found, id)
+
+    def scan(self, spec: QuerySpec, *, limit_hint: int | None = None) -> Iterator[str]:
+        """Go through a table or a range of one of its indexes: canonical JSON texts in the order asked for.
+
+        Table, index and range are checked at once, not at the first step. `limit_hint` is how many documents
+        the caller expects to take; it bounds nothing. A table that does not exist (yet) is empty.
+
+        Raises:
+            IndexNotFound: no such index, or a declared index of a table that does not exist.
+            IndexNotReady: the index is staged.
+            InvalidIndexRange: with the texts of semantics 3.3.
+        """
+        if spec.table[:1] == "_":
+            raise SystemTableRefused(_ONLY_SYSTEM_QUERY)
+        return self._scan(spec, limit_hint)
+
+    def normalize_id(self, table: str, text: str) -> str | None:
+        """The id itself if `text` is an id of `table`, else None. Reads no document."""
+        if table[:1] == "_":
+            raise SystemTableRefused(_ONLY_SYSTEM_NORMALIZE)
+        return self._normalize_id(table, text)
+
+    # -- shared with `SystemReads` and the writing half -----------------------------------------------
+
+    def table_named(self, name: str) -> Table | None:
+        """Look a table up by name, and take down that it was."""
+        if name not in self._seen:
+            self._seen.add(name)
+            self.recorder.span(TABLES_BY_NAME, *_name_interval(name))
+        return self.catalog.tables.get(name)
+
+    def _table_of_number(self, number: int) -> Table | None:
+        """Look a table up by the number in its ids, and take down that it was."""
+        if number not in self._seen:
+            self._seen.add(number)
+            self.recorder.span(TABLES_BY_NUMBER, *_number_interval(number))
+        return self.catalog.numbers.get(number)
+
+    def locate(self, id: str, table: str | None, operation: Operation) -> Table | None:
+        """The table that `id` belongs to, None if no table has its number."""
+        if not isinstance(id, str):
+            raise InvalidArgument(
+                f"Invalid argument `id` for `db.{operation}`, expected string "
+                f"but got '{type(id).__name__}': {id}"
+            )
+        try:
+            number = decode_id(id).table_number
+        except InvalidId as error:
+            raise InvalidArgument(f"Invalid argument `id` for `db.{operation}`: {error}") from None
+        found = self._table_of_number(number)
+        if table is not None and found is not None and found.name != table:
+            raise InvalidArgument(
+                f"Invalid argument `id` for `db.{operation}`: "
+                f'expected to be an Id<"{table}">, got Id<"{found.name}"> instead.'
+            )
+        return found
+
+    def find(self, table: Table, id: str) -> str | None:
+        key = encode_key([id])
+        self.record_point(table.by_id, key)
+        text = self.reads.find(table.by_id, key)
+        if text is not None:
+            self.usage.count_read(text)
+        return text
+
+    def _normalize_id(self, table: str, text: str) -> str | None:
+        known = self.table_named(table)
+        if known is None:
+            return None
+        try:
+            return text if decode_id(text).table_number == known.number else None
+        except InvalidId:
+            return None
+
+    def _scan(self, spec: QuerySpec, limit_hint: int | None) -> Iterator[str]:
+        table = self.table_named(spec.table)
+        if table is None:
+            index = _NO_TABLE.index_by_name(spec.index)
+            if index is None:
+                raise IndexNotFound(table=spec.table, index=spec.index)
+            interval_for(spec.table, index.name, index.all_fields, spec.bounds)
+            return iter(())
+        index = table.index_by_name(spec.index)
+        if spec.index is not None and (index is None or spec.index in table.indexes):
+            self._record_index(table, spec.index)
+        if index is None:
+            raise IndexNotFound(table=spec.table, index=spec.index)
+        if index.state is IndexState.STAGED:
+            raise IndexNotReady(table=spec.table, index=spec.index)
+        lower, upper = interval_for(spec.table, index.name, index.all_fields, spec.bounds)
+        page = _PAGE_MIN if limit_hint is None else max(1, min(limit_hint, _PAGE_MAX))
+        rows = self._ascending if spec.order == "asc" else self._descending
+        return rows(index.id, lower, upper, page)
+
+    def _ascending(self, index_id: int, lower: bytes, upper: bytes | None, limit: int) -> Iterator[str]:
+        span: Span | None = None
+        start = lower
+        while True:
+            version = self.version
+            page = self.reads.page(index_id, lower, upper, descending=False, limit=limit)
+            for key, text in page:
+                lower = key + b"\0"
+                if span is None:
+                    span = self._record_span(index_id, start, lower)
+                else:
+                    span.upper = lower
+                self.usage.count_read(text)
+                yield text
+                if self.version != version:
+                    break
+            else:
+                if len(page) < limit:
+                    if span is None:
+                        self._record_span(index_id, start, upper)
+                    else:
+                        span.upper = upper
+                    return
+                limit = min(2 * limit, _PAGE_MAX)
+                continue
+            # The rest of the page may no longer be true. A loop that writes at every step wants single
+            # documents.
+            limit = 1
+
+    def _descending(self, index_id: int, lower: bytes, upper: bytes | None, limit: int) -> Iterator[str]:
+        span: Span | None = None
+        start = upper
+        while True:
+            version = self.version
+            page = self.reads.page(index_id, lower, upper, descending=True, limit=limit)
+            for key, text in page:
+                upper = key
+                if span is None:
+                    span = self._record_span(index_id, key, start)
+                else:
+                    span.lower = key
+                self.usage.count_read(text)
+                yield text
+                if self.version != version:
+                    break
+            else:
+                if len(page) < limit:
+                    if span is None:
+                        self._record_span(index_id, lower, start)
+                    else:
+                        span.lower = lower
+                    return
+                limit = min(2 * limit, _PAGE_MAX)
+                continue
+            limit = 1
+
+    def _record_index(self, table: Table, name: str) -> None:
+        """Take down that a declared index was looked up, whether or not it is there."""
+        if (table.tablet, name) not in self._seen:
+            self._seen.add((table.tablet, name))
+            self.recorder.span(INDEXES_BY_NAME, *_index_interval(table.tablet, name))
+
+    def record_point(self, index_id: int, key: bytes) -> None:
+        self.recorder.point(index_id, key)
+        if self.recorder.parts > self.usage.intervals_allowed:
+            self._count_intervals()
+
+    def _record_span(self, index_id: int, lower: bytes, upper: bytes | None) -> Span:
+        span = self.recorder.span(index_id, lower, upper)
+        if self.recorder.parts > self.usage.intervals_allowed:
+            self._count_intervals()
+        return span
+
+    def _count_intervals(self) -> None:
+        self.usage.count_intervals(parts=self.recorder.parts, merged=len(self.recorder.read_set()))
+
+
+class SystemReads:
+    """The same reads for system tables.
+
+    What `db.system` is made of. Shares the transaction's read set and limits.
+    """
+
+    def __init__(self, transaction: ReadTransaction) -> None:
+        self._transaction = transaction
+
+    def get(self, id: str, *, table: str | None = None) -> str | None:
+        """See `ReadTransaction.get`; refuses ids of user tables."""
+        found = self._transaction.locate(id, table, "get")
+        if found is None:
+            return None
+        if not found.is_system:
+            raise SystemTableRefused(_NO_USER_TABLES)
+        return self._transaction.find(found, id)
+
+    def scan(self, spec: QuerySpec, *, limit_hint: int | None = None) -> Iterator[str]:
+        """See `ReadTransaction.scan`; refuses user tables."""
+        if spec.table[:1] != "_":
+            raise SystemTableRefused(_NO_USER_TABLES)
+        return self._transaction._scan(spec, limit_hint)
+
+    def normalize_id(self, table: str, text: str) -> str | None:
+        """See `ReadTransaction.normalize_id`; refuses user tables."""
+        if table[:1] != "_":
+            raise SystemTableRefused(_NO_USER_NORMALIZE)
+        return self._transaction._normalize_id(table, text)
+
+
+# Where in the catalog a name or a number lies. Pure functions, asked for in every transaction.
+
+
+@lru_cache(maxsize=4_096)
+def _name_interval(name: str) -> Interval:
+    return _prefix_interval([name])
+
+
+@lru_cache(maxsize=4_096)
+def _number_interval(number: int) -> Interval:
+    return _prefix_interval([float(number)])
+
+
+@lru_cache(maxsize=4_096)
+def _index_interval(tablet: int, name: str) -> Interval:
+    return _prefix_interval([float(tablet), name])
+
+
+def _prefix_interval(values: Sequence[Value]) -> Interval:
+    """All keys that begin with these fields."""
+    prefix = encode_key(values)
+    return prefix, key_successor(prefix)

@@ -1,0 +1,135 @@
+"""Snapshots: one state of the database, read by as many runs as one likes.
+
+Floor 2, `database`. A wave is one snapshot: all stale queries of it run at one timestamp, each in a
+ReadTransaction with a read set of its own. The engine's read transaction is the snapshot, and its label is
+read inside it, so label and content cannot disagree. Keep it short: while it lasts, the write-ahead log
+cannot begin anew.
+
+    Reader.begin() -> Snapshot --transaction()--> ReadTransaction   (any number)   -> end()
+    Reader.begin_at(ts): the same, as it stood at `ts`, as far back as the log is kept
+
+Not here: what runs in it (`execution`), in what order (`reactivity`).
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rewake.database.catalog import Catalog, CatalogCache, load_catalog
+from rewake.database.errors import SnapshotInFuture, SnapshotTooOld
+from rewake.database.past import PastReads
+from rewake.database.reads import ReadTransaction
+from rewake.environment import Environment
+from rewake.limits import Limits
+from rewake.storage import ReaderStore, Reads
+
+
+class Snapshot:
+    """One consistent state, from `begin` until `end`. Also a context manager."""
+
+    def __init__(
+        self,
+        store: ReaderStore,
+        reads: Reads,
+        catalog: Catalog,
+        *,
+        ts: int,
+        catalog_ts: int,
+        environment: Environment,
+        limits: Limits,
+    ) -> None:
+        self.ts = ts
+        self.catalog = catalog
+        self.catalog_ts = catalog_ts
+        self._store = store
+        self._reads = reads
+        self._environment = environment
+        self._limits = limits
+
+    def transaction(self) -> ReadTransaction:
+        """A run's reads of this state, with a read set and limits of its own."""
+        now_ms = self._environment.clock.now_ns() / 1e6
+        return ReadTransaction(self._reads, self.catalog, ts=self.ts, now_ms=now_ms, limits=self._limits)
+
+    def end(self) -> None:
+        """Let the state go. Its transactions must not be used any more. Harmless when done before."""
+        self._store.end()
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end()
+
+
+class Reader:
+    """A connection that takes one snapshot at a time."""
+
+    def __init__(
+        self, store: ReaderStore, *, catalogs: CatalogCache, environment: Environment, limits: Limits
+    ) -> None:
+        self._store = store
+        self._catalogs = catalogs
+        self._environment = environment
+        self._limits = limits
+
+    def begin(self) -> Snapshot:
+        """Take a snapshot of everything that is committed now."""
+        assert not self._store.is_reading, "end the last snapshot first"
+        head = self._store.begin()
+        try:
+            catalog = self._catalogs.at(head.catalog_ts, self._store)
+        except BaseException:
+            self._store.end()
+            raise
+        return Snapshot(
+            self._store,
+            self._store,
+            catalog,
+            ts=head.last_ts,
+            catalog_ts=head.catalog_ts,
+            environment=self._environment,
+            limits=self._limits,
+        )
+
+    def begin_at(self, ts: int) -> Snapshot:
+        """Take a snapshot of what was committed at `ts` (nanoseconds since the epoch).
+
+        Raises:
+            SnapshotInFuture: `ts` is above the latest commit. SnapshotTooOld: the log does not reach back so
+            far, or an index was dropped since, whose past is gone.
+        """
+        assert not self._store.is_reading, "end the last snapshot first"
+        head = self._store.begin()
+        try:
+            if ts > head.last_ts:
+                raise SnapshotInFuture(ts=ts, last_ts=head.last_ts)
+            if ts < head.log_floor_ts:
+                raise SnapshotTooOld(ts=ts, oldest=head.log_floor_ts)
+            reads = PastReads(self._store, self._store.log_rows_newest_first(after=ts))
+            catalog = self._catalogs.at(head.catalog_ts, self._store)
+            catalog_ts = head.catalog_ts
+            if catalog_ts > ts:
+                present, catalog, catalog_ts = catalog, load_catalog(reads), ts
+                # Entries of a dropped index are gone, and later writes say nothing about it.
+                if not catalog.index_ids() <= present.index_ids():
+                    raise SnapshotTooOld(ts=ts, oldest=head.catalog_ts)
+        except BaseException:
+            self._store.end()
+            raise
+        return Snapshot(
+            self._store,
+            reads,
+            catalog,
+            ts=ts,
+            catalog_ts=catalog_ts,
+            environment=self._environment,
+            limits=self._limits,
+        )
+
+    def close(self) -> None:
+        """Let go what is held and close the connection."""
+        self._store.end()
+        self._store.close()

@@ -1,0 +1,114 @@
+"""Usage: what one transaction has read and written, against its limits.
+
+Floor 2, `database`. Limits hold for the whole transaction, nested calls included, and a caught error refunds
+nothing: the next read fails again. Bytes are those of the stored text, which is what was really fetched or
+written.
+
+Not here: the numbers themselves (`limits`), limits of single documents (`values`).
+Source: spec/semantics 5.8.
+"""
+
+from __future__ import annotations
+
+from rewake.errors import LimitExceeded
+from rewake.limits import KIB, MIB, Limits
+
+_HELP = (
+    "Consider using smaller limits in your queries, paginating your queries, or using indexed queries "
+    "with a selective index range expressions."
+)
+
+
+class TooManyDocumentsRead(LimitExceeded):
+    """One transaction scanned too many documents. Use an index range, a smaller limit, or pages."""
+
+    code = "TooManyDocumentsRead"
+    template = f"Too many documents read in a single function execution (limit: {{limit}}). {_HELP}"
+
+
+class TooManyBytesRead(LimitExceeded):
+    """One transaction scanned too many bytes. Use an index range, a smaller limit, or pages."""
+
+    code = "TooManyBytesRead"
+    template = f"Too many bytes read in a single function execution (limit: {{limit}} bytes). {_HELP}"
+
+
+class TooManyReads(LimitExceeded):
+    """One transaction read too many separate ranges. Use an index that lays them side by side."""
+
+    code = "TooManyReads"
+    template = f"Too many reads in a single function execution (limit: {{limit}}). {_HELP}"
+
+
+class TooManyWrites(LimitExceeded):
+    """One transaction wrote too many documents. Split the work over several mutations."""
+
+    code = "TooManyWrites"
+    template = "Too many writes in a single function execution (limit: {limit})"
+
+
+class TooManyBytesWritten(LimitExceeded):
+    """One transaction wrote too many bytes. Split the work over several mutations."""
+
+    code = "TooManyBytesWritten"
+    template = "Too many bytes written in a single function execution (limit: {limit})"
+
+
+class Usage:
+    """The counters of one transaction."""
+
+    __slots__ = (
+        "_limits",
+        "bytes_read",
+        "bytes_written",
+        "documents_read",
+        "documents_written",
+        "intervals_allowed",
+    )
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.documents_read = 0
+        self.documents_written = 0
+        self.bytes_read = 0
+        self.bytes_written = 0
+        # Parts that may be recorded before intervals are merged and counted again; only ever raised.
+        self.intervals_allowed = limits.intervals_read_max
+
+    def count_read(self, text: str) -> None:
+        """Charge one document that a read gave out, or looked at."""
+        self.documents_read += 1
+        self.bytes_read += _length(text)
+        if self.documents_read > self._limits.documents_read_max:
+            raise TooManyDocumentsRead(limit=self._limits.documents_read_max)
+        if self.bytes_read > self._limits.bytes_read_max:
+            raise TooManyBytesRead(limit=self._limits.bytes_read_max)
+
+    def count_intervals(self, *, parts: int, merged: int) -> None:
+        """Charge the read set: `parts` were recorded, which merge into so many intervals."""
+        limit = self._limits.intervals_read_max
+        if merged > limit:
+            raise TooManyReads(limit=limit)
+        self.intervals_allowed = parts + (limit - merged)
+
+    def count_write(self, text: str) -> int:
+        """Charge one written document; returns its bytes."""
+        size = _length(text)
+        self.documents_written += 1
+        self.bytes_written += size
+        if self.documents_written > self._limits.documents_written_max:
+            raise TooManyWrites(limit=self._limits.documents_written_max)
+        if self.bytes_written > self._limits.bytes_written_max:
+            raise TooManyBytesWritten(limit=_readable(self._limits.bytes_written_max))
+        return size
+
+
+def _length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _readable(size: int) -> str:
+    for unit, name in ((MIB, "MiB"), (KIB, "KiB")):
+        if size >= unit and size % unit == 0:
+            return f"{size // unit} {name}"
+    return f"{size} bytes"

@@ -1,0 +1,55 @@
+"""Storage: durable documents, index entries and the commit log, on SQLite.
+
+Floor 1. Knows tablets, index ids, keys and texts; knows no table names, schemas or functions. Start reading
+at `engine.py` (what is promised), then `store.py` (every statement).
+"""
+
+from rewake.storage.commit_log import (
+    IndexKeys,
+    LogRow,
+    LogWrite,
+    pack_row,
+    pack_writes,
+    unpack_row,
+    unpack_writes,
+)
+from rewake.storage.data_file import (
+    DataDirectoryMissing,
+    DataDirectoryUnwritable,
+    DataFileForeign,
+    DataFileFromFuture,
+    DataFileLocked,
+    DataFileRefused,
+)
+from rewake.storage.engine import CheckpointResult, Durability, Engine, Role, open_database
+from rewake.storage.failures import GroupDoomed, StorageFailed, StorageFull
+from rewake.storage.store import KEY_END, Head, ReaderStore, Reads, WriterStore
+
+__all__ = [
+    "KEY_END",
+    "CheckpointResult",
+    "DataDirectoryMissing",
+    "DataDirectoryUnwritable",
+    "DataFileForeign",
+    "DataFileFromFuture",
+    "DataFileLocked",
+    "DataFileRefused",
+    "Durability",
+    "Engine",
+    "GroupDoomed",
+    "Head",
+    "IndexKeys",
+    "LogRow",
+    "LogWrite",
+    "ReaderStore",
+    "Reads",
+    "Role",
+    "StorageFailed",
+    "StorageFull",
+    "WriterStore",
+    "open_database",
+    "pack_row",
+    "pack_writes",
+    "unpack_row",
+    "unpack_writes",
+]

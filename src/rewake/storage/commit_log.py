@@ -1,0 +1,65 @@
+"""The commit log's rows: the one road by which news travels upward.
+
+Floor 1, `storage`. Every mutation that wrote leaves one row with its own timestamp, the documents before and
+after, and their keys in every index before and after. Reactivity, reads at an older timestamp, the scheduler
+and later other nodes and point-in-time restore all follow these rows and nothing else (DESIGN D4).
+
+Not here: writing them (`group_commit.py` in `database`), matching them with read sets
+(`database/read_set.py`).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+IndexKeys = tuple[int, bytes | None, bytes | None]
+"""(index id, key before, key after); None where the document was not, or is no longer, in the index."""
+
+
+class LogWrite(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One document that a mutation changed: the net effect, however often it was written.
+
+    `old` and `new` are canonical JSON text, None where the document did not exist, or does no longer.
+    """
+
+    tablet: int
+    id: str
+    old: str | None
+    new: str | None
+    keys: tuple[IndexKeys, ...]
+
+
+class LogRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one mutation wrote.
+
+    `ts` is nanoseconds since the epoch, strictly increasing over the deployment.
+    """
+
+    ts: int
+    invocation: str
+    writes: tuple[LogWrite, ...]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_writes_decoder = msgspec.msgpack.Decoder(tuple[LogWrite, ...])
+_row_decoder = msgspec.msgpack.Decoder(LogRow)
+
+
+def pack_writes(writes: tuple[LogWrite, ...]) -> bytes:
+    """The form in which a row's writes lie in the data file."""
+    return _encoder.encode(writes)
+
+
+def unpack_writes(packed: bytes) -> tuple[LogWrite, ...]:
+    """The inverse of `pack_writes`."""
+    return _writes_decoder.decode(packed)
+
+
+def pack_row(row: LogRow) -> bytes:
+    """One whole row as it goes through a pipe to another process."""
+    return _encoder.encode(row)
+
+
+def unpack_row(packed: bytes) -> LogRow:
+    """The inverse of `pack_row`."""
+    return _row_decoder.decode(packed)

@@ -1,0 +1,383 @@
+"""The store: one SQLite connection, and every statement that the house runs on it.
+
+Floor 1, `storage`. Tables of authors are not tables of SQLite: documents and index entries of all of them lie
+in two fixed tables, told apart by tablet and index id (docs/decisions/0004). Keys are the order-preserving
+bytes of `values`, so a range of an index is a range of bytes:
+
+    _index_entries (index_id, key) -> row        _documents row -> json
+    by_id is an index like the others            canonical text, readable by any SQLite tool
+
+`ReaderStore` has a snapshot between `begin` and `end`. `WriterStore` has the one write transaction, in which
+each mutation is a savepoint. Texts of statements are constant, so SQLite prepares each once; and every
+statement is read to its end at once, so nothing holds a snapshot open behind anyone's back.
+
+Not here: what a tablet or an index means, limits, read sets (`database`); opening and formats
+(`data_file.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol
+
+import apsw
+
+from rewake.storage.commit_log import LogRow, pack_writes, unpack_writes
+from rewake.storage.failures import GroupDoomed, StorageFailed, failure_of
+
+KEY_END = b"\xff"
+"""Above every key: the highest tag of the key codec is 0x15."""
+
+_HEAD = "SELECT last_ts, catalog_ts, log_floor_ts, log_bytes, next_tablet, next_index, next_number FROM _head"
+_SET_HEAD = (
+    "UPDATE _head SET last_ts = ?, catalog_ts = ?, log_floor_ts = ?, log_bytes = ?,"
+    " next_tablet = ?, next_index = ?, next_number = ?"
+)
+_ENTRY = (
+    "SELECT json, row FROM _documents"
+    " WHERE row = (SELECT row FROM _index_entries WHERE index_id = ? AND key = ?)"
+)
+_PAGE_ASC = (
+    "SELECT e.key, d.json FROM _index_entries e CROSS JOIN _documents d ON d.row = e.row"
+    " WHERE e.index_id = ? AND e.key >= ? AND e.key < ? ORDER BY e.key LIMIT ?"
+)
+_PAGE_DESC = (
+    "SELECT e.key, d.json FROM _index_entries e CROSS JOIN _documents d ON d.row = e.row"
+    " WHERE e.index_id = ? AND e.key >= ? AND e.key < ? ORDER BY e.key DESC LIMIT ?"
+)
+_ROWS = (
+    "SELECT e.key, d.row, d.json FROM _index_entries e CROSS JOIN _documents d ON d.row = e.row"
+    " WHERE e.index_id = ? AND e.key >= ? ORDER BY e.key LIMIT ?"
+)
+_INSERT_DOCUMENT = "INSERT INTO _documents (tablet, json) VALUES (?, ?)"
+_UPDATE_DOCUMENT = "UPDATE _documents SET json = ? WHERE row = ?"
+_DELETE_DOCUMENT = "DELETE FROM _documents WHERE row = ?"
+_INSERT_ENTRY = "INSERT INTO _index_entries VALUES (?, ?, ?)"
+_DELETE_ENTRY = "DELETE FROM _index_entries WHERE index_id = ? AND key = ?"
+_DELETE_INDEX = "DELETE FROM _index_entries WHERE index_id = ?"
+_LOG = "SELECT ts, invocation, writes FROM _commit_log WHERE ts > ? AND ts <= ? ORDER BY ts LIMIT ?"
+_LOG_DESC = "SELECT ts, invocation, writes FROM _commit_log WHERE ts > ? AND ts < ? ORDER BY ts DESC LIMIT ?"
+_FIND_INVOCATION = "SELECT ts FROM _commit_log WHERE ts > ? AND invocation = ?"
+_APPEND_LOG = "INSERT INTO _commit_log VALUES (?, ?, ?)"
+_OLDEST_LOG = "SELECT ts, length(writes) FROM _commit_log ORDER BY ts LIMIT ?"
+_TRIM_LOG = "DELETE FROM _commit_log WHERE ts <= ?"
+_REPLAY = "SELECT ts, result, log_lines FROM _replays WHERE session = ? AND request = ?"
+_RECORD_REPLAY = (
+    "INSERT INTO _replays (session, request, ts, result, log_lines, recorded_ms) VALUES (?, ?, ?, ?, ?, ?)"
+)
+_OLDEST_REPLAYS = "SELECT number, recorded_ms FROM _replays ORDER BY number LIMIT ?"
+_TRIM_REPLAYS = "DELETE FROM _replays WHERE number <= ?"
+
+_LOG_PAGE = 256
+_TS_END = 2**63 - 1
+
+
+@dataclass(slots=True)
+class Head:
+    """The row that is never trimmed.
+
+    `last_ts` labels the latest commit, `catalog_ts` the latest that changed tables, indexes or schema. All
+    log rows above `log_floor_ts` are present. The three counters give out numbers that are never used twice.
+    """
+
+    last_ts: int
+    catalog_ts: int
+    log_floor_ts: int
+    log_bytes: int
+    next_tablet: int
+    next_index: int
+    next_number: int
+
+
+class Reads(Protocol):
+    """What reading needs of a snapshot: the latest one, an older one, or the writer's own transaction."""
+
+    def find(self, index_id: int, key: bytes) -> str | None:
+        """The document whose key in the index is `key`."""
+        ...
+
+    def page(
+        self, index_id: int, lower: bytes, upper: bytes | None, *, descending: bool, limit: int
+    ) -> list[tuple[bytes, str]]:
+        """Up to `limit` entries of [lower, upper) as (key, document), in index order or its reverse."""
+        ...
+
+
+class ReaderStore:
+    """A connection that reads snapshots."""
+
+    def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
+        self._connect = connect
+        self._open()
+
+    def _open(self) -> None:
+        self._connection = self._connect()
+        self._cursor = self._connection.cursor()
+        self._run = self._cursor.execute
+
+    def begin(self) -> Head:
+        """Take a snapshot; it lasts until `end`. The head is read inside it and so labels it truly."""
+        try:
+            self._run("BEGIN")
+            return self.head()
+        except apsw.Error as error:
+            self.end()
+            raise failure_of(error) from error
+
+    def end(self) -> None:
+        """Let the snapshot go. Harmless when there is none."""
+        if self._connection.in_transaction:
+            self._run("ROLLBACK")
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether a snapshot is held."""
+        return self._connection.in_transaction
+
+    def close(self) -> None:
+        """Close the connection. Harmless when closed already."""
+        self._cursor.close(True)
+        self._connection.close()
+
+    def head(self) -> Head:
+        """The head row as this connection sees it now."""
+        return Head(*self._select(_HEAD, ())[0])
+
+    def find(self, index_id: int, key: bytes) -> str | None:
+        """See `Reads.find`."""
+        found = self._select(_ENTRY, (index_id, key))
+        return found[0][0] if found else None
+
+    def page(
+        self, index_id: int, lower: bytes, upper: bytes | None, *, descending: bool, limit: int
+    ) -> list[tuple[bytes, str]]:
+        """See `Reads.page`."""
+        text = _PAGE_DESC if descending else _PAGE_ASC
+        return self._select(text, (index_id, lower, KEY_END if upper is None else upper, limit))
+
+    def log_rows(self, *, after: int, until: int = _TS_END) -> Iterator[LogRow]:
+        """The log rows with after < ts <= until, oldest first; read in pages, so it may be left early."""
+        while True:
+            rows = self._select(_LOG, (after, until, _LOG_PAGE))
+            for ts, invocation, writes in rows:
+                yield LogRow(ts, invocation, unpack_writes(writes))
+                after = ts
+            if len(rows) < _LOG_PAGE:
+                return
+
+    def log_rows_newest_first(self, *, after: int) -> Iterator[LogRow]:
+        """The log rows with ts > after, newest first."""
+        before = _TS_END
+        while True:
+            rows = self._select(_LOG_DESC, (after, before, _LOG_PAGE))
+            for ts, invocation, writes in rows:
+                yield LogRow(ts, invocation, unpack_writes(writes))
+                before = ts
+            if len(rows) < _LOG_PAGE:
+                return
+
+    def find_invocation(self, invocation: str, *, after: int) -> int | None:
+        """The timestamp at which an invocation was committed above `after`, or None if it was not.
+
+        Asked after a crash or an error during COMMIT: the log decides what happened.
+        """
+        found = self._select(_FIND_INVOCATION, (after, invocation))
+        return int(found[0][0]) if found else None
+
+    def _select(self, text: str, bindings: tuple[object, ...]) -> list[Any]:
+        # The row shapes are those of the statement texts above; a typed row class per statement would be
+        # copied for every row read.
+        try:
+            return self._run(text, bindings).fetchall()
+        except apsw.Error as error:
+            self._fail(error)
+
+    def _fail(self, error: apsw.Error) -> NoReturn:
+        raise failure_of(error) from error
+
+
+class WriterStore(ReaderStore):
+    """The connection that writes. There is one in a deployment.
+
+    `doomed` is set by the first statement that fails; every later one is refused with GroupDoomed until
+    `rollback`. SQLite may have rolled the whole transaction back by itself, so that the next statement would
+    commit alone; and an insert of which some statements ran must not be kept by an author who catches errors.
+    """
+
+    def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
+        super().__init__(connect)
+        self.doomed: StorageFailed | None = None
+
+    def begin(self) -> Head:
+        """Begin the write transaction of a group."""
+        assert self.doomed is None, "a doomed group is rolled back before the next begins"
+        try:
+            self._run("BEGIN IMMEDIATE")
+        except apsw.Error as error:
+            raise failure_of(error) from error
+        return self.head()
+
+    def commit(self) -> None:
+        """Make the transaction durable. On an error the caller must `reopen` and ask the log."""
+        self._statement("COMMIT")
+
+    def rollback(self) -> None:
+        """Take the whole transaction back, also a doomed one."""
+        self.doomed = None
+        if self._connection.in_transaction:
+            self._run("ROLLBACK")
+
+    def reopen(self) -> None:
+        """Throw the connection away and make a new one: the only safe thing after a failed COMMIT."""
+        self.doomed = None
+        try:
+            self.close()
+        except apsw.Error:
+            pass
+        self._open()
+
+    def begin_mutation(self) -> None:
+        """Begin a mutation within the group. They do not nest."""
+        self._statement("SAVEPOINT mutation")
+
+    def keep_mutation(self) -> None:
+        """End the mutation and keep what it wrote for the commit."""
+        self._statement("RELEASE mutation")
+
+    def drop_mutation(self) -> None:
+        """End the mutation and take back what it wrote, parts that are still open included."""
+        self._statement("ROLLBACK TO mutation")
+        self._statement("RELEASE mutation")
+
+    def begin_part(self) -> None:
+        """Begin a part of a mutation that can be taken back alone. Parts nest."""
+        self._statement("SAVEPOINT part")
+
+    def keep_part(self) -> None:
+        """End the innermost part and keep it."""
+        self._statement("RELEASE part")
+
+    def drop_part(self) -> None:
+        """End the innermost part and take it back."""
+        self._statement("ROLLBACK TO part")
+        self._statement("RELEASE part")
+
+    def set_head(self, head: Head) -> None:
+        """Write the head row. Called once per group, before commit."""
+        self._statement(
+            _SET_HEAD,
+            (
+                head.last_ts,
+                head.catalog_ts,
+                head.log_floor_ts,
+                head.log_bytes,
+                head.next_tablet,
+                head.next_index,
+                head.next_number,
+            ),
+        )
+
+    def find_row(self, index_id: int, key: bytes) -> tuple[str, int] | None:
+        """The document with this key, and the row where it lies."""
+        found = self._select(_ENTRY, (index_id, key))
+        return found[0] if found else None
+
+    def rows(self, index_id: int, lower: bytes, *, limit: int) -> list[tuple[bytes, int, str]]:
+        """Up to `limit` entries from `lower` on, as (key, row, document): what building an index reads."""
+        return self._select(_ROWS, (index_id, lower, limit))
+
+    def insert_document(self, tablet: int, text: str) -> int:
+        """Store a document; returns its row."""
+        self._statement(_INSERT_DOCUMENT, (tablet, text))
+        return self._connection.last_insert_rowid()
+
+    def update_document(self, row: int, text: str) -> None:
+        """Give the document at `row` a new text."""
+        self._statement(_UPDATE_DOCUMENT, (text, row))
+
+    def delete_document(self, row: int) -> None:
+        """Remove the document at `row`."""
+        self._statement(_DELETE_DOCUMENT, (row,))
+
+    def insert_entry(self, index_id: int, key: bytes, row: int) -> None:
+        """Add an index entry."""
+        self._statement(_INSERT_ENTRY, (index_id, key, row))
+
+    def delete_entry(self, index_id: int, key: bytes) -> None:
+        """Remove an index entry."""
+        self._statement(_DELETE_ENTRY, (index_id, key))
+
+    def delete_index(self, index_id: int) -> None:
+        """Remove every entry of an index."""
+        self._statement(_DELETE_INDEX, (index_id,))
+
+    def append_log(self, row: LogRow) -> int:
+        """Append a row to the commit log; returns the bytes it takes."""
+        packed = pack_writes(row.writes)
+        self._statement(_APPEND_LOG, (row.ts, row.invocation, packed))
+        return len(packed)
+
+    def oldest_log(self, limit: int) -> list[tuple[int, int]]:
+        """(ts, bytes) of the oldest log rows."""
+        return self._select(_OLDEST_LOG, (limit,))
+
+    def trim_log(self, until: int) -> None:
+        """Forget the log rows with ts <= until."""
+        self._statement(_TRIM_LOG, (until,))
+
+    def find_replay(self, session: str, request: int) -> tuple[int, str, str] | None:
+        """(ts, result, log lines) recorded for a mutation that a client may send again."""
+        found = self._select(_REPLAY, (session, request))
+        return found[0] if found else None
+
+    def record_replay(
+        self, session: str, request: int, *, ts: int, result: str, log_lines: str, now_ms: int
+    ) -> None:
+        """Record what a mutation came to, in the transaction that holds its writes."""
+        self._statement(_RECORD_REPLAY, (session, request, ts, result, log_lines, now_ms))
+
+    def oldest_replays(self, limit: int) -> list[tuple[int, int]]:
+        """(number, recorded at, in ms) of the oldest replay records."""
+        return self._select(_OLDEST_REPLAYS, (limit,))
+
+    def trim_replays(self, until: int) -> None:
+        """Forget the replay records up to number `until`."""
+        self._statement(_TRIM_REPLAYS, (until,))
+
+    def define_view(self, name: str, *, index_id: int, columns: dict[str, str]) -> None:
+        """Make (again) the view by which SQL tools read a table: `columns` maps names to JSON paths."""
+        parts = ", ".join(
+            f"json_extract(d.json, {_literal(path)}) AS {_quoted(column)}" for column, path in columns.items()
+        )
+        self._statement(f"DROP VIEW IF EXISTS {_quoted(name)}")
+        self._statement(
+            f"CREATE VIEW {_quoted(name)} AS SELECT {parts}, d.json AS _document"
+            " FROM _index_entries e CROSS JOIN _documents d ON d.row = e.row"
+            f" WHERE e.index_id = {index_id:d}"
+        )
+
+    def _statement(self, text: str, bindings: tuple[object, ...] = ()) -> None:
+        if self.doomed is not None:
+            raise GroupDoomed(self.doomed)
+        try:
+            self._run(text, bindings)
+        except apsw.Error as error:
+            self._fail(error)
+
+    def _select(self, text: str, bindings: tuple[object, ...]) -> list[Any]:
+        if self.doomed is not None:
+            raise GroupDoomed(self.doomed)
+        return super()._select(text, bindings)
+
+    def _fail(self, error: apsw.Error) -> NoReturn:
+        self.doomed = failure_of(error)
+        raise GroupDoomed(self.doomed) from error
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
