@@ -1,0 +1,62 @@
+"""Rewake: a reactive backend for Python.
+
+The front page: what authors import. It stands on no floor; the house never imports it back.
+
+    from rewake import Document, Id, Index, MutationCtx, QueryCtx, mutation, query
+"""
+
+from rewake.errors import ApplicationError
+from rewake.functions import (
+    MutationCtx,
+    Query,
+    QueryCtx,
+    UserIdentity,
+    internal_mutation,
+    internal_query,
+    mutation,
+    query,
+)
+from rewake.schema import (
+    Document,
+    Id,
+    Index,
+    SearchIndex,
+    VectorIndex,
+    define_schema,
+    define_table,
+    field,
+    gt,
+    gte,
+    lt,
+    lte,
+    v,
+)
+from rewake.values import UNSET, Int64, Unset
+
+__all__ = [
+    "UNSET",
+    "ApplicationError",
+    "Document",
+    "Id",
+    "Index",
+    "Int64",
+    "MutationCtx",
+    "Query",
+    "QueryCtx",
+    "SearchIndex",
+    "Unset",
+    "UserIdentity",
+    "VectorIndex",
+    "define_schema",
+    "define_table",
+    "field",
+    "gt",
+    "gte",
+    "internal_mutation",
+    "internal_query",
+    "lt",
+    "lte",
+    "mutation",
+    "query",
+    "v",
+]

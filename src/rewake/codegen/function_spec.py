@@ -1,0 +1,82 @@
+"""One function as others may know it, and the list of them that `function-spec` prints.
+
+Floor 5, `codegen`. A `FunctionSpec` is what every generator here starts from, and what the official command
+line asks for under `_system/cli/modules:apiSpec`.
+
+Source: semantics 6.2, wire 7.8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+ValidatorJson = Mapping[str, Any]
+"""A validator as semantics 2.1 writes it."""
+
+ANY: ValidatorJson = {"type": "any"}
+
+FunctionKind = Literal["query", "mutation", "action"]
+Visibility = Literal["public", "internal"]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """Which function it is, who may call it, what it takes and gives.
+
+    `path` is `folder/module:function`, as clients write it. `summary` is a sentence for people, or empty.
+    """
+
+    path: str
+    kind: FunctionKind
+    visibility: Visibility = "public"
+    args: ValidatorJson = field(default_factory=lambda: ANY)
+    returns: ValidatorJson = field(default_factory=lambda: ANY)
+    summary: str = ""
+
+    @property
+    def module(self) -> str:
+        """`folder/module`."""
+        return self.path.partition(":")[0].removesuffix(".js")
+
+    @property
+    def name(self) -> str:
+        """The function in its module; a path without one means `default`."""
+        return self.path.partition(":")[2] or "default"
+
+    @property
+    def identifier(self) -> str:
+        """The canonical stored form, `folder/module.js:function`."""
+        return f"{self.module}.js:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRoute:
+    """A method and path that an HTTP action answers."""
+
+    method: str
+    path: str
+
+
+def function_spec(
+    functions: Iterable[FunctionSpec], *, routes: Iterable[HttpRoute] = (), url: str | None = None
+) -> dict[str, Any]:
+    """The function spec, functions by identifier and then routes in their order of precedence.
+
+    `url` is the deployment's address; without it the key is left out.
+    """
+    entries: list[dict[str, Any]] = [
+        {
+            "identifier": spec.identifier,
+            "functionType": spec.kind.capitalize(),
+            "visibility": {"kind": spec.visibility},
+            "args": spec.args,
+            "returns": spec.returns,
+        }
+        for spec in sorted(functions, key=lambda spec: spec.identifier)
+    ]
+    entries += [
+        {"functionType": "HttpAction", "method": route.method, "path": route.path} for route in routes
+    ]
+    return {"functions": entries} if url is None else {"url": url, "functions": entries}

@@ -1,0 +1,6 @@
+"""Deployment: one database with the code that serves it. Floor 5."""
+
+from rewake.deployment.deployment import Deployment, InvalidHeader, TokensNotSupported
+from rewake.deployment.push import PushReport
+
+__all__ = ["Deployment", "InvalidHeader", "PushReport", "TokensNotSupported"]

@@ -1,0 +1,110 @@
+"""Failures: from an exception in a function to the text that clients and authors read.
+
+Floor 3, `execution`. The message of an author's exception begins with `Uncaught`, and carries the frames of
+the author's own code, innermost first; messages of the system (validation, limits) stand as they are.
+Frames of the house are trimmed.
+
+    Uncaught ValueError: no
+        at send (../backend/messages.py:12:9)
+
+Not here: request ids and redaction, which the door adds (`calls.error_text`).
+Source: wire 6.1 and 6.2.
+"""
+
+from __future__ import annotations
+
+import importlib
+import traceback
+from pathlib import Path
+
+from rewake.errors import ApplicationError, RewakeError
+from rewake.execution.calls import Failure
+from rewake.limits import ERROR_MESSAGE_BYTES_MAX
+from rewake.values import InvalidValue, encode
+
+_HOUSE = str(Path(__file__).resolve().parent.parent)
+_IMPORTING = ("<frozen importlib", importlib.__file__, str(Path(__file__).resolve().with_name("loader.py")))
+"""Files whose frames stand between two imports of the author's and say nothing to them."""
+
+
+class ReportedError(Exception):
+    """A failure whose text is complete already: raised again where a nested call failed, and caught by
+    nobody but authors.
+    """
+
+
+def failure_of(error: BaseException, *, root: Path | None, log_lines: tuple[str, ...] = ()) -> Failure:
+    """The result of a run that ended with `error`. `root` is the project's folder; files are shown relative
+    to it.
+    """
+    if isinstance(error, RewakeError):
+        return Failure(_bounded(error.message + "\n"), None, log_lines)
+    data: str | None = None
+    if isinstance(error, ApplicationError):
+        try:
+            data = encode(error.data)
+        except InvalidValue as invalid:
+            return Failure(
+                _bounded(
+                    f"ApplicationError data is not a value that clients can receive: {invalid.message}\n"
+                ),
+                None,
+                log_lines,
+            )
+        text = error.data if isinstance(error.data, str) else data
+        head = f"Uncaught ConvexError: {text}"
+    else:
+        head = f"Uncaught {type(error).__name__}: {_text_of(error)}"
+    return Failure(_bounded(f"{head}\n{_frames(error, root)}"), data, log_lines)
+
+
+def author_traceback(error: BaseException) -> str:
+    """The Python traceback from the author's first frame on, without the import system's and the loader's
+    frames in between.
+    """
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(_IMPORTING)
+    ]
+    while frames and frames[0].filename.startswith(_HOUSE):
+        del frames[0]
+    if not frames:
+        return "".join(traceback.format_exception_only(error))
+    text = "Traceback (most recent call last):\n" + "".join(traceback.StackSummary.from_list(frames).format())
+    return text + "".join(traceback.format_exception_only(error))
+
+
+def _frames(error: BaseException, root: Path | None) -> str:
+    lines = []
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith(_HOUSE):
+            continue
+        column = (frame.colno or 0) + 1
+        lines.append(f"    at {frame.name} ({_place(frame.filename, root)}:{frame.lineno}:{column})\n")
+    return "".join(lines)
+
+
+def _place(filename: str, root: Path | None) -> str:
+    if root is not None:
+        try:
+            return f"../{Path(filename).relative_to(root)}"
+        except ValueError:
+            pass
+    # A library: the tail of the path tells which, and no folder of the server's machine leaves it.
+    return "/".join(Path(filename).parts[-2:])
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:
+        text = "<the error's text could not be made>"
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _bounded(text: str) -> str:
+    raw = text.encode(errors="backslashreplace")
+    if len(raw) <= ERROR_MESSAGE_BYTES_MAX:
+        return raw.decode()
+    return raw[: ERROR_MESSAGE_BYTES_MAX - 1].decode(errors="ignore") + "\n"

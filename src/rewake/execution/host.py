@@ -1,0 +1,315 @@
+"""The host: one function run, from encoded arguments to an encoded result.
+
+Floor 3, `execution`. The host owns the transaction, the identity, frozen time and seeded chance, and notes
+what was observed of them. `ctx` is a face of it (DESIGN D10).
+
+    args text -> decode -> check -> bind -> handler(ctx, **arguments) -> value -> check -> encode -> Success
+                 any step may end in a Failure             nested calls pass through the same steps
+
+A host is open during its run and in its own thread only; later use raises `RunIsOver`.
+
+Not here: transactions (`database`), groups and snapshots (`inline_runner.py`).
+Source: semantics 5.6, 5.7, 6.3; wire 6.3 for the texts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from rewake.auth import Identity
+from rewake.database import ReadTransaction, WriteTransaction
+from rewake.errors import FunctionError, InvalidInput, RewakeError
+from rewake.execution.calls import Failure, Success
+from rewake.execution.failures import author_traceback, failure_of
+from rewake.execution.output import LogLines, collecting
+from rewake.execution.registry import FunctionRecord, Registry
+from rewake.execution.runner import Visibility
+from rewake.execution.side_effects import guarded
+from rewake.functions import MutationCtx, Query, QueryCtx, RegisteredFunction
+from rewake.limits import ARGUMENTS_BYTES_MAX, MIB, NESTED_CALLS_MAX, RETURN_BYTES_MAX
+from rewake.schema import TableDefinition, TableNames, ValidationFailed, plain_value
+from rewake.values import InvalidValue, Value, decode, encode, normalize, render, value_size
+
+
+class RunIsOver(FunctionError):
+    """`ctx` was used after its function had returned, or from another thread. Pass values on, not the
+    context.
+    """
+
+    code = "RunIsOver"
+    template = (
+        "This `ctx` belongs to a run of {function} that is over, or to another thread. A context can be used "
+        "only while its function runs and only in the thread that runs it."
+    )
+
+
+class ArgumentsInvalid(FunctionError):
+    """The arguments do not fit the function's signature."""
+
+    code = "InvalidArgs"
+
+
+class ReturnInvalid(FunctionError):
+    """The function returned what its annotation, or the value model, does not allow."""
+
+    code = "InvalidReturnValue"
+
+
+class NestedCallRefused(FunctionError):
+    """A function called another one that it may not call."""
+
+    code = "NestedCallRefused"
+
+
+@dataclass(slots=True)
+class Observed:
+    """What a run looked at besides the database."""
+
+    identity: bool = False
+    clock: bool = False
+
+
+class Host:
+    """One run of one function, nested calls included."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        transaction: ReadTransaction | WriteTransaction,
+        identity: Identity,
+        now_ms: float,
+        seed: bytes,
+    ) -> None:
+        self.registry = registry
+        self.observed = Observed()
+        self.log_lines = LogLines()
+        self._transaction = transaction
+        self._identity = identity
+        self._now_ms = now_ms
+        self._random = Random(seed)
+        self._thread = threading.get_ident()
+        self._running: list[FunctionRecord] = []
+        self._faces: list[_Face] = []
+        self.error: BaseException | None = None
+        """Set by `run` when it gives a Failure: the exception behind it."""
+
+    # What a runner calls.
+
+    def run(self, record: FunctionRecord, args: str) -> Success | Failure:
+        """Run the outermost function of a call. Never raises what an author can cause."""
+        try:
+            value = self._enter(record, _decoded_arguments(record, args))
+            text = _encoded_return(record, value)
+        except Exception as error:
+            self.error = error
+            return failure_of(error, root=self.registry.root, log_lines=tuple(self.log_lines.lines))
+        return Success(text, tuple(self.log_lines.lines))
+
+    def traceback(self) -> str | None:
+        """The author's traceback of a failed run, where an exception of theirs ended it."""
+        if self.error is None or isinstance(self.error, RewakeError):
+            return None
+        return author_traceback(self.error)
+
+    # Steps of a run.
+
+    def _enter(self, record: FunctionRecord, value: Value) -> Value:
+        """Check arguments, call the handler, check the result; all as values."""
+        arguments = _checked_arguments(record, value, self._transaction.catalog)
+        face = _Face(self, record)
+        context = MutationCtx(face) if record.kind == "mutation" else QueryCtx(face)
+        self._running.append(record)
+        try:
+            with guarded(), collecting(self.log_lines):
+                result = record.function.handler(context, **arguments)
+        finally:
+            self._running.pop()
+            face.is_open = False
+        return _checked_return(record, result, self._transaction.catalog)
+
+    def call_nested(self, reference: object, arguments: dict[str, Any], kinds: tuple[str, ...]) -> Any:
+        """Run another function in this transaction, as a savepoint if it writes."""
+        record = self._resolve(reference)
+        caller = self._running[-1]
+        if record.kind not in kinds:
+            callee, kind = record.kind.capitalize(), caller.kind.capitalize()
+            raise NestedCallRefused(
+                f"Cannot call a {callee} function from a {kind} function"
+                if caller.kind == "query"
+                else f"`run_{kinds[0]}` was given {record.path.public}, which is a {record.kind}."
+            )
+        if len(self._running) >= NESTED_CALLS_MAX:
+            raise NestedCallRefused(
+                "Cross component call depth limit exceeded. Do you have an infinite loop in your app?"
+            )
+        value = record.arguments.to_value(arguments)
+        random = self._random
+        self._random = Random(random.getrandbits(64))
+        transaction = self._transaction
+        savepoint = (
+            transaction.savepoint()
+            if record.kind == "mutation" and isinstance(transaction, WriteTransaction)
+            else nullcontext()
+        )
+        try:
+            with savepoint:
+                result = self._enter(record, normalize(value))
+        finally:
+            self._random = random
+        return result if record.returns is None else record.returns.to_python(result)
+
+    def _resolve(self, reference: object) -> FunctionRecord:
+        if isinstance(reference, RegisteredFunction):
+            return self.registry.record_of(reference)
+        if isinstance(reference, str):
+            return self.registry.find(reference, Visibility.INTERNAL)
+        raise NestedCallRefused(
+            f"A function is called by itself or by its path; got {reference!r}. Did you forget its decorator?"
+        )
+
+    # What a face passes on.
+
+    def check_thread(self) -> bool:
+        """Whether the caller is the thread of the run."""
+        return threading.get_ident() == self._thread
+
+    @property
+    def transaction(self) -> ReadTransaction | WriteTransaction:
+        """The transaction of the run."""
+        return self._transaction
+
+    @property
+    def identity(self) -> Identity:
+        """Who called."""
+        return self._identity
+
+    @property
+    def now_ms(self) -> float:
+        """The frozen time of the run."""
+        return self._now_ms
+
+    @property
+    def chance(self) -> Random:
+        """The generator of the innermost running function."""
+        return self._random
+
+
+class _Face:
+    """What one `ctx` holds of the host: open while its own function runs. Implements `functions.Host`."""
+
+    __slots__ = ("_host", "_record", "is_open")
+
+    def __init__(self, host: Host, record: FunctionRecord) -> None:
+        self._host = host
+        self._record = record
+        self.is_open = True
+
+    def _opened(self) -> Host:
+        if not self.is_open or not self._host.check_thread():
+            raise RunIsOver(function=self._record.path.public)
+        return self._host
+
+    @property
+    def transaction(self) -> Any:
+        return self._opened().transaction
+
+    def table(self, name: str) -> TableDefinition | None:
+        return self._opened().registry.schema.tables.get(name)
+
+    def table_name(self, number: int) -> str | None:
+        return self._opened().transaction.catalog.table_name(number)
+
+    def read_identity(self) -> Identity:
+        host = self._opened()
+        host.observed.identity = True
+        return host.identity
+
+    def read_clock(self) -> float:
+        host = self._opened()
+        host.observed.clock = True
+        return host.now_ms
+
+    def random(self) -> Random:
+        return self._opened().chance
+
+    def call(self, reference: object, arguments: dict[str, Any], *, kinds: tuple[str, ...]) -> Any:
+        return self._opened().call_nested(reference, arguments, kinds)
+
+    def log(self, level: str, text: str) -> None:
+        self._opened().log_lines.add(level, text)
+
+
+def _decoded_arguments(record: FunctionRecord, args: str) -> Value:
+    path = record.path.public
+    try:
+        value = decode(args)
+    except InvalidInput as error:
+        raise ArgumentsInvalid(f"Invalid arguments for {path}: {error.message}") from None
+    # The size model counts at most a few times the text, so short texts need no second look.
+    if len(args) > ARGUMENTS_BYTES_MAX // 8:
+        size = value_size(value)
+        if size > ARGUMENTS_BYTES_MAX:
+            raise ArgumentsInvalid(
+                f"Arguments for {path} are too large "
+                f"(actual: {_mebibytes(size)}, limit: {_mebibytes(ARGUMENTS_BYTES_MAX)})"
+            )
+    return value
+
+
+def _checked_arguments(record: FunctionRecord, value: Value, tables: TableNames) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ArgumentsInvalid(
+            f"Expected to receive an object as the function's argument. Instead received: {render(value)}"
+        )
+    try:
+        record.arguments.validator.check(value, tables)
+        return record.arguments.bind(value)
+    except ValidationFailed as error:
+        raise ArgumentsInvalid(f"ArgumentValidationError: {error.message}\n") from None
+
+
+def _checked_return(record: FunctionRecord, result: Any, tables: TableNames) -> Value:
+    if isinstance(result, Query):
+        raise ReturnInvalid(
+            "Return value is a Query. Results must be retrieved with `.collect()`, `.take(n), `.unique()`, "
+            "or `.first()`."
+        )
+    path = record.path.public
+    convert: Callable[[Any], Any] = plain_value if record.returns is None else record.returns.to_value
+    try:
+        value = normalize(convert(result))
+    except (InvalidValue, ValidationFailed) as error:
+        prefix = "ReturnsValidationError: " if isinstance(error, ValidationFailed) else ""
+        raise ReturnInvalid(f"{prefix}{error.message if prefix else _not_a_value(path, error)}") from None
+    if record.returns is not None:
+        try:
+            record.returns.validator.check(value, tables)
+        except ValidationFailed as error:
+            raise ReturnInvalid(f"ReturnsValidationError: {error.message}") from None
+    return value
+
+
+def _encoded_return(record: FunctionRecord, value: Value) -> str:
+    text = encode(value)
+    if len(text) > RETURN_BYTES_MAX // 8:
+        size = value_size(value)
+        if size > RETURN_BYTES_MAX:
+            raise ReturnInvalid(
+                f"Function {record.path.public} return value is too large "
+                f"(actual: {_mebibytes(size)}, limit: {_mebibytes(RETURN_BYTES_MAX)})"
+            )
+    return text
+
+
+def _not_a_value(path: str, error: RewakeError) -> str:
+    return f"Function {path} return value invalid: {error.message}"
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / MIB:.1f} MiB".replace(".0 MiB", " MiB")

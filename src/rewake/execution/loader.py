@@ -1,0 +1,372 @@
+"""The loader: from a project's folder to a registry.
+
+Floor 3, `execution`. Every `.py` file below the functions folder is imported afresh under its own package
+name, so that a reload never sees half-old modules; if anything fails, the modules that were there before
+are put back and the error says where the author must look. Modules get a `print` of their own
+(`output.py`).
+
+    pyproject.toml [tool.rewake] -> ProjectSettings -> modules -> functions and document classes -> Registry
+
+    backend/messages.py      def send     messages:send
+    backend/admin/users.py   def ban      admin/users:ban
+
+Not here: watching files (`cli`), applying the schema to data (`database`).
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import inspect
+import re
+import sys
+import threading
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rewake.errors import InvalidInput, RewakeError
+from rewake.execution.failures import author_traceback
+from rewake.execution.output import function_print
+from rewake.execution.registry import FunctionRecord, Registry, registry_of
+from rewake.functions import RegisteredFunction
+from rewake.protocol import FunctionPath
+from rewake.schema import Schema, function_names, is_document_class
+
+_MODULE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SKIPPED = frozenset({"_generated", "__pycache__", "node_modules"})
+_lock = threading.Lock()
+
+
+class ProjectInvalid(InvalidInput):
+    """The project cannot be loaded as it stands. The text names file and reason; nothing was changed."""
+
+    code = "InvalidProject"
+
+    def __init__(self, message: str, /, *, traceback: str | None = None, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.traceback = traceback
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSettings:
+    """`[tool.rewake]` of a project's `pyproject.toml`."""
+
+    root: Path
+    functions: str = "backend"
+    """The folder of schema and functions, relative to the root; a Python package name."""
+    case: str = "snake"
+    """`snake`: names are exported as written; `camel`: functions and arguments in camelCase."""
+    generated: str | None = None
+    """Where generated TypeScript goes, relative to the root; `{functions}/_generated` where it is left out.
+    """
+    name: str | None = None
+    """The deployment's name; the folder's name where it is left out."""
+
+    @property
+    def functions_path(self) -> Path:
+        """The functions folder."""
+        return self.root / self.functions
+
+    @property
+    def generated_path(self) -> Path:
+        """The folder of generated TypeScript."""
+        return self.root / (self.generated or f"{self.functions}/_generated")
+
+    @property
+    def deployment_name(self) -> str:
+        """Lower case letters, digits and dashes."""
+        return re.sub(r"[^a-z0-9]+", "-", (self.name or self.root.name).lower()).strip("-") or "rewake"
+
+
+def read_settings(root: Path) -> ProjectSettings:
+    """The settings of the project at `root`.
+
+    Raises:
+        ProjectInvalid: there is no such folder, `pyproject.toml` cannot be read, or a setting is unknown or
+        wrong.
+    """
+    root = root.resolve()
+    if not root.is_dir():
+        raise ProjectInvalid(f"There is no folder {root}. `rewake init {root.name}` makes a project.")
+    table: dict[str, Any] = {}
+    file = root / "pyproject.toml"
+    if file.exists():
+        try:
+            table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("rewake", {})
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ProjectInvalid(f"{file} cannot be read: {error}") from None
+    known = {"functions", "case", "generated", "name"}
+    for key, value in table.items():
+        if key not in known:
+            raise ProjectInvalid(
+                f"Unknown setting `{key}` under [tool.rewake] in {file}. Known: {', '.join(sorted(known))}."
+            )
+        if not isinstance(value, str):
+            raise ProjectInvalid(f"The setting `{key}` under [tool.rewake] in {file} must be a string.")
+    settings = ProjectSettings(root=root, **table)
+    if settings.case not in ("snake", "camel"):
+        raise ProjectInvalid(f'`case` under [tool.rewake] is "snake" or "camel"; got "{settings.case}".')
+    if not all(_MODULE_NAME.fullmatch(part) for part in settings.functions.split("/")):
+        raise ProjectInvalid(
+            '`functions` under [tool.rewake] names a Python package folder such as "backend"; '
+            f'got "{settings.functions}".'
+        )
+    if not settings.functions_path.is_dir():
+        raise ProjectInvalid(
+            f"{root} has no folder `{settings.functions}` with functions. `rewake init DIR` makes a project "
+            "that runs, or set `functions` under [tool.rewake] in pyproject.toml."
+        )
+    return settings
+
+
+def load_project(settings: ProjectSettings) -> Registry:
+    """Import the project afresh and collect its functions and schema.
+
+    One load at a time; safe to call from any thread.
+
+    Raises:
+        ProjectInvalid: a module cannot be imported, or a function or table is not well formed.
+    """
+    with _lock:
+        return _load(settings)
+
+
+def _load(settings: ProjectSettings) -> Registry:
+    package = settings.functions.replace("/", ".")
+    before = _take_out_modules(settings)
+    root = str(settings.root)
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    importlib.invalidate_caches()
+    finder = _PrintingFinder(settings.functions_path)
+    sys.meta_path.insert(0, finder)
+    try:
+        modules = {
+            path: _import(f"{package}.{path.replace('/', '.')}", file, settings)
+            for path, file in _module_files(settings)
+        }
+        schema = _schema_of(modules)
+        records = [
+            record
+            for path, module in modules.items()
+            for record in _records_of(path, module, settings, schema)
+        ]
+        hashes = _module_hashes(settings, modules)
+    except BaseException:
+        _take_out_modules(settings)
+        sys.modules.update(before)
+        raise
+    finally:
+        sys.meta_path.remove(finder)
+    return registry_of(records, schema, module_hashes=hashes, root=settings.root)
+
+
+def _module_files(settings: ProjectSettings) -> Iterator[tuple[str, Path]]:
+    """(module path, file) of every module, in the order of their paths."""
+    folder = settings.functions_path
+    for file in sorted(folder.rglob("*.py")):
+        parts = file.relative_to(folder).with_suffix("").parts
+        if any(part in _SKIPPED or part.startswith(".") for part in parts) or parts[-1] == "__init__":
+            continue
+        for part in parts:
+            if not _MODULE_NAME.fullmatch(part):
+                raise ProjectInvalid(
+                    f"{file.relative_to(settings.root)}: `{part}` cannot be a module name. Use letters, "
+                    "digits and underscores."
+                )
+        yield "/".join(parts), file
+
+
+def _import(name: str, file: Path, settings: ProjectSettings) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except RewakeError as error:
+        raise ProjectInvalid(
+            f"{file.relative_to(settings.root)}: {error.message}", traceback=author_traceback(error)
+        ) from error
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        if (
+            isinstance(error, ModuleNotFoundError)
+            and error.name
+            and error.name.split(".")[0] != settings.functions
+        ):
+            reason += f". Install it where the server runs: pip install {error.name.split('.')[0]}"
+        raise ProjectInvalid(
+            f"{file.relative_to(settings.root)} cannot be imported. {reason}",
+            traceback=author_traceback(error),
+        ) from error
+    except SystemExit as error:
+        raise ProjectInvalid(
+            f"{file.relative_to(settings.root)} ends the process when it is imported (SystemExit: {error})."
+        ) from error
+
+
+def _is_of_project(module: ModuleType, settings: ProjectSettings) -> bool:
+    """Whether a module's file lies below the project's root and is not an installed library there."""
+    file = getattr(module, "__file__", None)
+    if file is None:
+        # A folder without __init__.py is a namespace package: it has places instead of a file.
+        places = list(getattr(module, "__path__", ()))
+        return any(Path(place).is_relative_to(settings.functions_path) for place in places)
+    path = Path(file)
+    if not path.is_relative_to(settings.root):
+        return False
+    inner = path.relative_to(settings.root).parts
+    return "site-packages" not in inner and not inner[0].startswith(".")
+
+
+def _take_out_modules(settings: ProjectSettings) -> dict[str, ModuleType]:
+    """Remove the project's modules from `sys.modules`; returns them."""
+    top = settings.functions.split("/")[0]
+    taken = {
+        name: module
+        for name, module in list(sys.modules.items())
+        if name == top
+        or name.startswith(f"{top}.")
+        or (isinstance(module, ModuleType) and name != "__main__" and _is_of_project(module, settings))
+    }
+    for name in taken:
+        del sys.modules[name]
+    return taken
+
+
+class _PrintingFinder:
+    """Gives modules of the functions folder a `print` that ends in the log lines of the running function."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or spec.loader is None or not spec.origin:
+            return None
+        if not Path(spec.origin).is_relative_to(self._folder):
+            return None
+        execute = spec.loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            module.__dict__.setdefault("print", function_print)
+            execute(module)
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+def _schema_of(modules: dict[str, ModuleType]) -> Schema:
+    classes: dict[type[Any], None] = {}
+    explicit: Schema | None = None
+    for path, module in modules.items():
+        for value in vars(module).values():
+            if is_document_class(value) and value.__table__ is not None:
+                classes[value] = None
+            elif isinstance(value, Schema):
+                if explicit is not None and explicit is not value:
+                    raise ProjectInvalid(f"{path}.py: a project has one schema object; this is the second.")
+                explicit = value
+    try:
+        return Schema.from_documents(list(classes), explicit)
+    except RewakeError as error:
+        raise ProjectInvalid(f"The schema is not well formed: {error.message}") from error
+
+
+def _records_of(
+    path: str, module: ModuleType, settings: ProjectSettings, schema: Schema
+) -> Iterator[FunctionRecord]:
+    for attribute, value in vars(module).items():
+        # A function imported from another module is exported there, once.
+        if not isinstance(value, RegisteredFunction) or value.__module__ != module.__name__:
+            continue
+        name = value.exported_name or _exported(attribute, settings)
+        try:
+            signature = inspect.signature(value.handler)
+            names = function_names(value.handler)
+            arguments = schema.arguments_codec(
+                list(signature.parameters.values())[1:],
+                names=names,
+                rename=camel_case if settings.case == "camel" else str,
+                where=attribute,
+            )
+            returns = None
+            if signature.return_annotation is not inspect.Signature.empty:
+                returns = schema.codec_for(
+                    signature.return_annotation, names=names, where=f"{attribute}, return value"
+                )
+            yield FunctionRecord(
+                path=FunctionPath.parse(f"{path}:{name}"),
+                kind=value.kind,
+                is_internal=value.is_internal,
+                function=value,
+                arguments=arguments,
+                returns=returns,
+            )
+        except RewakeError as error:
+            raise ProjectInvalid(
+                f"{settings.functions}/{path}.py: in `{attribute}`: {error.message}"
+            ) from error
+
+
+def _exported(name: str, settings: ProjectSettings) -> str:
+    return camel_case(name) if settings.case == "camel" else name
+
+
+def camel_case(name: str) -> str:
+    """`list_recent` as `listRecent`; leading underscores stay."""
+    head = len(name) - len(name.lstrip("_"))
+    first, *rest = name[head:].split("_")
+    return name[:head] + first + "".join(part[:1].upper() + part[1:] for part in rest)
+
+
+def _module_hashes(settings: ProjectSettings, modules: dict[str, ModuleType]) -> dict[str, str]:
+    """For each module a hash of its source and of all project modules that it reaches through imports."""
+    project = {
+        name: module
+        for name, module in list(sys.modules.items())
+        if isinstance(module, ModuleType)
+        and getattr(module, "__file__", None)
+        and _is_of_project(module, settings)
+    }
+    sources = {name: Path(str(module.__file__)).read_bytes() for name, module in project.items()}
+    reached = {name: _imports_of(sources[name], project[name], project) for name in project}
+
+    def closure(start: str) -> list[str]:
+        seen = {start}
+        stack = [start]
+        while stack:
+            for name in reached.get(stack.pop(), ()):
+                if name not in seen:
+                    seen.add(name)
+                    stack.append(name)
+        return sorted(seen)
+
+    hashes = {}
+    for path, module in modules.items():
+        digest = hashlib.sha256(settings.case.encode())
+        for name in closure(module.__name__):
+            if name in sources:
+                digest.update(name.encode() + b"\0" + sources[name] + b"\0")
+        hashes[path] = digest.hexdigest()
+    return hashes
+
+
+def _imports_of(source: bytes, module: ModuleType, project: dict[str, ModuleType]) -> set[str]:
+    found: set[str] = set()
+    package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = package.split(".")
+                parts = parts[: len(parts) - (node.level - 1)]
+                base = ".".join([*parts, base] if base else parts)
+            found.add(base)
+            found.update(f"{base}.{alias.name}" for alias in node.names)
+    return {name for name in found if name in project}

@@ -1,0 +1,112 @@
+"""Output: what a function prints becomes log lines of its run.
+
+Floor 3, `execution`. Author modules are loaded with a `print` of their own (`loader.py`), and a handler on
+the root logger listens for records of the running thread. Both end here, in the lines that clients and
+`rewake dev` show:
+
+    [LOG] 'text' 1          print
+    [WARN] 'text'           logging.warning
+
+Not here: where the lines are kept and shown (`call_log.py`, `cli`).
+Source: wire 6.4.
+"""
+
+from __future__ import annotations
+
+import builtins
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rewake.limits import LOG_LINE_BYTES_MAX, LOG_LINES_MAX
+
+_TRUNCATED = " (truncated due to length)"
+_OVERFLOW = f"[ERROR] Log overflow (maximum {LOG_LINES_MAX}). Remaining log lines omitted."
+
+_current = threading.local()
+
+LEVELS = {
+    logging.DEBUG: "DEBUG",
+    logging.INFO: "INFO",
+    logging.WARNING: "WARN",
+    logging.ERROR: "ERROR",
+    logging.CRITICAL: "ERROR",
+}
+
+
+class LogLines:
+    """The log lines of one run, bounded in number and length."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def add(self, level: str, text: str) -> None:
+        """Append a line; the last one that fits says that more were left out."""
+        if len(self.lines) >= LOG_LINES_MAX:
+            return
+        if len(self.lines) == LOG_LINES_MAX - 1:
+            self.lines.append(_OVERFLOW)
+            return
+        # A lone surrogate cannot cross the wire; what can be shown of it is its escape.
+        raw = f"[{level}] {text}".encode(errors="backslashreplace")
+        if len(raw) > LOG_LINE_BYTES_MAX:
+            keep = LOG_LINE_BYTES_MAX - len(_TRUNCATED)
+            self.lines.append(raw[:keep].decode(errors="ignore") + _TRUNCATED)
+        else:
+            self.lines.append(raw.decode())
+
+
+@contextmanager
+def collecting(lines: LogLines) -> Iterator[None]:
+    """Send what this thread prints and logs to `lines` until the block ends."""
+    before = getattr(_current, "lines", None)
+    _current.lines = lines
+    try:
+        yield
+    finally:
+        _current.lines = before
+
+
+def function_print(
+    *values: Any, sep: str | None = None, end: str | None = None, file: Any = None, flush: bool = False
+) -> None:
+    """The `print` of author modules: a log line while a function runs, the ordinary one otherwise."""
+    lines: LogLines | None = getattr(_current, "lines", None)
+    if lines is None or (file is not None and file not in (sys.stdout, sys.stderr)):
+        builtins.print(*values, sep=sep, end=end, file=file, flush=flush)
+        return
+    rendered = (repr(value) if isinstance(value, str) else str(value) for value in values)
+    lines.add(
+        "ERROR" if file is not None and file is sys.stderr else "LOG",
+        (" " if sep is None else sep).join(rendered),
+    )
+
+
+class RunLogHandler(logging.Handler):
+    """Turns `logging` records of a running function into its log lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        lines: LogLines | None = getattr(_current, "lines", None)
+        if lines is None or record.name.startswith("rewake."):
+            return
+        level = LEVELS.get(record.levelno) or ("ERROR" if record.levelno > logging.ERROR else "INFO")
+        lines.add(level, repr(record.getMessage()))
+
+
+_handler: RunLogHandler | None = None
+
+
+def install_log_handler() -> None:
+    """Listen on the root logger. Calling again does nothing."""
+    global _handler
+    if _handler is None:
+        _handler = RunLogHandler()
+        root = logging.getLogger()
+        root.addHandler(_handler)
+        if root.level > logging.INFO or root.level == logging.NOTSET:
+            root.setLevel(logging.INFO)

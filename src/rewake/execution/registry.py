@@ -1,0 +1,144 @@
+"""The registry: the functions and the schema of one version of a project.
+
+Floor 3, `execution`. Made by the loader in one piece and never changed: a deploy makes a new one and
+switches. It belongs to a deployment object; nothing here is global.
+
+Not here: importing a project (`loader.py`), running what was found (`host.py`).
+Source: semantics 6.1, 6.2; wire 6.3 for the texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rewake.errors import FunctionError
+from rewake.execution.runner import Visibility
+from rewake.functions import FunctionKind, RegisteredFunction
+from rewake.protocol import FunctionPath, InvalidFunctionPath
+from rewake.schema import ArgumentsCodec, Schema, TypeCodec
+
+
+class FunctionNotFound(FunctionError):
+    """No such function, or an internal one called from outside: the two look alike, so internals do not
+    leak.
+    """
+
+    code = "FunctionPathNotFound"
+
+
+class WrongFunctionKind(FunctionError):
+    """The function exists, but it is of another kind."""
+
+    code = "WrongFunctionKind"
+    template = "Trying to execute {path} as {asked}, but it is defined as {actual}."
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRecord:
+    """One function that can be called."""
+
+    path: FunctionPath
+    kind: FunctionKind
+    is_internal: bool
+    function: RegisteredFunction[Any, Any]
+    arguments: ArgumentsCodec
+    returns: TypeCodec | None
+    """None where the handler has no return annotation: anything that is a value may be returned."""
+
+    def to_spec(self) -> dict[str, Any]:
+        """The entry of the function spec (semantics 6.2)."""
+        return {
+            "identifier": self.path.canonical,
+            "functionType": self.kind.capitalize(),
+            "visibility": {"kind": "internal" if self.is_internal else "public"},
+            "args": self.arguments.validator.to_json(),
+            "returns": self.returns.validator.to_json() if self.returns is not None else {"type": "any"},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """One version of a project."""
+
+    functions: Mapping[FunctionPath, FunctionRecord]
+    schema: Schema
+    module_hashes: Mapping[str, str] = field(default_factory=dict)
+    """By module path (`dir/messages`): a hash of its source and of every project module that it imports."""
+    root: Path | None = None
+    """The project's folder; error frames show files relative to it."""
+
+    def find(self, path: str, visibility: Visibility) -> FunctionRecord:
+        """The function that `path` names.
+
+        Raises:
+            FunctionNotFound: there is none, or it is internal and `visibility` is public.
+        """
+        try:
+            parsed = FunctionPath.parse(path)
+        except InvalidFunctionPath as error:
+            raise FunctionNotFound(error.message) from None
+        record = self.functions.get(parsed)
+        if record is None or (record.is_internal and visibility is Visibility.PUBLIC):
+            if visibility is Visibility.PUBLIC:
+                raise FunctionNotFound(f"Could not find public function for '{parsed.public}'.")
+            raise FunctionNotFound(
+                f"Could not find function for '{parsed.public}'. Did you forget to run `npx convex dev`?"
+            )
+        return record
+
+    def find_kind(self, path: str, visibility: Visibility, kind: FunctionKind) -> FunctionRecord:
+        """The function that `path` names, which must be of `kind`.
+
+        Raises:
+            FunctionNotFound: as `find`.
+            WrongFunctionKind: it is of another kind.
+        """
+        record = self.find(path, visibility)
+        if record.kind != kind:
+            raise WrongFunctionKind(
+                path=record.path.canonical, asked=kind.capitalize(), actual=record.kind.capitalize()
+            )
+        return record
+
+    def record_of(self, function: RegisteredFunction[Any, Any]) -> FunctionRecord:
+        """The record of a function object used as its own reference.
+
+        Raises:
+            FunctionNotFound: the object was not found in the project when it was loaded.
+        """
+        for record in self.functions.values():
+            if record.function is function:
+                return record
+        raise FunctionNotFound(f"{function!r} is not exported by a module of this project.")
+
+    def code_hash(self, path: str) -> str | None:
+        """The hash of the module that serves `path`, or None where it names nothing."""
+        try:
+            return self.module_hashes.get(FunctionPath.parse(path).module)
+        except InvalidFunctionPath:
+            return None
+
+    def module_of(self, path: str) -> str | None:
+        """The module that `path` names, whether or not it exists."""
+        try:
+            return FunctionPath.parse(path).module
+        except InvalidFunctionPath:
+            return None
+
+    def function_spec(self) -> list[dict[str, Any]]:
+        """All functions in order of their paths (semantics 6.2)."""
+        return [self.functions[path].to_spec() for path in sorted(self.functions)]
+
+
+def registry_of(
+    records: Iterable[FunctionRecord],
+    schema: Schema,
+    *,
+    module_hashes: Mapping[str, str] | None = None,
+    root: Path | None = None,
+) -> Registry:
+    """Assemble a registry."""
+    return Registry({record.path: record for record in records}, schema, dict(module_hashes or {}), root)

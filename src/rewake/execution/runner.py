@@ -1,0 +1,125 @@
+"""The Runner: where function runs happen, seen from the front.
+
+Floor 3, `execution`. The front process hands in jobs and gets back encoded results, read sets and log lines,
+nothing else; so that the same interface is served by threads of this process (`inline_runner.py`) and by
+worker processes.
+
+    mutate(job) ----------> one writer, in groups ------> on_group(report), then the outcomes of the group
+    open_wave(jobs) ------> one snapshot, many queries --> Wave(ts, runs), extended by more(jobs)
+
+The order in which news leaves a group is part of the contract: first `on_group` with its commit log rows,
+then the outcomes of its mutations. Nothing of a group leaves before its COMMIT returned (DESIGN D4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from rewake.auth import Identity
+from rewake.database import Invocation, ReadSet
+from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success
+from rewake.storage import LogRow
+
+
+class Visibility(Enum):
+    """From where a call comes: decides whether internal functions can be found."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class MutationJob:
+    """One mutation to run. `invocation` names it in the commit log and, over a websocket, for replays."""
+
+    call: FunctionCall
+    identity: Identity
+    visibility: Visibility
+    invocation: Invocation
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryJob:
+    """One query to run. `journal` is what an earlier run left behind (wire 1.10)."""
+
+    call: FunctionCall
+    identity: Identity
+    visibility: Visibility
+    journal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRun:
+    """What a query run came to and what it depended on.
+
+    `code_hash` names the code that ran: a run of replaced code is not registered or cached.
+    """
+
+    result: Success | Failure
+    journal: str | None
+    read_set: ReadSet
+    read_identity: bool
+    read_clock: bool
+    code_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupReport:
+    """What one commit group wrote. `last_ts` is the log position that it brings."""
+
+    rows: tuple[LogRow, ...]
+    last_ts: int
+
+
+class Wave(Protocol):
+    """One snapshot on which queries run. Close it soon: an open one holds the write-ahead log."""
+
+    @property
+    def ts(self) -> int:
+        """The timestamp of the snapshot; all runs see exactly the commits up to it."""
+        ...
+
+    @property
+    def runs(self) -> Sequence[QueryRun]:
+        """The runs of the jobs that opened the wave, in their order."""
+        ...
+
+    async def more(self, jobs: Sequence[QueryJob]) -> Sequence[QueryRun]:
+        """Run further queries on the same snapshot."""
+        ...
+
+    async def close(self) -> None:
+        """End the snapshot."""
+        ...
+
+
+class Runner(Protocol):
+    """Runs functions. Started once, closed once."""
+
+    async def start(self, on_group: Callable[[GroupReport], None]) -> int:
+        """Open the database; `on_group` hears of every group in `ts` order. Returns the latest timestamp."""
+        ...
+
+    async def mutate(self, job: MutationJob) -> MutationOutcome:
+        """Run one mutation; returns after its group was committed and `on_group` was told.
+
+        Raises:
+            Unavailable: the group could not be written (a full disk); nothing of it was.
+        """
+        ...
+
+    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None) -> Wave:
+        """Take a snapshot (the latest, or the one at timestamp `at`) and run `jobs` on it."""
+        ...
+
+    def code_hash(self, path: str) -> str | None:
+        """The hash of the code that serves `path` now, or None where nothing does."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun and stop."""
+        ...

@@ -1,0 +1,48 @@
+"""Functions: what authors import. Floor 2, blind to the database.
+
+@query / @mutation ... -> RegisteredFunction          registration.py
+ctx                    -> QueryCtx, MutationCtx       context.py
+ctx.db                 -> DatabaseReader / Writer     database.py, query.py
+what all that needs    -> Host, Transaction           ports.py
+"""
+
+from rewake.functions.context import Auth, MutationCtx, NotSignedIn, QueryCtx, UserIdentity
+from rewake.functions.database import DatabaseReader, DatabaseWriter, InvalidArgument
+from rewake.functions.ports import Host, Transaction, WritableTransaction
+from rewake.functions.query import InvalidQuery, Query
+from rewake.functions.registration import (
+    FunctionKind,
+    MutationFunction,
+    QueryFunction,
+    RegisteredFunction,
+    RegistrationError,
+    internal_mutation,
+    internal_query,
+    mutation,
+    query,
+)
+
+__all__ = [
+    "Auth",
+    "DatabaseReader",
+    "DatabaseWriter",
+    "FunctionKind",
+    "Host",
+    "InvalidArgument",
+    "InvalidQuery",
+    "MutationCtx",
+    "MutationFunction",
+    "NotSignedIn",
+    "Query",
+    "QueryCtx",
+    "QueryFunction",
+    "RegisteredFunction",
+    "RegistrationError",
+    "Transaction",
+    "UserIdentity",
+    "WritableTransaction",
+    "internal_mutation",
+    "internal_query",
+    "mutation",
+    "query",
+]

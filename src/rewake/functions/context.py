@@ -1,0 +1,184 @@
+"""Contexts: what a handler is given as `ctx`.
+
+Floor 2, `functions`. A context is a thin face of the host: it holds nothing of its own. Once the run is
+over the host refuses every use, so a context kept in a global or handed to a thread fails with a sentence
+instead of corrupting a later run.
+
+Not here: actions and their context (a later issue).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from rewake.auth import Admin, Identity, User
+from rewake.errors import FunctionError
+from rewake.functions.database import DatabaseReader, DatabaseWriter
+from rewake.functions.ports import Host
+from rewake.values import decode_stored
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class NotSignedIn(FunctionError):
+    """The caller did not sign in, and the function requires it. Sign in and call again."""
+
+    code = "Unauthenticated"
+    template = "Unauthenticated: this function requires a signed-in user."
+
+
+class QueryReference(Protocol[P, R_co]):
+    """A query, as `ctx.run_query` takes it."""
+
+    @property
+    def handler(self) -> Callable[..., R_co]: ...
+    def __call__(self, ctx: QueryCtx, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+class MutationReference(Protocol[P, R_co]):
+    """A mutation, as `ctx.run_mutation` takes it."""
+
+    @property
+    def handler(self) -> Callable[..., R_co]: ...
+    def __call__(self, ctx: MutationCtx, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+class UserIdentity:
+    """Who is signed in: the claims of a verified token. Source: wire 5.6.
+
+    Standard claims are attributes in Python spelling (`token_identifier`, `subject`, `issuer`, `email`,
+    ...); every claim, custom ones included, is an item under its official name
+    (`identity["tokenIdentifier"]`).
+    """
+
+    def __init__(self, attributes: dict[str, Any]) -> None:
+        self.attributes = attributes
+
+    def __getitem__(self, name: str) -> Any:
+        return self.attributes[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The claim `name`, or `default` where the token has none."""
+        return self.attributes.get(name, default)
+
+    @property
+    def token_identifier(self) -> str:
+        """Issuer and subject in one text: the stable key of a user."""
+        return str(self.attributes["tokenIdentifier"])
+
+    @property
+    def subject(self) -> str:
+        """The user's id at the issuer."""
+        return str(self.attributes["subject"])
+
+    @property
+    def issuer(self) -> str:
+        """Who vouches for the user."""
+        return str(self.attributes["issuer"])
+
+    @property
+    def name(self) -> str | None:
+        """The full name, where the token tells it."""
+        return self.attributes.get("name")
+
+    @property
+    def email(self) -> str | None:
+        """The e-mail address, where the token tells it."""
+        return self.attributes.get("email")
+
+    def __repr__(self) -> str:
+        return f"UserIdentity({self.attributes!r})"
+
+
+class Auth:
+    """`ctx.auth`: who called."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def get_user_identity(self) -> UserIdentity | None:
+        """The signed-in user, or None. A result that rests on this is never shown to anybody else."""
+        identity: Identity = self._host.read_identity()
+        user = identity.acting_as if isinstance(identity, Admin) else identity
+        if not isinstance(user, User):
+            return None
+        attributes = decode_stored(user.attributes)
+        assert isinstance(attributes, dict)
+        return UserIdentity(attributes)
+
+    def require_identity(self) -> UserIdentity:
+        """The signed-in user.
+
+        Raises:
+            NotSignedIn: nobody is signed in.
+        """
+        identity = self.get_user_identity()
+        if identity is None:
+            raise NotSignedIn()
+        return identity
+
+
+class QueryCtx:
+    """What a query is given: the database to read, the caller, frozen time and seeded chance."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    @property
+    def db(self) -> DatabaseReader:
+        """The database, as it stood when the run began."""
+        return DatabaseReader(self._host)
+
+    @property
+    def auth(self) -> Auth:
+        """Who called."""
+        return Auth(self._host)
+
+    @property
+    def now(self) -> float:
+        """The time at which the run began, in milliseconds since the epoch; the same during the whole run.
+
+        A live query is not run again merely because time passes.
+        """
+        return self._host.read_clock()
+
+    @property
+    def random(self) -> Random:
+        """Chance, seeded anew for each run."""
+        return self._host.random()
+
+    def run_query(
+        self, function: QueryReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs
+    ) -> R_co:
+        """Run another query in the same transaction, with its arguments and result checked.
+
+        `function` is the query itself or its path (`"messages:list"`).
+        """
+        if args:
+            raise TypeError("run_query takes arguments by name")
+        result: R_co = self._host.call(function, arguments, kinds=("query",))
+        return result
+
+
+class MutationCtx(QueryCtx):
+    """What a mutation is given: a query's context, and a database to write."""
+
+    @property
+    def db(self) -> DatabaseWriter:
+        """The database: own writes are visible at once, to others when the mutation has committed."""
+        return DatabaseWriter(self._host)
+
+    def run_mutation(
+        self, function: MutationReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs
+    ) -> R_co:
+        """Run another mutation as a part of this one.
+
+        If it raises, its own writes are undone and the error goes on to the caller, who may catch it.
+        """
+        if args:
+            raise TypeError("run_mutation takes arguments by name")
+        result: R_co = self._host.call(function, arguments, kinds=("mutation",))
+        return result

@@ -1,0 +1,89 @@
+"""Ports: what functions need of the floor that runs them.
+
+Floor 2, `functions`. Author code is blind to the database: `ctx` asks a *host*, and `ctx.db` a
+*transaction*, both known only by these Protocols. `execution` introduces the two (DESIGN 6, D10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any, Protocol
+
+from rewake.auth import Identity
+from rewake.schema import QuerySpec, TableDefinition
+
+
+class Transaction(Protocol):
+    """Reads and writes of one snapshot. Documents are canonical encoded JSON text."""
+
+    def get(self, id: str, *, table: str | None = None) -> str | None:
+        """The document, or None where there is none."""
+        ...
+
+    def scan(self, spec: QuerySpec, *, limit_hint: int | None = None) -> Iterator[str]:
+        """The documents of an index range, lazily; `limit_hint` is how many will be taken, where that is
+        known.
+        """
+        ...
+
+    def normalize_id(self, table: str, text: str) -> str | None:
+        """The id, when `text` is an id of `table`."""
+        ...
+
+
+class WritableTransaction(Transaction, Protocol):
+    """What mutations may do besides."""
+
+    def insert(self, table: str, value: dict[str, Any]) -> str:
+        """Store a new document; returns its id."""
+        ...
+
+    def patch(self, id: str, value: dict[str, Any], *, table: str | None = None) -> None:
+        """Replace the listed top-level fields; UNSET removes one."""
+        ...
+
+    def replace(self, id: str, value: dict[str, Any], *, table: str | None = None) -> None:
+        """Replace all fields except the system's."""
+        ...
+
+    def delete(self, id: str, *, table: str | None = None) -> None:
+        """Remove the document."""
+        ...
+
+
+class Host(Protocol):
+    """One function run, seen from `ctx`. Every use after the run, or from another thread, is an error."""
+
+    @property
+    def transaction(self) -> WritableTransaction:
+        """The transaction of the run."""
+        ...
+
+    def table(self, name: str) -> TableDefinition | None:
+        """How the running code declares the table, or None where it does not."""
+        ...
+
+    def table_name(self, number: int) -> str | None:
+        """The name of the table whose ids carry this number."""
+        ...
+
+    def read_identity(self) -> Identity:
+        """Who called; noted, since a result that rests on it is not shared with others."""
+        ...
+
+    def read_clock(self) -> float:
+        """The frozen time of the run in milliseconds; noted, since such a result ages."""
+        ...
+
+    def random(self) -> Random:
+        """The seeded chance of the run."""
+        ...
+
+    def call(self, reference: object, arguments: dict[str, Any], *, kinds: tuple[str, ...]) -> Any:
+        """Run another function in the same transaction."""
+        ...
+
+    def log(self, level: str, text: str) -> None:
+        """Add a log line to the run."""
+        ...

@@ -1,0 +1,166 @@
+"""Registration: the decorators that make a Python function callable by clients.
+
+Floor 2, `functions`. A decorator changes nothing about the function: it remembers kind and visibility, and
+the registry finds it when the project is loaded. The registered object is its own reference: pass it to
+`ctx.run_query` and it is type-checked.
+
+    @query            read-only, live, cached            @internal_query       the same, for the house only
+    @mutation         one transaction                    @internal_mutation
+
+Not here: argument and return validators (`schema`), finding and running (`execution`).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overload
+
+from rewake.errors import InvalidInput
+from rewake.functions.context import MutationCtx, QueryCtx
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+FunctionKind = Literal["query", "mutation"]
+
+
+class RegistrationError(InvalidInput):
+    """A function cannot be registered as it is written."""
+
+    code = "InvalidFunction"
+
+
+class RegisteredFunction(Generic[P, R]):
+    """A function with a kind and a visibility; its own reference."""
+
+    kind: FunctionKind
+
+    def __init__(self, handler: Callable[..., R], *, is_internal: bool, name: str | None) -> None:
+        _refuse_wrong_shape(handler, self.kind)
+        self.handler = handler
+        self.is_internal = is_internal
+        self.exported_name = name
+        self.__doc__ = handler.__doc__
+        self.__name__ = handler.__name__
+        self.__qualname__ = handler.__qualname__
+        self.__module__ = handler.__module__
+        self.__wrapped__ = handler
+
+    def __repr__(self) -> str:
+        internal = "internal " if self.is_internal else ""
+        return f"<{internal}{self.kind} {self.__module__}.{self.__name__}>"
+
+
+class QueryFunction(RegisteredFunction[P, R]):
+    """A registered query. Calling it directly runs the plain function in the caller's context, unchecked."""
+
+    kind: FunctionKind = "query"
+
+    def __call__(self, ctx: QueryCtx, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.handler(ctx, *args, **kwargs)
+
+
+class MutationFunction(RegisteredFunction[P, R]):
+    """A registered mutation. Calling it directly runs the plain function in the caller's context,
+    unchecked.
+    """
+
+    kind: FunctionKind = "mutation"
+
+    def __call__(self, ctx: MutationCtx, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.handler(ctx, *args, **kwargs)
+
+
+def _refuse_wrong_shape(handler: Callable[..., Any], kind: str) -> None:
+    name = getattr(handler, "__qualname__", repr(handler))
+    if not inspect.isfunction(handler):
+        raise RegistrationError(f"@{kind} decorates a function; got {handler!r}.")
+    if inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler):
+        raise RegistrationError(
+            f"{name} is `async def`, and a {kind} is plain `def`: the database is right there, so there is "
+            "nothing to await. Write `def` instead; to talk to the outside world, call the function from an "
+            "action."
+        )
+    if inspect.isgeneratorfunction(handler):
+        raise RegistrationError(f"{name} yields, and a {kind} returns its result. Return a list instead.")
+    parameters = list(inspect.signature(handler).parameters.values())
+    if not parameters or parameters[0].kind not in (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    ):
+        context = "QueryCtx" if kind == "query" else "MutationCtx"
+        raise RegistrationError(
+            f"{name} needs the context as its first parameter: `def {name}(ctx: {context}, ...)`."
+        )
+    for parameter in parameters[1:]:
+        if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY):
+            raise RegistrationError(
+                f"{name} takes `{parameter}`, but clients pass every argument by name. Name each argument."
+            )
+
+
+@overload
+def query(handler: Callable[Concatenate[QueryCtx, P], R], /) -> QueryFunction[P, R]: ...
+@overload
+def query(
+    *, name: str | None = None
+) -> Callable[[Callable[Concatenate[QueryCtx, P], R]], QueryFunction[P, R]]: ...
+def query(handler: Any = None, /, *, name: str | None = None) -> Any:
+    """Register a query: reads the database, changes nothing, and stays live on every screen that shows it.
+
+    `name` is what clients call it by; the function's own name where it is left out.
+
+    Raises:
+        RegistrationError: the function is `async def`, yields, or lacks the context parameter.
+    """
+    return _register(QueryFunction, handler, is_internal=False, name=name)
+
+
+@overload
+def internal_query(handler: Callable[Concatenate[QueryCtx, P], R], /) -> QueryFunction[P, R]: ...
+@overload
+def internal_query(
+    *, name: str | None = None
+) -> Callable[[Callable[Concatenate[QueryCtx, P], R]], QueryFunction[P, R]]: ...
+def internal_query(handler: Any = None, /, *, name: str | None = None) -> Any:
+    """Register a query that only other functions and administrators can call."""
+    return _register(QueryFunction, handler, is_internal=True, name=name)
+
+
+@overload
+def mutation(handler: Callable[Concatenate[MutationCtx, P], R], /) -> MutationFunction[P, R]: ...
+@overload
+def mutation(
+    *, name: str | None = None
+) -> Callable[[Callable[Concatenate[MutationCtx, P], R]], MutationFunction[P, R]]: ...
+def mutation(handler: Any = None, /, *, name: str | None = None) -> Any:
+    """Register a mutation: one transaction, all or nothing, never in conflict with another.
+
+    `name` is what clients call it by; the function's own name where it is left out.
+
+    Raises:
+        RegistrationError: the function is `async def`, yields, or lacks the context parameter.
+    """
+    return _register(MutationFunction, handler, is_internal=False, name=name)
+
+
+@overload
+def internal_mutation(handler: Callable[Concatenate[MutationCtx, P], R], /) -> MutationFunction[P, R]: ...
+@overload
+def internal_mutation(
+    *, name: str | None = None
+) -> Callable[[Callable[Concatenate[MutationCtx, P], R]], MutationFunction[P, R]]: ...
+def internal_mutation(handler: Any = None, /, *, name: str | None = None) -> Any:
+    """Register a mutation that only other functions and administrators can call."""
+    return _register(MutationFunction, handler, is_internal=True, name=name)
+
+
+def _register(kind: Any, handler: Any, *, is_internal: bool, name: str | None) -> Any:
+    if handler is not None:
+        return kind(handler, is_internal=is_internal, name=name)
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        return kind(function, is_internal=is_internal, name=name)
+
+    return decorate

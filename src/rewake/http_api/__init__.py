@@ -1,0 +1,23 @@
+"""The HTTP API: functions, health and discovery over plain requests.
+
+Floor 6, a door. `build_app` is the whole of it as one ASGI application, `build_routes` the routes alone; both
+stand on the `Backend` port.
+"""
+
+from rewake.http_api.cors import CorsMiddleware
+from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint, error_response
+from rewake.http_api.ports import Backend, FunctionKind
+from rewake.http_api.routes import API_PREFIXES, build_app, build_routes, is_api_path
+
+__all__ = [
+    "API_PREFIXES",
+    "Backend",
+    "CorsMiddleware",
+    "ErrorBoundary",
+    "FunctionKind",
+    "NoSuchEndpoint",
+    "build_app",
+    "build_routes",
+    "error_response",
+    "is_api_path",
+]

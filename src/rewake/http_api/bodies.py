@@ -1,0 +1,160 @@
+"""Request bodies: bounded, and parsed only as far as the envelope.
+
+Floor 6, `http_api`. The arguments inside a body stay JSON text exactly as received; the function's side
+decodes them once, with all checks (`values.decode`). So here only the envelope is read, and msgspec skips
+over the rest.
+
+    {"path": "messages:send", "args": {...} | [{...}], "format": "json"}
+
+Source: wire 4.1. Not here: what the fields mean (`functions.py`).
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
+
+from rewake.http_api.errors import BadJsonBody, BodyTooLarge
+
+
+class CallBody(msgspec.Struct, frozen=True):
+    """The body of `/api/query`, `/api/mutation` and `/api/action`."""
+
+    path: str
+    args: msgspec.Raw
+    format: str | None = None
+
+
+class CallAtBody(msgspec.Struct, frozen=True):
+    """The body of `/api/query_at_ts`."""
+
+    path: str
+    args: msgspec.Raw
+    ts: str
+    format: str | None = None
+
+
+class AnyCallBody(msgspec.Struct, frozen=True, rename="camel"):
+    """The body of `/api/function`."""
+
+    path: str
+    args: msgspec.Raw
+    format: str | None = None
+    component_path: str | None = None
+
+
+class RunBody(msgspec.Struct, frozen=True):
+    """The body of `/api/run/...`: the URL names the function."""
+
+    args: msgspec.Raw
+    format: str | None = None
+
+
+class BatchBody(msgspec.Struct, frozen=True):
+    """The body of `/api/query_batch`."""
+
+    queries: list[CallBody]
+
+
+Body = TypeVar("Body")
+
+
+async def read_json(scope: Scope, receive: Receive, kind: type[Body], *, bytes_max: int) -> Body:
+    """Read the body as one `kind`.
+
+    Raises:
+        BadJsonBody: the content type is not JSON, the body is larger than `bytes_max`, or it is not such
+        an object.
+    """
+    if not _is_json(_content_type(scope)):
+        raise BadJsonBody("Expected request with `Content-Type: application/json`")
+    try:
+        body = await read_body(scope, receive, bytes_max=bytes_max)
+    except BodyTooLarge as error:
+        raise BadJsonBody(error.message)
+    return parse_json(body, kind)
+
+
+def parse_json(text: bytes | str, kind: type[Body]) -> Body:
+    """Parse `text` as one `kind`; unknown fields are ignored.
+
+    Raises:
+        BadJsonBody: it is something else.
+    """
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except RecursionError:
+        raise BadJsonBody("The body cannot be read as JSON: it is nested too deeply.")
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise BadJsonBody(f"The body cannot be read as JSON: {error}")
+
+
+async def read_body(scope: Scope, receive: Receive, *, bytes_max: int) -> bytes:
+    """Read the whole body.
+
+    Raises:
+        BodyTooLarge: it has, or announces, more than `bytes_max` bytes.
+        ClientDisconnect: the client went away in the middle.
+    """
+    refuse_announced(scope, bytes_max=bytes_max)
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect()
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > bytes_max:
+            raise BodyTooLarge(limit=bytes_max)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def refuse_announced(scope: Scope, *, bytes_max: int) -> None:
+    """Return when `Content-Length` is absent or within bounds, before anything was read.
+
+    Raises:
+        BodyTooLarge: the header announces more than `bytes_max`.
+    """
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > bytes_max:
+            raise BodyTooLarge(limit=bytes_max)
+
+
+def arguments_text(args: msgspec.Raw | bytes) -> str:
+    """The text of the one arguments object: `args` itself, or the one element of the legacy array.
+
+    A value that is no object goes through: the function answers that with a text of its own (wire 6.3).
+
+    Raises:
+        BadJsonBody: an array of none or several, or text that is not UTF-8.
+    """
+    text = bytes(args).strip()
+    if text.startswith(b"["):
+        elements = parse_json(text, list[msgspec.Raw])
+        if len(elements) != 1:
+            raise BadJsonBody(
+                f"args must be an object, or an array of exactly one object. Got {len(elements)}."
+            )
+        text = bytes(elements[0]).strip()
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise BadJsonBody(f"The body cannot be read as JSON: {error}")
+
+
+def _content_type(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            return bytes(value).decode("latin-1")
+    return ""
+
+
+def _is_json(content_type: str) -> bool:
+    essence = content_type.partition(";")[0].strip().lower()
+    return essence == "application/json" or (essence.startswith("application/") and essence.endswith("+json"))

@@ -1,0 +1,75 @@
+"""CORS: browsers on any origin may call the API.
+
+Floor 6, `http_api`. Callers prove who they are with a header that they must hold, never with a cookie that a
+browser adds by itself, so any origin may be let in. HTTP actions under `/http` decide for themselves.
+
+Source: wire 4.3.
+"""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_METHODS = b"GET, POST, OPTIONS, PATCH, DELETE, PUT"
+_PREFLIGHT_SECONDS = b"86400"
+
+
+class CorsMiddleware:
+    """ASGI middleware: echo the origin on every answer, and answer every `OPTIONS` itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or _is_http_action(scope):
+            await self._app(scope, receive, send)
+            return
+        origin = _header(scope, b"origin")
+        if scope["method"] == "OPTIONS":
+            await _answer_preflight(scope, send, origin)
+            return
+
+        # Vary stands on every answer, also to callers without an origin: a cache in between must not give
+        # theirs to a browser.
+        added = [(b"vary", b"Origin"), *_allow(origin)]
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *added]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+async def _answer_preflight(scope: Scope, send: Send, origin: bytes | None) -> None:
+    headers = [
+        (b"content-length", b"0"),
+        (b"vary", b"Origin, Access-Control-Request-Headers"),
+        (b"access-control-allow-methods", _METHODS),
+        (b"access-control-max-age", _PREFLIGHT_SECONDS),
+        *_allow(origin),
+    ]
+    asked = _header(scope, b"access-control-request-headers")
+    if asked is not None:
+        headers.append((b"access-control-allow-headers", asked))
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _allow(origin: bytes | None) -> list[tuple[bytes, bytes]]:
+    if origin is None:
+        return []
+    return [(b"access-control-allow-origin", origin), (b"access-control-allow-credentials", b"true")]
+
+
+def _is_http_action(scope: Scope) -> bool:
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    return path == "/http" or path.startswith("/http/")
+
+
+def _header(scope: Scope, name: bytes) -> bytes | None:
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return None

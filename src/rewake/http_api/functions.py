@@ -1,0 +1,199 @@
+"""Calling functions over HTTP.
+
+Floor 6, `http_api`. Each endpoint reads its envelope, asks the backend, and writes the result; nothing is
+kept between requests.
+
+    POST /api/query        GET /api/query         one query, latest data
+    POST /api/mutation     POST /api/action       one mutation, one action
+    POST /api/query_ts     POST /api/query_at_ts  a timestamp, and queries as of it: one consistent picture
+    POST /api/query_batch                         many queries, one snapshot
+    POST /api/function                            administrators: any kind, internal ones too
+    POST /api/run/{module}/{function}             any public function, for people with curl
+
+Everything that can be refused is refused before a function runs: who calls, the body, the format, the path.
+
+Source: wire 4.1. Not here: what a result looks like (`responses.py`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rewake.auth import Identity
+from rewake.execution import Failure, FunctionCall, Success
+from rewake.http_api.addressing import client_of, function_call, path_of_url
+from rewake.http_api.authorization import identity_of, require_admin
+from rewake.http_api.bodies import (
+    AnyCallBody,
+    BatchBody,
+    CallAtBody,
+    CallBody,
+    RunBody,
+    parse_json,
+    read_json,
+)
+from rewake.http_api.errors import BadParameter, BadTimestamp, TooManyQueries
+from rewake.http_api.formats import OutputFormat, output_format
+from rewake.http_api.ports import Backend
+from rewake.http_api.request_id import request_id_of
+from rewake.http_api.responses import function_text, json_response, json_text
+from rewake.limits import Limits
+from rewake.protocol import decode_ts, encode_ts
+
+Body = TypeVar("Body")
+
+
+class FunctionEndpoints:
+    """The endpoints that call functions of one deployment."""
+
+    def __init__(self, backend: Backend, limits: Limits) -> None:
+        self._backend = backend
+        self._limits = limits
+
+    async def query(self, request: Request) -> Response:
+        """`POST /api/query`."""
+        asked = await self._asked(request)
+        result, _ = await self._backend.query(asked.call, asked.identity, request_id=asked.request_id)
+        return self._answer(asked, result)
+
+    async def query_by_url(self, request: Request) -> Response:
+        """`GET /api/query?path=&args=&format=`; `args` is JSON text and `{}` when left out."""
+        identity = await identity_of(self._backend, request)
+        parameters = request.query_params
+        wanted = output_format(parameters.get("format"), client_of(request))
+        path = parameters.get("path")
+        if path is None:
+            raise BadParameter(name="path", detail="expected the function to call, such as messages:list.")
+        args = parse_json(parameters.get("args", "{}"), msgspec.Raw)
+        asked = self._put(request, function_call(path, args), identity, wanted)
+        result, _ = await self._backend.query(asked.call, asked.identity, request_id=asked.request_id)
+        return self._answer(asked, result)
+
+    async def mutation(self, request: Request) -> Response:
+        """`POST /api/mutation`. Answers after the commit."""
+        asked = await self._asked(request)
+        outcome = await self._backend.mutate(asked.call, asked.identity, request_id=asked.request_id)
+        return self._answer(asked, outcome.result)
+
+    async def action(self, request: Request) -> Response:
+        """`POST /api/action`."""
+        asked = await self._asked(request)
+        result = await self._backend.act(asked.call, asked.identity, request_id=asked.request_id)
+        return self._answer(asked, result)
+
+    async def query_ts(self, request: Request) -> Response:
+        """`POST /api/query_ts`: a timestamp for `query_at_ts`. npm sends no body."""
+        await identity_of(self._backend, request)
+        ts = await self._backend.latest_ts()
+        return json_response(f'{{"ts":{json_text(encode_ts(ts))}}}')
+
+    async def query_at_ts(self, request: Request) -> Response:
+        """`POST /api/query_at_ts`: a query that sees the data as of a timestamp.
+
+        Raises:
+            BadTimestamp: the timestamp is ahead of everything committed here.
+        """
+        identity = await identity_of(self._backend, request)
+        body = await self._body(request, CallAtBody)
+        wanted = output_format(body.format, client_of(request))
+        asked = self._put(request, function_call(body.path, body.args), identity, wanted)
+        at = decode_ts(body.ts)
+        if at > await self._backend.latest_ts():
+            raise BadTimestamp(ts=body.ts)
+        result, _ = await self._backend.query(asked.call, identity, request_id=asked.request_id, at=at)
+        return self._answer(asked, result)
+
+    async def query_batch(self, request: Request) -> Response:
+        """`POST /api/query_batch`: all at one timestamp, answers in the order of the questions.
+
+        Raises:
+            TooManyQueries: more than `Limits.http_batch_queries_max`.
+        """
+        identity = await identity_of(self._backend, request)
+        body = await self._body(request, BatchBody)
+        limit = self._limits.http_batch_queries_max
+        if len(body.queries) > limit:
+            raise TooManyQueries(count=len(body.queries), limit=limit)
+        client = client_of(request)
+        wanted = [output_format(query.format, client) for query in body.queries]
+        calls = [function_call(query.path, query.args) for query in body.queries]
+        request_id = self._request_id(request)
+        results, _ = await self._backend.query_many(calls, identity, request_id=request_id)
+        assert len(results) == len(calls)
+        texts = [self._text(result, one, request_id) for result, one in zip(results, wanted, strict=True)]
+        return json_response(f'{{"results":[{",".join(texts)}]}}')
+
+    async def any_function(self, request: Request) -> Response:
+        """`POST /api/function`: administrators call what they like, by its own kind.
+
+        Raises:
+            AdminRequired: the caller is not an administrator. Nothing was read.
+        """
+        identity = await require_admin(self._backend, request)
+        body = await self._body(request, AnyCallBody)
+        wanted = output_format(body.format, client_of(request))
+        call = function_call(body.path, body.args, component=body.component_path or "")
+        return await self._run(self._put(request, call, identity, wanted))
+
+    async def run(self, request: Request) -> Response:
+        """`POST /api/run/{dir}/{module}/{function}`: the function's kind decides how it runs.
+
+        Raises:
+            MissingIdentifier: fewer than two segments after `/api/run/`.
+        """
+        identity = await identity_of(self._backend, request)
+        path = path_of_url(request.path_params.get("identifier", ""))
+        body = await self._body(request, RunBody)
+        wanted = output_format(body.format, client_of(request))
+        return await self._run(self._put(request, function_call(path, body.args), identity, wanted))
+
+    async def _run(self, asked: _Asked) -> Response:
+        call, identity, request_id = asked.call, asked.identity, asked.request_id
+        result: Success | Failure
+        match self._backend.kind_of(call.path, call.component):
+            case "mutation":
+                result = (await self._backend.mutate(call, identity, request_id=request_id)).result
+            case "action":
+                result = await self._backend.act(call, identity, request_id=request_id)
+            case _:
+                # A query, or nothing at all. What is not there is asked for as a query too: execution has the
+                # text for it, which depends on the caller, and a query cannot do anything.
+                result, _ = await self._backend.query(call, identity, request_id=request_id)
+        return self._answer(asked, result)
+
+    async def _asked(self, request: Request) -> _Asked:
+        """Read a request whose body is one call."""
+        identity = await identity_of(self._backend, request)
+        body = await self._body(request, CallBody)
+        wanted = output_format(body.format, client_of(request))
+        return self._put(request, function_call(body.path, body.args), identity, wanted)
+
+    async def _body(self, request: Request, kind: type[Body]) -> Body:
+        return await read_json(
+            request.scope, request.receive, kind, bytes_max=self._limits.http_body_bytes_max
+        )
+
+    def _put(self, request: Request, call: FunctionCall, identity: Identity, wanted: OutputFormat) -> _Asked:
+        return _Asked(call, identity, wanted, self._request_id(request))
+
+    def _answer(self, asked: _Asked, result: Success | Failure) -> Response:
+        return json_response(self._text(result, asked.output_format, asked.request_id))
+
+    def _text(self, result: Success | Failure, wanted: OutputFormat, request_id: str) -> str:
+        return function_text(result, wanted, request_id=request_id, is_redacted=self._backend.is_redacted)
+
+    def _request_id(self, request: Request) -> str:
+        return request_id_of(request.scope, self._backend.environment)
+
+
+class _Asked(NamedTuple):
+    """A request that nothing more can be wrong with: what to run, for whom, and how to answer."""
+
+    call: FunctionCall
+    identity: Identity
+    output_format: OutputFormat
+    request_id: str

@@ -1,0 +1,94 @@
+"""What the HTTP API asks of the rest of the house.
+
+Floor 6, `http_api`. The `deployment` assembled by `server` makes this true; tests hand in a fake.
+Everything that crosses is what crosses a worker's pipe too: calls, canonical JSON text, timestamps,
+identities.
+
+Not here: routing and shapes (`routes.py`), what an error looks like (`errors.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from rewake.auth import Identity
+from rewake.environment import Environment
+from rewake.execution import Failure, FunctionCall, MutationOutcome, Success
+
+FunctionKind = Literal["query", "mutation", "action"]
+
+
+class Backend(Protocol):
+    """One deployment, as the HTTP API sees it.
+
+    Every method may raise an `errors.RewakeError`, which becomes a `{code, message}` answer; what a function
+    itself did wrong is never raised, it is a `Failure`.
+    """
+
+    @property
+    def deployment_name(self) -> str:
+        """The name that `/instance_name` gives; the part of the admin key before `|`."""
+        ...
+
+    @property
+    def server_version(self) -> str:
+        """What `/version` gives."""
+        ...
+
+    @property
+    def environment(self) -> Environment:
+        """Where random request ids come from."""
+        ...
+
+    @property
+    def is_redacted(self) -> bool:
+        """Whether callers get neither error texts nor log lines (wire 6.1)."""
+        ...
+
+    async def query(
+        self, call: FunctionCall, identity: Identity, *, request_id: str, at: int | None = None
+    ) -> tuple[Success | Failure, int]:
+        """Run a query at the latest timestamp, or at `at`; give its result and the timestamp it read.
+
+        Raises:
+            InvalidInput: retention no longer keeps `at`.
+        """
+        ...
+
+    async def query_many(
+        self, calls: Sequence[FunctionCall], identity: Identity, *, request_id: str
+    ) -> tuple[list[Success | Failure], int]:
+        """Run several queries on one snapshot; results in the order of `calls`."""
+        ...
+
+    async def mutate(
+        self, call: FunctionCall, identity: Identity, *, request_id: str, replay: None = None
+    ) -> MutationOutcome:
+        """Run a mutation; return after its group was committed. HTTP has no replay protection (wire 4.1)."""
+        ...
+
+    async def act(self, call: FunctionCall, identity: Identity, *, request_id: str) -> Success | Failure:
+        """Run an action."""
+        ...
+
+    async def latest_ts(self) -> int:
+        """The latest committed timestamp, not older than any that a client may have seen."""
+        ...
+
+    def kind_of(self, path: str, component: str) -> FunctionKind | None:
+        """What kind of function lives at `path`, internal ones too; None when there is none."""
+        ...
+
+    async def authenticate_header(self, authorization: str | None) -> Identity:
+        """Judge an `Authorization` header; None is anonymous.
+
+        Raises:
+            InvalidInput: the header cannot be read.
+            Unauthenticated: the key or token in it is not valid.
+        """
+        ...
+
+    async def ready(self) -> bool:
+        """Whether functions can be called now. The process being alive is `/healthz`, not this."""
+        ...

@@ -1,0 +1,43 @@
+"""Request ids: what ties a client's error text to a line in the log.
+
+Floor 6, `http_api`. A caller may bring one in `Convex-Request-Id`; otherwise it is 16 random hex digits.
+It is fixed at the first question and kept in the scope, so the function's error text and the log name the
+same one.
+
+Source: wire 4.2 and 6.1. Not here: ids of websocket requests, which follow from session and number
+(`protocol`).
+"""
+
+from __future__ import annotations
+
+import re
+
+from starlette.types import Scope
+
+from rewake.environment import Environment
+from rewake.protocol import random_request_id
+
+_ACCEPTED = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+_KEY = "rewake.request_id"
+
+
+def request_id_of(scope: Scope, environment: Environment) -> str:
+    """The id of this request.
+
+    A header that is too long or holds anything but letters, digits and `._:-` is ignored, not refused:
+    the id is for finding things again, and a call should not fail over it. It must not be able to forge
+    log lines either.
+    """
+    known = scope.get(_KEY)
+    if known is not None:
+        return str(known)
+    made = _brought(scope) or random_request_id(environment)
+    scope[_KEY] = made
+    return made
+
+
+def _brought(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"convex-request-id" and _ACCEPTED.fullmatch(value):
+            return str(value, "ascii")
+    return None

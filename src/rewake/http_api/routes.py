@@ -1,0 +1,102 @@
+"""The HTTP API put together.
+
+Floor 6, `http_api`. `build_routes` gives plain Starlette routes for an application that mounts Rewake
+beside its own pages; `build_app` is the whole door with CORS and the one error shape, which our own
+server serves.
+
+    CorsMiddleware -> ErrorBoundary -> Router -> (route -> ErrorBoundary -> Endpoint -> handler) | fallback
+
+Source: wire 4. Not here: the sync socket (`sync`), which `server` adds as one more route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from rewake.http_api.cors import CorsMiddleware
+from rewake.http_api.discovery import Discovery, no_http_actions
+from rewake.http_api.endpoint import route
+from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint
+from rewake.http_api.functions import FunctionEndpoints
+from rewake.http_api.ports import Backend
+from rewake.limits import DEFAULT_LIMITS, Limits
+
+API_PREFIXES = ("/api", "/http")
+"""Addresses under these belong to the API whether or not something answers there; no page may take them."""
+
+
+def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[Route]:
+    """The routes of one deployment's HTTP API, the most used first.
+
+    Each answers errors in the one shape by itself, also when mounted in another application.
+    """
+    functions = FunctionEndpoints(backend, limits)
+    discovery = Discovery(backend)
+    env = backend.environment
+    return [
+        route("/api/query", env, GET=functions.query_by_url, POST=functions.query),
+        route("/api/mutation", env, POST=functions.mutation),
+        route("/api/action", env, POST=functions.action),
+        route("/api/query_ts", env, POST=functions.query_ts),
+        route("/api/query_at_ts", env, POST=functions.query_at_ts),
+        route("/api/query_batch", env, POST=functions.query_batch),
+        route("/api/function", env, POST=functions.any_function),
+        route("/api/run/{identifier:path}", env, POST=functions.run),
+        route("/api/run", env, POST=functions.run),
+        route("/api/check_admin_key", env, GET=discovery.check_admin_key),
+        route("/api/v1/get_canonical_urls", env, GET=discovery.canonical_urls),
+        route("/api/debug_event", env, POST=discovery.debug_event),
+        route("/healthz", env, GET=discovery.alive),
+        route("/readyz", env, GET=discovery.ready),
+        route("/version", env, GET=discovery.version),
+        route("/instance_name", env, GET=discovery.name),
+        route("/instance_version", env, GET=discovery.version),
+        route("/echo", env, POST=discovery.echo),
+        Route("/http", ErrorBoundary(no_http_actions, env), name="/http"),
+        Route("/http/{path:path}", ErrorBoundary(no_http_actions, env), name="/http/{path}"),
+        route("/", env, GET=discovery.welcome),
+    ]
+
+
+def build_app(
+    backend: Backend,
+    *,
+    routes: Sequence[BaseRoute] = (),
+    front_end: ASGIApp | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> ASGIApp:
+    """The whole HTTP door of one deployment.
+
+    `routes` are tried before the API's own (the sync socket, a dashboard). `front_end` serves what
+    nothing else answers, including `/`; it is never asked for addresses under `API_PREFIXES`.
+    """
+    api: list[BaseRoute] = [*build_routes(backend, limits=limits)]
+    if front_end is not None:
+        api = [one for one in api if not (isinstance(one, Route) and one.path == "/")]
+    router = Router([*routes, *api], redirect_slashes=False, default=_Fallback(front_end))
+    return CorsMiddleware(ErrorBoundary(router, backend.environment))
+
+
+class _Fallback:
+    """What answers when no route does."""
+
+    def __init__(self, front_end: ASGIApp | None) -> None:
+        self._front_end = front_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await WebSocketClose()(scope, receive, send)
+            return
+        path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+        if self._front_end is None or is_api_path(path):
+            raise NoSuchEndpoint(method=scope["method"], path=path)
+        await self._front_end(scope, receive, send)
+
+
+def is_api_path(path: str) -> bool:
+    """Whether `path` lies under one of `API_PREFIXES`."""
+    return any(path == prefix or path.startswith(prefix + "/") for prefix in API_PREFIXES)

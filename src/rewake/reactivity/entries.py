@@ -1,0 +1,127 @@
+"""Entries: one per distinct query, shared by everyone who asks it.
+
+Floor 4, `reactivity`. An entry is at once the shared result cache and the thing that a live query
+subscribes to, so a thousand screens that show one list cost one run and one encoding.
+
+    valid at every timestamp in [valid_from, stale_since)    stale_since None: still valid at the log position
+
+Not here: deciding when to run (`live_queries.py`).
+Source: semantics 7.2 (what the cache key holds).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from rewake.auth import Identity
+from rewake.errors import InvalidInput
+from rewake.execution import Failure, FunctionCall, QueryJob, Success, Visibility
+from rewake.protocol import FunctionPath
+from rewake.values import decode, encode
+
+
+@dataclass(slots=True)
+class LiveResult:
+    """A query's result with what the doors need to send it to many.
+
+    `fingerprint` is equal for equal results (value or error without request id, and log lines; wire 1.7).
+    `rendered` is a slot of the door's: the encoded part of a message that all receivers share.
+    """
+
+    result: Success | Failure
+    journal: str | None
+    fingerprint: bytes
+    rendered: bytes | None = None
+
+    @classmethod
+    def of(cls, result: Success | Failure, journal: str | None) -> LiveResult:
+        digest = hashlib.blake2b(digest_size=16)
+        if isinstance(result, Success):
+            digest.update(b"+" + result.value.encode())
+        else:
+            digest.update(b"-" + result.message.encode() + b"\0" + (result.data or "-").encode())
+        for line in result.log_lines:
+            digest.update(b"\0" + line.encode())
+        return cls(result, journal, digest.digest())
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much memory it holds."""
+        body = self.result.value if isinstance(self.result, Success) else self.result.message
+        return len(body) + (len(self.rendered) if self.rendered else 0) + 400
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionKey:
+    """What is asked, apart from who asks."""
+
+    component: str
+    path: str
+    args: str
+    journal: str | None
+    visibility: Visibility
+
+
+@dataclass(frozen=True, slots=True)
+class EntryKey:
+    """The key of an entry. `identity` is empty where the question is known not to read it."""
+
+    question: QuestionKey
+    identity: str
+
+
+def question_key(call: FunctionCall, journal: str | None, visibility: Visibility) -> QuestionKey:
+    """The canonical form of a question: equal for every spelling of path and arguments.
+
+    Arguments or a path that cannot be read keep their own text: the run will fail, each spelling for itself.
+    """
+    try:
+        path = FunctionPath.parse(call.path).canonical
+    except InvalidInput:
+        path = call.path
+    try:
+        args = encode(decode(call.args))
+    except InvalidInput:
+        args = call.args
+    return QuestionKey(call.component, path, args, journal, visibility)
+
+
+@dataclass(eq=False, slots=True)
+class Entry:
+    """One distinct query. Compared by identity; lives in the wake index while it has a registered result."""
+
+    key: EntryKey
+    job: QueryJob
+    result: LiveResult | None = None
+    """Set by every accepted run; None until the first."""
+    valid_from: int = 0
+    """The snapshot of the run that gave `result`."""
+    stale_since: int | None = None
+    """Set by the first commit that touches the result; cleared by the next accepted run."""
+    expires_at: float | None = None
+    """Monotonic seconds after which new readers are not served (the run read the clock)."""
+    subscriptions: set[object] = field(default_factory=set)
+    """The live queries that show this entry; an entry without any is only cache."""
+
+    def is_valid_at(self, ts: int) -> bool:
+        """Whether `result` is the answer at snapshot `ts`, as far as the log position tells."""
+        return (
+            self.result is not None
+            and self.valid_from <= ts
+            and (self.stale_since is None or self.stale_since > ts)
+        )
+
+    def serves_new_reader(self, now: float) -> bool:
+        """Whether a reader who comes now may have the result without a run. Errors are not cached."""
+        return (
+            self.result is not None
+            and self.stale_since is None
+            and isinstance(self.result.result, Success)
+            and (self.expires_at is None or now < self.expires_at)
+        )
+
+    def rerun_job(self, identity: Identity | None = None) -> QueryJob:
+        """The job of the next run: the newest journal is passed on, so that a page's end stays pinned."""
+        journal = self.result.journal if self.result is not None and self.result.journal else self.job.journal
+        return QueryJob(self.job.call, identity or self.job.identity, self.job.visibility, journal)

@@ -1,0 +1,407 @@
+"""Live queries: the hub between the commit log and everyone who watches.
+
+Floor 4, `reactivity`. Commit groups come in from the runner, waves go out to it, and sessions are handed
+what changed.
+
+    on_group: rows in ts order -> mark touched entries stale -> advance the position -> (responses go out)
+    -> waves
+
+A wave is one snapshot at s. It begins with the pending queries of some sessions; when its runs are back,
+the front waits until its position has reached s, so that every row up to s has been applied, and runs on
+the same snapshot whatever those rows touched in between. Then every query of every session in the wave is
+known at exactly s, and each session gets one transition at s. A result that a later row touched is still
+sent at s and is stale for the next wave, so a wave always makes progress however fast others write.
+
+Not here: versions and messages of the wire (`sync`), snapshots and handlers (`execution`), the index
+(`wake_index.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from rewake.auth import Identity
+from rewake.environment import Environment
+from rewake.execution import FunctionCall, GroupReport, QueryJob, QueryRun, Runner, Visibility
+from rewake.limits import Limits
+from rewake.observability import logger
+from rewake.reactivity.entries import Entry, EntryKey, LiveResult, QuestionKey, question_key
+from rewake.reactivity.live_session import LiveListener, LiveSession, Subscription
+from rewake.reactivity.recent_rows import RecentRows
+from rewake.reactivity.wake_index import WakeIndex
+
+_log = logger(__name__)
+
+_WAVES_MAX = 2
+"""Waves under way at once: one that travels while another runs. More adds nothing with one reader."""
+
+
+class LiveQueries:
+    """All live queries and cached results of one deployment. Used from one event loop only."""
+
+    def __init__(self, runner: Runner, *, environment: Environment, limits: Limits, position: int) -> None:
+        self._runner = runner
+        self._environment = environment
+        self._limits = limits
+        self.position = position
+        self._recent = RecentRows(position=position)
+        self._index: WakeIndex[Entry] = WakeIndex()
+        self._entries: dict[EntryKey, Entry] = {}
+        # By (component, path): a function whose runs were seen to read the identity, or seen not to. Each
+        # run is still judged by itself: a shared entry whose run reads the identity is split.
+        self._reads_identity: set[tuple[str, str]] = set()
+        self._identity_free: set[tuple[str, str]] = set()
+        self._unused: OrderedDict[EntryKey, int] = OrderedDict()
+        self._unused_bytes = 0
+        self._dirty: OrderedDict[LiveSession, None] = OrderedDict()
+        self._waves = 0
+        self._wave_scheduled = False
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._running: dict[EntryKey, asyncio.Task[LiveResult]] = {}
+        self.wakes = 0
+        """Entries that a commit made stale since the start; tests and metrics count with it."""
+
+    # News from below.
+
+    def on_group(self, report: GroupReport) -> None:
+        """Apply one commit group. Called before the outcomes of its mutations are released."""
+        for row in report.rows:
+            for entry in self._index.touched(row):
+                self._mark_stale(entry, row.ts)
+            self._recent.append(row)
+            self.position = row.ts
+        self.position = max(self.position, report.last_ts)
+        if self._waiting:
+            self._release_waiting()
+        if self._dirty:
+            self._schedule_waves()
+
+    def _mark_stale(self, entry: Entry, ts: int) -> None:
+        if entry.stale_since is not None:
+            return
+        entry.stale_since = ts
+        self.wakes += 1
+        self._index.remove(entry)
+        if not entry.subscriptions:
+            self._forget(entry)
+            return
+        for subscription in entry.subscriptions:
+            assert isinstance(subscription, Subscription)
+            self._mark_pending(subscription)
+
+    def _mark_pending(self, subscription: Subscription) -> None:
+        subscription.session.pending.add(subscription)
+        self._dirty[subscription.session] = None
+
+    # Sessions.
+
+    def open_session(self, listener: LiveListener) -> LiveSession:
+        """Begin a session without queries; `listener` is handed its waves."""
+        return LiveSession(self, listener)
+
+    def request_wave(self, session: LiveSession) -> None:
+        """Include `session` in the next wave even if nothing of it is stale."""
+        if session.is_closed:
+            return
+        session.wants_wave = True
+        self._dirty[session] = None
+        self._schedule_waves()
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Attach a subscription to the entry of its question under its session's identity."""
+        session = subscription.session
+        entry = self._entry_for(subscription.question, subscription.job(session.identity))
+        subscription.entry = entry
+        entry.subscriptions.add(subscription)
+        self._use(entry)
+        session.pending.add(subscription)
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Detach a subscription; an entry that nobody shows any more becomes cache."""
+        subscription.session.pending.discard(subscription)
+        entry = subscription.entry
+        subscription.entry = None
+        if entry is None:
+            return
+        entry.subscriptions.discard(subscription)
+        if not entry.subscriptions:
+            self._retire(entry)
+
+    def drop_session(self, session: LiveSession) -> None:
+        """Forget a session that was closed."""
+        self._dirty.pop(session, None)
+
+    # One-shot reads.
+
+    async def query(
+        self, call: FunctionCall, identity: Identity, visibility: Visibility
+    ) -> tuple[LiveResult, int]:
+        """Answer one query from the shared cache or by a run; gives the result and a `ts` at which it holds.
+
+        The answer includes every mutation acknowledged before the call.
+        """
+        question = question_key(call, None, visibility)
+        entry = self._entry_for(question, QueryJob(call, identity, visibility))
+        if entry.serves_new_reader(self._environment.clock.monotonic()):
+            assert entry.result is not None
+            self._touch_cache(entry)
+            return entry.result, self.position
+        for _ in range(2):
+            task = self._running.get(entry.key)
+            if task is None:
+                task = asyncio.ensure_future(self._run_alone(entry))
+                self._running[entry.key] = task
+                task.add_done_callback(partial(self._forget_run, entry.key))
+                return await asyncio.shield(task), max(entry.valid_from, 0) or self.position
+            result = await asyncio.shield(task)
+            # A run that began before we came counts only if nothing touched it since.
+            if entry.result is result and entry.stale_since is None:
+                return result, self.position
+        return await self._run_alone(entry), entry.valid_from
+
+    def _forget_run(self, key: EntryKey, task: object) -> None:
+        self._running.pop(key, None)
+
+    async def _run_alone(self, entry: Entry) -> LiveResult:
+        try:
+            wave = await self._runner.open_wave([entry.rerun_job()])
+            try:
+                await self._reached(wave.ts)
+                return self._accept(entry, wave.runs[0], wave.ts)
+            finally:
+                await wave.close()
+        finally:
+            if not entry.subscriptions:
+                self._retire(entry)
+
+    async def read_many(
+        self, calls: Sequence[FunctionCall], identity: Identity, visibility: Visibility, *, at: int | None
+    ) -> tuple[list[LiveResult], int]:
+        """Run queries on one snapshot, the latest or the one at `at`, past the cache."""
+        jobs = [QueryJob(call, identity, visibility) for call in calls]
+        wave = await self._runner.open_wave(jobs, at=at)
+        try:
+            if at is None:
+                await self._reached(wave.ts)
+            return [LiveResult.of(run.result, run.journal) for run in wave.runs], wave.ts
+        finally:
+            await wave.close()
+
+    # Entries.
+
+    def _entry_for(self, question: QuestionKey, job: QueryJob) -> Entry:
+        shared = (question.component, question.path) in self._identity_free
+        key = EntryKey(question, "" if shared else job.identity.fingerprint)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = Entry(key, job)
+        return entry
+
+    def _accept(self, entry: Entry, run: QueryRun, ts: int) -> LiveResult:
+        """Take in a run at snapshot `ts`; returns what to show at `ts`."""
+        result = LiveResult.of(run.result, run.journal)
+        if entry.result is not None:
+            if result.fingerprint == entry.result.fingerprint and result.journal == entry.result.journal:
+                result = entry.result  # Keep the encoded form that receivers share.
+            if entry.valid_from > ts:
+                return result  # Another wave has already brought a newer one.
+        self._learn_identity_use(entry, run)
+        touch = self._recent.first_touch(run.read_set, after=ts)
+        if touch is None and self._runner.code_hash(entry.key.question.path) != run.code_hash:
+            touch = ts + 1  # The code was replaced while the run travelled.
+        entry.result, entry.valid_from, entry.stale_since = result, ts, touch
+        entry.expires_at = (
+            self._environment.clock.monotonic() + self._limits.clock_result_seconds
+            if run.read_clock
+            else None
+        )
+        if touch is None:
+            self._index.add(entry, run.read_set)
+        else:
+            for subscription in entry.subscriptions:
+                assert isinstance(subscription, Subscription)
+                self._mark_pending(subscription)
+        return result
+
+    def _learn_identity_use(self, entry: Entry, run: QueryRun) -> None:
+        question = entry.key.question
+        function = (question.component, question.path)
+        if run.read_identity:
+            self._reads_identity.add(function)
+            self._identity_free.discard(function)
+            if entry.key.identity == "":
+                self._split_by_identity(entry)
+        elif function not in self._reads_identity:
+            self._identity_free.add(function)
+            shared = EntryKey(question, "")
+            if entry.key.identity != "" and shared not in self._entries:
+                self._rekey(entry, shared)
+
+    def _rekey(self, entry: Entry, key: EntryKey) -> None:
+        self._drop_unused(entry)
+        self._entries.pop(entry.key, None)
+        entry.key = key
+        self._entries[key] = entry
+
+    def _split_by_identity(self, entry: Entry) -> None:
+        """A shared question turned out to read the identity: give each other identity its own entry."""
+        own = entry.job.identity.fingerprint
+        self._rekey(entry, EntryKey(entry.key.question, own))
+        for subscription in [s for s in entry.subscriptions if isinstance(s, Subscription)]:
+            session = subscription.session
+            if session.identity.fingerprint != own:
+                entry.subscriptions.discard(subscription)
+                self.subscribe(subscription)
+                self._dirty[session] = None
+
+    # The cache of entries that nobody shows.
+
+    def _use(self, entry: Entry) -> None:
+        self._drop_unused(entry)
+
+    def _drop_unused(self, entry: Entry) -> None:
+        size = self._unused.pop(entry.key, None)
+        if size is not None:
+            self._unused_bytes -= size
+
+    def _touch_cache(self, entry: Entry) -> None:
+        if entry.key in self._unused:
+            self._unused.move_to_end(entry.key)
+
+    def _retire(self, entry: Entry) -> None:
+        """Keep a valid result for the next reader, within the cache's bound; forget anything else."""
+        if not entry.serves_new_reader(self._environment.clock.monotonic()):
+            self._forget(entry)
+            return
+        assert entry.result is not None
+        self._drop_unused(entry)
+        size = entry.result.size_bytes + len(entry.key.question.args)
+        self._unused[entry.key] = size
+        self._unused_bytes += size
+        while self._unused_bytes > self._limits.cache_bytes_max and self._unused:
+            self._forget(self._entries[next(iter(self._unused))])
+
+    def _forget(self, entry: Entry) -> None:
+        self._drop_unused(entry)
+        self._index.remove(entry)
+        if self._entries.get(entry.key) is entry:
+            del self._entries[entry.key]
+
+    # Waves.
+
+    def _schedule_waves(self) -> None:
+        if not self._wave_scheduled:
+            self._wave_scheduled = True
+            # After the callbacks already queued: responses of this group are written before its wave begins.
+            asyncio.get_running_loop().call_soon(self._start_waves)
+
+    def _start_waves(self) -> None:
+        self._wave_scheduled = False
+        while self._dirty and self._waves < _WAVES_MAX:
+            sessions = self._gather_sessions()
+            if not sessions:
+                return
+            self._waves += 1
+            task = asyncio.ensure_future(self._run_wave(sessions))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _gather_sessions(self) -> list[LiveSession]:
+        """Take dirty sessions into a wave, until it has enough queries to run."""
+        chosen: list[LiveSession] = []
+        queries = 0
+        for session in list(self._dirty):
+            if session.in_wave:
+                continue
+            del self._dirty[session]
+            if session.is_closed or not session.begin_wave():
+                continue
+            chosen.append(session)
+            queries += sum(
+                1 for s in session.pending if s.entry is not None and s.entry.stale_since is not None
+            )
+            if queries >= self._limits.wave_queries_max:
+                break
+        return chosen
+
+    async def _run_wave(self, sessions: list[LiveSession]) -> None:
+        try:
+            needed = self._entries_to_run(sessions, None, {})
+            wave = await self._runner.open_wave([entry.rerun_job() for entry in needed])
+            try:
+                shown: dict[Entry, LiveResult] = {}
+                runs: Iterable[QueryRun] = wave.runs
+                await self._reached(wave.ts)
+                while True:
+                    for entry, run in zip(needed, runs, strict=True):
+                        shown[entry] = self._accept(entry, run, wave.ts)
+                    needed = self._entries_to_run(sessions, wave.ts, shown)
+                    if not needed:
+                        break
+                    runs = await wave.more([entry.rerun_job() for entry in needed])
+                # Before the snapshot is given back: clients need not wait for that.
+                for session in sessions:
+                    session.finish_wave(wave.ts, shown)
+            finally:
+                await wave.close()
+        except Exception:
+            _log.exception("a wave failed; its sessions are dropped and reconnect")
+            for session in sessions:
+                if session.in_wave:
+                    session.fail_wave()
+        finally:
+            self._waves -= 1
+            for session in sessions:
+                if not session.is_closed and (
+                    session.pending or session.wants_wave or session.has_operations
+                ):
+                    self._dirty[session] = None
+            if self._dirty:
+                self._schedule_waves()
+
+    def _entries_to_run(
+        self, sessions: list[LiveSession], ts: int | None, shown: dict[Entry, LiveResult]
+    ) -> list[Entry]:
+        """The pending entries of `sessions` without an answer at `ts` (None: the snapshot is not yet
+        taken).
+        """
+        at = self.position if ts is None else ts
+        now = self._environment.clock.monotonic()
+        needed: dict[Entry, None] = {}
+        for session in sessions:
+            for subscription in session.pending:
+                entry = subscription.entry
+                if entry is None or entry in shown or entry in needed:
+                    continue
+                answered = entry.is_valid_at(at) and (
+                    subscription.is_answered or entry.serves_new_reader(now) or ts is not None
+                )
+                if not answered:
+                    needed[entry] = None
+        return list(needed)
+
+    async def _reached(self, ts: int) -> None:
+        """Wait until every row up to `ts` has been applied."""
+        if self.position < ts:
+            future = asyncio.get_running_loop().create_future()
+            self._waiting.append((ts, future))
+            await future
+
+    def _release_waiting(self) -> None:
+        still = []
+        for ts, future in self._waiting:
+            if ts <= self.position:
+                if not future.done():
+                    future.set_result(None)
+            else:
+                still.append((ts, future))
+        self._waiting = still
+
+    async def close(self) -> None:
+        """Wait for the waves under way."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,0 +1,194 @@
+"""A session's side of the hub: its queries, and the wave that it is in.
+
+Floor 4, `reactivity`. What a client adds and removes while a wave runs waits for the next wave, so that the
+set of queries that a wave answers is exactly the one that the session fixed when the wave began (wire 1.7,
+rules 3 to 6).
+
+    operations queued -> begin_wave: applied, the set is fixed -> finish_wave: what is new at ts is handed
+    over
+
+Not here: the hub's part (`live_queries.py`); versions and messages (`sync/session.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from rewake.auth import ANONYMOUS, Admin, Identity
+from rewake.execution import FunctionCall, QueryJob, Visibility
+from rewake.reactivity.entries import Entry, LiveResult, QuestionKey, question_key
+
+
+class LiveListener(Protocol):
+    """Who is handed the waves of a session: the sync connection."""
+
+    def begin_wave(self) -> bool:
+        """Fix what the coming transition answers. False: not now; ask again after `request_wave`."""
+        ...
+
+    def finish_wave(self, ts: int, updates: Sequence[tuple[int, LiveResult]]) -> None:
+        """Results at `ts` of the queries that are new or changed."""
+        ...
+
+    def fail_wave(self) -> None:
+        """The wave could not be run. The connection should be closed as an internal error."""
+        ...
+
+
+class Hub(Protocol):
+    """What a session asks of the hub."""
+
+    def request_wave(self, session: LiveSession) -> None: ...
+    def subscribe(self, subscription: Subscription) -> None: ...
+    def unsubscribe(self, subscription: Subscription) -> None: ...
+    def drop_session(self, session: LiveSession) -> None: ...
+
+
+def visibility_of(identity: Identity) -> Visibility:
+    """Holders of the admin key may call internal functions; nobody else."""
+    return Visibility.INTERNAL if isinstance(identity, Admin) else Visibility.PUBLIC
+
+
+class Subscription:
+    """One query of one session."""
+
+    __slots__ = ("call", "entry", "is_answered", "journal", "query_id", "question", "session")
+
+    def __init__(self, session: LiveSession, query_id: int, call: FunctionCall, journal: str | None) -> None:
+        self.session = session
+        self.query_id = query_id
+        self.call = call
+        self.journal = journal
+        self.question: QuestionKey = question_key(call, journal, visibility_of(session.identity))
+        self.entry: Entry | None = None
+        """Set by the hub while subscribed."""
+        self.is_answered = False
+        """Set by the first wave that carried a result to the client."""
+
+    def job(self, identity: Identity) -> QueryJob:
+        """The run that answers this subscription under `identity`."""
+        return QueryJob(self.call, identity, self.question.visibility, self.journal)
+
+
+class LiveSession:
+    """The live queries of one client."""
+
+    __slots__ = (
+        "_hub",
+        "_listener",
+        "_operations",
+        "_subscriptions",
+        "identity",
+        "in_wave",
+        "is_closed",
+        "pending",
+        "wants_wave",
+    )
+
+    def __init__(self, hub: Hub, listener: LiveListener) -> None:
+        self._hub = hub
+        self._listener = listener
+        self._operations: list[Callable[[], None]] = []
+        self._subscriptions: dict[int, Subscription] = {}
+        self.identity: Identity = ANONYMOUS
+        self.pending: set[Subscription] = set()
+        """Queries whose newest result the client does not have: new ones and stale ones."""
+        self.in_wave = False
+        self.wants_wave = False
+        self.is_closed = False
+
+    @property
+    def has_operations(self) -> bool:
+        """Whether something was added, removed or re-identified since the last wave began."""
+        return bool(self._operations)
+
+    def add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
+        """Watch a query from the next wave on."""
+        self._queue(lambda: self._add(query_id, call, journal))
+
+    def remove(self, query_id: int) -> None:
+        """Stop watching a query from the next wave on."""
+        self._queue(lambda: self._remove(query_id))
+
+    def set_identity(self, identity: Identity) -> None:
+        """Ask every query again as `identity`, in the next wave."""
+        self._queue(lambda: self._set_identity(identity))
+
+    def request_wave(self) -> None:
+        """Make a wave for this session even if nothing changed."""
+        self._hub.request_wave(self)
+
+    def close(self) -> None:
+        """Drop every query. A wave under way no longer reports."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self._operations.clear()
+        for subscription in self._subscriptions.values():
+            self._hub.unsubscribe(subscription)
+        self._subscriptions.clear()
+        self.pending.clear()
+        self._hub.drop_session(self)
+
+    # Called by the hub.
+
+    def begin_wave(self) -> bool:
+        """Apply what was queued and fix the set; False where the listener is not ready."""
+        if not self._listener.begin_wave():
+            return False
+        self.in_wave = True
+        self.wants_wave = False
+        operations, self._operations = self._operations, []
+        for operation in operations:
+            operation()
+        return True
+
+    def finish_wave(self, ts: int, shown: dict[Entry, LiveResult]) -> None:
+        """Hand over what is pending and known at `ts`."""
+        self.in_wave = False
+        if self.is_closed:
+            return
+        updates: list[tuple[int, LiveResult]] = []
+        for subscription in list(self.pending):
+            entry = subscription.entry
+            if entry is None:
+                continue
+            result = shown.get(entry) or (entry.result if entry.is_valid_at(ts) else None)
+            if result is None:
+                continue
+            updates.append((subscription.query_id, result))
+            subscription.is_answered = True
+            if entry.stale_since is None and result is entry.result:
+                self.pending.discard(subscription)
+        updates.sort(key=lambda update: update[0])
+        self._listener.finish_wave(ts, updates)
+
+    def fail_wave(self) -> None:
+        """Tell the listener that its wave could not be run."""
+        self.in_wave = False
+        if not self.is_closed:
+            self._listener.fail_wave()
+
+    def _queue(self, operation: Callable[[], None]) -> None:
+        if not self.is_closed:
+            self._operations.append(operation)
+            self._hub.request_wave(self)
+
+    def _add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
+        subscription = Subscription(self, query_id, call, journal)
+        self._subscriptions[query_id] = subscription
+        self._hub.subscribe(subscription)
+
+    def _remove(self, query_id: int) -> None:
+        subscription = self._subscriptions.pop(query_id, None)
+        if subscription is not None:
+            self._hub.unsubscribe(subscription)
+
+    def _set_identity(self, identity: Identity) -> None:
+        if identity == self.identity:
+            return
+        self.identity = identity
+        for query_id, old in list(self._subscriptions.items()):
+            self._hub.unsubscribe(old)
+            self._add(query_id, old.call, old.journal)

@@ -1,0 +1,155 @@
+"""The process that listens: one deployment behind uvicorn.
+
+Floor 7, `server`. The socket is bound before anything else happens, so a port in use is an error with a
+name; sync sockets get the fast path, everything else the ASGI application. Stopping is clean: no new
+connections, sockets closed with a reason that makes clients come back, mutations already handed in finish.
+
+Not here: which deployment (`cli`), what is answered (`application.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from rewake.deployment import Deployment
+from rewake.errors import Conflict, InvalidInput
+from rewake.server.application import build_application
+from rewake.sync import SyncDoor
+
+_BACKLOG = 2048
+_DRAIN_SECONDS = 5
+_PORT_MAX = 65_535
+
+
+class PortInUse(Conflict):
+    """Another program listens on this port. Choose another with `--port`, or stop that program."""
+
+    code = "PortInUse"
+    template = (
+        "Port {port} on {host} is already in use. Choose another with --port, or stop the program that uses "
+        "it."
+    )
+
+
+class AddressUnusable(InvalidInput):
+    """The address cannot be listened on. Check `--host` and `--port`."""
+
+    code = "AddressUnusable"
+    template = "Cannot listen on {host}:{port}: {reason}."
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn without its signal handlers: the command line has its own."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Server:
+    """One listening process. Start it in the event loop that opened the deployment."""
+
+    def __init__(
+        self, deployment: Deployment, *, host: str = "127.0.0.1", port: int = 3210, static: Path | None = None
+    ) -> None:
+        self.deployment = deployment
+        self._host = host
+        self._port = port
+        self._static = static
+        self._uvicorn: _Uvicorn | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._socket: socket.socket | None = None
+        self.door = SyncDoor(deployment, limits=deployment.limits, redacted=deployment.is_redacted)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; the one that was asked for before the start."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._host, self._host)
+        return f"http://{host}:{self.port}"
+
+    async def start(self) -> None:
+        """Bind, then serve until `stop`.
+
+        Raises:
+            PortInUse, AddressUnusable: nothing was started.
+        """
+        self._socket = bind(self._host, self._port)
+        self._port = int(self._socket.getsockname()[1])
+        app = build_application(self.deployment, self.door, static=self._static)
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            ws=self.door.uvicorn_protocol_class(),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            backlog=_BACKLOG,
+            timeout_keep_alive=65,
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
+        )
+        self._uvicorn = _Uvicorn(config)
+        self._serving = asyncio.create_task(self._uvicorn.serve(sockets=[self._socket]))
+        while not self._uvicorn.started and not self._serving.done():
+            await asyncio.sleep(0)
+        if self._serving.done():
+            self._serving.result()
+
+    async def wait(self) -> None:
+        """Return when the server has stopped."""
+        if self._serving is not None:
+            await asyncio.shield(self._serving)
+
+    async def stop(self) -> None:
+        """Close sockets with a reason, let requests under way finish, stop listening. The deployment stays
+        open.
+        """
+        if self._uvicorn is None or self._serving is None:
+            return
+        self._uvicorn.should_exit = True
+        self.door.close_all()
+        await self.door.drained()
+        await asyncio.gather(self._serving, return_exceptions=True)
+        if self._socket is not None:
+            self._socket.close()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket on `host` and `port` (0: any free one).
+
+    Raises:
+        PortInUse, AddressUnusable.
+    """
+    if not 0 <= port <= _PORT_MAX:
+        # The resolver would take it modulo 65,536.
+        raise AddressUnusable(host=host, port=port, reason=f"a port is a number from 0 to {_PORT_MAX}")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (socket.gaierror, OverflowError) as error:
+        raise AddressUnusable(host=host, port=port, reason=str(error)) from None
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+        listening.setblocking(False)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise PortInUse(host=host, port=port) from None
+        raise AddressUnusable(host=host, port=port, reason=str(error)) from None
+    return listening

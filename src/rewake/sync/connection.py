@@ -1,0 +1,331 @@
+"""The connection: carries out what a session decides.
+
+Floor 6, `sync`. The part that both drivers share. It stands between three neighbours: the socket, which knows
+frames or ASGI events; the backend, which knows functions; and the session, which knows the rules.
+
+    socket --events--> Connection --events--> Session
+      ^                    |                     |
+      '---- write ---------+<----instructions----'
+                           '---> backend: mutate, act, authenticate, live queries
+
+Waves begin and finish through `begin_wave` and `finish_wave`, which live queries call. One that would begin
+in the middle of a list of instructions is put off to its end, so that it covers whole messages only.
+
+Not here: rules (`session.py`), bytes (`uvicorn_socket.py`, `asgi_socket.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+from rewake.errors import RewakeError
+from rewake.limits import Limits
+from rewake.observability import logger
+from rewake.protocol import ClientVersion
+from rewake.sync.closing import GOING_AWAY_CODE, RESTART_REASON
+from rewake.sync.instructions import (
+    AddQuery,
+    Close,
+    Drop,
+    Instruction,
+    RemoveQuery,
+    RequestWave,
+    Send,
+    SendPingFrame,
+    SetIdentity,
+    StartAction,
+    StartAuthentication,
+    StartMutation,
+)
+from rewake.sync.faults import WaveBroken
+from rewake.sync.ports import Backend, LiveResult, LiveSession
+from rewake.sync.session import Session
+
+BEFORE_RESPONSE = "sync.after_log_row_before_response"
+"""Fault point: the mutation is durable and its log row was applied; its client does not know yet."""
+
+_log = logger(__name__)
+
+
+class Socket(Protocol):
+    """What a connection needs from the bytes' side."""
+
+    def write_text(self, parts: Sequence[bytes], size: int) -> None:
+        """Write one text message; what the kernel does not take waits."""
+        ...
+
+    def write_ping(self) -> None:
+        """Write a ping frame, where the driver can."""
+        ...
+
+    def unsent_bytes(self) -> int:
+        """How many bytes wait in front of the kernel."""
+        ...
+
+    def pause_reading(self) -> None:
+        """Read no more from the client for now."""
+        ...
+
+    def resume_reading(self) -> None:
+        """Go on reading; does no harm when reading was never paused."""
+        ...
+
+    def close(self, code: int | None, reason: str) -> None:
+        """Write a close frame after everything that waits, and read until the client's."""
+        ...
+
+    def abort(self) -> None:
+        """Cut the connection; what waits is lost."""
+        ...
+
+
+class Registry(Protocol):
+    """The door, as its sockets and connections see it."""
+
+    limits: Limits
+    prefixes: tuple[str, ...]
+
+    def connect(self, socket: Socket, client: ClientVersion, *, watches_frames: bool = True) -> Connection:
+        """A new connection for a socket that was just opened."""
+        ...
+
+    def spawn(self, job: Coroutine[Any, Any, None]) -> None:
+        """Run `job` to its end, even when the connection ends before it."""
+        ...
+
+    def dropped(self, reason: str) -> None:
+        """Count a connection that was given up."""
+        ...
+
+    def disconnected(self, connection: Connection) -> None:
+        """Forget a connection whose socket is gone."""
+        ...
+
+
+class Connection:
+    """One socket at work. Live queries know it as their listener."""
+
+    __slots__ = (
+        "_backend",
+        "_is_acting",
+        "_is_gone",
+        "_is_over",
+        "_live",
+        "_registry",
+        "_session",
+        "_socket",
+        "_wave_put_off",
+    )
+
+    def __init__(self, backend: Backend, registry: Registry, session: Session, socket: Socket) -> None:
+        self._backend = backend
+        self._registry = registry
+        self._session = session
+        self._socket = socket
+        self._live: LiveSession | None = None  # Opened with the first instruction that needs it.
+        self._is_acting = False  # Set while instructions are carried out.
+        self._wave_put_off = False  # Set when a wave would have begun meanwhile.
+        self._is_over = False  # Set when either side said Close.
+        self._is_gone = False  # Set when there is no socket any more.
+
+    # Events of the socket.
+
+    def text_received(self, text: str) -> None:
+        """A text message arrived."""
+        self._feed(self._session.text_received, text)
+
+    def binary_received(self) -> None:
+        """A binary message arrived."""
+        self._feed(self._session.binary_received)
+
+    def frame_received(self) -> None:
+        """Anything at all arrived."""
+        self._session.frame_received()
+
+    def bytes_sent(self) -> None:
+        """The socket holds fewer bytes than before."""
+        self._feed(self._session.backlog_changed, self._socket.unsent_bytes())
+
+    def peer_closed(self) -> None:
+        """The client said Close; the socket answers it, and should be lost soon."""
+        self._is_over = True
+        self._session.peer_left()
+        self._close_live()
+
+    def lost(self) -> None:
+        """The socket is gone."""
+        self._is_gone = True
+        self.peer_closed()
+        self._registry.disconnected(self)
+
+    def tick(self) -> float | None:
+        """Time passed. Returns when to look again, or None when there is nothing left to look at."""
+        if not self._is_gone:
+            self._feed(self._session.tick, self._socket.unsent_bytes())
+        return None if self._is_gone else self._session.next_tick
+
+    def shut_down(self, code: int = GOING_AWAY_CODE, reason: str = RESTART_REASON) -> None:
+        """The server stops."""
+        self._feed(self._session.shut_down, code, reason)
+
+    @property
+    def has_ended(self) -> bool:
+        """Is the conversation over?"""
+        return self._session.has_ended
+
+    # Events of live queries.
+
+    def begin_wave(self) -> bool:
+        """See `ports.LiveListener`."""
+        if self._is_acting:
+            self._wave_put_off = True
+            return False
+        return self._session.begin_wave(self._socket.unsent_bytes())
+
+    def finish_wave(self, ts: int, updates: Sequence[tuple[int, LiveResult]]) -> None:
+        """See `ports.LiveListener`."""
+        self._feed(self._session.finish_wave, ts, updates)
+
+    def fail_wave(self) -> None:
+        """See `ports.LiveListener`."""
+        self._feed(self._session.broke, WaveBroken("the wave could not be run"))
+
+    # Carrying out.
+
+    def _feed(self, event: Callable[..., list[Instruction]], *details: Any) -> None:
+        """Hand an event to the session and do what it says.
+
+        A mistake of the house ends this socket with 1011 and leaves the others alone.
+        """
+        try:
+            instructions = event(*details)
+            if instructions:
+                self._act(instructions)
+        except Exception as mistake:
+            self._act(self._session.broke(mistake))
+
+    def _act(self, instructions: list[Instruction]) -> None:
+        """Carry out instructions in order."""
+        nested, self._is_acting = self._is_acting, True
+        try:
+            for instruction in instructions:
+                # A write may find the reader too slow and cut the connection: then the rest is void.
+                if self._is_gone or (self._is_over and not isinstance(instruction, Drop)):
+                    break
+                _VERBS[type(instruction)](self, instruction)
+        finally:
+            self._is_acting = nested
+        if self._wave_put_off and not nested:
+            self._wave_put_off = False
+            if not self._session.has_ended:
+                self._live_session().request_wave()
+
+    def _send(self, instruction: Send) -> None:
+        self._socket.write_text(instruction.parts, instruction.size)
+        unsent = self._socket.unsent_bytes()
+        if unsent:
+            self._feed(self._session.backlog_changed, unsent)
+
+    def _ping(self, _: SendPingFrame) -> None:
+        self._socket.write_ping()
+
+    def _close(self, instruction: Close) -> None:
+        error = instruction.error
+        if error is not None and not isinstance(error, RewakeError):
+            _log.error("websocket closed by a mistake of the house", exc_info=error)
+        elif error is not None:
+            _log.info("websocket closed: %s: %s", error.code, error)
+        self._is_over = True
+        self._socket.resume_reading()
+        self._socket.close(instruction.code, instruction.reason)
+        self._close_live()
+
+    def _drop(self, instruction: Drop) -> None:
+        _log.warning(
+            "websocket dropped: %s, %d bytes unsent", instruction.reason, self._socket.unsent_bytes()
+        )
+        self._is_over = self._is_gone = True
+        self._registry.dropped(instruction.reason)
+        self._socket.abort()
+        self._close_live()
+
+    def _start_mutation(self, instruction: StartMutation) -> None:
+        self._registry.spawn(self._mutate(instruction))
+
+    def _start_action(self, instruction: StartAction) -> None:
+        self._registry.spawn(self._run_action(instruction))
+
+    def _start_authentication(self, instruction: StartAuthentication) -> None:
+        self._socket.pause_reading()
+        self._registry.spawn(self._authenticate(instruction))
+
+    def _add_query(self, instruction: AddQuery) -> None:
+        self._live_session().add(instruction.query_id, instruction.call, instruction.journal)
+
+    def _remove_query(self, instruction: RemoveQuery) -> None:
+        self._live_session().remove(instruction.query_id)
+
+    def _set_identity(self, instruction: SetIdentity) -> None:
+        self._live_session().set_identity(instruction.identity)
+
+    def _request_wave(self, _: RequestWave) -> None:
+        self._live_session().request_wave()
+
+    # Calls that take time.
+
+    async def _mutate(self, start: StartMutation) -> None:
+        try:
+            outcome = await self._backend.mutate(
+                start.call, start.identity, request_id=start.request_id, replay=start.replay
+            )
+        except Exception as error:
+            self._feed(self._session.broke, error)
+            return
+        self._backend.environment.reach(BEFORE_RESPONSE)
+        self._feed(self._session.mutation_finished, outcome)
+
+    async def _run_action(self, start: StartAction) -> None:
+        try:
+            result = await self._backend.act(start.call, start.identity, request_id=start.request_id)
+        except Exception as error:
+            self._feed(self._session.broke, error)
+            return
+        self._feed(self._session.action_finished, start.number, result)
+
+    async def _authenticate(self, start: StartAuthentication) -> None:
+        try:
+            identity = await self._backend.authenticate(start.token_type, start.value, start.impersonating)
+        except Exception as error:
+            self._feed(self._session.authentication_failed, error)
+            return
+        self._feed(self._session.authenticated, identity)
+        if not self._session.is_holding:
+            self._socket.resume_reading()
+
+    # Live queries.
+
+    def _live_session(self) -> LiveSession:
+        if self._live is None:
+            self._live = self._backend.open_session(self)
+        return self._live
+
+    def _close_live(self) -> None:
+        live, self._live = self._live, None
+        if live is not None:
+            live.close()
+
+
+_VERBS: dict[type, Callable[[Connection, Any], None]] = {
+    AddQuery: Connection._add_query,
+    Close: Connection._close,
+    Drop: Connection._drop,
+    RemoveQuery: Connection._remove_query,
+    RequestWave: Connection._request_wave,
+    Send: Connection._send,
+    SendPingFrame: Connection._ping,
+    SetIdentity: Connection._set_identity,
+    StartAction: Connection._start_action,
+    StartAuthentication: Connection._start_authentication,
+    StartMutation: Connection._start_mutation,
+}

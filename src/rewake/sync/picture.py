@@ -1,0 +1,199 @@
+"""The picture: what a client asked to see, and what it has been shown.
+
+Floor 6, `sync`; part of the session's state. The client numbers its changes; a wave covers those received
+when it began, and its Transition leads from the end of the last one to there (wire 1.7). An answer that the
+client has already is not sent again, except that every Add is answered and every Remove confirmed.
+
+    modify, change_identity ... begin_wave ......... finish_wave -> parts of one Transition
+                                    `- changes from here on belong to the next wave
+
+Not here: when a wave may begin, and what becomes of its text (`session.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rewake.protocol import ZERO_VERSION, Add, ModifyQuerySet, StateVersion
+from rewake.protocol.server_messages import (
+    MODIFICATION_SEPARATOR,
+    TRANSITION_END,
+    modification_head,
+    query_removed,
+    transition_head,
+)
+from rewake.sync.faults import BaseVersionMismatch, NewVersionTooLow, QueryIdMisused, WaveBroken
+from rewake.sync.ports import LiveResult
+
+_UNANSWERED = b""
+"""Stands for the fingerprint of a query that has had no answer on this socket."""
+
+
+class Picture:
+    """The query set of one socket and its versions."""
+
+    __slots__ = (
+        "_identity_version",
+        "_in_wave",
+        "_queries",
+        "_query_set_version",
+        "_removed",
+        "_unanswered",
+        "_version",
+        "_wave_end",
+        "_wave_removed",
+        "_wave_unanswered",
+    )
+
+    def __init__(self) -> None:
+        # What was received. Ahead of `_version` while a wave is due.
+        self._query_set_version = 0
+        self._identity_version = 0
+        self._queries: dict[int, bytes] = {}
+        """Live queries: the fingerprint of the last answer sent, `_UNANSWERED` before the first."""
+        self._unanswered: set[int] | None = None
+        """Live queries not yet taken into a wave; None stands for the empty set, as mostly."""
+        self._removed: dict[int, bytes] = {}
+        """Queries taken out since the last wave began; the next confirms them."""
+
+        # What was sent.
+        self._version = ZERO_VERSION  # The end of the last Transition.
+
+        # The wave under way: set by begin_wave, cleared by finish_wave.
+        self._in_wave = False
+        self._wave_end = (0, 0)  # The query set and identity version that it leads to.
+        self._wave_removed: dict[int, bytes] = {}
+        self._wave_unanswered: set[int] | None = None
+
+    @property
+    def version(self) -> StateVersion:
+        """Where the last Transition ended."""
+        return self._version
+
+    @property
+    def identity_version(self) -> int:
+        """The newest identity version received."""
+        return self._identity_version
+
+    @property
+    def in_wave(self) -> bool:
+        """Has a wave begun and not finished?"""
+        return self._in_wave
+
+    def modify(self, message: ModifyQuerySet) -> None:
+        """Take in a step of the query set.
+
+        Raises:
+            BaseVersionMismatch, NewVersionTooLow: the step does not follow the last one.
+            QueryIdMisused: an id is added that lives, or removed that does not.
+        """
+        base, current = message.base_version, self._query_set_version
+        if base != current:
+            raise BaseVersionMismatch(base=base, current=current)
+        if message.new_version <= base:
+            raise NewVersionTooLow(new=message.new_version, base=base)
+        for modification in message.modifications:
+            if isinstance(modification, Add):
+                self._add(modification.query_id)
+            else:
+                self._remove(modification.query_id)
+        self._query_set_version = message.new_version
+
+    def change_identity(self) -> None:
+        """The client is somebody else from here on."""
+        self._identity_version += 1
+
+    def begin_wave(self) -> None:
+        """Fix what the wave covers: all that was received until now."""
+        assert not self._in_wave
+        self._in_wave = True
+        self._wave_end = (self._query_set_version, self._identity_version)
+        if self._removed:
+            self._wave_removed, self._removed = self._removed, {}
+        self._wave_unanswered, self._unanswered = self._unanswered, None
+
+    def finish_wave(
+        self,
+        ts: int,
+        updates: Sequence[tuple[int, LiveResult]],
+        *,
+        render: Callable[[LiveResult], bytes],
+        clock_skew_ms: int | None,
+        server_ns: int,
+    ) -> tuple[bytes, ...]:
+        """The parts of the Transition that ends the wave at `ts`.
+
+        `render` makes the tail that all subscribers of a result share.
+
+        Raises:
+            WaveBroken: `ts` goes back, or a new query is missing from `updates`.
+        """
+        assert self._in_wave
+        self._in_wave = False
+        start = self._version
+        end = StateVersion(*self._wave_end, ts)
+        self._check_wave(ts, updates)
+        parts: list[bytes] = []
+        # Text since the last shared part. Nearly every Transition has one modification, hence three parts.
+        head = transition_head(start=start, end=end, clock_skew_ms=clock_skew_ms, server_ns=server_ns)
+        separator = b""
+        if self._wave_removed:
+            head += MODIFICATION_SEPARATOR.join(map(query_removed, self._wave_removed))
+            separator = MODIFICATION_SEPARATOR
+            self._wave_removed = {}
+        for query_id, live in updates:
+            if not self._note_answer(query_id, live.fingerprint):
+                continue
+            tail = live.rendered
+            if tail is None:
+                live.rendered = tail = render(live)
+            parts += (head + separator + modification_head(query_id), tail)
+            head, separator = b"", MODIFICATION_SEPARATOR
+        parts.append(head + TRANSITION_END)
+        self._version = end
+        return tuple(parts)
+
+    def forget(self) -> None:
+        """The socket came to its end; only the version stays, for the last message."""
+        self._queries = {}
+        self._removed = self._wave_removed = {}
+        self._unanswered = self._wave_unanswered = None
+
+    def _add(self, query_id: int) -> None:
+        # An id that was taken out counts as living until its removal is confirmed.
+        if query_id in self._queries or query_id in self._removed:
+            raise QueryIdMisused(f"query {query_id} was added while it lived")
+        self._queries[query_id] = _UNANSWERED
+        if self._unanswered is None:
+            self._unanswered = set()
+        self._unanswered.add(query_id)
+
+    def _remove(self, query_id: int) -> None:
+        fingerprint = self._queries.pop(query_id, None)
+        if fingerprint is None:
+            raise QueryIdMisused(f"query {query_id} was removed while it did not live")
+        self._removed[query_id] = fingerprint
+        if self._unanswered is not None:
+            self._unanswered.discard(query_id)
+
+    def _check_wave(self, ts: int, updates: Sequence[tuple[int, LiveResult]]) -> None:
+        """Hold the house to its promise: never back in time, every Add answered."""
+        missing = self._wave_unanswered
+        self._wave_unanswered = None
+        if missing:
+            missing.difference_update(query_id for query_id, _ in updates)
+            # The hub may have dropped a query that the client took out meanwhile: nobody waits for it.
+            missing.difference_update(self._removed)
+        if missing or ts < self._version.ts:
+            raise WaveBroken(f"wave at {ts} after {self._version.ts}, without answers to {missing}")
+
+    def _note_answer(self, query_id: int, fingerprint: bytes) -> bool:
+        """Remember what a query was answered; False when the client has this answer already."""
+        queries = self._queries
+        if query_id not in queries:
+            # Taken out since the wave began. If it was never answered, this Transition still answers it.
+            queries = self._removed
+        if queries.get(query_id) == fingerprint:
+            return False
+        queries[query_id] = fingerprint
+        return True

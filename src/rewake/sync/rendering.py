@@ -1,0 +1,55 @@
+"""Rendering: from what a function run came to, to the text that a client receives.
+
+Floor 6, `sync`. Here a failure gets its request id, and a redacted deployment loses error texts and log
+lines; the data of an application error always passes (wire 6.1).
+
+Not here: the shape of messages (`protocol/server_messages.py`).
+"""
+
+from __future__ import annotations
+
+from rewake.environment import Environment
+from rewake.execution import Failure, MutationOutcome, Success, error_text
+from rewake.protocol import random_request_id
+from rewake.protocol.server_messages import (
+    action_failed,
+    action_succeeded,
+    mutation_failed,
+    mutation_succeeded,
+    query_failed_tail,
+    query_updated_tail,
+)
+from rewake.sync.ports import LiveResult
+
+
+def modification_tail(live: LiveResult, environment: Environment, *, redacted: bool) -> bytes:
+    """The part of a modification that all subscribers of one result share.
+
+    A failed query's request id is made here, once: sharing the text means sharing the id, which names the
+    run.
+    """
+    result = live.result
+    log_lines = () if redacted else result.log_lines
+    if isinstance(result, Success):
+        return query_updated_tail(value=result.value, log_lines=log_lines, journal=live.journal)
+    message = error_text(random_request_id(environment), result, redacted=redacted)
+    return query_failed_tail(message=message, data=result.data, log_lines=log_lines, journal=live.journal)
+
+
+def mutation_response(number: int, request_id: str, outcome: MutationOutcome, *, redacted: bool) -> bytes:
+    """The answer to a mutation."""
+    result = outcome.result
+    log_lines = () if redacted else result.log_lines
+    if isinstance(result, Success):
+        return mutation_succeeded(number, result=result.value, ts=outcome.ts, log_lines=log_lines)
+    message = error_text(request_id, result, redacted=redacted)
+    return mutation_failed(number, message=message, data=result.data, log_lines=log_lines)
+
+
+def action_response(number: int, request_id: str, result: Success | Failure, *, redacted: bool) -> bytes:
+    """The answer to an action."""
+    log_lines = () if redacted else result.log_lines
+    if isinstance(result, Success):
+        return action_succeeded(number, result=result.value, log_lines=log_lines)
+    message = error_text(request_id, result, redacted=redacted)
+    return action_failed(number, message=message, data=result.data, log_lines=log_lines)

@@ -1,0 +1,497 @@
+"""The session: one client's conversation, as a state machine without I/O.
+
+Floor 6, `sync`. Below, the driver (`connection.py`) hands in events and carries out the instructions that
+come back, in order. Nothing here waits, reads a clock of its own or touches a socket.
+
+    text_received ----.              .--> Send, Close, Drop
+    mutation_finished |   decide,    |--> StartMutation, StartAction, StartAuthentication
+    action_finished   |-> remember --|--> AddQuery, RemoveQuery, SetIdentity
+    begin/finish_wave |              |--> RequestWave
+    tick, backlog ----'              '
+
+Rules that clients rely on, and where they live:
+
+- Transitions join end to start and cover exactly what was received before their wave: `Picture`.
+- A response is written before the wave that follows it is asked for: `_respond`.
+- Mutations run one at a time, under the identity of the moment they arrived: `_on_mutation`.
+- No call is answered twice: `RequestNumbers`. Nothing is heard or said after the end: `_end`.
+- At most two Transitions wait for a slow reader: `Backlog`.
+
+Not here: queries and their results (`reactivity`), frames (`frames.py`), timers (`ticker.py`).
+Source: wire 1.4 to 1.15.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from enum import Enum
+
+from rewake.auth import ANONYMOUS, Admin, Identity
+from rewake.database import ReplayKey
+from rewake.execution import Failure, FunctionCall, MutationOutcome, Success
+from rewake.limits import Limits
+from rewake.protocol import (
+    Action,
+    Add,
+    Authenticate,
+    ClientMessage,
+    ClientVersion,
+    Connect,
+    Event,
+    InvalidMessage,
+    ModifyQuerySet,
+    Mutation,
+    parse_client_message,
+    session_request_id,
+)
+from rewake.protocol.server_messages import PING, transition_chunks
+from rewake.sync.backlog import Backlog
+from rewake.sync.closing import close_reason, ending_of
+from rewake.sync.faults import (
+    BaseVersionMismatch,
+    BinaryMessage,
+    ComponentCallNotAllowed,
+    ConnectMisplaced,
+    IdentityVersionMismatch,
+    InactiveClient,
+    NewVersionTooLow,
+    ObservedTimestampAhead,
+    QueryIdMisused,
+    TooManyActions,
+    TooManyConcurrentMutations,
+    WaveBroken,
+)
+from rewake.sync.instructions import (
+    REQUEST_WAVE,
+    SEND_PING_FRAME,
+    AddQuery,
+    Close,
+    Drop,
+    Instruction,
+    RemoveQuery,
+    Send,
+    SetIdentity,
+    StartAction,
+    StartAuthentication,
+    StartMutation,
+)
+from rewake.sync.picture import Picture
+from rewake.sync.ports import Facts, LiveResult
+from rewake.sync.rendering import action_response, modification_tail, mutation_response
+from rewake.sync.request_numbers import RequestNumbers
+
+CLOSING_SECONDS = 5.0
+"""How long a client may take to answer a close frame before the connection is cut."""
+
+CLOSING_TIMEOUT = "ClosingHandshakeTimeout"
+"""Why a connection was cut whose client did not answer a close frame."""
+
+
+class _Phase(Enum):
+    """Where a session is in its life; it only goes forward."""
+
+    NEW = "new"
+    OPEN = "open"
+    ENDED = "ended"
+
+
+class Session:
+    """One socket's state. Every method that returns instructions wants them carried out at once, in order."""
+
+    __slots__ = (
+        "_actions_running",
+        "_authenticating",
+        "_backlog",
+        "_client",
+        "_client_skew",
+        "_facts",
+        "_frame_at",
+        "_held",
+        "_identity",
+        "_limits",
+        "_message_at",
+        "_mutation_running",
+        "_mutations",
+        "_numbers",
+        "_phase",
+        "_picture",
+        "_ping_at",
+        "_redacted",
+        "_session_id",
+        "_watches_frames",
+        "_wave_refused",
+    )
+
+    def __init__(
+        self,
+        facts: Facts,
+        *,
+        limits: Limits,
+        client: ClientVersion,
+        redacted: bool = False,
+        watches_frames: bool = True,
+    ) -> None:
+        """Begin before Connect.
+
+        `redacted` keeps error texts and log lines from clients (wire 6.1). `watches_frames` says whether the
+        driver sees pings and pongs: only then can a client that is gone be told from a quiet one.
+        """
+        now = facts.monotonic()
+        self._facts = facts
+        self._limits = limits
+        self._client = client
+        self._redacted = redacted
+        self._watches_frames = watches_frames
+        self._phase = _Phase.NEW
+        self._session_id = ""  # Set by Connect.
+        self._client_skew: int | None = None  # Set by Connect, in milliseconds.
+        self._picture = Picture()
+
+        # Authentication. Messages that arrive while it runs wait in `_held`.
+        self._identity: Identity = ANONYMOUS
+        self._authenticating = False
+        self._held: deque[ClientMessage] | None = None
+
+        # Calls.
+        self._numbers = RequestNumbers()
+        self._mutations: deque[StartMutation] | None = None  # Those that wait; made when the first has to.
+        self._mutation_running: int | None = None
+        self._actions_running = 0
+
+        # Time, and the reader.
+        self._backlog = Backlog(limits)
+        self._wave_refused = False  # Set when a wave had to wait for the reader; cleared when there is room.
+        self._frame_at = now  # The last frame of any kind from the client.
+        self._message_at = now  # The last message to the client; after the end, the moment of the end.
+        self._ping_at = now  # The last ping frame to the client.
+
+    # What the driver asks.
+
+    @property
+    def has_ended(self) -> bool:
+        """Was Close or Drop instructed, or did the peer leave? Nothing happens any more."""
+        return self._phase is _Phase.ENDED
+
+    @property
+    def is_holding(self) -> bool:
+        """Do messages wait for an authentication? The driver should read no more of them."""
+        return self._authenticating
+
+    @property
+    def next_tick(self) -> float:
+        """When `tick` wants to be called next, on the monotonic clock."""
+        if self._phase is _Phase.ENDED:
+            return self._message_at + CLOSING_SECONDS
+        return min(
+            self._ping_at + self._limits.socket_ping_seconds,
+            self._message_at + self._limits.socket_silence_seconds,
+        )
+
+    # Events from the client.
+
+    def frame_received(self) -> None:
+        """A frame of any kind arrived."""
+        self._frame_at = self._facts.monotonic()
+
+    def text_received(self, text: str) -> list[Instruction]:
+        """A text message arrived."""
+        if self._phase is _Phase.ENDED:
+            return []
+        self._frame_at = self._facts.monotonic()
+        try:
+            message = parse_client_message(text)
+        except InvalidMessage as problem:
+            return self._fail(problem)
+        if self._authenticating:
+            if self._held is None:
+                self._held = deque()
+            self._held.append(message)
+            return []
+        return self._handle(message)
+
+    def binary_received(self) -> list[Instruction]:
+        """A binary message arrived: an error (wire 1.3)."""
+        return self.broke(BinaryMessage("a client sent a binary message"))
+
+    def peer_left(self) -> None:
+        """The client closed, or the connection is gone. A mutation that runs goes on and is recorded."""
+        if self._phase is not _Phase.ENDED:
+            self._end()
+
+    # Events from the house.
+
+    def shut_down(self, code: int, reason: str) -> list[Instruction]:
+        """The server stops, or wants this client to come again."""
+        if self._phase is _Phase.ENDED:
+            return []
+        self._end()
+        return [Close(code, close_reason(reason))]
+
+    def broke(self, error: Exception) -> list[Instruction]:
+        """Something this socket depends on failed: a call, or the house itself."""
+        if self._phase is _Phase.ENDED:
+            return []
+        return self._fail(error)
+
+    def mutation_finished(self, outcome: MutationOutcome) -> list[Instruction]:
+        """The running mutation came to its outcome."""
+        number, self._mutation_running = self._mutation_running, None
+        if self._phase is _Phase.ENDED:
+            return []
+        assert number is not None
+        response = mutation_response(number, self._request_id(number), outcome, redacted=self._redacted)
+        instructions = self._respond(response)
+        if self._mutations:
+            following = self._mutations.popleft()
+            self._mutation_running = following.number
+            instructions.append(following)
+        return instructions
+
+    def action_finished(self, number: int, result: Success | Failure) -> list[Instruction]:
+        """A running action came to its result."""
+        self._actions_running -= 1
+        if self._phase is _Phase.ENDED:
+            return []
+        return self._respond(
+            action_response(number, self._request_id(number), result, redacted=self._redacted)
+        )
+
+    def authenticated(self, identity: Identity) -> list[Instruction]:
+        """The token was good. Everything that waited for it goes on under the new identity."""
+        self._authenticating = False
+        if self._phase is _Phase.ENDED:
+            return []
+        self._identity = identity
+        self._picture.change_identity()
+        instructions: list[Instruction] = [SetIdentity(identity), REQUEST_WAVE]
+        while self._held and not self._authenticating:
+            instructions += self._handle(self._held.popleft())
+        return instructions
+
+    def authentication_failed(self, error: Exception) -> list[Instruction]:
+        """The token was not good, or could not be checked."""
+        self._authenticating = False
+        if self._phase is _Phase.ENDED:
+            return []
+        return self._fail(error, authenticating=True)
+
+    # Waves.
+
+    def begin_wave(self, unsent_bytes: int) -> bool:
+        """Take part in a wave that begins now; fixes what it covers. False when it must wait.
+
+        `unsent_bytes` is what the socket still holds for the client.
+        """
+        if self._phase is not _Phase.OPEN:
+            return False
+        self._backlog.observe(unsent_bytes, self._facts.monotonic())
+        if self._picture.in_wave or not self._backlog.has_room:
+            self._wave_refused = True
+            return False
+        self._wave_refused = False
+        self._picture.begin_wave()
+        return True
+
+    def finish_wave(self, ts: int, updates: Sequence[tuple[int, LiveResult]]) -> list[Instruction]:
+        """The wave is done: everything it covers goes out as one Transition at `ts`."""
+        if self._phase is _Phase.ENDED:
+            return []
+        try:
+            parts = self._picture.finish_wave(
+                ts,
+                updates,
+                render=self._render,
+                clock_skew_ms=self._client_skew,
+                server_ns=self._facts.now_ns(),
+            )
+        except WaveBroken as problem:
+            return self._fail(problem)
+        limit = self._limits.chunk_bytes
+        instructions: list[Instruction]
+        if self._client.takes_chunks and sum(map(len, parts)) > limit:
+            *first, last = transition_chunks(b"".join(parts), chunk_bytes=limit)
+            instructions = [self._send((chunk,)) for chunk in first]
+            instructions.append(self._send((last,), ends_transition=True))
+        else:
+            instructions = [self._send(parts, ends_transition=True)]
+        if self._wave_refused:
+            # One was wanted while this one ran.
+            self._wave_refused = False
+            instructions.append(REQUEST_WAVE)
+        return instructions
+
+    # Time, and the reader.
+
+    def backlog_changed(self, unsent_bytes: int) -> list[Instruction]:
+        """The socket holds `unsent_bytes`: after a write that did not get through, or when bytes went out."""
+        if self._phase is _Phase.ENDED:
+            return []
+        reason = self._backlog.observe(unsent_bytes, self._facts.monotonic())
+        if reason is not None:
+            self._end()
+            return [Drop(reason)]
+        if self._wave_refused and not self._picture.in_wave and self._backlog.has_room:
+            self._wave_refused = False
+            return [REQUEST_WAVE]
+        return []
+
+    def tick(self, unsent_bytes: int) -> list[Instruction]:
+        """Time passed."""
+        now = self._facts.monotonic()
+        if self._phase is _Phase.ENDED:
+            return [Drop(CLOSING_TIMEOUT)] if now >= self.next_tick else []
+        limits = self._limits
+        if self._watches_frames and now - self._frame_at >= limits.socket_inactivity_seconds:
+            return self._fail(InactiveClient(seconds=limits.socket_inactivity_seconds))
+        instructions = self.backlog_changed(unsent_bytes)
+        if self.has_ended:
+            return instructions
+        if now >= self._ping_at + limits.socket_ping_seconds:
+            self._ping_at = now
+            instructions.append(SEND_PING_FRAME)
+        if now >= self._message_at + limits.socket_silence_seconds:
+            instructions.append(self._send((PING,)))
+        return instructions
+
+    # Client messages, one by one.
+
+    def _handle(self, message: ClientMessage) -> list[Instruction]:
+        """Act on one message, in its turn."""
+        if isinstance(message, Event) or self._phase is _Phase.ENDED:
+            return []
+        if isinstance(message, Connect):
+            return self._on_connect(message)
+        if self._phase is _Phase.NEW:
+            return self._fail(ConnectMisplaced())
+        if isinstance(message, ModifyQuerySet):
+            return self._on_modify_query_set(message)
+        if isinstance(message, Mutation):
+            return self._on_mutation(message)
+        if isinstance(message, Action):
+            return self._on_action(message)
+        return self._on_authenticate(message)
+
+    def _on_connect(self, message: Connect) -> list[Instruction]:
+        if self._phase is not _Phase.NEW:
+            return self._fail(ConnectMisplaced())
+        observed = message.max_observed_timestamp
+        latest = self._facts.last_ts
+        if observed is not None and observed > latest:
+            return self._fail(ObservedTimestampAhead(f"the client saw {observed}, the latest is {latest}"))
+        self._phase = _Phase.OPEN
+        self._session_id = str(message.session_id)
+        if message.client_ts is not None:
+            self._client_skew = round(message.client_ts) - self._facts.now_ns() // 1_000_000
+        return []
+
+    def _on_modify_query_set(self, message: ModifyQuerySet) -> list[Instruction]:
+        instructions: list[Instruction] = []
+        for modification in message.modifications:
+            if not isinstance(modification, Add):
+                instructions.append(RemoveQuery(modification.query_id))
+            elif self._may_call(modification):
+                call = _function_call(modification)
+                instructions.append(AddQuery(modification.query_id, call, modification.journal))
+            else:
+                return self._fail(ComponentCallNotAllowed())
+        try:
+            self._picture.modify(message)
+        except (BaseVersionMismatch, NewVersionTooLow, QueryIdMisused) as problem:
+            return self._fail(problem)
+        instructions.append(REQUEST_WAVE)
+        return instructions
+
+    def _on_mutation(self, message: Mutation) -> list[Instruction]:
+        number = message.request_id
+        if not self._may_call(message):
+            return self._fail(ComponentCallNotAllowed())
+        if not self._numbers.add(number):
+            return []
+        start = StartMutation(
+            number,
+            _function_call(message),
+            self._identity,
+            self._request_id(number),
+            ReplayKey(self._session_id, number),
+        )
+        if self._mutation_running is None:
+            self._mutation_running = number
+            return [start]
+        if self._mutations is None:
+            self._mutations = deque()
+        limit = self._limits.socket_mutations_waiting_max
+        if len(self._mutations) >= limit:
+            return self._fail(TooManyConcurrentMutations(limit=limit))
+        self._mutations.append(start)
+        return []
+
+    def _on_action(self, message: Action) -> list[Instruction]:
+        number = message.request_id
+        if not self._may_call(message):
+            return self._fail(ComponentCallNotAllowed())
+        if not self._numbers.add(number):
+            return []
+        limit = self._limits.socket_actions_running_max
+        if self._actions_running >= limit:
+            return self._fail(TooManyActions(limit=limit))
+        self._actions_running += 1
+        return [StartAction(number, _function_call(message), self._identity, self._request_id(number))]
+
+    def _on_authenticate(self, message: Authenticate) -> list[Instruction]:
+        current = self._picture.identity_version
+        if message.base_version != current:
+            text = f"Authenticate from identity version {message.base_version}, the current is {current}"
+            return self._fail(IdentityVersionMismatch(text))
+        self._authenticating = True
+        return [StartAuthentication(message.token_type, message.value, message.attributes)]
+
+    # Small steps.
+
+    def _may_call(self, message: Add | Mutation | Action) -> bool:
+        """Only an administrator may name a component; an empty name is the application itself."""
+        return not message.component_path or isinstance(self._identity, Admin)
+
+    def _request_id(self, number: int) -> str:
+        """The request id of one of this session's calls."""
+        return session_request_id(self._session_id, number)
+
+    def _render(self, live: LiveResult) -> bytes:
+        """The shared tail of a modification."""
+        return modification_tail(live, self._facts.environment, redacted=self._redacted)
+
+    def _respond(self, response: bytes) -> list[Instruction]:
+        """Write a response, and only then ask for the Transition that must follow it (wire 1.8)."""
+        return [self._send((response,)), REQUEST_WAVE]
+
+    def _send(self, parts: tuple[bytes, ...], *, ends_transition: bool = False) -> Send:
+        """Account for a message that is about to be written."""
+        size = sum(map(len, parts))
+        self._backlog.wrote(size, ends_transition=ends_transition)
+        self._message_at = self._facts.monotonic()
+        return Send(parts, size)
+
+    def _fail(self, error: Exception, *, authenticating: bool = False) -> list[Instruction]:
+        """End the socket as the table in `closing.py` says."""
+        ending = ending_of(
+            error, identity_version=self._picture.version.identity, authenticating=authenticating
+        )
+        instructions: list[Instruction] = []
+        if ending.message is not None:
+            instructions.append(self._send((ending.message,)))
+        self._end()
+        instructions.append(Close(ending.code, ending.reason, error))
+        return instructions
+
+    def _end(self) -> None:
+        """Nothing more is heard or said. Calls that wait are forgotten: the client sends them again."""
+        self._phase = _Phase.ENDED
+        self._message_at = self._facts.monotonic()
+        self._mutations = None
+        self._held = None
+        self._picture.forget()
+
+
+def _function_call(message: Add | Mutation | Action) -> FunctionCall:
+    """What the house is asked to run."""
+    return FunctionCall(message.path.canonical, message.arguments, message.component_path or "")

@@ -1,0 +1,303 @@
+"""The fast path: sync sockets as an asyncio protocol inside uvicorn.
+
+Floor 6, `sync`. uvicorn reads the HTTP head and hands an upgrade to the protocol class of its `ws` option.
+Ours looks at the path: sync sockets get a `SyncSocket`, any other websocket uvicorn's own implementation
+with the ASGI application. A SyncSocket parses with the `websockets` core and writes frames itself, so that
+what a wave sends to thousands is one head and one shared tail in one write each (DESIGN D7). No ASGI event,
+queue or task stands in between.
+
+    uvicorn HTTP protocol --upgrade--> _Doorway --sync path--> SyncSocket
+                                           `-----other path--> uvicorn's websocket protocol
+
+The write buffer's high-water mark is zero: asyncio then tells us when the first byte has to wait and when the
+last one is gone, which is what the backlog wants to know.
+
+Not here: the same over plain ASGI (`asgi_socket.py`), rules (`session.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
+
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN, SERVER, Protocol
+
+from rewake.errors import InvalidInput
+from rewake.limits import Limits
+from rewake.observability import logger
+from rewake.protocol import ClientVersion
+from rewake.sync.connection import Connection, Registry
+from rewake.sync.frames import text_frames
+from rewake.sync.upgrade import SyncPath, Upgrade, check_upgrade, refusal_body, sync_path
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+_JOIN_BYTES_MAX = 32 * 1024
+"""Messages up to this size are joined before the write: copying is cheaper than a scattered write."""
+
+_parser_log = logger("rewake.sync.frames")
+_parser_log.setLevel("WARNING")  # Its INFO says "connection closed" for every socket.
+
+
+def uvicorn_protocol_class(door: Registry) -> type[asyncio.Protocol]:
+    """A class for uvicorn's `ws` option that serves `door` and leaves other websockets to uvicorn."""
+
+    class BoundDoorway(_Doorway):
+        """The doorway of one deployment."""
+
+        __slots__ = ()
+
+        def __init__(
+            self,
+            config: Config,
+            server_state: ServerState,
+            app_state: dict[str, Any],
+            _loop: asyncio.AbstractEventLoop | None = None,
+        ) -> None:
+            super().__init__(door, config, server_state, app_state)
+
+    return BoundDoorway
+
+
+class _Doorway(asyncio.Protocol):
+    """Reads the head of an upgrade request and puts the right protocol in its own place.
+
+    uvicorn calls `data_received` with the whole head and only then makes this object the transport's
+    protocol; so the exchange happens one turn of the loop later, and until then everything is passed on.
+    """
+
+    __slots__ = ("_app_state", "_config", "_door", "_inner", "_server_state", "_transport")
+
+    def __init__(
+        self, door: Registry, config: Config, server_state: ServerState, app_state: dict[str, Any]
+    ) -> None:
+        self._door = door
+        self._config = config
+        self._server_state = server_state
+        self._app_state = app_state
+        self._transport: asyncio.Transport | None = None  # Set by connection_made.
+        self._inner: asyncio.Protocol | None = None  # Set with the head.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        transport = self._transport
+        assert transport is not None
+        if self._inner is not None:
+            self._inner.data_received(data)
+            return
+        method, target, headers = _parse_head(data)
+        path = sync_path(unquote(target.partition("?")[0]), prefixes=self._prefixes())
+        self._inner = (
+            self._fallback() if path is None else self._sync_socket(method, headers, path, transport)
+        )
+        if self._inner is None:
+            return
+        self._inner.connection_made(transport)
+        asyncio.get_running_loop().call_soon(transport.set_protocol, self._inner)
+        if path is None:
+            self._inner.data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._inner is not None:
+            self._inner.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        if self._inner is not None:
+            self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._inner is not None:
+            self._inner.resume_writing()
+
+    def eof_received(self) -> bool | None:
+        return None if self._inner is None else self._inner.eof_received()
+
+    def _prefixes(self) -> tuple[str, ...]:
+        root_path = self._config.root_path.rstrip("/")
+        return (*self._door.prefixes, root_path) if root_path else self._door.prefixes
+
+    def _fallback(self) -> asyncio.Protocol:
+        """uvicorn's own websocket protocol, for paths that are not ours."""
+        from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+        return WebSocketsSansIOProtocol(
+            config=self._config, server_state=self._server_state, app_state=self._app_state
+        )
+
+    def _sync_socket(
+        self, method: str, headers: dict[str, str], path: SyncPath, transport: asyncio.Transport
+    ) -> SyncSocket | None:
+        """Accept the upgrade, or refuse it over HTTP."""
+        try:
+            upgrade = check_upgrade(method, headers, path)
+        except InvalidInput as refusal:
+            body = refusal_body(refusal)
+            head = (
+                "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            )
+            transport.write(head.encode() + body)
+            transport.close()
+            return None
+        transport.write(_switching_protocols(upgrade))
+        return SyncSocket(self._door, upgrade.client, self._server_state.connections)
+
+
+class SyncSocket(asyncio.Protocol):
+    """One sync socket on an asyncio transport. The `Socket` of its connection."""
+
+    __slots__ = ("_closing", "_connection", "_fragments", "_limits", "_parser", "_siblings", "_transport")
+
+    def __init__(self, door: Registry, client: ClientVersion, siblings: set[Any]) -> None:
+        self._limits: Limits = door.limits
+        self._parser = Protocol(
+            SERVER, state=OPEN, max_size=door.limits.socket_message_bytes_max, logger=_parser_log
+        )
+        self._connection: Connection = door.connect(self, client)
+        self._siblings = siblings
+        """uvicorn's set of what it must shut down and wait for."""
+        self._fragments: list[bytes] | None = None
+        """None -> list: the first frame of a message in several; -> None with the last."""
+        self._transport: asyncio.Transport
+        self._closing = False  # Set with the first close frame of either side, or by abort.
+
+    # What asyncio and uvicorn call.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=0)
+        self._siblings.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        parser = self._parser
+        parser.receive_data(data)
+        self._connection.frame_received()
+        for event in parser.events_received():
+            assert isinstance(event, Frame)
+            self._frame(event)
+        self._write_parser_output()
+
+    def eof_received(self) -> bool | None:
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._siblings.discard(self)
+        self._closing = True
+        self._connection.lost()
+
+    def pause_writing(self) -> None:
+        pass  # The backlog was observed by the write that came to wait.
+
+    def resume_writing(self) -> None:
+        self._connection.bytes_sent()
+
+    def shutdown(self) -> None:
+        """uvicorn stops. It waits until every connection is lost."""
+        self._connection.shut_down()
+
+    # What the connection calls.
+
+    def write_text(self, parts: Sequence[bytes], size: int) -> None:
+        if self._closing:
+            return
+        buffers = text_frames(parts, size, frame_bytes_max=self._limits.frame_bytes_max)
+        if size <= _JOIN_BYTES_MAX:
+            self._transport.write(b"".join(buffers))
+        else:
+            self._transport.writelines(buffers)
+
+    def write_ping(self) -> None:
+        if not self._closing:
+            self._parser.send_ping(b"")
+            self._write_parser_output()
+
+    def unsent_bytes(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    def pause_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def close(self, code: int | None, reason: str) -> None:
+        if self._closing:
+            return
+        self._parser.send_close(code, reason)
+        self._write_parser_output()
+        self._closing = True
+
+    def abort(self) -> None:
+        self._closing = True
+        self._transport.abort()
+
+    # Frames of the client.
+
+    def _frame(self, frame: Frame) -> None:
+        """Act on one frame; pings were answered by the parser."""
+        opcode = frame.opcode
+        if opcode is Opcode.CLOSE:
+            self._connection.peer_closed()
+        elif opcode is Opcode.BINARY:
+            self._connection.binary_received()
+        elif opcode is Opcode.TEXT:
+            if frame.fin:
+                self._text(bytes(frame.data))
+            else:
+                self._fragments = [bytes(frame.data)]
+        elif opcode is Opcode.CONT and self._fragments is not None:
+            self._fragments.append(bytes(frame.data))
+            if frame.fin:
+                fragments, self._fragments = self._fragments, None
+                self._text(b"".join(fragments))
+
+    def _text(self, data: bytes) -> None:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            # RFC 6455, section 8.1.
+            self._parser.fail(1007, "invalid UTF-8")
+            self._connection.peer_closed()
+            return
+        self._connection.text_received(text)
+
+    def _write_parser_output(self) -> None:
+        """Write what the parser wants sent: pongs, pings, close frames, and the end."""
+        for data in self._parser.data_to_send():
+            if data and not self._closing:
+                self._transport.write(data)
+            elif not data:
+                # The end, after close frames went both ways or the client broke RFC 6455.
+                self._closing = True
+                self._connection.peer_closed()
+                self._transport.close()
+
+
+def _parse_head(data: bytes) -> tuple[str, str, dict[str, str]]:
+    """Method, target and headers of a request head that uvicorn has parsed and put together again."""
+    lines = data.decode("latin-1").split("\r\n")
+    method, target, _ = lines[0].split(" ", 2)
+    headers: dict[str, str] = {}
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        if colon:
+            name, value = name.lower(), value.strip()
+            headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return method, target, headers
+
+
+def _switching_protocols(upgrade: Upgrade) -> bytes:
+    """The answer that opens the socket. Extensions are declined by saying nothing about them."""
+    return (
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
+        f"sec-websocket-accept: {upgrade.accept}\r\n\r\n"
+    ).encode()

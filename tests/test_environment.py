@@ -1,0 +1,53 @@
+"""Time, chance and fault points can be held by a test."""
+
+import subprocess
+import sys
+
+from rewake.environment import KILL_POINT_VARIABLE, ManualClock, process_environment, seeded_environment
+
+
+def test_a_manual_clock_moves_only_by_hand():
+    clock = ManualClock()
+    before = clock.now_ns()
+    assert clock.now_ns() == before
+    clock.advance(1.5)
+    assert clock.now_ns() == before + 1_500_000_000
+    assert clock.monotonic() == 1.5
+
+
+def test_setting_the_wall_clock_back_leaves_the_monotonic_one():
+    clock = ManualClock()
+    clock.advance(-10)
+    assert clock.monotonic() == 0.0
+    assert clock.now_ns() < ManualClock().now_ns()
+
+
+def test_chance_follows_from_the_seed():
+    assert seeded_environment(7).random_bytes(16) == seeded_environment(7).random_bytes(16)
+    assert seeded_environment(7).random_bytes(16) != seeded_environment(8).random_bytes(16)
+
+
+def test_without_a_kill_point_nothing_happens_at_one(monkeypatch):
+    monkeypatch.delenv(KILL_POINT_VARIABLE, raising=False)
+    process_environment().reach("group.before_commit")
+
+
+def test_the_named_point_kills_the_process_at_the_given_count():
+    program = (
+        "from rewake.environment import process_environment\n"
+        "environment = process_environment()\n"
+        "for n in range(5):\n"
+        "    print(n, flush=True)\n"
+        "    environment.reach('other')\n"
+        "    environment.reach('point')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env={KILL_POINT_VARIABLE: "point:3"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == -9
+    assert ended.stdout.split() == ["0", "1", "2"]
