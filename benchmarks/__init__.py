@@ -1,0 +1,1 @@
+"""Benchmarks: ratios to floors measured in the same run. `make bench`; see README.md beside this file."""

@@ -1,0 +1,39 @@
+"""What does a durable acknowledgement cost over a bare SQLite commit?
+
+One raw-protocol websocket client sends one small mutation after another and waits for each MutationResponse.
+The floor is measured before and after, on the same disk. To reach: a bare commit plus 250 us at p50.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks import bare_commit
+from benchmarks.report import Table, ratio, verdict
+from benchmarks.subjects import rewake
+
+EXTRA_US_MAX = 250.0
+
+
+def measure(scratch: Path) -> Table:
+    before = bare_commit.measure(scratch)
+    with rewake(scratch) as subject:
+        ours = subject.put_under(door="websocket", workload="insert", clients=1)
+    after = bare_commit.measure(scratch)
+    commits = sorted(before + after)
+    p50, p99 = commits[len(commits) // 2], commits[len(commits) * 99 // 100]
+    extra = ours.p50_us - p50
+    table = Table(
+        "One durable acknowledgement, one client", ["", "p50 us", "p99 us", "over the floor", "bar"]
+    )
+    table.add("bare SQLite commit", f"{p50:,.0f}", f"{p99:,.0f}", "", "")
+    table.add(
+        "Rewake, MutationResponse received",
+        f"{ours.p50_us:,.0f}",
+        f"{ours.p99_us:,.0f}",
+        f"{extra:+,.0f} us, {ratio(ours.p50_us, p50)}",
+        f"+{EXTRA_US_MAX:.0f} us: {verdict(extra <= EXTRA_US_MAX)}",
+    )
+    first, last = before[len(before) // 2], after[len(after) // 2]
+    table.notes.append(f"The floor before and after: {first:,.0f} and {last:,.0f} us at p50.")
+    return table

@@ -1,0 +1,228 @@
+"""The application beside us: what a Python developer would write by hand, tuned in good faith.
+
+FastAPI and uvicorn on uvloop, orjson, the standard library's SQLite with statements that it prepares once, no
+validation layer between (the few checks are by hand). Two ways to commit:
+
+    each    one transaction a request, in the event loop: no hop, and nothing else happens meanwhile
+    group   a writer thread takes all that waits into one transaction; the loop goes on
+
+and `--sync full` or `off`: an acknowledgement survives a power cut, or does not. Change this file only to
+make it faster.
+
+    python -m benchmarks.handwritten_app --port 8000 --database app.db --commit group --sync full
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import uvicorn
+from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS notes (
+    id INTEGER PRIMARY KEY, channel TEXT NOT NULL, body TEXT NOT NULL, created REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS notes_by_channel ON notes (channel, created);
+CREATE TABLE IF NOT EXISTS accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL);
+"""
+
+INSERT = "INSERT INTO notes (channel, body, created) VALUES (?, ?, ?)"
+READ = "SELECT balance FROM accounts WHERE id = ?"
+WRITE = "UPDATE accounts SET balance = ? WHERE id = ?"
+
+Arguments = dict[str, Any]
+Operation = Callable[[sqlite3.Connection, Arguments], Any]
+
+
+class Refused(Exception):
+    """The request cannot be carried out as it stands."""
+
+
+def insert(db: sqlite3.Connection, args: Arguments) -> int | None:
+    channel, body = args["channel"], args["body"]
+    if not isinstance(channel, str) or not isinstance(body, str):
+        raise Refused("channel and body are text")
+    return db.execute(INSERT, (channel, body, time.time())).lastrowid
+
+
+def transfer(db: sqlite3.Connection, args: Arguments) -> None:
+    source, target, amount = args["source"], args["target"], args["amount"]
+    if not isinstance(source, int) or not isinstance(target, int) or not isinstance(amount, int):
+        raise Refused("source, target and amount are integers")
+    giver = db.execute(READ, (source,)).fetchone()
+    taker = db.execute(READ, (target,)).fetchone()
+    if giver is None or taker is None:
+        raise Refused("no such account")
+    db.execute(WRITE, (giver[0] - amount, source))
+    db.execute(WRITE, (taker[0] + amount, target))
+
+
+OPERATIONS: dict[str, Operation] = {"insert": insert, "transfer": transfer}
+
+
+def connect(path: str, sync: str) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute(f"PRAGMA synchronous = {sync.upper()}")
+    db.execute("PRAGMA cache_size = -65536")
+    return db
+
+
+class EachWriter:
+    """One transaction a request."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+
+    async def perform(self, operation: Operation, args: Arguments) -> Any:
+        db = self.db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            result = operation(db, args)
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+        return result
+
+    def close(self) -> None:
+        self.db.close()
+
+
+class GroupWriter:
+    """All that waits goes into one transaction, in a thread of its own."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+        self.loop = asyncio.get_running_loop()
+        self.condition = threading.Condition()
+        self.waiting: list[tuple[Operation, Arguments, asyncio.Future[Any]]] = []
+        self.is_closing = False
+        self.thread = threading.Thread(target=self._write, daemon=True)
+        self.thread.start()
+
+    async def perform(self, operation: Operation, args: Arguments) -> Any:
+        future: asyncio.Future[Any] = self.loop.create_future()
+        with self.condition:
+            self.waiting.append((operation, args, future))
+            self.condition.notify()
+        return await future
+
+    def close(self) -> None:
+        with self.condition:
+            self.is_closing = True
+            self.condition.notify()
+        self.thread.join()
+        self.db.close()
+
+    def _write(self) -> None:
+        db = self.db
+        while True:
+            with self.condition:
+                while not self.waiting and not self.is_closing:
+                    self.condition.wait()
+                if not self.waiting:
+                    return
+                group, self.waiting = self.waiting, []
+            outcomes: list[tuple[asyncio.Future[Any], Any, Exception | None]] = []
+            db.execute("BEGIN IMMEDIATE")
+            for operation, args, future in group:
+                db.execute("SAVEPOINT one")
+                try:
+                    outcomes.append((future, operation(db, args), None))
+                except Exception as error:
+                    db.execute("ROLLBACK TO one")
+                    outcomes.append((future, None, error))
+                db.execute("RELEASE one")
+            db.execute("COMMIT")
+            self.loop.call_soon_threadsafe(self._tell, outcomes)
+
+    @staticmethod
+    def _tell(outcomes: list[tuple[asyncio.Future[Any], Any, Exception | None]]) -> None:
+        for future, result, error in outcomes:
+            if future.cancelled():
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+
+def make_app(path: str, *, sync: str, commit: str) -> FastAPI:
+    state: dict[str, EachWriter | GroupWriter] = {}
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        db = connect(path, sync)
+        db.executescript(SCHEMA)
+        state["writer"] = GroupWriter(db) if commit == "group" else EachWriter(db)
+        yield
+        state["writer"].close()
+
+    app = FastAPI(lifespan=lifespan, openapi_url=None)
+
+    async def answer(operation: str, request: Arguments) -> bytes:
+        try:
+            result = await state["writer"].perform(OPERATIONS[operation], request["args"])
+        except (Refused, KeyError) as error:
+            return orjson.dumps({"id": request.get("id"), "ok": False, "error": str(error)})
+        return orjson.dumps({"id": request["id"], "ok": True, "result": result})
+
+    @app.get("/healthz")
+    async def health() -> Response:
+        return Response(b"ok")
+
+    @app.post("/insert")
+    async def post_insert(request: Request) -> Response:
+        body = await answer("insert", orjson.loads(await request.body()))
+        return Response(body, media_type="application/json")
+
+    @app.post("/transfer")
+    async def post_transfer(request: Request) -> Response:
+        body = await answer("transfer", orjson.loads(await request.body()))
+        return Response(body, media_type="application/json")
+
+    @app.websocket("/ws")
+    async def socket(socket: WebSocket) -> None:
+        await socket.accept()
+        try:
+            while True:
+                request = orjson.loads(await socket.receive_text())
+                await socket.send_text((await answer(request["op"], request)).decode())
+        except WebSocketDisconnect:
+            return
+
+    return app
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The hand-written application of the benchmarks.")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--database", required=True)
+    parser.add_argument("--sync", choices=["full", "off"], default="full")
+    parser.add_argument("--commit", choices=["each", "group"], default="each")
+    options = parser.parse_args()
+    uvicorn.run(
+        make_app(options.database, sync=options.sync, commit=options.commit),
+        host="127.0.0.1",
+        port=options.port,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        access_log=False,
+        log_level="warning",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""Who is measured: the Rewake server and the hand-written application, each started in a process of its own.
+
+Everything lies in one scratch folder on one disk, so that a commit costs everybody the same.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.handwritten_app import SCHEMA
+from benchmarks.load import Load, Outcome
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = ROOT / "benchmarks" / "backend_project"
+START_SECONDS_MAX = 30.0
+STOP_SECONDS_MAX = 15.0
+LOAD_SECONDS_MAX = 120.0
+ACCOUNTS = 100_000
+ACCOUNTS_PER_CALL = 1_000
+BALANCE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A server under load, and how it is named in the table."""
+
+    name: str
+    kind: str
+    port: int
+    process: subprocess.Popen[bytes]
+    folder: Path
+
+    def put_under(self, **load: object) -> Outcome:
+        """Run the load generator against it. `load` are fields of `Load` beside those that say who it is."""
+        described = Load(port=self.port, server_pid=self.process.pid, subject=self.kind, **load)  # type: ignore[arg-type]
+        run = subprocess.run(
+            [sys.executable, "-m", "benchmarks.load"],
+            input=json.dumps(asdict(described)),
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=False,
+            timeout=LOAD_SECONDS_MAX,
+        )
+        if run.returncode:
+            raise SystemExit(f"benchmarks: the load on {self.name} failed:\n{run.stderr}\n{self.log_tail()}")
+        outcome = Outcome(**json.loads(run.stdout))
+        line = f"    {self.name}: {outcome.rate:,.0f}/s, p50 {outcome.p50_us:,.0f} us"
+        line += f", p99 {outcome.p99_us:,.0f} us, generator {outcome.generator_cpu:.0%} of a core"
+        line += f", server {outcome.server_cpu:.0%}"
+        if outcome.failures:
+            line += f"; {outcome.failures} FAILED: {outcome.first_failure}"
+        print(line, flush=True)
+        return outcome
+
+    def call(self, door: str, function: str, arguments: object) -> object:
+        """One call over Rewake's HTTP API.
+
+        Raises:
+            SystemExit: it failed; a benchmark on wrong data is worth nothing.
+        """
+        body = json.dumps({"path": function, "args": arguments, "format": "convex_encoded_json"})
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/api/{door}", body.encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer = json.load(response)
+        if answer["status"] != "success":
+            raise SystemExit(f"benchmarks: {function} failed: {answer}")
+        return answer["value"]
+
+    def log_tail(self) -> str:
+        return (self.folder / "log.txt").read_text(errors="replace")[-4000:]
+
+
+@contextmanager
+def rewake(scratch: Path) -> Iterator[Subject]:
+    """The server under test, on an empty database."""
+    folder = _fresh(scratch / "rewake")
+    command = ["-m", "rewake", "serve", str(PROJECT), "--data", str(folder / "data")]
+    with _served("Rewake", "rewake", folder, command) as subject:
+        yield subject
+
+
+@contextmanager
+def handwritten(scratch: Path, *, sync: str, commit: str, has_accounts: bool = False) -> Iterator[Subject]:
+    """The hand-written application, on an empty database or one with the accounts in it."""
+    folder = _fresh(scratch / f"handwritten-{sync}-{commit}")
+    database = folder / "app.db"
+    if has_accounts:
+        rows = ((number, BALANCE) for number in range(1, ACCOUNTS + 1))
+        with sqlite3.connect(database) as db:
+            db.executescript(SCHEMA)
+            db.executemany("INSERT INTO accounts VALUES (?, ?)", rows)
+        db.close()
+    name = "by hand, fsync" if sync == "full" else "by hand, no fsync"
+    if commit == "group":
+        name += ", group commit"
+    command = ["-m", "benchmarks.handwritten_app", "--database", str(database)]
+    command += ["--sync", sync, "--commit", commit]
+    with _served(name, "handwritten", folder, command) as subject:
+        yield subject
+
+
+def open_accounts(subject: Subject) -> list[str]:
+    """Open the accounts in Rewake; their ids in order of their numbers."""
+    ids: list[str] = []
+    for first in range(0, ACCOUNTS, ACCOUNTS_PER_CALL):
+        arguments = {"first": first, "count": ACCOUNTS_PER_CALL, "balance": BALANCE}
+        answer = subject.call("mutation", "accounts:open_many", arguments)
+        assert isinstance(answer, list)
+        ids += answer
+    return ids
+
+
+def money_in(subject: Subject) -> int:
+    """All the money in Rewake's accounts; transfers must not change it."""
+    total = 0
+    for first in range(0, ACCOUNTS, ACCOUNTS_PER_CALL):
+        part = subject.call("query", "accounts:total", {"first": first, "count": ACCOUNTS_PER_CALL})
+        assert isinstance(part, int | float)
+        total += int(part)
+    return total
+
+
+@contextmanager
+def _served(name: str, kind: str, folder: Path, command: list[str]) -> Iterator[Subject]:
+    port = _free_port()
+    with (folder / "log.txt").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, *command, "--port", str(port)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            cwd=ROOT,
+        )
+    subject = Subject(name, kind, port, process, folder)
+    try:
+        _wait_until_healthy(subject)
+        yield subject
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_until_healthy(subject: Subject) -> None:
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while time.monotonic() < deadline and subject.process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{subject.port}/healthz", timeout=1):
+                return
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            time.sleep(0.05)
+    raise SystemExit(f"benchmarks: {subject.name} did not start:\n{subject.log_tail()}")
+
+
+def _fresh(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
