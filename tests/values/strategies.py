@@ -9,10 +9,11 @@ characters behind the basic plane, empty containers, and names that JSON must es
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 from hypothesis import strategies as st
 
-from rewake.values import UNSET, Int64, Unset, Value
+from rewake.values import COMMIT_TS, UNSET, Int64, Unset, Value
 from rewake.values.types import INT64_MAX, INT64_MIN
 
 
@@ -98,13 +99,31 @@ def nested_objects(levels: int) -> object:
     return value
 
 
-def values(*, max_leaves: int = 12) -> st.SearchStrategy[Value]:
-    """Any value in the types that decoders return."""
+def values(
+    *, max_leaves: int = 12, leaves: st.SearchStrategy[Value] = scalars
+) -> st.SearchStrategy[Value]:
+    """Any value that clients send and documents hold, in the types that decoders return."""
     return st.recursive(
-        scalars,
+        leaves,
         lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(field_names, inner, max_size=4)),
         max_leaves=max_leaves,
     )
+
+
+def pending_values(*, max_leaves: int = 12) -> st.SearchStrategy[Value]:
+    """Any value inside a mutation, where its commit timestamp may stand in for a number."""
+    return values(max_leaves=max_leaves, leaves=st.one_of(scalars, st.just(COMMIT_TS)))
+
+
+def resolved(value: Any) -> Any:
+    """A pending value with the place that COMMIT_TS has in the order, the largest Int64, as itself."""
+    if value is COMMIT_TS:
+        return Int64(INT64_MAX)
+    if isinstance(value, list):
+        return [resolved(element) for element in value]
+    if isinstance(value, dict):
+        return {name: resolved(field) for name, field in value.items()}
+    return value
 
 
 def document_fields(*, max_leaves: int = 6) -> st.SearchStrategy[dict[str, Value]]:
@@ -124,8 +143,8 @@ def documents(*, max_leaves: int = 6) -> st.SearchStrategy[dict[str, Value]]:
 
 
 def keys(*, max_size: int = 4) -> st.SearchStrategy[list[Value | Unset]]:
-    """The fields of an index key."""
-    return st.lists(st.one_of(st.just(UNSET), values(max_leaves=4)), max_size=max_size)
+    """The fields of an index key, or of a bound that a mutation reads by."""
+    return st.lists(st.one_of(st.just(UNSET), pending_values(max_leaves=4)), max_size=max_size)
 
 
 narrow_keys: st.SearchStrategy[list[Value | Unset]] = st.lists(

@@ -6,6 +6,7 @@ from rewake.errors import InvalidInput
 from rewake.limits import MIB
 from rewake.values import (
     ArrayTooLong,
+    CommitTsUnsupported,
     InvalidDocument,
     InvalidFieldName,
     InvalidId,
@@ -27,6 +28,7 @@ from rewake.values.errors import too_large
         (ValueTooLarge, "ValueTooLargeError"),
         (InvalidDocument, "InvalidDocumentError"),
         (InvalidFieldName, "InvalidFieldName"),
+        (CommitTsUnsupported, "CommitTsUnsupported"),
     ],
 )
 def test_every_error_of_a_value_is_an_invalid_value_with_a_code(error: type[InvalidValue], code: str) -> None:
@@ -44,3 +46,10 @@ def test_a_size_just_over_the_limit_is_given_in_bytes() -> None:
     assert str(too_large(3 * MIB // 2, MIB)) == "Value is too large (1.50 MiB > maximum size 1 MiB)"
     assert str(too_large(MIB + 1, MIB)) == "Value is too large (1048577 bytes > maximum size 1 MiB)"
     assert too_large(MIB + 1, MIB).fields["size_bytes"] == MIB + 1
+
+
+def test_what_this_version_cannot_resolve_is_said_in_one_sentence() -> None:
+    assert str(CommitTsUnsupported()) == (
+        "This version does not resolve commit timestamps yet, "
+        "so their placeholder can be neither stored nor returned."
+    )

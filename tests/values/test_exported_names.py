@@ -3,8 +3,11 @@ from __future__ import annotations
 import rewake.values
 
 EXPORTED = [
+    "COMMIT_TS",
     "UNSET",
     "ArrayTooLong",
+    "CommitTs",
+    "CommitTsUnsupported",
     "DocumentId",
     "Int64",
     "InvalidDocument",
@@ -13,6 +16,7 @@ EXPORTED = [
     "InvalidKey",
     "InvalidName",
     "InvalidValue",
+    "Placeholders",
     "TooManyFields",
     "TooNested",
     "UnknownFormat",
@@ -36,6 +40,7 @@ EXPORTED = [
     "encode_id",
     "encode_key",
     "get_path",
+    "holds_commit_ts",
     "key_offsets",
     "key_successor",
     "nesting",

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from rewake.values import (
+    COMMIT_TS,
     UNSET,
     Int64,
     InvalidValue,
@@ -77,3 +78,10 @@ def test_an_unknown_format_is_refused(format: str) -> None:
 def test_what_is_no_value_has_no_text(write: Any) -> None:
     with pytest.raises(InvalidValue):
         write({"a": {1}})
+
+
+@pytest.mark.parametrize("write", [encode_clean, encode_export])
+def test_an_unresolved_commit_timestamp_never_leaves_in_these_formats(write: Any) -> None:
+    for value in (COMMIT_TS, [COMMIT_TS], {"at": COMMIT_TS}):
+        with pytest.raises(InvalidValue, match="cannot leave its mutation"):
+            write(value)

@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rewake.values import (
+    COMMIT_TS,
     UNSET,
     Int64,
     InvalidKey,
@@ -19,15 +20,15 @@ from rewake.values import (
     key_successor,
 )
 from rewake.values.types import INT64_MAX, INT64_MIN
-from tests.values.strategies import keys, narrow_keys
+from tests.values.strategies import keys, narrow_keys, resolved
 from tests.values.test_order import ASCENDING
 
 any_keys = st.one_of(keys(), narrow_keys)
 
 
 def canonical(fields: list[Any]) -> list[str]:
-    """The fields as texts that are equal exactly when the fields are."""
-    return ["undefined" if field is UNSET else encode(field) for field in fields]
+    """The fields as texts that are equal exactly when the fields have one place in the order."""
+    return ["undefined" if field is UNSET else encode(resolved(field)) for field in fields]
 
 
 def compare_fields(a: list[Any], b: list[Any]) -> int:
@@ -59,6 +60,7 @@ def compare_fields(a: list[Any], b: list[Any]) -> int:
         (Int64(65536), "0b 00010000"),
         (Int64(2**32), "0c 0000000100000000"),
         (Int64(INT64_MAX), "0c 7fffffffffffffff"),
+        (COMMIT_TS, "0c 7fffffffffffffff"),
         (1.0, "0d bff0000000000000"),
         (1, "0d bff0000000000000"),
         (0, "0d 8000000000000000"),
@@ -76,6 +78,8 @@ def compare_fields(a: list[Any], b: list[Any]) -> int:
         ([["a"]], "12 12 106100 00 00"),
         ({}, "15 00"),
         ({"b": True, "a": UNSET, "": [None]}, "15 1000 12 03 00 106200 0f 00"),
+        ([COMMIT_TS], "12 0c 7fffffffffffffff 00"),
+        ({"a": COMMIT_TS}, "15 106100 0c 7fffffffffffffff 00"),
     ],
 )
 def test_the_bytes_of_each_kind(field: Any, encoded: str) -> None:

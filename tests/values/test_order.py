@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewake.values import UNSET, Int64, InvalidValue, compare, encode, values_equal
-from tests.values.strategies import float_of_bits, values
+from rewake.values import COMMIT_TS, UNSET, Int64, InvalidValue, compare, encode, values_equal
+from rewake.values.types import INT64_MAX
+from tests.values.strategies import float_of_bits, pending_values, resolved, values
 
 ASCENDING: list[Any] = [
     UNSET,
@@ -72,7 +73,7 @@ def test_the_order_of_all_kinds_is_that_of_the_specification() -> None:
             assert values_equal(a, b) == (i == j), (a, b)
 
 
-@given(st.lists(values(max_leaves=5), max_size=5))
+@given(st.lists(pending_values(max_leaves=5), max_size=5))
 def test_the_order_is_total(several: list[Any]) -> None:
     ordered = sorted(several, key=functools.cmp_to_key(compare))
     for i, a in enumerate(ordered):
@@ -103,3 +104,17 @@ def test_what_is_no_value_has_no_place_in_the_order() -> None:
         compare({1}, None)  # type: ignore[arg-type]
     with pytest.raises(InvalidValue):
         values_equal([UNSET], None)  # type: ignore[list-item]
+
+
+@given(pending_values(), pending_values())
+def test_a_commit_timestamp_to_come_has_the_place_of_the_largest_int64(a: Any, b: Any) -> None:
+    assert compare(a, b) == compare(resolved(a), b) == compare(a, resolved(b))
+    assert values_equal(a, b) == (encode(a) == encode(b))
+
+
+def test_a_commit_timestamp_to_come_is_not_the_largest_int64() -> None:
+    assert compare(COMMIT_TS, Int64(INT64_MAX)) == 0
+    assert compare(COMMIT_TS, Int64(INT64_MAX - 1)) == compare([COMMIT_TS], [Int64(5)]) == 1
+    assert compare(COMMIT_TS, float("-inf")) == -1
+    assert values_equal(COMMIT_TS, COMMIT_TS)
+    assert not values_equal(COMMIT_TS, Int64(INT64_MAX))

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from rewake.values import UNSET, Int64, InvalidValue, render
-from tests.values.strategies import values
+from rewake.values import COMMIT_TS, UNSET, Int64, InvalidValue, render
+from tests.values.strategies import pending_values
 
 
 @pytest.mark.parametrize(
@@ -32,13 +32,15 @@ from tests.values.strategies import values
         ({"b": 1.0, "a": [None], "u": UNSET}, "{a: [null], b: 1.0}"),
         ({"a b": 1, "_id": 2, "": 3, "_": 4}, '{"": 3.0, "_": 4.0, _id: 2.0, "a b": 1.0}'),
         (UNSET, "undefined"),
+        (COMMIT_TS, "[unresolved commit timestamp]"),
+        ({"at": [COMMIT_TS]}, "{at: [[unresolved commit timestamp]]}"),
     ],
 )
 def test_values_are_written_as_error_messages_show_them(value: Any, text: str) -> None:
     assert render(value) == text
 
 
-@given(values())
+@given(pending_values())
 def test_every_value_can_be_rendered(value: Any) -> None:
     assert render(value)
 

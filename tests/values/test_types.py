@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import copy
+import operator
 import pickle
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewake.values import Int64, InvalidValue
+from rewake.values import COMMIT_TS, CommitTs, Int64, InvalidValue
 from rewake.values.types import INT64_MAX, INT64_MIN
 from tests.values.strategies import int64s
 
@@ -69,3 +71,47 @@ def test_arithmetic_that_leaves_64_bits_raises() -> None:
         Int64(INT64_MAX) + 1
     with pytest.raises(InvalidValue):
         -Int64(INT64_MIN)
+
+
+def test_there_is_one_commit_timestamp_placeholder() -> None:
+    for twin in (CommitTs(), copy.copy(COMMIT_TS), copy.deepcopy(COMMIT_TS), pickle.loads(pickle.dumps(COMMIT_TS))):
+        assert twin is COMMIT_TS
+    assert len({COMMIT_TS, CommitTs()}) == 1
+
+
+def test_the_placeholder_shows_what_it_is() -> None:
+    assert str(COMMIT_TS) == f"{COMMIT_TS}" == "[unresolved commit timestamp]"
+    assert repr(COMMIT_TS) == "COMMIT_TS"
+
+
+@pytest.mark.parametrize("convert", [int, float])
+def test_the_placeholder_has_no_number(convert: Any) -> None:
+    with pytest.raises(TypeError, match="no number before its mutation commits"):
+        convert(COMMIT_TS)
+
+
+@pytest.mark.parametrize("convert", [operator.index, operator.neg, abs, round, Int64, range, complex])
+def test_nor_does_anything_else_make_a_number_of_it(convert: Any) -> None:
+    with pytest.raises(TypeError):
+        convert(COMMIT_TS)
+
+
+@pytest.mark.parametrize("other", [Int64(1), 1, 1.0, COMMIT_TS, None])
+def test_python_cannot_order_the_placeholder(other: Any) -> None:
+    for compare in (operator.lt, operator.le, operator.gt, operator.ge):
+        for pair in ((COMMIT_TS, other), (other, COMMIT_TS)):
+            with pytest.raises(TypeError, match="no number before its mutation commits"):
+                compare(*pair)
+
+
+@pytest.mark.parametrize("other", [Int64(1), 1, 1.0, COMMIT_TS])
+def test_nor_calculate_with_it(other: Any) -> None:
+    for calculate in (operator.add, operator.sub, operator.mul, operator.floordiv, operator.mod):
+        for pair in ((COMMIT_TS, other), (other, COMMIT_TS)):
+            with pytest.raises(TypeError):
+                calculate(*pair)
+
+
+@pytest.mark.parametrize("other", [Int64(INT64_MAX), None, "COMMIT_TS", "[unresolved commit timestamp]"])
+def test_the_placeholder_equals_itself_alone(other: object) -> None:
+    assert other != COMMIT_TS

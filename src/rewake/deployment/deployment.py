@@ -48,8 +48,7 @@ _log = logger(__name__)
 
 _HOUSEKEEPING_SECONDS = 1.0
 _CHECKPOINT_ROWS = 200
-"""About two thousand pages, 8 MiB: the part of the write-ahead log that has its blocks already (decision 0004).
-"""
+"""About two thousand pages, 8 MiB: what the write-ahead log has blocks for already (decision 0004)."""
 
 
 class TokensNotSupported(Unauthenticated):

@@ -45,9 +45,9 @@ class PushReport:
         return not any(getattr(self, name) for name in self.__slots__)
 
 
-def apply_code(group: GroupCommit, registry: Registry, *, invocation: str) -> SchemaChange:
+def apply_code(group: GroupCommit, registry: Registry, *, invocation: str) -> tuple[SchemaChange, int]:
     """Make schema and module hashes of `registry` the stored ones, as one mutation of the writer's open
-    group.
+    group; returns what changed and the timestamp at which it will be committed.
 
     Raises:
         SchemaMismatch: a stored document does not fit; nothing of the mutation is kept.
@@ -62,7 +62,7 @@ def apply_code(group: GroupCommit, registry: Registry, *, invocation: str) -> Sc
     performed = group.perform(Invocation(invocation), body)
     if performed.error is not None:
         raise performed.error
-    return changes[0]
+    return changes[0], performed.ts
 
 
 def differences(before: Registry, after: Registry, changes: SchemaChange) -> PushReport:

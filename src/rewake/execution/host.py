@@ -33,6 +33,7 @@ from rewake.execution.side_effects import guarded
 from rewake.functions import MutationCtx, Query, QueryCtx, RegisteredFunction
 from rewake.limits import ARGUMENTS_BYTES_MAX, MIB, NESTED_CALLS_MAX, RETURN_BYTES_MAX
 from rewake.schema import TableDefinition, TableNames, ValidationFailed, plain_value
+from rewake.storage import GroupDoomed, StorageFailed
 from rewake.values import InvalidValue, Value, decode, encode, normalize, render, value_size
 
 
@@ -95,7 +96,8 @@ class Host:
         self._random = Random(seed)
         self._thread = threading.get_ident()
         self._running: list[FunctionRecord] = []
-        self._faces: list[_Face] = []
+        self.modules: set[str] = set()
+        """Modules of the functions that were called, nested ones too: the result depends on their code."""
         self.error: BaseException | None = None
         """Set by `run` when it gives a Failure: the exception behind it."""
 
@@ -106,7 +108,10 @@ class Host:
         try:
             value = self._enter(record, _decoded_arguments(record, args))
             text = _encoded_return(record, value)
-        except Exception as error:
+        except (GroupDoomed, StorageFailed):
+            raise  # Not the function's failure: the runner must know.
+        except BaseException as error:
+            # Also SystemExit and CancelledError: what an author raises ends the run, not the runner's thread.
             self.error = error
             return failure_of(error, root=self.registry.root, log_lines=tuple(self.log_lines.lines))
         return Success(text, tuple(self.log_lines.lines))
@@ -121,6 +126,7 @@ class Host:
 
     def _enter(self, record: FunctionRecord, value: Value) -> Value:
         """Check arguments, call the handler, check the result; all as values."""
+        self.modules.add(record.path.module)
         arguments = _checked_arguments(record, value, self._transaction.catalog)
         face = _Face(self, record)
         context = MutationCtx(face) if record.kind == "mutation" else QueryCtx(face)
@@ -168,6 +174,9 @@ class Host:
         if isinstance(reference, RegisteredFunction):
             return self.registry.record_of(reference)
         if isinstance(reference, str):
+            module = self.registry.module_of(reference)
+            if module is not None:
+                self.modules.add(module)  # Also where it is not found: a push may bring it.
             return self.registry.find(reference, Visibility.INTERNAL)
         raise NestedCallRefused(
             f"A function is called by itself or by its path; got {reference!r}. Did you forget its decorator?"

@@ -36,14 +36,31 @@ class ReaderThreads:
     def __init__(
         self, count: int, *, open_reader: Callable[[], Reader], run: Callable[[Snapshot, QueryJob], QueryRun]
     ) -> None:
-        self._readers = [_ReaderThread(number, open_reader, run) for number in range(count)]
+        self._count = count
+        self._open_reader = open_reader
+        self._run = run
+        self._readers: list[_ReaderThread] = []
         self._idle: asyncio.Queue[_ReaderThread] = asyncio.Queue()
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start the threads; outcomes go to `loop`."""
-        for reader in self._readers:
-            reader.start(loop)
-            self._idle.put_nowait(reader)
+    def start(self) -> None:
+        """Open the connections and start the threads.
+
+        Raises:
+            StorageFailed: the data file cannot be opened; no thread was started.
+        """
+        opened: list[Reader] = []
+        try:
+            while len(opened) < self._count:
+                opened.append(self._open_reader())
+        except BaseException:
+            for reader in opened:
+                reader.close()
+            raise
+        for number, reader in enumerate(opened):
+            thread = _ReaderThread(number, reader, self._run)
+            thread.start()
+            self._readers.append(thread)
+            self._idle.put_nowait(thread)
 
     async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None) -> InlineWave:
         """Take a snapshot (the latest, or the one at `at`) on an idle reader and run `jobs` on it."""
@@ -80,20 +97,16 @@ class ReaderThreads:
 class _ReaderThread:
     """One thread, one connection, one snapshot at a time."""
 
-    def __init__(
-        self, number: int, open_reader: Callable[[], Reader], run: Callable[[Snapshot, QueryJob], QueryRun]
-    ) -> None:
-        self._open_reader = open_reader
+    def __init__(self, number: int, reader: Reader, run: Callable[[Snapshot, QueryJob], QueryRun]) -> None:
+        self._reader = reader
         self._run = run
         self._snapshot: Snapshot | None = None
-        self._reader: Reader  # Set by the thread when it starts.
-        self._loop: asyncio.AbstractEventLoop  # Set by start.
+        self._loop = asyncio.get_running_loop()
         self._steps: queue.SimpleQueue[_Step | None] = queue.SimpleQueue()
         self.thread = threading.Thread(target=self._work, name=f"rewake-reader-{number}", daemon=True)
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+    def start(self) -> None:
         """Start the thread."""
-        self._loop = loop
         self.thread.start()
 
     def stop(self) -> None:
@@ -129,7 +142,6 @@ class _ReaderThread:
             self._snapshot = None
 
     def _work(self) -> None:
-        self._reader = self._open_reader()
         try:
             while (step := self._steps.get()) is not None:
                 value, error = None, None

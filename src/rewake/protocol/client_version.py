@@ -26,6 +26,8 @@ _SEMVER = re.compile(
 )
 _CHUNKS_SINCE = (1, 28, 0)
 """The first npm release that puts a Transition together from chunks."""
+_VERSION_LENGTH_MAX = 256
+"""Characters of a version, far above any real one; `int` refuses more than 4,300 digits at once."""
 
 
 class InvalidClientVersion(InvalidInput):
@@ -87,7 +89,7 @@ def _from_header(text: str) -> ClientVersion:
 
 def _from_semver(name: str, version: str, shown: str) -> ClientVersion:
     """A version from its text; `shown` is what an error quotes."""
-    match = _SEMVER.fullmatch(version)
+    match = _SEMVER.fullmatch(version) if len(version) <= _VERSION_LENGTH_MAX else None
     if match is None:
         raise InvalidClientVersion(text=shown)
     release = (int(match[1]), int(match[2]), int(match[3]))

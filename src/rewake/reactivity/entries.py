@@ -11,6 +11,7 @@ Source: semantics 7.2 (what the cache key holds).
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, field
 
@@ -44,6 +45,10 @@ class LiveResult:
         for line in result.log_lines:
             digest.update(b"\0" + line.encode())
         return cls(result, journal, digest.digest())
+
+    def is_same_as(self, other: LiveResult) -> bool:
+        """Whether a client that has one needs not be sent the other."""
+        return (self.fingerprint, self.journal) == (other.fingerprint, other.journal)
 
     @property
     def size_bytes(self) -> int:
@@ -103,6 +108,10 @@ class Entry:
     """Monotonic seconds after which new readers are not served (the run read the clock)."""
     subscriptions: set[object] = field(default_factory=set)
     """The live queries that show this entry; an entry without any is only cache."""
+    runs: int = 0
+    """Runs under way that will end in this entry; it is not given up before they are back."""
+    run: asyncio.Task[tuple[LiveResult, int]] | None = None
+    """The run for a one-shot reader that others may join: set when it begins, cleared when it ends."""
 
     def is_valid_at(self, ts: int) -> bool:
         """Whether `result` is the answer at snapshot `ts`, as far as the log position tells."""

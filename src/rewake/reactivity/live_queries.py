@@ -20,12 +20,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from typing import Any
 
 from rewake.auth import Identity
 from rewake.environment import Environment
-from rewake.execution import FunctionCall, GroupReport, QueryJob, QueryRun, Runner, Visibility
+from rewake.execution import FunctionCall, GroupReport, QueryJob, QueryRun, Runner, Success, Visibility
 from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.reactivity.entries import Entry, EntryKey, LiveResult, QuestionKey, question_key
@@ -54,14 +54,15 @@ class LiveQueries:
         # run is still judged by itself: a shared entry whose run reads the identity is split.
         self._reads_identity: set[tuple[str, str]] = set()
         self._identity_free: set[tuple[str, str]] = set()
-        self._unused: OrderedDict[EntryKey, int] = OrderedDict()
+        # By use, oldest first: what each entry is charged for. By object, since entries may change their key.
+        self._unused: OrderedDict[Entry, int] = OrderedDict()
         self._unused_bytes = 0
         self._dirty: OrderedDict[LiveSession, None] = OrderedDict()
         self._waves = 0
         self._wave_scheduled = False
+        self._is_closed = False
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._running: dict[EntryKey, asyncio.Task[LiveResult]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
         self.wakes = 0
         """Entries that a commit made stale since the start; tests and metrics count with it."""
 
@@ -70,6 +71,8 @@ class LiveQueries:
     def on_group(self, report: GroupReport) -> None:
         """Apply one commit group. Called before the outcomes of its mutations are released."""
         for row in report.rows:
+            if row.ts <= self.position:
+                continue  # Told before: a runner that had to ask its log may repeat itself.
             for entry in self._index.touched(row):
                 self._mark_stale(entry, row.ts)
             self._recent.append(row)
@@ -77,8 +80,6 @@ class LiveQueries:
         self.position = max(self.position, report.last_ts)
         if self._waiting:
             self._release_waiting()
-        if self._dirty:
-            self._schedule_waves()
 
     def _mark_stale(self, entry: Entry, ts: int) -> None:
         if entry.stale_since is not None:
@@ -86,16 +87,16 @@ class LiveQueries:
         entry.stale_since = ts
         self.wakes += 1
         self._index.remove(entry)
-        if not entry.subscriptions:
-            self._forget(entry)
-            return
+        self._mark_pending(entry)
+        self._settle(entry)
+
+    def _mark_pending(self, entry: Entry) -> None:
         for subscription in entry.subscriptions:
             assert isinstance(subscription, Subscription)
-            self._mark_pending(subscription)
-
-    def _mark_pending(self, subscription: Subscription) -> None:
-        subscription.session.pending.add(subscription)
-        self._dirty[subscription.session] = None
+            subscription.session.pending.add(subscription)
+            self._dirty[subscription.session] = None
+        if entry.subscriptions:
+            self._schedule_waves()
 
     # Sessions.
 
@@ -117,7 +118,7 @@ class LiveQueries:
         entry = self._entry_for(subscription.question, subscription.job(session.identity))
         subscription.entry = entry
         entry.subscriptions.add(subscription)
-        self._use(entry)
+        self._drop_unused(entry)
         session.pending.add(subscription)
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -128,8 +129,7 @@ class LiveQueries:
         if entry is None:
             return
         entry.subscriptions.discard(subscription)
-        if not entry.subscriptions:
-            self._retire(entry)
+        self._settle(entry)
 
     def drop_session(self, session: LiveSession) -> None:
         """Forget a session that was closed."""
@@ -145,38 +145,39 @@ class LiveQueries:
         The answer includes every mutation acknowledged before the call.
         """
         question = question_key(call, None, visibility)
-        entry = self._entry_for(question, QueryJob(call, identity, visibility))
-        if entry.serves_new_reader(self._environment.clock.monotonic()):
-            assert entry.result is not None
-            self._touch_cache(entry)
-            return entry.result, self.position
-        for _ in range(2):
-            task = self._running.get(entry.key)
-            if task is None:
-                task = asyncio.ensure_future(self._run_alone(entry))
-                self._running[entry.key] = task
-                task.add_done_callback(partial(self._forget_run, entry.key))
-                return await asyncio.shield(task), max(entry.valid_from, 0) or self.position
-            result = await asyncio.shield(task)
-            # A run that began before we came counts only if nothing touched it since.
-            if entry.result is result and entry.stale_since is None:
-                return result, self.position
-        return await self._run_alone(entry), entry.valid_from
+        job = QueryJob(call, identity, visibility)
+        asked_at = self.position
+        while True:
+            entry = self._entry_for(question, job)
+            if entry.serves_new_reader(self._environment.clock.monotonic()):
+                assert entry.result is not None
+                self._touch_cache(entry)
+                return entry.result, self.position
+            if entry.run is None:
+                entry.run = asyncio.ensure_future(self._run_alone(entry))
+                self._tasks.add(entry.run)
+                entry.run.add_done_callback(self._tasks.discard)
+            result, ts = await asyncio.shield(entry.run)
+            # We may have joined a run that others began: as somebody else, or before a commit that the caller
+            # already knows of. Either can happen once; the run after it is ours or younger than the call.
+            if entry.key.identity in ("", identity.fingerprint):
+                if ts >= asked_at:
+                    return result, ts
+                if entry.result is result and entry.is_valid_at(asked_at):
+                    return result, asked_at
 
-    def _forget_run(self, key: EntryKey, task: object) -> None:
-        self._running.pop(key, None)
-
-    async def _run_alone(self, entry: Entry) -> LiveResult:
+    async def _run_alone(self, entry: Entry) -> tuple[LiveResult, int]:
+        entry.runs += 1
         try:
             wave = await self._runner.open_wave([entry.rerun_job()])
             try:
                 await self._reached(wave.ts)
-                return self._accept(entry, wave.runs[0], wave.ts)
+                return self._accept(entry, wave.runs[0], wave.ts), wave.ts
             finally:
                 await wave.close()
         finally:
-            if not entry.subscriptions:
-                self._retire(entry)
+            entry.run = None
+            self._ran([entry])
 
     async def read_many(
         self, calls: Sequence[FunctionCall], identity: Identity, visibility: Visibility, *, at: int | None
@@ -203,15 +204,15 @@ class LiveQueries:
 
     def _accept(self, entry: Entry, run: QueryRun, ts: int) -> LiveResult:
         """Take in a run at snapshot `ts`; returns what to show at `ts`."""
-        result = LiveResult.of(run.result, run.journal)
-        if entry.result is not None:
-            if result.fingerprint == entry.result.fingerprint and result.journal == entry.result.journal:
-                result = entry.result  # Keep the encoded form that receivers share.
-            if entry.valid_from > ts:
-                return result  # Another wave has already brought a newer one.
+        result, before = LiveResult.of(run.result, run.journal), entry.result
+        if before is not None and before.is_same_as(result):
+            result = before  # Keep the encoded form that receivers share.
+        # Before anything is shown: whoever is not the one that the run saw must be taken off this entry.
         self._learn_identity_use(entry, run)
+        if before is not None and entry.valid_from > ts:
+            return result  # Another wave has already brought a newer one.
         touch = self._recent.first_touch(run.read_set, after=ts)
-        if touch is None and self._runner.code_hash(entry.key.question.path) != run.code_hash:
+        if touch is None and (self._runner.code_hash(entry.key.question.path) or "") != run.code_hash:
             touch = ts + 1  # The code was replaced while the run travelled.
         entry.result, entry.valid_from, entry.stale_since = result, ts, touch
         entry.expires_at = (
@@ -222,9 +223,10 @@ class LiveQueries:
         if touch is None:
             self._index.add(entry, run.read_set)
         else:
-            for subscription in entry.subscriptions:
-                assert isinstance(subscription, Subscription)
-                self._mark_pending(subscription)
+            self._index.remove(entry)
+        if touch is not None or (before is not None and result is not before):
+            # Stale again already; or others still show what this run has replaced (it had failed, or aged).
+            self._mark_pending(entry)
         return result
 
     def _learn_identity_use(self, entry: Entry, run: QueryRun) -> None:
@@ -235,17 +237,19 @@ class LiveQueries:
             self._identity_free.discard(function)
             if entry.key.identity == "":
                 self._split_by_identity(entry)
-        elif function not in self._reads_identity:
+        # Only of functions that exist: callers can make up any number of other paths.
+        elif function not in self._reads_identity and isinstance(run.result, Success):
             self._identity_free.add(function)
             shared = EntryKey(question, "")
             if entry.key.identity != "" and shared not in self._entries:
                 self._rekey(entry, shared)
 
     def _rekey(self, entry: Entry, key: EntryKey) -> None:
-        self._drop_unused(entry)
-        self._entries.pop(entry.key, None)
+        if self._entries.get(entry.key) is entry:
+            del self._entries[entry.key]
         entry.key = key
-        self._entries[key] = entry
+        # Where another entry holds the key already, this one serves those who have it, and nobody new.
+        self._entries.setdefault(key, entry)
 
     def _split_by_identity(self, entry: Entry) -> None:
         """A shared question turned out to read the identity: give each other identity its own entry."""
@@ -257,33 +261,42 @@ class LiveQueries:
                 entry.subscriptions.discard(subscription)
                 self.subscribe(subscription)
                 self._dirty[session] = None
+                self._schedule_waves()
+        self._settle(entry)
 
     # The cache of entries that nobody shows.
 
-    def _use(self, entry: Entry) -> None:
-        self._drop_unused(entry)
-
     def _drop_unused(self, entry: Entry) -> None:
-        size = self._unused.pop(entry.key, None)
-        if size is not None:
-            self._unused_bytes -= size
+        self._unused_bytes -= self._unused.pop(entry, 0)
 
     def _touch_cache(self, entry: Entry) -> None:
-        if entry.key in self._unused:
-            self._unused.move_to_end(entry.key)
+        if entry in self._unused:
+            self._unused.move_to_end(entry)
 
-    def _retire(self, entry: Entry) -> None:
-        """Keep a valid result for the next reader, within the cache's bound; forget anything else."""
-        if not entry.serves_new_reader(self._environment.clock.monotonic()):
+    def _ran(self, entries: Sequence[Entry]) -> None:
+        """Let go of entries that were held for a run, whatever it came to."""
+        for entry in entries:
+            entry.runs -= 1
+            self._settle(entry)
+
+    def _settle(self, entry: Entry) -> None:
+        """Once nobody shows or runs an entry: keep a valid result for the next reader, within the cache's
+        bound; forget anything else.
+        """
+        if entry.subscriptions or entry.runs:
+            return
+        is_known = self._entries.get(entry.key) is entry
+        if not is_known or not entry.serves_new_reader(self._environment.clock.monotonic()):
             self._forget(entry)
             return
         assert entry.result is not None
         self._drop_unused(entry)
+        entry.result.rendered = None
         size = entry.result.size_bytes + len(entry.key.question.args)
-        self._unused[entry.key] = size
+        self._unused[entry] = size
         self._unused_bytes += size
-        while self._unused_bytes > self._limits.cache_bytes_max and self._unused:
-            self._forget(self._entries[next(iter(self._unused))])
+        while self._unused_bytes > self._limits.cache_bytes_max:
+            self._forget(next(iter(self._unused)))
 
     def _forget(self, entry: Entry) -> None:
         self._drop_unused(entry)
@@ -294,14 +307,16 @@ class LiveQueries:
     # Waves.
 
     def _schedule_waves(self) -> None:
-        if not self._wave_scheduled:
+        if not self._wave_scheduled and not self._is_closed:
             self._wave_scheduled = True
-            # After the callbacks already queued: responses of this group are written before its wave begins.
-            asyncio.get_running_loop().call_soon(self._start_waves)
+            loop = asyncio.get_running_loop()
+            # Two turns later: in the first, those who wait for outcomes of this group are woken, and write
+            # their responses; the wave begins behind them.
+            loop.call_soon(loop.call_soon, self._start_waves)
 
     def _start_waves(self) -> None:
         self._wave_scheduled = False
-        while self._dirty and self._waves < _WAVES_MAX:
+        while self._dirty and self._waves < _WAVES_MAX and not self._is_closed:
             sessions = self._gather_sessions()
             if not sessions:
                 return
@@ -313,55 +328,92 @@ class LiveQueries:
     def _gather_sessions(self) -> list[LiveSession]:
         """Take dirty sessions into a wave, until it has enough queries to run."""
         chosen: list[LiveSession] = []
-        queries = 0
+        to_run: set[Entry] = set()
         for session in list(self._dirty):
             if session.in_wave:
                 continue
             del self._dirty[session]
-            if session.is_closed or not session.begin_wave():
+            if session.is_closed:
+                continue
+            try:
+                if not session.begin_wave():
+                    continue
+            except Exception:
+                _log.exception("a session could not begin a wave and is dropped")
+                self._fail(session)
                 continue
             chosen.append(session)
-            queries += sum(
-                1 for s in session.pending if s.entry is not None and s.entry.stale_since is not None
-            )
-            if queries >= self._limits.wave_queries_max:
+            entries = (subscription.entry for subscription in session.pending)
+            to_run.update(e for e in entries if e is not None and not e.is_valid_at(self.position))
+            if len(to_run) >= self._limits.wave_queries_max:
                 break
         return chosen
 
     async def _run_wave(self, sessions: list[LiveSession]) -> None:
         try:
             needed = self._entries_to_run(sessions, None, {})
-            wave = await self._runner.open_wave([entry.rerun_job() for entry in needed])
+            if needed:
+                await self._run_on_snapshot(sessions, needed)
+            else:
+                # Everything is known at the log position, which is a snapshot like any other.
+                self._finish(sessions, self.position, {})
+        except Exception:
+            _log.exception("a wave failed; its sessions are dropped and reconnect")
+        finally:
+            self._waves -= 1
+            for session in sessions:
+                if session.in_wave:
+                    # Not put into the next wave: whatever broke this one would break that at once.
+                    self._fail(session)
+                elif not session.is_closed and (
+                    session.pending or session.wants_wave or session.has_operations
+                ):
+                    self._dirty[session] = None
+            if self._dirty:
+                self._schedule_waves()
+
+    async def _run_on_snapshot(self, sessions: list[LiveSession], needed: list[Entry]) -> None:
+        held: list[Entry] = []
+        shown: dict[Entry, LiveResult] = {}
+
+        def jobs() -> list[QueryJob]:
+            for entry in needed:
+                entry.runs += 1
+            held.extend(needed)
+            return [entry.rerun_job() for entry in needed]
+
+        try:
+            wave = await self._runner.open_wave(jobs())
             try:
-                shown: dict[Entry, LiveResult] = {}
-                runs: Iterable[QueryRun] = wave.runs
                 await self._reached(wave.ts)
+                runs = wave.runs
                 while True:
                     for entry, run in zip(needed, runs, strict=True):
                         shown[entry] = self._accept(entry, run, wave.ts)
                     needed = self._entries_to_run(sessions, wave.ts, shown)
                     if not needed:
                         break
-                    runs = await wave.more([entry.rerun_job() for entry in needed])
-                # Before the snapshot is given back: clients need not wait for that.
-                for session in sessions:
-                    session.finish_wave(wave.ts, shown)
+                    runs = await wave.more(jobs())
+                # At once, while every pending query is known at this timestamp.
+                self._finish(sessions, wave.ts, shown)
             finally:
                 await wave.close()
-        except Exception:
-            _log.exception("a wave failed; its sessions are dropped and reconnect")
-            for session in sessions:
-                if session.in_wave:
-                    session.fail_wave()
         finally:
-            self._waves -= 1
-            for session in sessions:
-                if not session.is_closed and (
-                    session.pending or session.wants_wave or session.has_operations
-                ):
-                    self._dirty[session] = None
-            if self._dirty:
-                self._schedule_waves()
+            self._ran(held)
+
+    def _finish(self, sessions: list[LiveSession], ts: int, shown: dict[Entry, LiveResult]) -> None:
+        for session in sessions:
+            try:
+                session.finish_wave(ts, shown)
+            except Exception:
+                _log.exception("a session could not take its wave and is dropped")
+                self._fail(session)
+
+    def _fail(self, session: LiveSession) -> None:
+        try:
+            session.fail_wave()
+        except Exception:
+            _log.exception("a session could not even be told that its wave failed")
 
     def _entries_to_run(
         self, sessions: list[LiveSession], ts: int | None, shown: dict[Entry, LiveResult]
@@ -402,6 +454,7 @@ class LiveQueries:
         self._waiting = still
 
     async def close(self) -> None:
-        """Wait for the waves under way."""
+        """Wait for the waves and runs under way; no more begin."""
+        self._is_closed = True
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)

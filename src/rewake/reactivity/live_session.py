@@ -176,6 +176,7 @@ class LiveSession:
             self._hub.request_wave(self)
 
     def _add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
+        self._remove(query_id)
         subscription = Subscription(self, query_id, call, journal)
         self._subscriptions[query_id] = subscription
         self._hub.subscribe(subscription)
@@ -190,5 +191,4 @@ class LiveSession:
             return
         self.identity = identity
         for query_id, old in list(self._subscriptions.items()):
-            self._hub.unsubscribe(old)
             self._add(query_id, old.call, old.journal)

@@ -13,22 +13,30 @@ from __future__ import annotations
 from collections import deque
 
 from rewake.database import ReadSet
-from rewake.storage import LogRow
+from rewake.limits import MIB
+from rewake.storage import LogRow, LogWrite
 
 
 class RecentRows:
-    """The newest commit log rows, oldest dropped first."""
+    """The newest commit log rows, oldest dropped first. Keys only: documents are not kept alive here."""
 
-    def __init__(self, *, position: int, rows_max: int = 10_000) -> None:
-        self._rows: deque[LogRow] = deque()
+    def __init__(self, *, position: int, rows_max: int = 10_000, key_bytes_max: int = 32 * MIB) -> None:
+        self._rows: deque[tuple[LogRow, int]] = deque()
         self._rows_max = rows_max
+        self._key_bytes = 0
+        self._key_bytes_max = key_bytes_max
         self._complete_after = position
 
     def append(self, row: LogRow) -> None:
         """Take the next row, in `ts` order."""
-        self._rows.append(row)
-        if len(self._rows) > self._rows_max:
-            self._complete_after = self._rows.popleft().ts
+        writes = tuple([LogWrite(write.tablet, write.id, None, None, write.keys) for write in row.writes])
+        size = sum(len(old or b"") + len(new or b"") for write in writes for _, old, new in write.keys)
+        self._rows.append((LogRow(row.ts, row.invocation, writes), size))
+        self._key_bytes += size
+        while len(self._rows) > self._rows_max or self._key_bytes > self._key_bytes_max:
+            dropped, size = self._rows.popleft()
+            self._key_bytes -= size
+            self._complete_after = dropped.ts
 
     def first_touch(self, read_set: ReadSet, *, after: int) -> int | None:
         """The `ts` of the first row after `after` that touches `read_set`, or None.
@@ -40,7 +48,7 @@ class RecentRows:
             return after + 1
         touch: int | None = None
         # Newest first: results are checked against the few rows that came in while they travelled.
-        for row in reversed(self._rows):
+        for row, _ in reversed(self._rows):
             if row.ts <= after:
                 break
             if read_set.touched_by(row):

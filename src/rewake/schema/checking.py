@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 from rewake.schema.mismatch import TableNames
-from rewake.values import Int64, InvalidId, Value, decode_id
+from rewake.values import COMMIT_TS, Int64, InvalidId, Value, decode_id
 
 Accepts = Callable[[Value, TableNames | None], bool]
 
@@ -55,7 +55,12 @@ class CheckWriter:
     """Collects the functions and constants of one check."""
 
     def __init__(self) -> None:
-        self._globals: dict[str, Any] = {"Int64": Int64, "id_belongs": id_belongs, "ABSENT": object()}
+        self._globals: dict[str, Any] = {
+            "COMMIT_TS": COMMIT_TS,
+            "Int64": Int64,
+            "id_belongs": id_belongs,
+            "ABSENT": object(),
+        }
         self._functions: list[str] = []
         self._written: dict[int, str] = {}
         self._kept: list[object] = []

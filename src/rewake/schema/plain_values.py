@@ -23,9 +23,9 @@ from typing import Any
 import msgspec
 
 from rewake.schema.refusals import advice_for
-from rewake.values import UNSET, Int64, InvalidValue, Unset, normalize
+from rewake.values import UNSET, CommitTs, Int64, InvalidValue, Unset, normalize
 
-AS_THEY_ARE = frozenset({type(None), bool, float, str, bytes, Int64, Unset})
+AS_THEY_ARE = frozenset({type(None), bool, float, str, bytes, Int64, CommitTs, Unset})
 """Types whose objects are values already (UNSET is treated as one)."""
 
 

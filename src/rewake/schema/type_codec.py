@@ -5,6 +5,7 @@ ask here.
 
     str bool float bytes None Any        themselves
     int                                  v.float64() and whole; Int64 is the bigint
+    CommitTs                             v.commit_ts(), and so is `Int64 | CommitTs`
     list tuple dict Sequence Mapping     arrays and records
     Literal Enum                         unions of literals
     X | Y                                unions; `float | int` is one number
@@ -41,6 +42,7 @@ from rewake.schema.validators import (
     VAny,
     VBoolean,
     VBytes,
+    VCommitTs,
     VFloat64,
     VInt64,
     VNull,
@@ -48,7 +50,7 @@ from rewake.schema.validators import (
     VString,
     VUnion,
 )
-from rewake.values import UNSET, Int64, Unset
+from rewake.values import UNSET, CommitTs, Int64, Unset
 
 _ARRAYS = {
     list: list,
@@ -85,6 +87,7 @@ _SCALARS: dict[Any, Callable[[], TypeCodec]] = {
         VFloat64(constraints=(WHOLE_NUMBER,)), int, encode=plain_value, native=Native.WHOLE_NUMBERS
     ),
     Int64: lambda: TypeCodec(VInt64(), encode=_encode_int64),
+    CommitTs: lambda: TypeCodec(VCommitTs(), encode=_encode_int64),
 }
 
 
@@ -189,6 +192,8 @@ class CodecBuilder:
             )
         if float in members:
             members = tuple(member for member in members if member is not int)
+        if CommitTs in members:
+            members = tuple(member for member in members if member is not Int64)
         return union_codec([self.build(member, names=names, where=where) for member in members])
 
     def _array(
@@ -300,7 +305,7 @@ def _applied(annotation: Any, variables: Mapping[Any, Any]) -> Any:
 
 def _explicit(validator: Validator, codec: TypeCodec) -> TypeCodec:
     """A codec that converts as the hint says and checks as the author's validator does."""
-    native = Native.NO if isinstance(validator, VInt64 | VBytes) else codec.native
+    native = Native.NO if isinstance(validator, VInt64 | VCommitTs | VBytes) else codec.native
     return TypeCodec(validator, codec.decode, encode=codec.encode, native=native, attributes=codec.attributes)
 
 

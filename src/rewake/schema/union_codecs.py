@@ -13,6 +13,7 @@ from rewake.schema.codec import Native, TypeCodec, combined
 from rewake.schema.plain_values import plain_value
 from rewake.schema.validator import Validator
 from rewake.schema.validators import (
+    VCommitTs,
     VInt64,
     VLiteral,
     VNull,
@@ -37,7 +38,7 @@ def union_codec(codecs: list[TypeCodec]) -> TypeCodec:
                 return codec.to_python(value)
         raise AssertionError("a value that no member of its union accepts")
 
-    has_int64 = any(isinstance(x, VInt64) for x in validators)
+    has_int64 = any(isinstance(x, VInt64 | VCommitTs) for x in validators)
     has_float64 = any(x.kind == "float64" for x in validators)
 
     def encode(thing: object) -> Any:

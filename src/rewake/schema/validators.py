@@ -30,7 +30,7 @@ from rewake.schema.mismatch import (
     lacks_field,
 )
 from rewake.schema.validator import Json, Validator
-from rewake.values import Int64, Value, encode, render, values_equal
+from rewake.values import COMMIT_TS, Int64, Value, encode, render, values_equal
 
 
 @dataclass(frozen=True, eq=True, repr=False)
@@ -92,10 +92,16 @@ class VBytes(_Scalar):
 
 
 class VCommitTs(_Scalar):
-    """A commit timestamp: an Int64. (The placeholder that becomes one at commit has no value of ours yet.)"""
+    """A commit timestamp: an Int64, or COMMIT_TS, which becomes one at commit."""
 
     kind = "commitTs"
     _json_type, _source_name, _python_type = "commitTs", "commitTs", Int64
+
+    def write_test(self, writer: CheckWriter, x: str) -> str:
+        return f"(type({x}) is Int64 or {x} is COMMIT_TS)"
+
+    def find_difference(self, value: Value, tables: TableNames | None, path: Path) -> ValidationFailed | None:
+        return None if value is COMMIT_TS else super().find_difference(value, tables, path)
 
 
 class VNull(_Scalar):

@@ -20,8 +20,11 @@ import uvicorn
 
 from rewake.deployment import Deployment
 from rewake.errors import Conflict, InvalidInput
+from rewake.observability import logger
 from rewake.server.application import build_application
 from rewake.sync import SyncDoor
+
+_log = logger(__name__)
 
 _BACKLOG = 2048
 _DRAIN_SECONDS = 5
@@ -120,7 +123,8 @@ class Server:
             return
         self._uvicorn.should_exit = True
         self.door.close_all()
-        await self.door.drained()
+        if not await self.door.drained():
+            _log.warning("some sockets did not close in time and are cut")
         await asyncio.gather(self._serving, return_exceptions=True)
         if self._socket is not None:
             self._socket.close()

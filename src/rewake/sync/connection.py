@@ -24,6 +24,7 @@ from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.protocol import ClientVersion
 from rewake.sync.closing import GOING_AWAY_CODE, RESTART_REASON
+from rewake.sync.faults import WaveBroken
 from rewake.sync.instructions import (
     AddQuery,
     Close,
@@ -38,7 +39,6 @@ from rewake.sync.instructions import (
     StartAuthentication,
     StartMutation,
 )
-from rewake.sync.faults import WaveBroken
 from rewake.sync.ports import Backend, LiveResult, LiveSession
 from rewake.sync.session import Session
 

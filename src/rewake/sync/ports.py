@@ -56,7 +56,8 @@ class LiveListener(Protocol):
     def finish_wave(self, ts: int, updates: Sequence[tuple[int, LiveResult]]) -> None:
         """The wave came to an end at `ts`. `updates` has every new query, and the stale ones that ran again.
 
-        Called once after each `begin_wave` that returned True, unless the session was closed or the wave failed.
+        Called once after each `begin_wave` that returned True, unless the session was closed or the wave
+        failed.
         """
         ...
 

@@ -13,11 +13,12 @@ Start reading at `types.py`, then `encoding.py`; `key_codec.py` carries the data
 Not here: which values a table or an argument admits (`schema`).
 """
 
-from rewake.values.decoding import decode, decode_stored
+from rewake.values.decoding import Placeholders, decode, decode_stored
 from rewake.values.document_id import DocumentId, decode_id, encode_id, new_internal_id
-from rewake.values.encoding import encode
+from rewake.values.encoding import encode, holds_commit_ts
 from rewake.values.errors import (
     ArrayTooLong,
+    CommitTsUnsupported,
     InvalidDocument,
     InvalidFieldName,
     InvalidId,
@@ -40,11 +41,14 @@ from rewake.values.normal_form import normalize
 from rewake.values.order import compare, values_equal
 from rewake.values.rendering import render
 from rewake.values.sizes import check_document_limits, check_value, nesting, value_size
-from rewake.values.types import UNSET, Int64, Unset, Value
+from rewake.values.types import COMMIT_TS, UNSET, CommitTs, Int64, Unset, Value
 
 __all__ = [
+    "COMMIT_TS",
     "UNSET",
     "ArrayTooLong",
+    "CommitTs",
+    "CommitTsUnsupported",
     "DocumentId",
     "Int64",
     "InvalidDocument",
@@ -53,6 +57,7 @@ __all__ = [
     "InvalidKey",
     "InvalidName",
     "InvalidValue",
+    "Placeholders",
     "TooManyFields",
     "TooNested",
     "UnknownFormat",
@@ -76,6 +81,7 @@ __all__ = [
     "encode_id",
     "encode_key",
     "get_path",
+    "holds_commit_ts",
     "key_offsets",
     "key_successor",
     "nesting",

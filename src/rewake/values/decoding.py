@@ -2,14 +2,15 @@
 
 Floor 0, `values`. There are two ways in. `decode` reads text from outside and trusts nothing. `decode_stored`
 reads text that `encode` wrote, where every number already is a float and every check was made; it is the
-hottest path of a read and mostly one call into orjson.
+hottest path of a read and mostly one call into orjson. Stored text holds no placeholders: whatever commits
+has real timestamps.
 
 orjson parses numbers to the nearest double and refuses lone surrogates and NaN literals. Two things it does
 not do as JavaScript's JSON.parse: a number beyond the largest double is an error (there: infinity), and `-0`
 is an int. Such texts, and broken ones, go once more through the standard library, slower and with our rules.
 
 Not here: which values a place admits (`schema`).
-Source: spec/wire-protocol 2.1, 2.3.
+Source: spec/wire-protocol 2.1, 2.3; spec/semantics 1.5 for `Placeholders`.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ import json
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import Flag, auto
 from math import copysign, isfinite
 from struct import Struct
-from typing import Any
+from typing import Any, overload
 
 import orjson
 
@@ -29,14 +31,14 @@ from rewake.limits import ARRAY_LENGTH_MAX, OBJECT_FIELDS_MAX, VALUE_BYTES_MAX, 
 from rewake.values.errors import ArrayTooLong, InvalidValue, TooManyFields, TooNested, too_large
 from rewake.values.names import field_names
 from rewake.values.sizes import value_size
-from rewake.values.types import Int64, Value
+from rewake.values.types import COMMIT_TS, UNSET, CommitTs, Int64, Unset, Value
 
 _loads: Callable[[str], Value] = orjson.loads
 _unpack_int64 = Struct("<q").unpack
 _unpack_float = Struct("<d").unpack
 
-_LEAVES = frozenset({str, float, bool, type(None)})
-"""What orjson returns and a walk can leave as it is."""
+_LEAVES = frozenset({str, float, bool, type(None), Unset})
+"""What orjson returns, or `_take_undefined` puts there, and a walk can leave as it is."""
 
 _NEGATIVE_ZERO = r"(?:\A|[\[:,\s])-0(?=[\]},\s]|\Z)"
 _NEGATIVE_ZERO_IN_TEXT = re.compile(_NEGATIVE_ZERO)
@@ -44,18 +46,49 @@ _NEGATIVE_ZERO_IN_BYTES = re.compile(_NEGATIVE_ZERO.encode())
 """A bare `-0` that is a number, or part of a string that looks just like one; that costs only time."""
 
 
-def decode(text: str | bytes) -> Value:
+class Placeholders(Flag):
+    """The `$` objects that are no value of a client's and yet may stand in some texts; join them with `|`.
+
+    All of these texts come from a function's runtime. What is not allowed is refused as the field name that
+    it then is.
+    """
+
+    NONE = 0
+    COMMIT_TS = auto()
+    """`{"$commitTs":null}` anywhere, as COMMIT_TS: what a mutation writes, looks for or passes on."""
+    UNDEFINED = auto()
+    """`{"$undefined":null}` in place of the whole value, as UNSET: literals of filters and index ranges."""
+    UNDEFINED_FIELDS = auto()
+    """`{"$undefined":null}` in place of fields of the outermost object, as UNSET: patches."""
+
+
+_NO_PLACEHOLDERS = Placeholders.NONE
+
+
+@overload
+def decode(text: str | bytes) -> Value: ...
+@overload
+def decode(text: str | bytes, placeholders: Placeholders) -> Any: ...
+def decode(text: str | bytes, placeholders: Placeholders = _NO_PLACEHOLDERS) -> Any:
     """Read one value from text that somebody else wrote. Every number becomes a float.
+
+    Only with `UNDEFINED` can the result be UNSET, only with `UNDEFINED_FIELDS` fields of it.
 
     Raises:
         InvalidValue: it is not JSON, or not a value, or over a limit of semantics 1.2.
     """
-    value = _check(_parse(text), 0)
+    tree = _parse(text)
+    specials = _SPECIALS
+    if placeholders is not _NO_PLACEHOLDERS:
+        tree = _take_undefined(tree, placeholders)
+        if Placeholders.COMMIT_TS in placeholders:
+            specials = _SPECIALS_OF_MUTATIONS
+    value = _check(tree, 0, specials)
     if 5 * len(text) + 9 > VALUE_BYTES_MAX:  # `[1,1]`: no text is shorter than a fifth of its value.
         size = value_size(value)
         if size > VALUE_BYTES_MAX:
             raise too_large(size, VALUE_BYTES_MAX)
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def decode_stored(text: str) -> Value:
@@ -118,7 +151,18 @@ def _refuse_constant(literal: str) -> None:
     raise InvalidValue(f"Invalid JSON: {literal} is not a JSON number")
 
 
-def _check(value: Any, level: int) -> Any:
+def _take_undefined(tree: Any, placeholders: Placeholders) -> Any:
+    """Put UNSET where `placeholders` allows undefined to be; any other is left, to be refused by its name."""
+    if Placeholders.UNDEFINED in placeholders and tree == _UNDEFINED:
+        return UNSET
+    if Placeholders.UNDEFINED_FIELDS in placeholders and type(tree) is dict:
+        for name, field in tree.items():
+            if field == _UNDEFINED:
+                tree[name] = UNSET
+    return tree
+
+
+def _check(value: Any, level: int, specials: _Specials) -> Any:
     """Check one parsed value that stands inside `level` containers, straightening it in place."""
     kind = type(value)
     if kind in _LEAVES:
@@ -127,22 +171,22 @@ def _check(value: Any, level: int) -> Any:
         return float(value)
     level += 1
     if kind is dict:
-        return _check_object(value, level)
+        return _check_object(value, level, specials)
     if level > VALUE_NESTING_MAX:
         raise TooNested(what="Value", levels=level, maximum=VALUE_NESTING_MAX)
     if len(value) > ARRAY_LENGTH_MAX:
         raise ArrayTooLong(length=len(value), maximum=ARRAY_LENGTH_MAX)
     for position, element in enumerate(value):
         if type(element) not in _LEAVES:
-            value[position] = _check(element, level)
+            value[position] = _check(element, level, specials)
     return value
 
 
-def _check_object(fields: dict[str, Any], level: int) -> Any:
+def _check_object(fields: dict[str, Any], level: int, specials: _Specials) -> Any:
     if len(fields) == 1:
         (name,) = fields
-        if name in _SPECIALS:
-            return _SPECIALS[name](fields[name])
+        if name in specials:
+            return specials[name](fields[name])
     if level > VALUE_NESTING_MAX:
         raise TooNested(what="Value", levels=level, maximum=VALUE_NESTING_MAX)
     if len(fields) > OBJECT_FIELDS_MAX:
@@ -151,7 +195,7 @@ def _check_object(fields: dict[str, Any], level: int) -> Any:
     for name, field in fields.items():
         _ = names[name]  # Checks it.
         if type(field) not in _LEAVES:
-            fields[name] = _check(field, level)
+            fields[name] = _check(field, level, specials)
     return fields
 
 
@@ -183,6 +227,12 @@ def _decode_bytes(content: Any) -> bytes:
     return _decode_base64(content, name="bytes", length=None)
 
 
+def _decode_commit_ts(content: Any) -> CommitTs:
+    if content is not None:
+        raise InvalidValue("Value of $commitTs must be null")
+    return COMMIT_TS
+
+
 def _refuse_set(content: Any) -> Value:
     raise InvalidValue("Received a Set which is no longer supported as a Convex type.")
 
@@ -191,7 +241,9 @@ def _refuse_map(content: Any) -> Value:
     raise InvalidValue("Received a Map which is no longer supported as a Convex type.")
 
 
-_SPECIALS: dict[str, Callable[[Any], Value]] = {
+_Specials = Mapping[str, Callable[[Any], Value]]
+
+_SPECIALS: _Specials = {
     "$integer": _decode_integer,
     "$float": _decode_float,
     "$bytes": _decode_bytes,
@@ -199,3 +251,6 @@ _SPECIALS: dict[str, Callable[[Any], Value]] = {
     "$map": _refuse_map,
 }
 """What the sole key of an object means when it begins with `$`. Any other such key is a bad field name."""
+
+_SPECIALS_OF_MUTATIONS: _Specials = {**_SPECIALS, "$commitTs": _decode_commit_ts}
+_UNDEFINED = {"$undefined": None}

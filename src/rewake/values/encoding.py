@@ -31,12 +31,13 @@ from rewake.values.errors import too_large
 from rewake.values.names import field_names
 from rewake.values.normal_form import normalize
 from rewake.values.sizes import value_size
-from rewake.values.types import UNSET, Int64
+from rewake.values.types import COMMIT_TS, UNSET, Int64
 
 _quote: Callable[[str], str] = encode_basestring
 _pack_int64 = Struct("<q").pack
 _pack_float = Struct("<d").pack
 _INFINITY = float("inf")
+_COMMIT_TS_NAME = '{"$commitTs":'
 
 
 class _Unusual(Exception):
@@ -61,6 +62,12 @@ def encode(value: object) -> str:
         if size > VALUE_BYTES_MAX:
             raise too_large(size, VALUE_BYTES_MAX)
     return text
+
+
+def holds_commit_ts(text: str) -> bool:
+    """Tell whether a value holds COMMIT_TS, by its canonical text."""
+    # Inside a string the quote would be escaped, so no string looks like this.
+    return _COMMIT_TS_NAME in text
 
 
 def encode_float(number: float) -> str:
@@ -106,6 +113,8 @@ def _encode(value: Any, level: int) -> str:
         return encode_int64(value)
     if kind is bytes:
         return encode_bytes(value)
+    if value is COMMIT_TS:
+        return _COMMIT_TS_NAME + "null}"
     raise _Unusual
 
 

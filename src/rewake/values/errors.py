@@ -9,6 +9,7 @@ Floor 0, `values`. They stand in one place because four modules raise the same o
     │   ├── TooNested             │ official product's short codes
     │   ├── ValueTooLarge         ┘
     │   ├── InvalidDocument       a value that is fine, but not as a stored document
+    │   ├── CommitTsUnsupported   COMMIT_TS where only its resolved timestamp could be
     │   └── InvalidFieldName      also an InvalidName
     ├── InvalidName               an identifier, a table name, a field path
     └── InvalidId                 a string that is no document id
@@ -61,6 +62,16 @@ class InvalidDocument(InvalidValue):
     """A stored document may not look like this at its top level."""
 
     code = "InvalidDocumentError"
+
+
+class CommitTsUnsupported(InvalidValue):
+    """COMMIT_TS was to be stored or returned. Use the time of the call for now."""
+
+    code = "CommitTsUnsupported"
+    template = (
+        "This version does not resolve commit timestamps yet, "
+        "so their placeholder can be neither stored nor returned."
+    )
 
 
 class InvalidName(InvalidInput):

@@ -7,7 +7,8 @@ Floor 0, `values`. Both are for people and their tools, not for clients: they ca
     json               decimal string    string              -0.0      base64 string
     export_json        JSON integer      {"$float"}          -0.0      {"$bytes"}
 
-Finite floats show a point or an exponent in all three.
+Finite floats show a point or an exponent in all three. COMMIT_TS has no place in the lossy ones: what they
+show has left its mutation.
 
 Not here: which format a request asked for by its client version (`http_api`).
 Source: spec/wire-protocol 2.5.
@@ -23,8 +24,9 @@ from typing import Any
 
 from rewake.errors import InvalidInput
 from rewake.values.encoding import encode, encode_bytes, encode_float
+from rewake.values.errors import InvalidValue
 from rewake.values.normal_form import normalize
-from rewake.values.types import Int64
+from rewake.values.types import COMMIT_TS, Int64
 
 _quote: Callable[[str], str] = encode_basestring
 
@@ -40,7 +42,7 @@ def encode_clean(value: object) -> str:
     """Write `value` in the lossy `json` format of the HTTP API.
 
     Raises:
-        InvalidValue: part of it is no value.
+        InvalidValue: part of it is no value, or COMMIT_TS.
     """
     return _write(normalize(value), _clean_leaf)
 
@@ -49,7 +51,7 @@ def encode_export(value: object) -> str:
     """Write `value` in the `export_json` format of data export.
 
     Raises:
-        InvalidValue: part of it is no value.
+        InvalidValue: part of it is no value, or COMMIT_TS.
     """
     return _write(normalize(value), _export_leaf)
 
@@ -78,6 +80,8 @@ def _write(value: Any, leaf: Callable[[Any], str]) -> str:
         return _quote(value)
     if type(value) is bool:
         return "true" if value else "false"
+    if value is COMMIT_TS:
+        raise InvalidValue("An unresolved commit timestamp cannot leave its mutation.")
     return "null" if value is None else leaf(value)
 
 

@@ -6,6 +6,7 @@ exactly when a comes before b, carries the database's reads and the waking of li
 
     undefined 01    null 03
     Int64           04 05 06 07 (negative, 8 4 2 1 bytes)  08 (zero)  09 0A 0B 0C (positive, 1 2 4 8 bytes)
+    COMMIT_TS       as the largest Int64, and decoded as that
     Float64         0D, 8 bytes: positive with the sign flipped, negative inverted
     false 0E        true 0F
     string 10       UTF-8, 00 written as 00 FF, then 00
@@ -19,7 +20,7 @@ these must therefore not take the next byte string after the prefix but `key_suc
 every tag and before the FF of an escape.
 
 Not here: which fields an index has, and the implicit `_creationTime` and `_id` (`schema`).
-Source: spec/semantics 3.5, spec/wire-protocol 2.4; the escape is that of FoundationDB's tuple layer.
+Source: spec/semantics 3.5, 4.6, spec/wire-protocol 2.4; the escape is that of FoundationDB's tuple layer.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import Any
 from rewake.errors import InvalidInput
 from rewake.limits import SAFE_INTEGER_MAX, VALUE_NESTING_MAX
 from rewake.values.normal_form import normalize
-from rewake.values.types import INT64_MAX, INT64_MIN, UNSET, Int64, Unset, Value
+from rewake.values.types import INT64_MAX, INT64_MIN, UNSET, CommitTs, Int64, Unset, Value
 
 _UNDEFINED, _NULL, _ZERO, _FLOAT, _FALSE, _TRUE, _STRING, _BYTES, _ARRAY, _OBJECT = (
     0x01, 0x03, 0x08, 0x0D, 0x0E, 0x0F, 0x10, 0x11, 0x12, 0x15,
@@ -191,6 +192,7 @@ _ENCODERS: dict[type, Any] = {
     Unset: lambda _: b"\x01",
     type(None): lambda _: b"\x03",
     Int64: _encode_int64,
+    CommitTs: lambda _: _encode_int64(INT64_MAX),
     int: _encode_int,
     float: _encode_float,
     bool: lambda claim: b"\x0f" if claim else b"\x0e",

@@ -5,11 +5,12 @@ Floor 0, `values`. Every index, `order()` and page boundary follows this one ord
     UNSET < null < Int64 < Float64 < false < true < string < bytes < array < object
 
 Numbers of the two kinds never mix: every Int64 stands before every Float64. Floats follow the IEEE total
-order, in which -0 comes before 0 and NaNs have places. Python's own `<` and `==` know none of this
+order, in which -0 comes before 0 and NaNs have places. COMMIT_TS stands beside the largest Int64: neither
+comes before the other, the one case of two values with one place. Python's own `<` and `==` know none of this
 (`True == 1.0`), which is why nothing above compares values with them.
 
 Not here: the bytes whose order is this one (`key_codec.py`); a property test holds the two together.
-Source: spec/semantics 3.5, spec/wire-protocol 2.4.
+Source: spec/semantics 3.5, 4.6, spec/wire-protocol 2.4.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 from rewake.values.encoding import encode
 from rewake.values.normal_form import normalize
-from rewake.values.types import UNSET, Int64, Unset, Value
+from rewake.values.types import COMMIT_TS, INT64_MAX, UNSET, CommitTs, Int64, Unset, Value
 
 _pack_float = Struct(">d").pack
 _unpack_signed = Struct(">q").unpack
@@ -28,6 +29,7 @@ _RANKS: dict[type, int] = {
     Unset: 0,
     type(None): 1,
     Int64: 2,
+    CommitTs: 2,
     float: 3,
     bool: 4,
     str: 5,
@@ -35,7 +37,7 @@ _RANKS: dict[type, int] = {
     list: 7,
     dict: 8,
 }
-_FLOAT, _STRING, _ARRAY, _OBJECT = 3, 5, 7, 8
+_INT64, _FLOAT, _STRING, _ARRAY, _OBJECT = 2, 3, 5, 7, 8
 
 
 def compare(a: Value | Unset, b: Value | Unset) -> int:
@@ -77,6 +79,8 @@ def _compare(a: Any, b: Any) -> int:
         )
     if rank == _FLOAT:
         a, b = _float_place(a), _float_place(b)
+    elif rank == _INT64:
+        a, b = _int64_place(a), _int64_place(b)
     elif rank == _STRING:
         a, b = a.encode(), b.encode()
     elif a is None or a is UNSET:
@@ -90,6 +94,10 @@ def _compare_arrays(a: list[Any], b: list[Any]) -> int:
         if result:
             return result
     return (len(a) > len(b)) - (len(a) < len(b))
+
+
+def _int64_place(number: Int64 | CommitTs) -> int:
+    return INT64_MAX if number is COMMIT_TS else number  # type: ignore[return-value]
 
 
 def _float_place(number: float) -> int:

@@ -3,7 +3,7 @@
 Floor 0, `values`. The size of a value is not the length of its text: it is the model that every byte limit
 of the official product counts in, so applications that fit there fit here.
 
-    null, boolean 1      Int64, Float64 9      string, bytes 2 + length
+    null, boolean 1      Int64, Float64, COMMIT_TS 9      string, bytes 2 + length
     array 2 + elements   object 2 + (name + 1 + field) for each field
 
 Not here: limits of a transaction (`database`) and of a call (`execution`).
@@ -26,7 +26,7 @@ from rewake.limits import (
 from rewake.values.errors import InvalidDocument, TooNested, too_large
 from rewake.values.names import field_names
 from rewake.values.normal_form import normalize
-from rewake.values.types import UNSET, Int64
+from rewake.values.types import COMMIT_TS, UNSET, Int64
 
 _SYSTEM_FIELDS = frozenset({"_id", "_creationTime"})
 
@@ -121,6 +121,8 @@ class _Walk:
         if kind is bytes:
             return 2 + len(value)
         if kind is int and -SAFE_INTEGER_MAX <= value <= SAFE_INTEGER_MAX:
+            return 9
+        if value is COMMIT_TS:
             return 9
         raise _Unusual
 

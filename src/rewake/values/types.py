@@ -6,26 +6,27 @@ Floor 0, `values`. Everything above speaks of values in these types:
     Float64                          float (also what a plain int means when written)
     Int64                            Int64, the bigint of JavaScript
     array, object                    list, dict with str keys
+    commit timestamp placeholder     COMMIT_TS, in a mutation only; an Int64 once that has committed
     undefined                        UNSET; never a value itself, but a field may be UNSET and so absent
 
 `Int64` is a class of its own because JavaScript's numbers are all Float64: the two never compare equal on
 this wire, and an author says which one is meant.
 
 Not here: conversion from other Python types (`normal_form.py` and `schema`).
-Source: spec/semantics 1.1, spec/wire-protocol 2.6.
+Source: spec/semantics 1.1, 4.6, spec/wire-protocol 2.6.
 """
 
 from __future__ import annotations
 
 from operator import index
-from typing import SupportsIndex, TypeAlias, overload
+from typing import NoReturn, SupportsIndex, TypeAlias, final, overload
 
 from msgspec import UNSET
 from msgspec import UnsetType as Unset
 
 from rewake.values.errors import InvalidValue
 
-__all__ = ["INT64_MAX", "INT64_MIN", "UNSET", "Int64", "Unset", "Value"]
+__all__ = ["COMMIT_TS", "INT64_MAX", "INT64_MIN", "UNSET", "CommitTs", "Int64", "Unset", "Value"]
 
 INT64_MIN = -(2**63)
 INT64_MAX = 2**63 - 1
@@ -101,5 +102,54 @@ def _wrap(result: object) -> object:
     return Int64(result) if isinstance(result, int) else result
 
 
-Value: TypeAlias = bool | float | Int64 | str | bytes | list["Value"] | dict[str, "Value"] | None
+@final
+class CommitTs:
+    """The type of COMMIT_TS, which stands for the timestamp of a commit that has yet to happen.
+
+    In the order of values it is the largest Int64. To Python it is no number: it equals itself alone, and
+    converting it, calculating with it or asking which of two is less is a TypeError.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls) -> CommitTs:
+        return COMMIT_TS
+
+    def __repr__(self) -> str:
+        return "COMMIT_TS"
+
+    def __str__(self) -> str:
+        return "[unresolved commit timestamp]"
+
+    def __reduce__(self) -> str:
+        return "COMMIT_TS"  # The name of the one object, for copies and pickles.
+
+    def __int__(self) -> NoReturn:
+        _refuse_number()
+
+    def __float__(self) -> NoReturn:
+        _refuse_number()
+
+    def __lt__(self, other: object, /) -> NoReturn:
+        _refuse_number()
+
+    def __le__(self, other: object, /) -> NoReturn:
+        _refuse_number()
+
+    def __gt__(self, other: object, /) -> NoReturn:
+        _refuse_number()
+
+    def __ge__(self, other: object, /) -> NoReturn:
+        _refuse_number()
+
+
+def _refuse_number() -> NoReturn:
+    raise TypeError("A commit timestamp has no number before its mutation commits. Read it afterwards.")
+
+
+COMMIT_TS: CommitTs = object.__new__(CommitTs)
+"""The placeholder of a mutation's own commit timestamp. There is no other of its type."""
+
+
+Value: TypeAlias = bool | float | Int64 | CommitTs | str | bytes | list["Value"] | dict[str, "Value"] | None
 """What can be stored and sent. Where one is written a plain int is welcome too and means a Float64."""

@@ -1,0 +1,281 @@
+"""The commands and their options, as typer reads them.
+
+Floor 8, `cli`. Each command turns its options into a call of the module that does the work, which is imported only then:
+`rewake --help` should not load a database. Errors end here, as a sentence and an exit code.
+
+    init      starter_project.py        run       calling.py, watching.py
+    dev       development.py            codegen   generating.py
+    serve     serving.py                version
+
+Not here: the work. The pages of the reference are `docs/reference/cli.md`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rewake.cli.failure import ExitCode
+from rewake.cli.project_home import PORT_USUAL, find_root
+from rewake.cli.screen import Screen
+from rewake.environment import process_environment
+from rewake.errors import RewakeError
+
+_EXIT_CODES = (
+    "Exit codes: 0 it worked, 1 the function, the project or its data said no, 2 wrong usage, 3 no server could be reached, "
+    "130 Ctrl-C."
+)
+
+app = typer.Typer(
+    name="rewake",
+    help="A reactive backend in Python: tables and functions here, every official Convex client there.",
+    epilog=_EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """The entry point of `rewake` and `python -m rewake`."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character is no reason to fail.
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    try:
+        app(prog_name="rewake")
+    except RewakeError as error:
+        Screen().failure(error)
+        sys.exit(getattr(error, "exit_code", ExitCode.FAILED))
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # `rewake run ... | head`: whoever read has enough.
+        sys.stderr.close()
+        sys.exit(ExitCode.FAILED)
+
+
+Project = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="DIR", help="The project's folder. Left out: the one around here.", show_default=False
+    ),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="PATH",
+        help="The data file, or a folder for it. [dim]Default: .rewake/data.sqlite3[/]",
+        show_default=False,
+    ),
+]
+Host = Annotated[str, typer.Option("--host", help="The address to listen on. 0.0.0.0 for every network.")]
+Static = Annotated[
+    Path | None,
+    typer.Option(
+        "--static", metavar="DIR", help="Serve a built front end from this folder, too.", show_default=False
+    ),
+]
+
+
+@app.command(
+    epilog="Examples:\n\n    rewake init chat && cd chat && rewake dev\n\n    rewake init . --keep",
+)
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make it. `.` is here.")],
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave files that exist as they are, write the others.")
+    ] = False,
+) -> None:
+    """Make a project that runs. Nothing that exists is overwritten."""
+    from rewake.cli.starter_project import write_starter
+
+    screen = Screen()
+    done = write_starter(folder, keep=keep)
+    if not done.written:
+        screen.say("Everything is there already: ", (str(folder), "bold"))
+    else:
+        screen.say(("Made ", "green"), (str(folder) if str(folder) != "." else done.root.name, "bold"))
+    for name in done.written:
+        screen.say("  ", ("+ ", "green"), name)
+        for name in done.kept:
+            screen.say("  ", ("= ", "dim"), name, ("  kept as it is", "dim"))
+    screen.say("")
+    screen.say("Next:")
+    if done.root != Path.cwd():
+        import shlex
+
+        screen.say("  ", (f"cd {shlex.quote(str(folder))}", "cyan"))
+    screen.say(
+        "  ",
+        ("rewake dev", "cyan"),
+        ("                              # start, and reload on every save", "dim"),
+    )
+    screen.say("  ", ("rewake run messages:send body=Hello", "cyan"), ("     # in a second terminal", "dim"))
+
+
+@app.command(
+    epilog="Examples:\n\n    rewake dev\n\n    rewake dev examples/chat --port 4000 --static examples/chat/dist\n\n"
+    "    rewake dev --reset\n\n    rewake dev --once    [dim]# in CI: do the code and the schema fit?[/]",
+)
+def dev(
+    folder: Project = None,
+    *,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            min=0,
+            max=65535,
+            metavar="N",
+            show_default=False,
+            help=f"Where to listen. [dim]Default: {PORT_USUAL}, or the next free one[/]",
+        ),
+    ] = None,
+    host: Host = "127.0.0.1",
+    data: Data = None,
+    static: Static = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Load, apply the schema, write generated files, and exit.")
+    ] = False,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Start with empty data; the old file is moved aside.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --reset.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show every run of a query, silent ones too.")
+    ] = False,
+) -> None:
+    """Run the project here and reload it on every save. Connections stay open."""
+    from rewake.cli.development import Development, DevOptions, check_once, reset_data
+    from rewake.cli.hosting import Listening, run_loop
+
+    screen, environment = Screen(), process_environment()
+    options = DevOptions(
+        project=folder if folder is not None else find_root(Path.cwd()),
+        data=data,
+        listening=Listening(host, PORT_USUAL if port is None else port, may_move=port is None, static=static),
+        shows_queries=verbose,
+    )
+    if reset:
+        reset_data(options, screen, environment, is_sure=yes)
+    if once:
+        raise typer.Exit(run_loop(check_once(options, screen, environment)))
+    raise typer.Exit(run_loop(Development(options, screen, environment).run()))
+
+
+@app.command(
+    epilog="Examples:\n\n    rewake serve . --port 3210 --data /var/lib/chat/data.sqlite3\n\n"
+    "    rewake serve . --host 0.0.0.0 --port 8080 --static dist\n\n"
+    "The admin key is REWAKE_ADMIN_KEY, or the file beside the data.",
+)
+def serve(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The project's folder.")],
+    port: Annotated[
+        int,
+        typer.Option("--port", min=0, max=65535, metavar="N", help="Where to listen; 0 takes any free port."),
+    ] = PORT_USUAL,
+    data: Data = None,
+    host: Host = "127.0.0.1",
+    static: Static = None,
+) -> None:
+    """Run the project for others: no watching, plain log lines, a clean end on SIGTERM."""
+    from rewake.cli.hosting import Listening
+    from rewake.cli.serving import ServeOptions
+    from rewake.cli.serving import serve as serve_project
+
+    options = ServeOptions(folder, data, Listening(host, port, may_move=False, static=static))
+    raise typer.Exit(serve_project(options, Screen(), process_environment()))
+
+
+@app.command(
+    epilog='Examples:\n\n    rewake run messages:send \'{"body": "hi"}\'\n\n    rewake run messages:send body=hi\n\n'
+    "    rewake run messages:list_recent limit=5 --watch\n\n    echo '{}' | rewake run messages:list_recent -",
+)
+def run(
+    function: Annotated[str, typer.Argument(metavar="FUNCTION", help="module:function, internal ones too.")],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="JSON|NAME=VALUE",
+            help="The arguments. `-` reads JSON from stdin.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="A query: print each new result until Ctrl-C.")
+    ] = False,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url", help="The server. [dim]Default: the one of this project[/]", show_default=False
+        ),
+    ] = None,
+    admin_key: Annotated[
+        str | None,
+        typer.Option(
+            "--admin-key", help="Its key. [dim]Default: the one of this project[/]", show_default=False
+        ),
+    ] = None,
+    project: Annotated[
+        Path | None,
+        typer.Option(
+            "--project",
+            metavar="DIR",
+            help="The project's folder. Left out: the one around here.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Call a function and print what it returns. Its log lines and errors go to stderr."""
+    from rewake.cli.arguments import parse_arguments
+    from rewake.cli.connection import find_server
+
+    words = arguments or []
+    if words == ["-"]:
+        words = [sys.stdin.read()]
+    parsed = parse_arguments(words)
+    screen = Screen()
+    root = project.resolve() if project is not None else find_root(Path.cwd())
+    server = find_server(root, url=url, admin_key=admin_key, data=data)
+    if watch:
+        from rewake.cli.hosting import run_loop
+        from rewake.cli.watching import watch_function
+
+        raise typer.Exit(run_loop(watch_function(server, function, parsed, screen, process_environment())))
+    from rewake.cli.calling import call_function
+
+    call_function(server, function, parsed, screen)
+
+
+@app.command(epilog="Examples:\n\n    rewake codegen\n\n    rewake codegen examples/chat")
+def codegen(folder: Project = None) -> None:
+    """Write the generated TypeScript of the project once. `rewake dev` does it on every save."""
+    from rewake.cli.generating import write_generated
+    from rewake.cli.greeting import shown_path
+    from rewake.execution import load_project, read_settings
+
+    screen = Screen()
+    settings = read_settings(folder if folder is not None else find_root(Path.cwd()))
+    written = write_generated(settings, load_project(settings))
+    if not written:
+        screen.say(f"{shown_path(settings.generated_path)}/ is up to date.")
+    for file in written:
+        screen.say(("wrote ", "green"), str(shown_path(file)))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from rewake.cli.release import rewake_version
+
+    Screen().plain(rewake_version())

@@ -1,0 +1,315 @@
+"""`rewake dev`: the server of somebody who is writing the code.
+
+Floor 8, `cli`. One loop: load, push, tell, wait for a save. Whatever is wrong with the new code is shown with its place, and the old
+code goes on serving on the same sockets.
+
+    picture of the files -> load -> open (first time) | push -> _generated -> report -> wait for a change
+                             |         |
+                             |         schema does not fit: table, document, field, ways out
+                             cannot be imported: the author's traceback
+
+Nothing is opened before the project loads once, so a broken project never touches data. Loading runs in a thread of its own that may
+be left behind: an import that never ends must not keep Ctrl-C from working.
+
+Not here: watching files (`source_files.py`), how a run looks (`call_lines.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from rewake.cli.call_lines import Part, call_lines, duration, file_stamp, local_clock
+from rewake.cli.failure import CommandFailed, ExitCode, WrongUsage
+from rewake.cli.generating import write_generated
+from rewake.cli.greeting import greet, shown_path, size_words
+from rewake.cli.hosting import Listening, Stopping, house_logs, listen, open_deployment
+from rewake.cli.project_home import DataPlace, data_place, remove_server_record, set_aside
+from rewake.cli.release import rewake_version
+from rewake.cli.screen import Screen, indented
+from rewake.cli.source_files import changed_files, events, take_picture
+from rewake.cli.ways_out import mismatch_failure, mismatch_report, ways_out_lines
+from rewake.database import SchemaMismatch
+from rewake.deployment import Deployment, PushReport
+from rewake.environment import Environment
+from rewake.errors import RewakeError
+from rewake.execution import (
+    CallRecord,
+    ProjectInvalid,
+    ProjectSettings,
+    Registry,
+    load_project,
+    read_settings,
+)
+from rewake.server import Server
+from rewake.storage import DataFileRefused
+
+T = TypeVar("T")
+
+_NAMES_SHOWN_MAX = 6
+_LABEL_WIDTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DevOptions:
+    """What `rewake dev` was asked for."""
+
+    project: Path
+    data: Path | None
+    listening: Listening
+    shows_queries: bool
+    """Also runs of queries that printed nothing and succeeded: live ones run often."""
+
+
+class Development:
+    """One `rewake dev`, from start to Ctrl-C."""
+
+    def __init__(self, options: DevOptions, screen: Screen, environment: Environment) -> None:
+        self._options = options
+        self._screen = screen
+        self._environment = environment
+        self._settings = read_settings(options.project)
+        self._place: DataPlace = data_place(self._settings.root, options.data)
+        self._stopping = Stopping()
+        # None until the project was loaded and its data opened once.
+        self._deployment: Deployment | None = None
+        self._server: Server | None = None
+
+    async def run(self) -> ExitCode:
+        """Serve and reload until told to stop.
+
+        Raises:
+            RewakeError: the data or the port cannot be had; code that is wrong is waited for instead.
+        """
+        self._stopping.listen()
+        house_logs(self._show_house_log)
+        working = asyncio.create_task(self._work())
+        waiting = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait([working, waiting], return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
+        finally:
+            for task in (working, waiting):
+                task.cancel()
+            await asyncio.gather(working, waiting, return_exceptions=True)
+            await self._close()
+        return self._stopping.exit_code
+
+    async def _close(self) -> None:
+        remove_server_record(self._settings.root)
+        if self._stopping.exit_code is ExitCode.INTERRUPTED and self._screen.is_terminal:
+            self._screen.say("")  # The terminal has written ^C.
+        if self._server is not None:
+            await self._server.stop()
+        if self._deployment is not None:
+            await self._deployment.close()
+            self._tell("stopped", "green", "Data is in ", str(shown_path(self._place.data)))
+
+    async def _work(self) -> None:
+        root = self._settings.root
+        picture = take_picture(root)
+        await self._apply([])
+        while True:
+            # Begins again when folders came or went; the comparison makes sure that nothing in between is lost.
+            async for _ in events(self._settings):
+                now = take_picture(root)
+                changed = changed_files(picture, now)
+                picture = now
+                if changed:
+                    await self._apply([file.relative_to(root) for file in changed])
+
+    async def _apply(self, changed: list[Path]) -> None:
+        """Bring what is served in step with the files."""
+        begin = self._environment.clock.monotonic()
+        try:
+            settings = read_settings(self._options.project)
+            registry = await _in_thread(lambda: load_project(settings))
+            self._settings = settings
+            if self._deployment is None:
+                await self._start(settings, registry)
+                seconds = self._environment.clock.monotonic() - begin
+                self._tell("ready", "green", size_words(registry), (f"  {duration(seconds)}", "dim"))
+            else:
+                report = await self._deployment.push(registry)
+                seconds = self._environment.clock.monotonic() - begin
+                self._show_push(changed, report, seconds)
+            self._write_generated(settings, registry)
+        except ProjectInvalid as error:
+            self._show_problem(error.message, error.traceback)
+        except SchemaMismatch as mismatch:
+            self._show_mismatch(mismatch, registry)
+        except (CommandFailed, DataFileRefused):
+            raise
+        except RewakeError as error:
+            if self._server is None:
+                # Not the code: the data, or the port.
+                raise
+            self._show_problem(error.message, None)
+
+    async def _start(self, settings: ProjectSettings, registry: Registry) -> None:
+        deployment = await open_deployment(settings, registry, self._place, environment=self._environment)
+        self._deployment = deployment
+        loop = asyncio.get_running_loop()
+
+        def heard(record: CallRecord) -> None:
+            # In the runner's thread; the terminal may be slow, and lines are to come in one order.
+            if self._options.shows_queries or record.kind != "query" or record.error or record.log_lines:
+                loop.call_soon_threadsafe(self._show_call, record)
+
+        deployment.call_log.listen(heard)
+        listening = self._options.listening
+        self._server = await listen(deployment, listening, root=settings.root, place=self._place)
+        greet(
+            self._screen,
+            name=settings.deployment_name,
+            version=rewake_version(),
+            url=self._server.url,
+            data=self._place.data,
+            registry=registry,
+            watched=f"{shown_path(settings.functions_path)}/",
+            has_page=listening.static is not None,
+        )
+        if listening.port not in (0, self._server.port):
+            self._tell("note", "yellow", f"Port {listening.port} is taken; this is {self._server.port}.")
+
+    def _write_generated(self, settings: ProjectSettings, registry: Registry) -> None:
+        try:
+            written = write_generated(settings, registry)
+        except CommandFailed as error:
+            self._show_problem(f"{error.message} {error.hint}", None)
+            return
+        if written:
+            folder = shown_path(settings.generated_path)
+            self._tell("wrote", "green", f"{folder}/ ", (", ".join(file.name for file in written), "dim"))
+
+    # What is shown.
+
+    def _tell(self, label: str, style: str, *parts: str | Part) -> None:
+        clock = local_clock(self._environment.clock.now_ns())
+        self._screen.say((clock, "dim"), "  ", (label.ljust(_LABEL_WIDTH), style), "  ", *parts)
+
+    def _show_call(self, record: CallRecord) -> None:
+        for line in call_lines(record, clock=local_clock(self._environment.clock.now_ns())):
+            self._screen.say(*line)
+
+    def _show_push(self, changed: list[Path], report: PushReport, seconds: float) -> None:
+        parts: list[str | Part] = [_listed([str(file) for file in changed])]
+        for sign, style, noun, names in (
+            ("+", "green", "", report.functions_added),
+            ("-", "red", "", report.functions_removed),
+            ("+", "green", "table ", report.tables_added),
+            ("+", "green", "index ", report.indexes_added),
+            ("-", "red", "index ", report.indexes_removed),
+        ):
+            if names:
+                parts.append((f"  {sign}{noun}{_listed(names, sign)}", style))
+        parts.append((f"  {duration(seconds)}", "dim"))
+        self._tell("reloaded", "green", *parts)
+
+    def _show_problem(self, message: str, traceback: str | None) -> None:
+        self._tell("problem", "bold red", (message, "red"))
+        if traceback:
+            self._screen.say("")
+            self._screen.say((indented(traceback, by=4), ""))
+            self._screen.say("")
+        self._show_consequence()
+
+    def _show_mismatch(self, mismatch: SchemaMismatch, registry: Registry) -> None:
+        report = mismatch_report(mismatch, registry.schema)
+        self._tell("problem", "bold red", ("The new schema does not fit a document that exists.", "red"))
+        for line in ways_out_lines(report):
+            self._screen.say(*line)
+        self._show_consequence()
+
+    def _show_consequence(self) -> None:
+        if self._deployment is None:
+            self._tell("waiting", "yellow", "Nothing is served yet. Save a file and it is tried again.")
+        else:
+            self._tell(
+                "kept", "yellow", "The code from before goes on serving. Save a file and it is tried again."
+            )
+
+    def _show_house_log(self, record: logging.LogRecord, text: str) -> None:
+        style = "bold red" if record.levelno >= logging.ERROR else "yellow"
+        self._tell(record.levelname.lower(), style, text)
+
+
+def _listed(names: list[str] | tuple[str, ...], sign: str = "") -> str:
+    """Some names, and how many more there are."""
+    shown = f" {sign}".join(names[:_NAMES_SHOWN_MAX])
+    rest = len(names) - _NAMES_SHOWN_MAX
+    return shown + (f" and {rest} more" if rest > 0 else "")
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Run `work` in a thread that nobody waits for at the end of the process."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(act: Callable[[], None]) -> None:
+        if not done.done():
+            act()
+
+    def run() -> None:
+        try:
+            value = work()
+        except BaseException as error:
+            caught = error
+            loop.call_soon_threadsafe(settle, lambda: done.set_exception(caught))
+        else:
+            loop.call_soon_threadsafe(settle, lambda: done.set_result(value))
+
+    threading.Thread(target=run, name="rewake load", daemon=True).start()
+    return await done
+
+
+async def check_once(options: DevOptions, screen: Screen, environment: Environment) -> ExitCode:
+    """Load the project, apply its schema to the data and write generated files.
+
+    Raises:
+        RewakeError: one of these cannot be done.
+    """
+    settings = read_settings(options.project)
+    registry = load_project(settings)
+    place = data_place(settings.root, options.data)
+    try:
+        deployment = await open_deployment(settings, registry, place, environment=environment)
+    except SchemaMismatch as mismatch:
+        raise mismatch_failure(mismatch, registry.schema) from None
+    await deployment.close()
+    written = write_generated(settings, registry)
+    screen.say(("ok ", "green"), size_words(registry), ", schema applied to ", str(shown_path(place.data)))
+    for file in written:
+        screen.say(("wrote ", "green"), str(shown_path(file)))
+    return ExitCode.OK
+
+
+def reset_data(options: DevOptions, screen: Screen, environment: Environment, *, is_sure: bool) -> None:
+    """Move the data aside, after asking.
+
+    Raises:
+        CommandFailed: the person said no, or the data cannot be moved.
+        WrongUsage: there is nobody to ask.
+        DataFileLocked: a server has it open.
+    """
+    settings = read_settings(options.project)
+    place = data_place(settings.root, options.data)
+    if not place.data.exists():
+        screen.say("There is no data yet, so there is nothing to reset.")
+        return
+    if not is_sure:
+        if not screen.can_ask:
+            raise WrongUsage(
+                "--reset asks before it moves the data aside, and nobody can answer here.", hint="Add --yes."
+            )
+        if not screen.ask(f"Start with empty data? {shown_path(place.data)} is moved aside."):
+            raise CommandFailed("Nothing was changed.")
+    moved = set_aside(place, stamp=file_stamp(environment.clock.now_ns()))
+    if moved is not None:
+        screen.say(("reset ", "yellow"), f"The data from before is in {shown_path(moved)}")

@@ -1,0 +1,181 @@
+"""What `dev` and `serve` share: a process that holds one deployment and listens.
+
+Floor 8, `cli`.
+
+    Stopping        SIGINT and SIGTERM become an event; the second Ctrl-C does not wait for anything
+    open_deployment the data file, its key, the code
+    listen          a server, and word of it for `rewake run`
+    house_logs      what the house itself has to say (warnings and errors), as lines
+
+Not here: what is printed (`development.py`, `serving.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shlex
+import signal
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rewake.auth import AdminKey
+from rewake.cli.failure import CommandFailed, ExitCode
+from rewake.cli.project_home import (
+    HOME,
+    KEY_VARIABLE,
+    DataPlace,
+    ServerRecord,
+    admin_key_for,
+    make_home,
+    read_server_record,
+    write_server_record,
+)
+from rewake.cli.release import rewake_version
+from rewake.deployment import Deployment
+from rewake.environment import Environment
+from rewake.execution import ProjectSettings, Registry
+from rewake.observability import ROOT
+from rewake.server import PortInUse, Server
+from rewake.storage import DataFileLocked
+
+PORTS_TRIED_MAX = 100
+_HOUSE_LOGGERS = (ROOT, "uvicorn", "asyncio")
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where to listen and what to serve beside the API."""
+
+    host: str
+    port: int
+    may_move: bool
+    """Another port will do if this one is taken."""
+    static: Path | None
+
+
+class Stopping:
+    """The wish to stop, from Ctrl-C or from whoever manages the process."""
+
+    def __init__(self) -> None:
+        self._wished = asyncio.Event()
+        self.exit_code = ExitCode.OK
+
+    def listen(self) -> None:
+        """Take over SIGINT, SIGTERM and SIGHUP for the running loop."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._wish, ExitCode.INTERRUPTED)
+        loop.add_signal_handler(signal.SIGTERM, self._wish, ExitCode.OK)
+        # The terminal window was closed: nobody reads us any more, and the data is still to be closed.
+        loop.add_signal_handler(signal.SIGHUP, self._wish, ExitCode.OK)
+
+    @property
+    def is_wished(self) -> bool:
+        """Whether it is time to end."""
+        return self._wished.is_set()
+
+    async def wait(self) -> None:
+        """Return when it is time to end."""
+        await self._wished.wait()
+
+    def _wish(self, code: ExitCode) -> None:
+        if self._wished.is_set() and code is ExitCode.INTERRUPTED:
+            # Whatever was acknowledged is on disk; the rest has had its chance.
+            os._exit(ExitCode.INTERRUPTED)
+        self.exit_code = code
+        self._wished.set()
+
+
+def deployment_key(root: Path, place: DataPlace, *, name: str, environment: Environment) -> AdminKey:
+    """The admin key: of the environment, else of the file beside the data, which is made if need be, like its folder.
+
+    Raises:
+        CommandFailed: the key cannot be read or made, or there is no folder for the data.
+    """
+    if place.data.parent == root / HOME:
+        make_home(root)
+    if not place.data.parent.is_dir():
+        raise CommandFailed(
+            f"The folder {place.data.parent} does not exist, so the data file cannot be made there.",
+            hint=f"Make it first: mkdir -p {shlex.quote(str(place.data.parent))}",
+        )
+    if given := os.environ.get(KEY_VARIABLE, "").strip():
+        return AdminKey(given)
+    return admin_key_for(place.admin_key, deployment_name=name, environment=environment)
+
+
+async def open_deployment(
+    settings: ProjectSettings, registry: Registry, place: DataPlace, *, environment: Environment
+) -> Deployment:
+    """The project's data with its code.
+
+    Raises:
+        CommandFailed, DataFileRefused: the data cannot be opened; another server may have it.
+        SchemaMismatch: it holds documents that the schema does not fit.
+    """
+    name = settings.deployment_name
+    key = deployment_key(settings.root, place, name=name, environment=environment)
+    try:
+        return await Deployment.open(
+            data=place.data,
+            registry=registry,
+            name=name,
+            version=rewake_version(),
+            admin_key=key,
+            environment=environment,
+        )
+    except DataFileLocked as error:
+        record = read_server_record(settings.root)
+        is_it = record is not None and str(record.pid) == str(error.fields.get("pid"))
+        hint = f"It serves {record.url}." if record is not None and is_it else ""
+        raise CommandFailed(error.message, hint=hint) from None
+
+
+async def listen(deployment: Deployment, listening: Listening, *, root: Path, place: DataPlace) -> Server:
+    """Start to listen and leave word of it.
+
+    Raises:
+        PortInUse: and no other port will do.
+        AddressUnusable: the address cannot be listened on.
+    """
+    port = listening.port
+    while True:
+        server = Server(deployment, host=listening.host, port=port, static=listening.static)
+        try:
+            await server.start()
+            break
+        except PortInUse:
+            port += 1
+            if not listening.may_move or port >= listening.port + PORTS_TRIED_MAX:
+                raise
+    key_file = "" if os.environ.get(KEY_VARIABLE, "").strip() else str(place.admin_key)
+    write_server_record(root, ServerRecord(url=server.url, pid=os.getpid(), admin_key=key_file))
+    return server
+
+
+def house_logs(show: Callable[[logging.LogRecord, str], None]) -> None:
+    """Hand warnings and errors of the house, as text with their traceback, to `show`."""
+    handler = _Handler(show)
+    for name in _HOUSE_LOGGERS:
+        logging.getLogger(name).addHandler(handler)
+
+
+class _Handler(logging.Handler):
+    def __init__(self, show: Callable[[logging.LogRecord, str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._show(record, self.format(record))
+
+
+def run_loop(main: Coroutine[Any, Any, ExitCode]) -> ExitCode:
+    """Run `main` on the fastest event loop there is."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    return uvloop.run(main)

@@ -1,0 +1,91 @@
+"""The screen: what people see of a command.
+
+Floor 8, `cli`. Results go to stdout and everything about them to stderr, so that a pipe gets results only; for `dev` and
+`serve` the report is the result. Colours, spinners and questions appear on a terminal only; `NO_COLOR` is honoured (rich
+does). Texts from outside are never read as rich markup.
+
+Not here: which words are said (the commands).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from rich.console import Console
+from rich.highlighter import JSONHighlighter
+from rich.text import Text
+
+from rewake.cli.failure import CommandFailed
+from rewake.errors import RewakeError
+
+
+class Screen:
+    """Both streams of a command."""
+
+    def __init__(self) -> None:
+        # Long lines are the terminal's to wrap: a log or a path with line breaks of ours cannot be copied or searched.
+        self._out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether somebody reads stdout on a terminal."""
+        return self._out.is_terminal
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether questions reach a person."""
+        return self._err.is_terminal and sys.stdin is not None and sys.stdin.isatty()
+
+    def say(self, *parts: str | tuple[str, str]) -> None:
+        """One line on stdout, assembled from texts and (text, style) pairs."""
+        self._out.print(Text.assemble(*parts))
+
+    def plain(self, text: str) -> None:
+        """Text on stdout as it is, from any thread, quickly: for logs. That nobody reads them stops no server."""
+        with suppress(OSError):
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+
+    def note(self, *parts: str | tuple[str, str]) -> None:
+        """One line about what happens, on stderr."""
+        self._err.print(Text.assemble(*parts))
+
+    def value(self, value: Any) -> None:
+        """A value as readable JSON on stdout; coloured for people, the same text without colours for pipes."""
+        text = Text(json.dumps(value, indent=2, ensure_ascii=False))
+        if self.is_terminal:
+            JSONHighlighter().highlight(text)
+        self._out.print(text)
+
+    def failure(self, error: RewakeError) -> None:
+        """An error on stderr: what happened, the detail as it stands, what to do next."""
+        self._err.print(Text.assemble(("error", "bold red"), ": ", error.message.rstrip("\n")))
+        detail = error.detail if isinstance(error, CommandFailed) else getattr(error, "traceback", None)
+        if detail:
+            self._err.print(Text(indented(detail), style="dim"))
+        if isinstance(error, CommandFailed) and error.hint:
+            self._err.print(Text(error.hint))
+
+    def ask(self, question: str) -> bool:
+        """Ask for a yes on the terminal; anything else is no."""
+        answer = self._err.input(Text.assemble((question, "bold"), " [y/N] "))
+        return answer.strip().lower() in ("y", "yes")
+
+    @contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """A spinner on stderr while the block runs, for people only."""
+        if not self._err.is_terminal:
+            yield
+            return
+        with self._err.status(Text(text), spinner="dots"):
+            yield
+
+
+def indented(text: str, *, by: int = 2) -> str:
+    """`text` with every line moved to the right."""
+    return "\n".join(" " * by + line if line else line for line in text.rstrip("\n").split("\n"))

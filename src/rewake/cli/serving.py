@@ -1,0 +1,123 @@
+"""`rewake serve`: the server as operators run it.
+
+Floor 8, `cli`. No watching and no questions. Lines for a log file go to stdout: one when it is ready, then what functions print and
+how they fail, with the author's traceback. A successful silent run leaves no line: at thousands a second it would be the
+slowest part of the server.
+
+    load -> open data -> listen -> "Rewake is ready at ..." -> SIGTERM -> drain -> close
+
+Not here: the development server (`development.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from rewake.cli.call_lines import log_moment, plain_lines
+from rewake.cli.failure import CommandFailed, ExitCode
+from rewake.cli.hosting import (
+    Listening,
+    Stopping,
+    house_logs,
+    listen,
+    open_deployment,
+    run_loop,
+)
+from rewake.cli.project_home import data_place, remove_server_record
+from rewake.cli.release import rewake_version
+from rewake.cli.screen import Screen
+from rewake.cli.ways_out import mismatch_failure
+from rewake.database import SchemaMismatch
+from rewake.environment import Environment
+from rewake.execution import CallRecord, ProjectSettings, Registry, load_project, read_settings
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """What `rewake serve` was asked for."""
+
+    project: Path
+    data: Path | None
+    listening: Listening
+
+
+def serve(options: ServeOptions, screen: Screen, environment: Environment) -> ExitCode:
+    """Serve until told to stop.
+
+    Raises:
+        RewakeError: it cannot start; nothing was left behind.
+    """
+    # Before the loop takes over the signals: an import that never ends can be interrupted.
+    settings = read_settings(options.project)
+    registry = load_project(settings)
+    return run_loop(_serve(options, settings, registry, screen, environment))
+
+
+async def _serve(
+    options: ServeOptions,
+    settings: ProjectSettings,
+    registry: Registry,
+    screen: Screen,
+    environment: Environment,
+) -> ExitCode:
+    stopping = Stopping()
+    stopping.listen()
+    place = data_place(settings.root, options.data)
+    log = _Log(screen, environment)
+    house_logs(log.house)
+    try:
+        deployment = await open_deployment(settings, registry, place, environment=environment)
+    except SchemaMismatch as mismatch:
+        raise mismatch_failure(mismatch, registry.schema) from None
+    try:
+        deployment.call_log.listen(log.call)
+        server = await listen(deployment, options.listening, root=settings.root, place=place)
+        try:
+            screen.plain(
+                f"Rewake {rewake_version()} serves {settings.root} with data in {place.data}. Functions run in the server "
+                "process in this version."
+            )
+            screen.plain(f"Rewake is ready at {server.url}")
+            await _first(stopping.wait(), server.wait())
+            if not stopping.is_wished:
+                raise CommandFailed("The server stopped by itself.")
+            screen.plain("Stopping.")
+        finally:
+            remove_server_record(settings.root)
+            await server.stop()
+    finally:
+        await deployment.close()
+    screen.plain("Stopped.")
+    return stopping.exit_code
+
+
+async def _first(*waits: object) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]  # type: ignore[call-overload]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+class _Log:
+    """Lines on stdout, from any thread."""
+
+    def __init__(self, screen: Screen, environment: Environment) -> None:
+        self._screen = screen
+        self._environment = environment
+
+    def call(self, record: CallRecord) -> None:
+        """What a run printed, and how it failed. Called from the runner's threads."""
+        if record.error is not None or record.log_lines:
+            self._screen.plain("\n".join(plain_lines(record, moment=self._moment())))
+
+    def house(self, record: logging.LogRecord, text: str) -> None:
+        """What the house itself says."""
+        self._screen.plain(f"{self._moment()}  {record.levelname.lower():8}  {text}")
+
+    def _moment(self) -> str:
+        return log_moment(self._environment.clock.now_ns())

@@ -1,0 +1,43 @@
+"""Generated files of a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rewake.cli.failure import CommandFailed
+from rewake.cli.generating import function_spec_of, write_generated
+from rewake.execution import load_project, read_settings
+
+
+def test_files_are_written_where_they_changed(project: Path) -> None:
+    settings = read_settings(project)
+    registry = load_project(settings)
+    written = write_generated(settings, registry)
+    assert [file.name for file in written] == ["api.d.ts", "api.js", "dataModel.d.ts"]
+    assert "list_recent" in (settings.generated_path / "api.d.ts").read_text()
+    assert not write_generated(settings, registry)
+
+
+def test_a_function_carries_its_shape_and_summary(project: Path) -> None:
+    functions = load_project(read_settings(project)).functions
+    send = next(
+        function_spec_of(record) for path, record in functions.items() if path.public == "messages:send"
+    )
+    assert (send.path, send.kind, send.visibility, send.summary) == (
+        "messages:send",
+        "mutation",
+        "public",
+        "Write a message.",
+    )
+    assert send.args["value"]["body"] == {"fieldType": {"type": "string"}, "optional": False}
+    assert send.returns == {"type": "id", "tableName": "messages"}
+
+
+def test_a_folder_in_the_way_is_an_error_with_a_way_out(project: Path) -> None:
+    settings = read_settings(project)
+    settings.generated_path.write_text("a file")
+    with pytest.raises(CommandFailed, match="cannot be written") as caught:
+        write_generated(settings, load_project(settings))
+    assert "generated" in caught.value.hint

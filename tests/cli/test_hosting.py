@@ -1,0 +1,150 @@
+"""What `dev` and `serve` share: stopping, the key, the data, the port."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rewake.cli.failure import CommandFailed, ExitCode
+from rewake.cli.hosting import (
+    Listening,
+    Stopping,
+    deployment_key,
+    house_logs,
+    listen,
+    open_deployment,
+    run_loop,
+)
+from rewake.cli.project_home import ServerRecord, data_place, read_server_record, write_server_record
+from rewake.deployment import Deployment
+from rewake.environment import Environment, seeded_environment
+from rewake.execution import load_project, read_settings
+from rewake.server import PortInUse
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, ExitCode.INTERRUPTED),
+        (signal.SIGTERM, ExitCode.OK),
+        (signal.SIGHUP, ExitCode.OK),
+    ],
+)
+def test_signals_are_a_wish_to_stop(number: signal.Signals, code: ExitCode) -> None:
+    async def story() -> ExitCode:
+        stopping = Stopping()
+        stopping.listen()
+        assert not stopping.is_wished
+        os.kill(os.getpid(), number)
+        await asyncio.wait_for(stopping.wait(), 30)
+        assert stopping.is_wished
+        return stopping.exit_code
+
+    assert run_loop(story()) is code
+
+
+def test_a_second_ctrl_c_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+
+    async def story() -> ExitCode:
+        stopping = Stopping()
+        stopping.listen()
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.wait_for(stopping.wait(), 30)
+        os.kill(os.getpid(), signal.SIGINT)
+        while not codes:
+            await asyncio.wait([asyncio.ensure_future(stopping.wait())])
+        return stopping.exit_code
+
+    run_loop(story())
+    assert codes == [130]
+
+
+def test_the_key_of_the_environment_wins_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REWAKE_ADMIN_KEY", " given|1 ")
+    place = data_place(tmp_path, None)
+    assert deployment_key(tmp_path, place, name="x", environment=seeded_environment(1)).text == "given|1"
+    assert not place.admin_key.exists()
+
+
+def test_a_missing_folder_for_the_data_is_named(tmp_path: Path) -> None:
+    place = data_place(tmp_path, tmp_path / "no such" / "data")
+    with pytest.raises(CommandFailed, match="does not exist") as caught:
+        deployment_key(tmp_path, place, name="x", environment=seeded_environment(1))
+    assert f"mkdir -p '{tmp_path / 'no such'}'" in caught.value.hint
+
+
+def with_deployment(project: Path, story: Any) -> None:
+    """Open the project's data and let `story` have it."""
+    settings = read_settings(project)
+    registry = load_project(settings)
+
+    async def run() -> ExitCode:
+        place = data_place(settings.root, None)
+        deployment = await open_deployment(settings, registry, place, environment=Environment())
+        try:
+            await story(deployment)
+        finally:
+            await deployment.close()
+        return ExitCode.OK
+
+    main: Coroutine[Any, Any, ExitCode] = run()
+    run_loop(main)
+
+
+def test_data_in_use_names_the_process_and_its_address(project: Path) -> None:
+    async def story(_: Deployment) -> None:
+        write_server_record(project, ServerRecord(url="http://here:1", pid=os.getpid(), admin_key=""))
+        settings = read_settings(project)
+        with pytest.raises(CommandFailed, match=f"process {os.getpid()}") as caught:
+            await open_deployment(
+                settings, load_project(settings), data_place(project, None), environment=Environment()
+            )
+        assert caught.value.hint == "It serves http://here:1."
+
+    with_deployment(project, story)
+
+
+def test_a_taken_port_is_passed_over_only_where_nobody_asked_for_it(project: Path) -> None:
+    async def story(deployment: Deployment) -> None:
+        place = data_place(project, None)
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            with pytest.raises(PortInUse):
+                await listen(deployment, Listening("127.0.0.1", port, False, None), root=project, place=place)
+            server = await listen(
+                deployment, Listening("127.0.0.1", port, True, None), root=project, place=place
+            )
+            assert server.port > port
+            record = read_server_record(project)
+            assert record == ServerRecord(url=server.url, pid=os.getpid(), admin_key=str(place.admin_key))
+            await server.stop()
+
+    with_deployment(project, story)
+
+
+def test_the_house_is_heard_from_warnings_up() -> None:
+    heard: list[str] = []
+    house_logs(lambda record, text: heard.append(f"{record.levelname} {text}"))
+    logger = logging.getLogger("rewake.cli.test")
+    logger.info("silent")
+    logger.warning("one %s", 1)
+    try:
+        raise ValueError("why")
+    except ValueError:
+        logger.exception("two")
+    logging.getLogger("rewake").handlers.pop()
+    assert heard[0] == "WARNING one 1"
+    assert heard[1].startswith("ERROR two\nTraceback")
+    assert len(heard) == 2

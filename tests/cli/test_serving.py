@@ -1,0 +1,196 @@
+"""`rewake serve`, the way an operator runs it."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+from pathlib import Path
+
+import apsw
+import httpx
+import pytest
+
+from tests.cli.command import Running, run_apart
+
+BROKEN = """
+from rewake import ApplicationError, MutationCtx, QueryCtx, mutation, query
+
+@query
+def boom(ctx: QueryCtx) -> None:
+    print("about to")
+    raise ValueError("no such luck")
+
+@mutation
+def quiet(ctx: MutationCtx) -> None: ...
+"""
+
+
+def ready(server: Running) -> str:
+    return server.wait_for(r"^Rewake is ready at (http://\S+)$")[1]
+
+
+def call(url: str, kind: str, path: str) -> httpx.Response:
+    return httpx.post(f"{url}/api/{kind}", json={"path": path, "args": {}}, timeout=30)
+
+
+def test_it_serves_until_sigterm_and_leaves_nothing_behind(project: Path) -> None:
+    with Running("serve", ".", "--port", "0", cwd=project) as server:
+        url = ready(server)
+        assert "Functions run in the server process" in server.text
+        assert call(url, "query", "messages:list_recent").json()["status"] == "success"
+        assert json.loads((project / ".rewake" / "server.json").read_text())["url"] == url
+        assert server.stop(signal.SIGTERM) == 0
+        assert server.lines[-1] == "Stopped."
+    assert not (project / ".rewake" / "server.json").exists()
+
+
+def test_ctrl_c_is_130(project: Path) -> None:
+    with Running("serve", ".", "--port", "0", cwd=project) as server:
+        ready(server)
+        assert server.stop(signal.SIGINT) == 130
+
+
+def test_failures_and_prints_are_logged_and_silent_runs_are_not(project: Path) -> None:
+    (project / "backend" / "broken.py").write_text(BROKEN)
+    with Running("serve", ".", "--port", "0", cwd=project) as server:
+        url = ready(server)
+        call(url, "mutation", "broken:quiet")
+        call(url, "query", "broken:boom")
+        head = server.wait_for("broken:")[0]
+        server.wait_for(r"ValueError: no such luck")
+        assert head
+        assert re.search(
+            r"^\d{4}-\d\d-\d\dT[\d:.]+Z  query     broken:boom  [\d.]+ ms  failed$", server.text, re.M
+        )
+        assert "[LOG] 'about to'" in server.text
+        assert 'broken.py", line 7, in boom' in server.text
+        assert "broken:quiet" not in server.text
+        call(url, "query", "no:where")
+        assert "Could not find" in server.wait_for("no:where").string
+
+
+def test_nothing_is_coloured_or_asked(project: Path) -> None:
+    with Running("serve", ".", "--port", "0", cwd=project) as server:
+        ready(server)
+        server.stop()
+        assert "\x1b" not in server.text
+
+
+def test_a_front_end_is_served_beside_the_api(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / "index.html").write_text("<p>hello")
+    with Running("serve", ".", "--port", "0", "--static", str(tmp_path / "dist"), cwd=project) as server:
+        assert httpx.get(ready(server), timeout=30).text == "<p>hello"
+
+
+def test_the_data_may_be_elsewhere_with_its_key_beside_it(project: Path, tmp_path: Path) -> None:
+    data = tmp_path / "elsewhere.db"
+    with Running("serve", ".", "--port", "0", "--data", str(data), cwd=project) as server:
+        ready(server)
+        assert data.is_file()
+        assert (tmp_path / "elsewhere.db.admin_key").is_file()
+        assert not (project / ".rewake" / "data.sqlite3").exists()
+        assert run_apart("run", "messages:send", "body=x", cwd=project).code == 0
+
+
+def test_the_key_may_come_from_the_environment(project: Path) -> None:
+    key = {"REWAKE_ADMIN_KEY": "given|1"}
+    with Running("serve", ".", "--port", "0", cwd=project, variables=key) as server:
+        ready(server)
+        assert not (project / ".rewake" / "admin_key").exists()
+        assert run_apart("run", "messages:send", "body=x", cwd=project).code == 1
+        assert run_apart("run", "messages:send", "body=x", cwd=project, variables=key).code == 0
+
+
+def test_what_was_written_is_there_after_kill_9(project: Path) -> None:
+    with Running("serve", ".", "--port", "0", cwd=project) as server:
+        ready(server)
+        assert run_apart("run", "messages:send", "body=kept", cwd=project).code == 0
+        server.process.kill()
+        server.wait()
+    gone = run_apart("run", "messages:list_recent", cwd=project)
+    assert (gone.code, gone.out) == (3, "")
+    with Running("serve", ".", "--port", "0", cwd=project) as server:
+        ready(server)
+        assert '"body": "kept"' in run_apart("run", "messages:list_recent", cwd=project).out
+
+
+def test_a_port_in_use_is_an_error(project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = run_apart("serve", ".", "--port", str(port), cwd=project)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(f"error: Port {port} on 127.0.0.1 is already in use.")
+
+
+def test_data_in_use_names_the_server_that_has_it(project: Path) -> None:
+    with Running("serve", ".", "--port", "0", cwd=project) as server:
+        url = ready(server)
+        done = run_apart("serve", ".", "--port", "0", cwd=project)
+        assert done.code == 1
+        assert f"process {server.process.pid}" in done.err
+        assert url in done.err
+        # The one that was refused took nothing away from the one that runs.
+        assert run_apart("run", "messages:send", "body=x", cwd=project).code == 0
+
+
+def test_data_from_the_future_is_left_alone(project: Path, tmp_path: Path) -> None:
+    data = tmp_path / "future.db"
+    with Running("serve", ".", "--port", "0", "--data", str(data), cwd=project) as server:
+        ready(server)
+        server.stop()
+    connection = apsw.Connection(str(data))
+    connection.pragma("user_version", 99)
+    connection.close()
+    before = data.read_bytes()
+    done = run_apart("serve", ".", "--port", "0", "--data", str(data), cwd=project)
+    assert done.code == 1
+    assert "format 99" in done.err
+    assert data.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--data", "no/where/data"], "does not exist"),
+        (["--host", "999.1.2.3"], "Cannot listen on"),
+        (["--static", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_cannot_be_used_is_an_error_with_its_name(project: Path, words: list[str], text: str) -> None:
+    done = run_apart("serve", ".", "--port", "0", *words, cwd=project)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("error: ")
+    assert text in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_foreign_file_is_left_alone(project: Path, tmp_path: Path) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear Ann, " * 200)
+    done = run_apart("serve", ".", "--port", "0", "--data", str(letter), cwd=project)
+    assert done.code == 1
+    assert "not a Rewake data file" in done.err
+    assert letter.read_text().startswith("Dear Ann")
+
+
+def test_a_project_that_cannot_be_loaded_does_not_start(project: Path) -> None:
+    (project / "backend" / "broken.py").write_text("import nowhere_to_be_found\n")
+    done = run_apart("serve", ".", "--port", "0", cwd=project)
+    assert (done.code, done.out) == (1, "")
+    assert "nowhere_to_be_found" in done.err
+    assert not (project / ".rewake").exists()
+
+
+def test_a_schema_that_documents_do_not_fit_does_not_start(project: Path) -> None:
+    with Running("serve", ".", "--port", "0", cwd=project) as server:
+        ready(server)
+        run_apart("run", "messages:send", "body=x", cwd=project)
+        server.stop()
+    schema = project / "backend" / "schema.py"
+    schema.write_text(schema.read_text().replace("body: str", "body: str\n    kind: str"))
+    done = run_apart("serve", ".", "--port", "0", cwd=project)
+    assert done.code == 1
+    assert "kind: str | Unset = UNSET" in done.err

@@ -1,0 +1,75 @@
+// Official npm clients under the command of a Python test (tests/clients/client_host.py).
+//
+// Values cross in the encoded form of the protocol ({"$integer": ...}), so that a bigint, a NaN and an
+// ArrayBuffer arrive in the test as what they are.
+
+import { ConvexClient, ConvexHttpClient } from "convex/browser";
+import { makeFunctionReference } from "convex/server";
+import { ConvexError, convexToJson, jsonToConvex } from "convex/values";
+import { commands, print } from "./lines.mjs";
+import { RecordingSocket, received } from "./recording_socket.mjs";
+
+const clients = new Map();
+const unsubscribe = new Map();
+
+function told(error) {
+  const isConvexError = error instanceof ConvexError;
+  return {
+    message: String(error.message),
+    isConvexError,
+    ...(isConvexError ? { data: convexToJson(error.data) } : {}),
+  };
+}
+
+const operations = {
+  open({ client, url, session }) {
+    const opened = new ConvexClient(url, {
+      webSocketConstructor: RecordingSocket,
+      logger: false,
+      unsavedChangesWarning: false,
+    });
+    // Two tabs never share a session; a test may want to see what the server does if two sockets do.
+    if (session !== undefined) opened.client._sessionId = session;
+    clients.set(client, opened);
+  },
+  open_http({ client, url }) {
+    clients.set(client, new ConvexHttpClient(url, { logger: false }));
+  },
+  subscribe({ client, id, path, args }) {
+    const query = makeFunctionReference(path);
+    unsubscribe.set(
+      id,
+      clients.get(client).onUpdate(
+        query,
+        jsonToConvex(args),
+        (value) => print({ event: "update", id, value: convexToJson(value) }),
+        (error) => print({ event: "update", id, error: told(error) }),
+      ),
+    );
+  },
+  unsubscribe({ id }) {
+    unsubscribe.get(id)();
+  },
+  // `kind` is a method of the client: query, mutation, action or consistentQuery.
+  async call({ client, id, kind, path, args }) {
+    try {
+      const value = await clients.get(client)[kind](makeFunctionReference(path), jsonToConvex(args));
+      print({ event: "settled", id, value: convexToJson(value) });
+    } catch (error) {
+      print({ event: "settled", id, error: told(error) });
+    }
+  },
+  state({ client, id }) {
+    const { isWebSocketConnected, connectionCount, inflightMutations } = clients.get(client).client.connectionState();
+    print({ event: "settled", id, value: { isWebSocketConnected, connectionCount, inflightMutations } });
+  },
+  received({ id }) {
+    print({ event: "settled", id, value: received });
+  },
+  async close({ client, id }) {
+    await clients.get(client).close();
+    print({ event: "settled", id, value: null });
+  },
+};
+
+await commands((command) => operations[command.op](command));

@@ -1,0 +1,17 @@
+// The same `ws` that the client would use by itself, which also counts what comes in by type. The client
+// is unmodified: taking a constructor is one of its options.
+
+import WebSocket from "ws";
+
+export const received = {};
+
+export class RecordingSocket extends WebSocket {
+  constructor(...args) {
+    super(...args);
+    this.on("message", (data) => {
+      const type = /"type"\s*:\s*"(\w+)"/.exec(data.subarray(0, 200).toString()) ?? /"type"\s*:\s*"(\w+)"/.exec(data);
+      const name = type?.[1] ?? "?";
+      received[name] = (received[name] ?? 0) + 1;
+    });
+  }
+}

@@ -1,0 +1,124 @@
+"""`examples/chat` as a person meets it: the scripted session, and the built page in two windows."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.clients.browser import Browser, Page
+from tests.clients.conftest import install_packages
+from tests.clients.server_process import ServerProcess
+
+pytestmark = pytest.mark.clients
+
+CHAT = Path(__file__).parents[2] / "examples" / "chat"
+COMMAND_SECONDS = 120
+
+
+def run(*command: str, folder: Path = CHAT) -> str:
+    """What a command prints; it must end with 0."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built_page(node: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page as `vite build` makes it, in a folder of this test run."""
+    install_packages(CHAT)
+    folder = tmp_path_factory.mktemp("chat") / "dist"
+    run("npx", "vite", "build", "--outDir", str(folder), "--emptyOutDir", "--logLevel", "warn")
+    return folder
+
+
+def come_in(page: Page, name: str) -> None:
+    page.fill("What shall the others call you?", name)
+    page.press("What shall the others call you?", "Enter")
+
+
+def test_the_scripted_session_shows_what_both_see(
+    node: str, make_server: Callable[..., ServerProcess]
+) -> None:
+    install_packages(CHAT)
+    server = make_server(CHAT)
+    server.start()
+    # Twice: the second time the channel and old messages are there already.
+    for _ in range(2):
+        printed = run(node, "scripted.mjs", server.url)
+        assert "Both saw the same, live and over HTTP." in printed
+        for name in ("Ada", "Grace"):
+            assert f"{name:6} sees" in printed
+
+
+def test_the_scripted_session_fails_when_there_is_no_backend_behind_the_address(
+    node: str, make_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    install_packages(CHAT)
+    server = make_server()  # Another application: none of the chat's functions are there.
+    server.start()
+    done = subprocess.run(
+        [node, "scripted.mjs", server.url], cwd=CHAT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "scripted: " in done.stderr
+
+
+@pytest.mark.browser
+def test_what_one_window_writes_the_other_shows(
+    built_page: Path, make_server: Callable[..., ServerProcess], browser: Browser
+) -> None:
+    server = make_server(CHAT, "--static", str(built_page))
+    server.start()
+    ada, grace = browser.visit(server.url), browser.visit(server.url)
+    come_in(ada, "Ada")
+    ada.wait_text("There is no channel yet")
+    ada.fill("Name of a new channel", "The Garden")
+    ada.press("Name of a new channel", "Enter")
+    ada.wait_text("Nobody has written here yet.")
+    come_in(grace, "Grace")
+    grace.wait_text("the-garden")
+    for page in (ada, grace):
+        page.wait("document.querySelectorAll('[aria-label=\"Who is here\"] li').length === 2")
+    ada.fill("Your message", "Do you see the roses?")
+    ada.press("Your message", "Enter")
+    grace.wait_text("Do you see the roses?")
+    grace.fill("Your message", "And the bees.")
+    grace.press("Your message", "Enter")
+    ada.wait_text("And the bees.")
+    for page in (ada, grace):
+        page.wait("document.querySelectorAll('[aria-busy=\"true\"]').length === 0")
+        page.wait_text("connected")
+        assert page.errors == []
+
+
+def test_the_page_type_checks(node: str) -> None:
+    install_packages(CHAT)
+    run("npx", "tsc", "--noEmit")
+
+
+def test_the_committed_types_are_what_codegen_writes(tmp_path: Path) -> None:
+    fresh = tmp_path / "chat"
+    shutil.copytree(
+        CHAT, fresh, ignore=shutil.ignore_patterns("node_modules", "dist", ".rewake", "_generated")
+    )
+    run(sys.executable, "-m", "rewake", "codegen", str(fresh), folder=fresh)
+    committed = CHAT / "backend" / "_generated"
+    written = fresh / "backend" / "_generated"
+    assert {path.name for path in written.iterdir()} == {path.name for path in committed.iterdir()}
+    for path in written.iterdir():
+        assert path.read_text(encoding="utf-8") == (committed / path.name).read_text(encoding="utf-8"), (
+            f"run `rewake codegen` in examples/chat: {path.name} has changed"
+        )

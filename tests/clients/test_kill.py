@@ -1,0 +1,114 @@
+"""`kill -9` in the middle of a stream of mutations, at every point where it could hurt.
+
+A round: a server is armed to kill itself with SIGKILL when it reaches a named point for the n-th time; an
+npm client and a PyPI client stream numbered mutations into it; it dies; a supervisor starts it again on the
+same port and data. Both clients reconnect by themselves and go on. Then every number that npm acknowledged is
+stored exactly once, every one that PyPI acknowledged at least once (it replays under a new session, wire
+1.11), and the count kept in the same transactions agrees with the rows.
+
+    group.after_savepoint                a mutation has run, its group is not committed: it never happened
+    group.before_commit                  the whole group is lost
+    group.after_commit_before_outcome    everything is stored and nobody was told: replay must recognise it
+    sync.after_log_row_before_response   the front knows, the client does not
+
+`REWAKE_TEST_SEED` chooses other rounds; a failure prints the seed that repeats it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.clients.json_program import Event, JsonProgram
+from tests.clients.server_process import ServerProcess
+
+pytestmark = [pytest.mark.clients, pytest.mark.slow]
+
+POINTS = {
+    # How often each may be passed before it kills: a group holds several mutations, so it comes less often.
+    "group.after_savepoint": 30,
+    "group.before_commit": 10,
+    "group.after_commit_before_outcome": 10,
+    "sync.after_log_row_before_response": 30,
+}
+ROUNDS = 5
+NUMBERS = 60
+WINDOW = 4
+KILL_SECONDS = 30.0
+STREAM_SECONDS = 60.0
+BASE_SEED = int(os.environ.get("REWAKE_TEST_SEED", "2026"))
+
+
+def stored(server: ServerProcess, source: str) -> Counter[int]:
+    """How often each number of `source` was carried out, read by a client that was not part of it."""
+    body = {"path": "ledger:numbers", "args": {"source": source}, "format": "json"}
+    answer = httpx.post(f"{server.url}/api/query", json=body).json()
+    assert answer["status"] == "success", answer
+    return Counter(int(number) for number in answer["value"])
+
+
+def acknowledged(events: list[Event]) -> list[int]:
+    return [event["number"] for event in events if event["event"] == "acknowledged"]
+
+
+def play_round(server: ServerProcess, run_program: Callable[..., JsonProgram], kill_point: str) -> None:
+    server.start(kill_point=kill_point)
+    npm = run_program("npm_stream.mjs", server.url, "npm", NUMBERS, WINDOW)
+    pypi = run_program("pypi_stream.py", server.url, "pypi", NUMBERS)
+    for stream in (npm, pypi):
+        stream.wait(lambda event: event["event"] == "ready")
+    for stream in (npm, pypi):
+        stream.send({"event": "go"})
+    server.wait_killed(KILL_SECONDS)
+    server.start()
+    npm_events = npm.finish(seconds=STREAM_SECONDS)
+    pypi_events = pypi.finish(seconds=STREAM_SECONDS)
+
+    assert sorted(acknowledged(npm_events)) == list(range(NUMBERS))
+    assert npm_events[-1]["connections"] >= 2, "the client was not cut off by the death of the server"
+    npm_stored = stored(server, "npm")
+    assert npm_stored == Counter(range(NUMBERS)), "npm: exactly once"
+
+    pypi_stored = stored(server, "pypi")
+    assert set(acknowledged(pypi_events)) <= set(pypi_stored), "PyPI: at least once"
+    assert len(acknowledged(pypi_events)) >= NUMBERS // 2, pypi_events
+
+    total = httpx.post(f"{server.url}/api/query", json={"path": "ledger:total", "args": {}}).json()["value"]
+    assert total == npm_stored.total() + pypi_stored.total(), "a mutation was carried out by half"
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_acknowledged_mutations_survive_kill_9(
+    point: str, make_server: Callable[..., ServerProcess], run_program: Callable[..., JsonProgram]
+) -> None:
+    # An unarmed life applies the schema, so that what the point counts are the mutations of clients.
+    prepared = make_server()
+    prepared.start()
+    prepared.stop()
+    hits = 0
+    for number in range(ROUNDS):
+        seed = f"{BASE_SEED}:{point}:{number}"
+        count = random.Random(seed).randint(2, POINTS[point])
+        print(f"round {number} of seed {BASE_SEED}: dies at {point}:{count}")
+        server = make_server()
+        copy_data(prepared, server)
+        play_round(server, run_program, f"{point}:{count}")
+        server.stop()
+        hits += 1  # `wait_killed` has seen the process die by its own SIGKILL.
+    assert hits == ROUNDS
+    print(f"{point}: hit {hits} times")
+
+
+def copy_data(source: ServerProcess, target: ServerProcess) -> None:
+    """Give a server that did not run yet the data of one that has stopped."""
+    if source.data.is_dir():
+        shutil.copytree(source.data, target.data)
+        return
+    for path in source.data.parent.glob(f"{source.data.name}*"):
+        shutil.copy(path, target.data.parent / path.name.replace(source.data.name, target.data.name, 1))
