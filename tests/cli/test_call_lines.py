@@ -35,6 +35,12 @@ def test_what_it_printed_stands_under_it() -> None:
     ]
 
 
+def test_every_line_of_what_it_printed_is_indented() -> None:
+    given = record(log_lines=("[LOG] a\nb",), error="Uncaught ConvexError: x\n")
+    assert text_of(given)[1:3] == [" " * 12 + "[LOG] a", " " * 12 + "b"]
+    assert plain_lines(given, moment="T")[1:] == [" " * 12 + "[LOG] a", " " * 12 + "b"]
+
+
 def test_a_failure_shows_the_authors_traceback() -> None:
     lines = text_of(record(error="Uncaught ValueError: no\n    at f\n", traceback=TRACEBACK))
     assert lines[0].endswith("failed")

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from rewake.cli import app
 from rewake.cli.commands import main
+from rewake.cli.failure import ExitCode
 from rewake.cli.release import rewake_version
 from tests.cli.command import run_apart, run_here
 
@@ -163,3 +164,24 @@ def test_a_reader_who_has_enough_is_no_traceback(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 1
+
+
+def reference() -> dict[str, str]:
+    """The sections of the reference by command."""
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    return {section.partition("\n")[0].removeprefix("rewake "): section for section in sections}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_reference_names_every_command_with_all_its_options(command: str) -> None:
+    section = reference()[command]
+    for parameter in get_command(app).commands[command].params:  # type: ignore[attr-defined]
+        for option in parameter.opts:
+            if option.startswith("-"):
+                assert option in section, f"{option} of `rewake {command}` is not in docs/reference/cli.md"
+
+
+def test_the_reference_names_the_exit_codes() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    assert all(f"| {int(code)} |" in text for code in ExitCode)

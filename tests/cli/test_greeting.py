@@ -11,7 +11,10 @@ from rewake.cli.greeting import count, example_call, greet, shown_path, size_wor
 from rewake.cli.screen import Screen
 from rewake.execution import Registry, load_project, read_settings
 
-HEAD = "from typing import Literal\nfrom rewake import Id, MutationCtx, QueryCtx, internal_mutation, mutation, query\n"
+HEAD = """\
+from typing import Literal
+from rewake import Id, MutationCtx, QueryCtx, internal_mutation, mutation, query
+"""
 
 
 def registry_of(project: Path, functions: str) -> Registry:

@@ -30,8 +30,23 @@ def test_long_lines_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_values_are_readable_json(capsys: pytest.CaptureFixture[str]) -> None:
-    Screen().value({"name": "Zoë", "n": 1.0, "list": []})
-    assert capsys.readouterr().out == '{\n  "name": "Zoë",\n  "n": 1.0,\n  "list": []\n}\n'
+    Screen().value({"name": "Zoë", "n": 1.5, "list": []})
+    assert capsys.readouterr().out == '{\n  "name": "Zoë",\n  "n": 1.5,\n  "list": []\n}\n'
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.0, "1"),
+        ({"a": [2.0]}, '{"a":[2]}'),
+        (-0.0, "-0.0"),
+        (2.0**60, "1.152921504606847e+18"),
+        (True, "true"),
+    ],
+)
+def test_whole_numbers_look_whole(value: object, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Screen().value(value)
+    assert "".join(capsys.readouterr().out.split()) == text
 
 
 def test_a_failure_is_told_in_the_order_what_where_how(capsys: pytest.CaptureFixture[str]) -> None:

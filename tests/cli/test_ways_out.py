@@ -44,8 +44,8 @@ def mismatch(detail: str, *, path: str = "", table: str = "people") -> SchemaMis
 
 def missing(field: str, *, path: str = "") -> SchemaMismatch:
     detail = (
-        f"Object is missing the required field `{field}`. Consider wrapping the field validator in `v.optional(...)` if this"
-        f" is expected.\n\nObject: {{}}\nValidator: v.object({{}})"
+        f"Object is missing the required field `{field}`. Consider wrapping the field validator in"
+        f" `v.optional(...)` if this is expected.\n\nObject: {{}}\nValidator: v.object({{}})"
     )
     return mismatch(detail, path=path)
 

@@ -20,7 +20,9 @@ from rewake.database import (
 from rewake.database import writes as writes_module
 from rewake.schema import define_schema, define_table, v
 from rewake.values import (
+    COMMIT_TS,
     UNSET,
+    CommitTsUnsupported,
     Int64,
     InvalidName,
     InvalidValue,
@@ -124,6 +126,17 @@ def test_documents_too_large_or_too_deep_are_refused(world: World) -> None:
         world, InvalidValue, lambda tx: tx.insert("notes", {"d": deep})
     )
     world.insert("notes", {"d": deep[0]}, {"s": "x" * (2**20 - 200)}, {"braces": "{" * 40})
+
+
+def test_a_commit_timestamp_to_come_cannot_be_stored_yet(world: World) -> None:
+    (id,) = world.insert("notes", {"n": 1, "text": '{"$commitTs":null}'})
+    for action in (
+        lambda transaction: transaction.insert("notes", {"at": COMMIT_TS}),
+        lambda transaction: transaction.patch(id, {"at": [{"in": COMMIT_TS}]}),
+        lambda transaction: transaction.replace(id, {"at": COMMIT_TS}),
+    ):
+        assert "does not resolve commit timestamps yet" in refused(world, CommitTsUnsupported, action)
+    assert stored(world, id)["n"] == 1.0
 
 
 def test_unset_fields_are_dropped_and_in_patches_removed(world: World) -> None:

@@ -15,6 +15,7 @@ from rewake.schema import (
     VArray,
     VBoolean,
     VBytes,
+    VCommitTs,
     VFloat64,
     VId,
     VInt64,
@@ -26,7 +27,7 @@ from rewake.schema import (
     VUnion,
     v,
 )
-from rewake.values import Int64, encode_id
+from rewake.values import COMMIT_TS, Int64, encode_id
 
 NUMBERS = {"users": 10_001, "channels": 10_002, "_storage": 513}
 
@@ -54,7 +55,7 @@ _SCALARS = st.one_of(
     st.none(),
     st.booleans(),
     _FLOATS,
-    st.sampled_from([Int64(0), Int64(1)]),
+    st.sampled_from([Int64(0), Int64(1), COMMIT_TS]),
     _STRINGS,
     st.sampled_from([an_id("users"), an_id("channels"), an_id("_storage"), encode_id(77_777, bytes(16))]),
     st.sampled_from([b"", b"a"]),
@@ -72,6 +73,7 @@ _LEAVES: st.SearchStrategy[Validator] = st.one_of(
             VAny(),
             VBoolean(),
             VBytes(),
+            VCommitTs(),
             VFloat64(),
             VInt64(),
             VNull(),
@@ -119,6 +121,8 @@ def value_for(validator: Validator) -> st.SearchStrategy[Any]:
             return _FLOATS
         case VInt64():
             return st.integers(-(2**63), 2**63 - 1).map(Int64)
+        case VCommitTs():
+            return st.sampled_from([COMMIT_TS, Int64(0), Int64(2**62)])
         case VNull():
             return st.none()
         case VString():

@@ -20,7 +20,7 @@ from rewake.schema import (
     lte,
     range_bounds,
 )
-from rewake.values import UNSET, Int64, InvalidValue, Unset, compare, encode_key
+from rewake.values import COMMIT_TS, UNSET, Int64, InvalidValue, Unset, compare, encode_key
 from tests.schema.support import VALUES
 
 FIELDS = ("a", "b", "_creationTime", "_id")
@@ -184,6 +184,11 @@ def test_bounds_hold_values_in_canonical_form() -> None:
     ]
     assert type(bounds[0].value) is float
     assert range_bounds({"a": "é"})[0].value == "é"
+
+
+def test_a_bound_by_the_commit_timestamp_to_come_finds_what_waits_for_the_same() -> None:
+    assert covers(interval(a=COMMIT_TS), encode_key([COMMIT_TS, None, 1.0, "id"]))
+    assert interval(a=lt(COMMIT_TS)) == interval(a=lt(Int64(2**63 - 1)))
 
 
 def test_bounds_are_converted_as_their_fields_declare() -> None:

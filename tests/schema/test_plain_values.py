@@ -13,7 +13,7 @@ import pydantic
 import pytest
 
 from rewake.schema import Document, field, plain_value
-from rewake.values import UNSET, Int64, InvalidValue, Unset
+from rewake.values import COMMIT_TS, UNSET, Int64, InvalidValue, Unset
 
 
 class Color(enum.Enum):
@@ -57,6 +57,7 @@ class Text(str):
         (True, True),
         (5, 5.0),
         (Int64(5), Int64(5)),
+        (COMMIT_TS, COMMIT_TS),
         ("a", "a"),
         (Text("a"), "a"),
         (b"a", b"a"),

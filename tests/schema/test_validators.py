@@ -8,7 +8,7 @@ import pytest
 
 from rewake.schema import ValidationFailed, Validator, v
 from rewake.schema.validators import VRecursive
-from rewake.values import Int64, encode_id
+from rewake.values import COMMIT_TS, Int64, encode_id
 from tests.schema.support import MESSAGE, TABLES, an_id
 
 
@@ -24,8 +24,10 @@ def message_of(validator: Validator, value: Any) -> str:
         (v.null(), [None], [False, 0.0, ""]),
         (v.boolean(), [True, False], [0.0, 1.0, None]),
         (v.float64(), [0.0, float("nan"), float("-inf")], [Int64(0), True, "0", None]),
-        (v.int64(), [Int64(0)], [0.0, False]),
-        (v.commit_ts(), [Int64(0)], [0.0]),
+        (v.int64(), [Int64(0)], [0.0, False, COMMIT_TS]),
+        (v.commit_ts(), [Int64(0), COMMIT_TS], [0.0, False, None, ""]),
+        (v.union(v.commit_ts(), v.null()), [Int64(0), COMMIT_TS, None], [0.0]),
+        (v.any(), [COMMIT_TS], []),
         (v.string(), ["", "a"], [b"a", None]),
         (v.bytes(), [b""], ["", []]),
         (v.any(), [None, 1.0, {}, [b""]], []),

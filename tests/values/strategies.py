@@ -99,9 +99,7 @@ def nested_objects(levels: int) -> object:
     return value
 
 
-def values(
-    *, max_leaves: int = 12, leaves: st.SearchStrategy[Value] = scalars
-) -> st.SearchStrategy[Value]:
+def values(*, max_leaves: int = 12, leaves: st.SearchStrategy[Value] = scalars) -> st.SearchStrategy[Value]:
     """Any value that clients send and documents hold, in the types that decoders return."""
     return st.recursive(
         leaves,

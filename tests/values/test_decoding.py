@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from rewake import limits
 from rewake.values import (
+    COMMIT_TS,
+    UNSET,
     ArrayTooLong,
     Int64,
     InvalidFieldName,
     InvalidValue,
+    Placeholders,
     TooManyFields,
     TooNested,
     ValueTooLarge,
@@ -215,6 +218,7 @@ def test_a_value_may_have_32_mib() -> None:
         ('{"$set":[]}', "Received a Set which is no longer supported as a Convex type."),
         ('{"$map":[]}', "Received a Map which is no longer supported as a Convex type."),
         ('{"$undefined":null}', "Field name $undefined starts with '$', which is reserved."),
+        ('{"$commitTs":null}', "Field name $commitTs starts with '$', which is reserved."),
         ('{"$other":1}', "Field name $other starts with '$', which is reserved."),
         ('{"$integer":"KgAAAAAAAAA=","a":1}', "Field name $integer starts with '$', which is reserved."),
     ],
@@ -240,3 +244,95 @@ def test_strings_that_begin_with_a_dollar_are_just_strings(value: Any) -> None:
 def test_stored_text_is_read_as_strictly_read_text_is(value: Any) -> None:
     text = encode(value)
     assert repr(decode_stored(text)) == repr(decode(text))
+
+
+_COMMIT_TS, _UNDEFINED, _FIELDS = (
+    Placeholders.COMMIT_TS,
+    Placeholders.UNDEFINED,
+    Placeholders.UNDEFINED_FIELDS,
+)
+_ALL = _COMMIT_TS | _UNDEFINED | _FIELDS
+
+
+@pytest.mark.parametrize(
+    ("text", "placeholders", "value"),
+    [
+        ('{"$commitTs":null}', _COMMIT_TS, COMMIT_TS),
+        ('[{"$commitTs":null},{"a":{"$commitTs":null}}]', _COMMIT_TS, [COMMIT_TS, {"a": COMMIT_TS}]),
+        ('{"\\u0024commitTs" : null}', _COMMIT_TS, COMMIT_TS),
+        ('{"a":{"$commitTs":null},"b":-0}', _COMMIT_TS, {"a": COMMIT_TS, "b": -0.0}),
+        ('{"$undefined":null}', _UNDEFINED, UNSET),
+        ('{"a":{"$undefined":null},"b":1}', _FIELDS, {"a": UNSET, "b": 1.0}),
+        (
+            '{"a":{"$undefined":null},"b":{"$commitTs":null}}',
+            _FIELDS | _COMMIT_TS,
+            {"a": UNSET, "b": COMMIT_TS},
+        ),
+        ('{"a":{"$undefined":null}}', _ALL, {"a": UNSET}),
+        ('{"$undefined":null}', _ALL, UNSET),
+        ('"$undefined"', _ALL, "$undefined"),
+        ('{"a":"$commitTs"}', _ALL, {"a": "$commitTs"}),
+    ],
+)
+def test_placeholders_are_read_where_the_caller_allows_them(
+    text: str, placeholders: Placeholders, value: object
+) -> None:
+    for source in (text, text.encode()):
+        assert decode(source, placeholders=placeholders) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "placeholders", "message"),
+    [
+        (
+            '{"$commitTs":null}',
+            _UNDEFINED | _FIELDS,
+            "Field name $commitTs starts with '$', which is reserved.",
+        ),
+        ('{"$commitTs":null,"a":1}', _ALL, "Field name $commitTs starts with '$', which is reserved."),
+        ('{"$commitTs":1}', _ALL, "Value of $commitTs must be null"),
+        ('[{"$commitTs":{"$undefined":null}}]', _ALL, "Value of $commitTs must be null"),
+        ('{"$commitTs":{"$undefined":null}}', _ALL, "Value of $commitTs must be null"),
+        (
+            '{"$undefined":null}',
+            _COMMIT_TS | _FIELDS,
+            "Field name $undefined starts with '$', which is reserved.",
+        ),
+        (
+            '{"a":{"$undefined":null}}',
+            _UNDEFINED,
+            "Field name $undefined starts with '$', which is reserved.",
+        ),
+        ('[{"$undefined":null}]', _ALL, "Field name $undefined starts with '$', which is reserved."),
+        ('{"a":[{"$undefined":null}]}', _ALL, "Field name $undefined starts with '$', which is reserved."),
+        (
+            '{"a":{"b":{"$undefined":null}}}',
+            _ALL,
+            "Field name $undefined starts with '$', which is reserved.",
+        ),
+        ('{"$undefined":1}', _ALL, "Field name $undefined starts with '$', which is reserved."),
+        (
+            '{"$undefined":{"$undefined":null}}',
+            _ALL,
+            "Field name $undefined starts with '$', which is reserved.",
+        ),
+        ('{"$bytes":{"$undefined":null}}', _ALL, "Value of $bytes must be a base64 string"),
+        ('{"$a":{"$undefined":null}}', _ALL, "Field name $a starts with '$', which is reserved."),
+    ],
+)
+def test_placeholders_anywhere_else_are_refused(text: str, placeholders: Placeholders, message: str) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        decode(text, placeholders=placeholders)
+    assert str(caught.value) == message
+
+
+def test_fields_that_a_patch_removes_have_no_size() -> None:
+    names = "".join(f',"f{n}":{{"$undefined":null}}' for n in range(1000))
+    text = '{"a":"' + "x" * (limits.VALUE_BYTES_MAX - 6) + '"' + names + "}"
+    assert decode(text, placeholders=_FIELDS)["f999"] is UNSET
+
+
+@given(values())
+def test_values_without_placeholders_are_read_the_same_wherever_placeholders_may_be(value: Any) -> None:
+    text = encode(value)
+    assert encode(decode(text, placeholders=_ALL)) == text

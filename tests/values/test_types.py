@@ -74,7 +74,12 @@ def test_arithmetic_that_leaves_64_bits_raises() -> None:
 
 
 def test_there_is_one_commit_timestamp_placeholder() -> None:
-    for twin in (CommitTs(), copy.copy(COMMIT_TS), copy.deepcopy(COMMIT_TS), pickle.loads(pickle.dumps(COMMIT_TS))):
+    for twin in (
+        CommitTs(),
+        copy.copy(COMMIT_TS),
+        copy.deepcopy(COMMIT_TS),
+        pickle.loads(pickle.dumps(COMMIT_TS)),
+    ):
         assert twin is COMMIT_TS
     assert len({COMMIT_TS, CommitTs()}) == 1
 

@@ -1,14 +1,15 @@
 """Arguments of `rewake run`, as a person types them.
 
-Floor 8, `cli`. Either one JSON object, or `name=value` pairs whose values are JSON where they can be and text otherwise:
+Floor 8, `cli`. Either one JSON object, or `name=value` pairs whose values are JSON where they can be and text
+otherwise:
 
     rewake run messages:send '{"body": "hi"}'
     rewake run messages:send body=hi                 the same
     rewake run messages:list limit=5 tags='["a"]'    a number and a list
     rewake run messages:send body='"5"'              the text 5
 
-A mistake is shown at its place, since shells eat quotes. Not here: checking against the function's arguments (the server does).
-"""
+A mistake is shown at its place, since shells eat quotes. Not here: checking against the function's arguments
+(the server does)."""
 
 from __future__ import annotations
 

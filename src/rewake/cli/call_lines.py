@@ -1,7 +1,7 @@
 """Function runs as lines: for the author in `dev`, for the operator's log in `serve`.
 
-Floor 8, `cli`. A record of the call log becomes one line about the run and, indented under it, what it printed and the author's own
-traceback where one ended it.
+Floor 8, `cli`. A record of the call log becomes one line about the run and, indented under it, what it
+printed and the author's own traceback where one ended it.
 
     12:04:31  mutation  messages:send  1.8 ms
                 [LOG] 'hello'
@@ -43,7 +43,7 @@ def call_lines(record: CallRecord, *, clock: str) -> list[list[Part]]:
         head.append(("  failed", "red"))
     lines = [head]
     for line in record.log_lines:
-        lines.append([(_INDENT + line, _log_style(line))])
+        lines.extend([(_INDENT + part, _log_style(line))] for part in line.split("\n"))
     reason = record.traceback or _UNHELPFUL.sub("", record.error or "")
     if reason:
         # With a traceback the message for clients says the same again, with the frames the other way round.
@@ -52,11 +52,11 @@ def call_lines(record: CallRecord, *, clock: str) -> list[list[Part]]:
 
 
 def plain_lines(record: CallRecord, *, moment: str) -> list[str]:
-    """The same for a log file: text only, and no more than a line for failures that clients bring about as they like.
+    """The same for a log file: text only, and no more than a line for failures that clients bring about as
+    they like.
 
-    An `ApplicationError` is the author's answer to a client, and wrong arguments are the client's own mistake: nobody
-    can mend them here, and with their tracebacks a stranger could fill the disk.
-    """
+    An `ApplicationError` is the author's answer to a client, and wrong arguments are the client's own
+    mistake: nobody can mend them here, and with their tracebacks a stranger could fill the disk."""
     lines = ["".join(text for text, _ in line) for line in call_lines(record, clock=moment)]
     is_expected = record.error is not None and (
         record.traceback is None or record.error.startswith("Uncaught ConvexError")
@@ -64,7 +64,8 @@ def plain_lines(record: CallRecord, *, moment: str) -> list[str]:
     if not is_expected:
         return lines
     reason = _UNHELPFUL.sub("", record.error or "").partition("\n")[0]
-    return [f"{lines[0]}: {reason[:_REASON_LENGTH_MAX]}", *lines[1 : 1 + len(record.log_lines)]]
+    printed = sum(line.count("\n") + 1 for line in record.log_lines)
+    return [f"{lines[0]}: {reason[:_REASON_LENGTH_MAX]}", *lines[1 : 1 + printed]]
 
 
 def duration(seconds: float) -> str:

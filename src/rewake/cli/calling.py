@@ -1,7 +1,7 @@
 """`rewake run`: call one function and print what it returns.
 
-Floor 8, `cli`. One `POST /api/function` with the admin key, so internal functions can be called as well. The value is printed in
-the readable `json` format; log lines and errors go to stderr.
+Floor 8, `cli`. One `POST /api/function` with the admin key, so internal functions can be called as well. The
+value is printed in the readable `json` format; log lines and errors go to stderr.
 
 Not here: finding the server (`connection.py`), watching a query (`watching.py`).
 Source: wire 4.1.
@@ -153,7 +153,7 @@ def _did_you_mean(path: str, server: ServerAddress) -> str:
 
 
 def _near_names(path: str, server: ServerAddress) -> list[str]:
-    """Functions of the project in this folder whose names look like `path`. Nothing where it cannot be loaded."""
+    """Functions of this folder's project that look like `path`; none where it cannot be loaded."""
     try:
         # Modules may print while they are imported, and stdout belongs to results.
         with contextlib.redirect_stdout(sys.stderr):

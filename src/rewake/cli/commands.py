@@ -1,7 +1,7 @@
 """The commands and their options, as typer reads them.
 
-Floor 8, `cli`. Each command turns its options into a call of the module that does the work, which is imported only then:
-`rewake --help` should not load a database. Errors end here, as a sentence and an exit code.
+Floor 8, `cli`. Each command turns its options into a call of the module that does the work, which is imported
+only then: `rewake --help` should not load a database. Errors end here, as a sentence and an exit code.
 
     init      starter_project.py        run       calling.py, watching.py
     dev       development.py            codegen   generating.py
@@ -25,8 +25,8 @@ from rewake.environment import process_environment
 from rewake.errors import RewakeError
 
 _EXIT_CODES = (
-    "Exit codes: 0 it worked, 1 the function, the project or its data said no, 2 wrong usage, 3 no server could be reached, "
-    "130 Ctrl-C."
+    "Exit codes: 0 it worked, 1 the function, the project or its data said no, 2 wrong usage, "
+    "3 no server could be reached, 130 Ctrl-C."
 )
 
 app = typer.Typer(
@@ -122,7 +122,8 @@ def init(
 
 
 @app.command(
-    epilog="Examples:\n\n    rewake dev\n\n    rewake dev examples/chat --port 4000 --static examples/chat/dist\n\n"
+    epilog="Examples:\n\n    rewake dev\n\n"
+    "    rewake dev examples/chat --port 4000 --static examples/chat/dist\n\n"
     "    rewake dev --reset\n\n    rewake dev --once    [dim]# in CI: do the code and the schema fit?[/]",
 )
 def dev(
@@ -196,8 +197,9 @@ def serve(
 
 
 @app.command(
-    epilog='Examples:\n\n    rewake run messages:send \'{"body": "hi"}\'\n\n    rewake run messages:send body=hi\n\n'
-    "    rewake run messages:list_recent limit=5 --watch\n\n    echo '{}' | rewake run messages:list_recent -",
+    epilog='Examples:\n\n    rewake run messages:send \'{"body": "hi"}\'\n\n'
+    "    rewake run messages:send body=hi\n\n    rewake run messages:list_recent limit=5 --watch\n\n"
+    "    echo '{}' | rewake run messages:list_recent -",
 )
 def run(
     function: Annotated[str, typer.Argument(metavar="FUNCTION", help="module:function, internal ones too.")],

@@ -1,7 +1,7 @@
 """Which server `rewake run` talks to, and with which key.
 
-Floor 8, `cli`. Flags come first, then `REWAKE_URL` and `REWAKE_ADMIN_KEY`, then what a server of this project left in
-`.rewake/server.json`, then the usual port.
+Floor 8, `cli`. Flags come first, then `REWAKE_URL` and `REWAKE_ADMIN_KEY`, then what a server of this project
+left in `.rewake/server.json`, then the usual port.
 
 Not here: the conversation (`calling.py`, `watching.py`).
 """
@@ -81,7 +81,8 @@ def find_server(
             raise found.unreachable("")
         raise CommandFailed(
             f"There is no admin key for {found.url}.",
-            hint=f"Give one with --admin-key or {KEY_VARIABLE}; the server's own lies in {HOME}/{KEY_FILE} of its project.",
+            hint=f"Give one with --admin-key or {KEY_VARIABLE}. "
+            f"The server's own lies in {HOME}/{KEY_FILE} of its project.",
         )
     return found
 

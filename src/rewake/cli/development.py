@@ -1,15 +1,15 @@
 """`rewake dev`: the server of somebody who is writing the code.
 
-Floor 8, `cli`. One loop: load, push, tell, wait for a save. Whatever is wrong with the new code is shown with its place, and the old
-code goes on serving on the same sockets.
+Floor 8, `cli`. One loop: load, push, tell, wait for a save. Whatever is wrong with the new code is shown with
+its place, and the old code goes on serving on the same sockets.
 
     picture of the files -> load -> open (first time) | push -> _generated -> report -> wait for a change
                              |         |
                              |         schema does not fit: table, document, field, ways out
                              cannot be imported: the author's traceback
 
-Nothing is opened before the project loads once, so a broken project never touches data. Loading runs in a thread of its own that may
-be left behind: an import that never ends must not keep Ctrl-C from working.
+Nothing is opened before the project loads once, so a broken project never touches data. Loading runs in a
+thread of its own that may be left behind: an import that never ends must not keep Ctrl-C from working.
 
 Not here: watching files (`source_files.py`), how a run looks (`call_lines.py`).
 """
@@ -116,7 +116,8 @@ class Development:
         picture = take_picture(root)
         await self._apply([])
         while True:
-            # Begins again when folders came or went; the comparison makes sure that nothing in between is lost.
+            # Begins again when folders came or went; the comparison makes sure that nothing in between is
+            # lost.
             async for _ in events(self._settings):
                 now = take_picture(root)
                 changed = changed_files(picture, now)

@@ -1,7 +1,7 @@
 """How a command ends when it does not succeed: a sentence, a way out, and an exit code.
 
-Floor 8, `cli`; nothing else of the package lies below. Commands raise `CommandFailed`; `commands.main` prints it on stderr and
-exits with its code. Errors of other floors (`RewakeError`) become one with code 1 there.
+Floor 8, `cli`; nothing else of the package lies below. Commands raise `CommandFailed`; `commands.main` prints
+it on stderr and exits with its code. Errors of other floors (`RewakeError`) become one with code 1 there.
 
     0    it worked
     1    the function, the project or its data said no

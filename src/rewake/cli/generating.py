@@ -1,7 +1,7 @@
 """Generated TypeScript of a project: from its registry to the files that its page imports.
 
-Floor 8, `cli`. `dev` calls this after every load that succeeded, `codegen` once. Not here: what the files say (`codegen`).
-"""
+Floor 8, `cli`. `dev` calls this after every load that succeeded, `codegen` once. Not here: what the files say
+(`codegen`)."""
 
 from __future__ import annotations
 

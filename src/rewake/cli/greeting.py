@@ -85,7 +85,7 @@ def _row(screen: Screen, title: str, *parts: str | tuple[str, str]) -> None:
 
 
 def _sample_arguments(record: FunctionRecord) -> str | None:
-    """Shell words for the arguments that must be given, or None where they need something that exists (an id)."""
+    """Shell words for the arguments that must be given; None where they need an id, which must exist."""
     shape = record.arguments.validator.to_json()
     if shape["type"] != "object":
         return ""

@@ -90,7 +90,8 @@ class Stopping:
 
 
 def deployment_key(root: Path, place: DataPlace, *, name: str, environment: Environment) -> AdminKey:
-    """The admin key: of the environment, else of the file beside the data, which is made if need be, like its folder.
+    """The admin key: of the environment, else of the file beside the data, which is made if need be, like its
+    folder.
 
     Raises:
         CommandFailed: the key cannot be read or made, or there is no folder for the data.

@@ -7,7 +7,8 @@ Floor 8, `cli`. Commands find each other through this folder, without flags:
     .rewake/server.json     where the running server listens; written by `dev` and `serve`, read by `run`
     .rewake/.gitignore      keeps all of it out of git, whatever the project's own says
 
-The admin key stands beside the data that it opens, so a data file elsewhere has its key there: `PATH.admin_key`.
+The admin key stands beside the data that it opens, so a data file elsewhere has its key there:
+`PATH.admin_key`.
 
 Not here: what is in the data file (`storage`), the settings of a project (`execution.loader`).
 """
@@ -96,7 +97,7 @@ def make_home(root: Path) -> Path:
     except OSError as error:
         raise CommandFailed(
             f"{home} cannot be written: {error.strerror}.",
-            hint="Data and the admin key live there. Make it writable, or name another place with --data PATH.",
+            hint="Data and key live there. Make it writable, or name another place with --data PATH.",
         ) from None
     return home
 

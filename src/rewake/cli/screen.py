@@ -1,8 +1,8 @@
 """The screen: what people see of a command.
 
-Floor 8, `cli`. Results go to stdout and everything about them to stderr, so that a pipe gets results only; for `dev` and
-`serve` the report is the result. Colours, spinners and questions appear on a terminal only; `NO_COLOR` is honoured (rich
-does). Texts from outside are never read as rich markup.
+Floor 8, `cli`. Results go to stdout and everything about them to stderr, so that a pipe gets results only;
+for `dev` and `serve` the report is the result. Colours, spinners and questions appear on a terminal only;
+`NO_COLOR` is honoured (rich does). Texts from outside are never read as rich markup.
 
 Not here: which words are said (the commands).
 """
@@ -21,13 +21,15 @@ from rich.text import Text
 
 from rewake.cli.failure import CommandFailed
 from rewake.errors import RewakeError
+from rewake.limits import SAFE_INTEGER_MAX
 
 
 class Screen:
     """Both streams of a command."""
 
     def __init__(self) -> None:
-        # Long lines are the terminal's to wrap: a log or a path with line breaks of ours cannot be copied or searched.
+        # Long lines are the terminal's to wrap: a log or a path with line breaks of ours cannot be copied or
+        # searched.
         self._out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
@@ -46,7 +48,7 @@ class Screen:
         self._out.print(Text.assemble(*parts))
 
     def plain(self, text: str) -> None:
-        """Text on stdout as it is, from any thread, quickly: for logs. That nobody reads them stops no server."""
+        """Text on stdout as it is, from any thread, quickly. A log that nobody reads stops no server."""
         with suppress(OSError):
             sys.stdout.write(text + "\n")
             sys.stdout.flush()
@@ -56,8 +58,8 @@ class Screen:
         self._err.print(Text.assemble(*parts))
 
     def value(self, value: Any) -> None:
-        """A value as readable JSON on stdout; coloured for people, the same text without colours for pipes."""
-        text = Text(json.dumps(value, indent=2, ensure_ascii=False))
+        """A value as readable JSON on stdout; coloured for people, the same text for pipes."""
+        text = Text(json.dumps(_whole(value), indent=2, ensure_ascii=False))
         if self.is_terminal:
             JSONHighlighter().highlight(text)
         self._out.print(text)
@@ -84,6 +86,18 @@ class Screen:
             return
         with self._err.status(Text(text), spinner="dots"):
             yield
+
+
+def _whole(value: Any) -> Any:
+    """`value` with whole numbers as people write them: all are Float64 here, so `.0` says nothing."""
+    if isinstance(value, float):
+        is_whole = value.is_integer() and abs(value) <= SAFE_INTEGER_MAX and str(value) != "-0.0"
+        return int(value) if is_whole else value
+    if isinstance(value, list):
+        return [_whole(element) for element in value]
+    if isinstance(value, dict):
+        return {name: _whole(element) for name, element in value.items()}
+    return value
 
 
 def indented(text: str, *, by: int = 2) -> str:

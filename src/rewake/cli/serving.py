@@ -1,8 +1,8 @@
 """`rewake serve`: the server as operators run it.
 
-Floor 8, `cli`. No watching and no questions. Lines for a log file go to stdout: one when it is ready, then what functions print and
-how they fail, with the author's traceback. A successful silent run leaves no line: at thousands a second it would be the
-slowest part of the server.
+Floor 8, `cli`. No watching and no questions. Lines for a log file go to stdout: one when it is ready, then
+what functions print and how they fail, with the author's traceback. A successful silent run leaves no line:
+at thousands a second it would be the slowest part of the server.
 
     load -> open data -> listen -> "Rewake is ready at ..." -> SIGTERM -> drain -> close
 
@@ -77,8 +77,8 @@ async def _serve(
         server = await listen(deployment, options.listening, root=settings.root, place=place)
         try:
             screen.plain(
-                f"Rewake {rewake_version()} serves {settings.root} with data in {place.data}. Functions run in the server "
-                "process in this version."
+                f"Rewake {rewake_version()} serves {settings.root} with data in {place.data}. "
+                "Functions run in the server process in this version."
             )
             screen.plain(f"Rewake is ready at {server.url}")
             await _first(stopping.wait(), server.wait())

@@ -1,13 +1,13 @@
 """The files that make up a project's code, and waiting until they change.
 
-Floor 8, `cli`. What changed is decided by comparing two pictures of the project (time and size of every Python file and of
-`pyproject.toml`); the file system's events only say when to look. So no change is lost between two watches, and a saved file
-that is as before reloads nothing.
+Floor 8, `cli`. What changed is decided by comparing two pictures of the project (time and size of every
+Python file and of `pyproject.toml`); the file system's events only say when to look. So no change is lost
+between two watches, and a saved file that is as before reloads nothing.
 
     picture --load--> wait for an event --> new picture, differs? --> its changes
 
-Watched are the root itself and those folders in it that hold Python files: `node_modules` may have more folders than the kernel has
-watches. Where it refuses them all the same, files are polled.
+Watched are the root itself and those folders in it that hold Python files: `node_modules` may have more
+folders than the kernel has watches. Where it refuses them all the same, files are polled.
 
 Not here: loading (`execution.loader`), what happens then (`development.py`).
 """

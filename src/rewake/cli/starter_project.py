@@ -1,7 +1,8 @@
 """The starter project: what `rewake init` writes.
 
-Floor 8, `cli`. A backend of two functions that runs and type-checks as it is, and says in its files where to go on. Nothing that
-exists is ever overwritten: either all files can be written, or none is and the command names those in the way.
+Floor 8, `cli`. A backend of two functions that runs and type-checks as it is, and says in its files where to
+go on. Nothing that exists is ever overwritten: either all files can be written, or none is and the command
+names those in the way.
 
 Not here: what the settings mean (`execution.loader`).
 """
@@ -148,10 +149,12 @@ def package_name(folder: str) -> str:
 
 
 def write_starter(folder: Path, *, keep: bool) -> Written:
-    """Write the starter project into `folder`, making it if need be. With `keep` existing files stay as they are.
+    """Write the starter project into `folder`, making it if need be. With `keep` existing files stay as they
+    are.
 
     Raises:
-        CommandFailed: a file is in the way, or the folder cannot be written. Nothing was written in the first case.
+        CommandFailed: a file is in the way, or the folder cannot be written. Nothing was written in the first
+        case.
     """
     root = folder.resolve()
     files = starter_files(root)

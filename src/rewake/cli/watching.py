@@ -1,7 +1,8 @@
 """`rewake run --watch`: a live query in the terminal.
 
-Floor 8, `cli`. A small client of the sync protocol. What the messages mean is decided by `Watch`, a state machine without I/O; the
-driver below it owns the socket and comes back after every loss, as the official clients do.
+Floor 8, `cli`. A small client of the sync protocol. What the messages mean is decided by `Watch`, a state
+machine without I/O; the driver below it owns the socket and comes back after every loss, as the official
+clients do.
 
     Connect, Authenticate, ModifyQuerySet 0 -> 1  --->
                                                   <---  Transition: the result, again on each change
@@ -117,7 +118,7 @@ class Watch:
             case "AuthError":
                 raise Refused(
                     "The server refuses this admin key.",
-                    hint="Is it the server of another project? Give its key with --admin-key or REWAKE_ADMIN_KEY.",
+                    hint="Is it another project's server? Give its key with --admin-key or REWAKE_ADMIN_KEY.",
                 )
             case "FatalError":
                 raise Refused(f"The server ended the conversation: {message['error']}")

@@ -1,7 +1,7 @@
 """Ways out when a schema change does not fit existing documents.
 
-Floor 8, `cli`. The database refused the new schema and named a document (`SchemaMismatch`); this module says what the author can do,
-with lines to paste for this table and this field:
+Floor 8, `cli`. The database refused the new schema and named a document (`SchemaMismatch`); this module says
+what the author can do, with lines to paste for this table and this field:
 
     missing field   make it optional, or fill it in with a mutation first
     extra field     declare it as optional for as long as documents have it, or take it away with a mutation
@@ -166,7 +166,7 @@ class _Author:
             f"        ctx.db.patch({identity}, {change})" + ("  # its new value" if value == "..." else ""),
         ]
         return WayOut(
-            "After that, to bring the documents into the new form, save this as migrations.py beside the schema,",
+            "After that, to bring the documents into the new form, save this as migrations.py,",
             "\n".join(lines),
             f"call it with `rewake run migrations:{name}`, and take the first step back.",
         )

@@ -40,6 +40,7 @@ from rewake.schema import ValidationFailed, Validator
 from rewake.storage import GroupDoomed, Head, IndexKeys, LogWrite, WriterStore
 from rewake.values import (
     UNSET,
+    CommitTsUnsupported,
     Value,
     check_document_limits,
     check_table_name,
@@ -47,6 +48,7 @@ from rewake.values import (
     encode,
     encode_id,
     encode_key,
+    holds_commit_ts,
     new_internal_id,
     normalize,
 )
@@ -349,6 +351,8 @@ class WriteTransaction(ReadTransaction):
         """Check what a stored document may be, and charge it. Documents of the system are free."""
         if table.is_system:
             return
+        if holds_commit_ts(text):
+            raise CommitTsUnsupported
         size = self.usage.count_write(text)
         # No value takes more than three times its text, so most documents need no walk.
         if (

@@ -20,7 +20,7 @@ from pathlib import Path
 from rewake.errors import ApplicationError, RewakeError
 from rewake.execution.calls import Failure
 from rewake.limits import ERROR_MESSAGE_BYTES_MAX
-from rewake.values import InvalidValue, encode
+from rewake.values import CommitTsUnsupported, InvalidValue, encode, holds_commit_ts
 
 _HOUSE = str(Path(__file__).resolve().parent.parent)
 _IMPORTING = ("<frozen importlib", importlib.__file__, str(Path(__file__).resolve().with_name("loader.py")))
@@ -43,6 +43,8 @@ def failure_of(error: BaseException, *, root: Path | None, log_lines: tuple[str,
     if isinstance(error, ApplicationError):
         try:
             data = encode(error.data)
+            if holds_commit_ts(data):
+                raise CommitTsUnsupported()
         except InvalidValue as invalid:
             return Failure(
                 _bounded(

@@ -34,7 +34,17 @@ from rewake.functions import MutationCtx, Query, QueryCtx, RegisteredFunction
 from rewake.limits import ARGUMENTS_BYTES_MAX, MIB, NESTED_CALLS_MAX, RETURN_BYTES_MAX
 from rewake.schema import TableDefinition, TableNames, ValidationFailed, plain_value
 from rewake.storage import GroupDoomed, StorageFailed
-from rewake.values import InvalidValue, Value, decode, encode, normalize, render, value_size
+from rewake.values import (
+    CommitTsUnsupported,
+    InvalidValue,
+    Value,
+    decode,
+    encode,
+    holds_commit_ts,
+    normalize,
+    render,
+    value_size,
+)
 
 
 class RunIsOver(FunctionError):
@@ -306,6 +316,8 @@ def _checked_return(record: FunctionRecord, result: Any, tables: TableNames) -> 
 
 def _encoded_return(record: FunctionRecord, value: Value) -> str:
     text = encode(value)
+    if holds_commit_ts(text):
+        raise ReturnInvalid(_not_a_value(record.path.public, CommitTsUnsupported()))
     if len(text) > RETURN_BYTES_MAX // 8:
         size = value_size(value)
         if size > RETURN_BYTES_MAX:

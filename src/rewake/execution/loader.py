@@ -23,6 +23,7 @@ import re
 import sys
 import threading
 import tomllib
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
@@ -81,7 +82,8 @@ class ProjectSettings:
     @property
     def deployment_name(self) -> str:
         """Lower case letters, digits and dashes."""
-        return re.sub(r"[^a-z0-9]+", "-", (self.name or self.root.name).lower()).strip("-") or "rewake"
+        plain = unicodedata.normalize("NFKD", self.name or self.root.name).encode("ascii", "ignore").decode()
+        return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-") or "rewake"
 
 
 def read_settings(root: Path) -> ProjectSettings:
@@ -144,7 +146,7 @@ def _load(settings: ProjectSettings) -> Registry:
     if root not in sys.path:
         sys.path.insert(0, root)
     importlib.invalidate_caches()
-    finder = _PrintingFinder(settings.functions_path)
+    finder = _PrintingFinder(settings)
     sys.meta_path.insert(0, finder)
     try:
         modules = {
@@ -238,13 +240,23 @@ def _take_out_modules(settings: ProjectSettings) -> dict[str, ModuleType]:
 
 
 class _PrintingFinder:
-    """Gives modules of the functions folder a `print` that ends in the log lines of the running function."""
+    """Gives modules of the functions folder a `print` that ends in the log lines of the running function.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    The package itself is looked for in this project only: a library or another project may have one of that
+    name, and Python would prefer it wherever ours has no `__init__.py`.
+    """
+
+    def __init__(self, settings: ProjectSettings) -> None:
+        self._folder = settings.functions_path
+        self._root = settings.root
+        self._top = settings.functions.split("/")[0]
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        spec = PathFinder.find_spec(name, path, target)
+        spec = PathFinder.find_spec(name, [str(self._root)] if name == self._top else path, target)
+        if name == self._top and spec is not None and spec.loader is None:
+            # A namespace package: a list of ours stays what it is, the import system's own would grow again.
+            spec.submodule_search_locations = [str(self._root / self._top)]
+            return spec
         if spec is None or spec.loader is None or not spec.origin:
             return None
         if not Path(spec.origin).is_relative_to(self._folder):

@@ -26,8 +26,11 @@ _SEMVER = re.compile(
 )
 _CHUNKS_SINCE = (1, 28, 0)
 """The first npm release that puts a Transition together from chunks."""
-_VERSION_LENGTH_MAX = 256
-"""Characters of a version, far above any real one; `int` refuses more than 4,300 digits at once."""
+_TEXT_LENGTH_MAX = 256
+"""Characters of a header or path segment, far above any real one.
+
+`int` refuses more than 4,300 digits at once, and looking for the version takes time by the square.
+"""
 
 
 class InvalidClientVersion(InvalidInput):
@@ -70,11 +73,12 @@ def client_version(header: str | None, path_version: str | None, *, is_sync: boo
     Raises:
         InvalidClientVersion: the one that counts is there and cannot be read.
     """
-    if header is not None:
-        return _from_header(header)
-    if path_version is not None:
-        return _from_semver("npm" if is_sync else "npm-cli", path_version, path_version)
-    return UNKNOWN_CLIENT
+    text = path_version if header is None else header
+    if text is None:
+        return UNKNOWN_CLIENT
+    if len(text) > _TEXT_LENGTH_MAX:
+        raise InvalidClientVersion(text=text)
+    return _from_semver("npm" if is_sync else "npm-cli", text, text) if header is None else _from_header(text)
 
 
 def _from_header(text: str) -> ClientVersion:
@@ -89,7 +93,7 @@ def _from_header(text: str) -> ClientVersion:
 
 def _from_semver(name: str, version: str, shown: str) -> ClientVersion:
     """A version from its text; `shown` is what an error quotes."""
-    match = _SEMVER.fullmatch(version) if len(version) <= _VERSION_LENGTH_MAX else None
+    match = _SEMVER.fullmatch(version)
     if match is None:
         raise InvalidClientVersion(text=shown)
     release = (int(match[1]), int(match[2]), int(match[3]))

@@ -152,4 +152,7 @@ COMMIT_TS: CommitTs = object.__new__(CommitTs)
 
 
 Value: TypeAlias = bool | float | Int64 | CommitTs | str | bytes | list["Value"] | dict[str, "Value"] | None
-"""What can be stored and sent. Where one is written a plain int is welcome too and means a Float64."""
+"""What can be stored and sent, COMMIT_TS within its mutation only.
+
+Where one is written a plain int is welcome too and means a Float64.
+"""
