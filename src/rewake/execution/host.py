@@ -128,7 +128,8 @@ class Host:
 
     def traceback(self) -> str | None:
         """The author's traceback of a failed run, where an exception of theirs ended it."""
-        if self.error is None or isinstance(self.error, RewakeError):
+        # By its type: `isinstance` would also ask the author's object for its class, which may raise.
+        if self.error is None or issubclass(type(self.error), RewakeError):
             return None
         return author_traceback(self.error)
 
