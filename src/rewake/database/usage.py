@@ -84,6 +84,16 @@ class Usage:
         if self.bytes_read > self._limits.bytes_read_max:
             raise TooManyBytesRead(limit=self._limits.bytes_read_max)
 
+    @property
+    def documents_left(self) -> int:
+        """How many documents may still be read."""
+        return self._limits.documents_read_max - self.documents_read
+
+    @property
+    def bytes_left(self) -> int:
+        """How many bytes may still be read."""
+        return self._limits.bytes_read_max - self.bytes_read
+
     def count_intervals(self, *, parts: int, merged: int) -> None:
         """Charge the read set: `parts` were recorded, which merge into so many intervals."""
         limit = self._limits.intervals_read_max

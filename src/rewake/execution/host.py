@@ -22,17 +22,25 @@ from random import Random
 from typing import Any
 
 from rewake.auth import Identity
-from rewake.database import ReadTransaction, WriteTransaction
+from rewake.database import CursorSeal, ReadTransaction, WriteTransaction
 from rewake.errors import FunctionError, InvalidInput, RewakeError
 from rewake.execution.calls import Failure, Success
 from rewake.execution.failures import author_traceback, failure_of
 from rewake.execution.output import LogLines, collecting
+from rewake.execution.pages import Pages, SecondPage
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.runner import Visibility
 from rewake.execution.side_effects import guarded
-from rewake.functions import MutationCtx, Query, QueryCtx, RegisteredFunction
+from rewake.functions import (
+    MutationCtx,
+    PageEnds,
+    PaginationOptions,
+    Query,
+    QueryCtx,
+    RegisteredFunction,
+)
 from rewake.limits import ARGUMENTS_BYTES_MAX, MIB, NESTED_CALLS_MAX, RETURN_BYTES_MAX
-from rewake.schema import TableDefinition, TableNames, ValidationFailed, plain_value
+from rewake.schema import QuerySpec, TableDefinition, TableNames, ValidationFailed, plain_value
 from rewake.storage import GroupDoomed, StorageFailed
 from rewake.values import (
     CommitTsUnsupported,
@@ -96,6 +104,8 @@ class Host:
         identity: Identity,
         now_ms: float,
         seed: bytes,
+        cursors: CursorSeal,
+        journal: str | None = None,
     ) -> None:
         self.registry = registry
         self.observed = Observed()
@@ -106,6 +116,8 @@ class Host:
         self._random = Random(seed)
         self._thread = threading.get_ident()
         self._running: list[FunctionRecord] = []
+        self._journal = journal
+        self.pages = Pages(transaction, cursors, journal=journal)
         self.modules: set[str] = set()
         """Modules of the functions that were called, nested ones too: the result depends on their code."""
         self.error: BaseException | None = None
@@ -125,6 +137,13 @@ class Host:
             self.error = error
             return failure_of(error, root=self.registry.root, log_lines=tuple(self.log_lines.lines))
         return Success(text, tuple(self.log_lines.lines))
+
+    @property
+    def journal(self) -> str | None:
+        """What the next run of this query should be given. A failed run decides nothing: the page that was
+        there keeps its end.
+        """
+        return self.pages.journal if self.error is None else self._journal
 
     def traceback(self) -> str | None:
         """The author's traceback of a failed run, where an exception of theirs ended it."""
@@ -222,11 +241,12 @@ class Host:
 class _Face:
     """What one `ctx` holds of the host: open while its own function runs. Implements `functions.Host`."""
 
-    __slots__ = ("_host", "_record", "is_open")
+    __slots__ = ("_has_page", "_host", "_record", "is_open")
 
     def __init__(self, host: Host, record: FunctionRecord) -> None:
         self._host = host
         self._record = record
+        self._has_page = False
         self.is_open = True
 
     def _opened(self) -> Host:
@@ -256,6 +276,15 @@ class _Face:
 
     def random(self) -> Random:
         return self._opened().chance
+
+    def paginate(
+        self, spec: QuerySpec, options: PaginationOptions, accept: Callable[[str], bool]
+    ) -> PageEnds:
+        host = self._opened()
+        if self._has_page:
+            raise SecondPage()
+        self._has_page = True
+        return host.pages.read(spec, options, accept, function=self._record.path.canonical)
 
     def call(self, reference: object, arguments: dict[str, Any], *, kinds: tuple[str, ...]) -> Any:
         return self._opened().call_nested(reference, arguments, kinds)

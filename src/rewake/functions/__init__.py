@@ -2,12 +2,19 @@
 
 @query / @mutation ... -> RegisteredFunction          registration.py
 ctx                    -> QueryCtx, MutationCtx       context.py
-ctx.db                 -> DatabaseReader / Writer     database.py, query.py
+ctx.db                 -> DatabaseReader / Writer     database.py, query.py, pages.py
 what all that needs    -> Host, Transaction           ports.py
 """
 
 from rewake.functions.context import Auth, MutationCtx, NotSignedIn, QueryCtx, UserIdentity
 from rewake.functions.database import DatabaseReader, DatabaseWriter, InvalidArgument
+from rewake.functions.pages import (
+    InvalidPaginationOptions,
+    PageEnds,
+    PageStatus,
+    PaginationOptions,
+    PaginationResult,
+)
 from rewake.functions.ports import Host, Transaction, WritableTransaction
 from rewake.functions.query import InvalidQuery, Query
 from rewake.functions.registration import (
@@ -29,10 +36,15 @@ __all__ = [
     "FunctionKind",
     "Host",
     "InvalidArgument",
+    "InvalidPaginationOptions",
     "InvalidQuery",
     "MutationCtx",
     "MutationFunction",
     "NotSignedIn",
+    "PageEnds",
+    "PageStatus",
+    "PaginationOptions",
+    "PaginationResult",
     "Query",
     "QueryCtx",
     "QueryFunction",

@@ -6,11 +6,12 @@ Floor 2, `functions`. Author code is blind to the database: `ctx` asks a *host*,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any, Protocol
 
 from rewake.auth import Identity
+from rewake.functions.pages import PageEnds, PaginationOptions
 from rewake.schema import QuerySpec, TableDefinition
 
 
@@ -78,6 +79,12 @@ class Host(Protocol):
 
     def random(self) -> Random:
         """The seeded chance of the run."""
+        ...
+
+    def paginate(
+        self, spec: QuerySpec, options: PaginationOptions, accept: Callable[[str], bool]
+    ) -> PageEnds:
+        """Give the documents of one page to `accept`, which says of each whether it counts."""
         ...
 
     def call(self, reference: object, arguments: dict[str, Any], *, kinds: tuple[str, ...]) -> Any:

@@ -4,11 +4,11 @@ Floor 2, `functions`. A query is lazy and used once, like an iterator: each step
 last one reads. The transaction below returns encoded documents one by one and counts what was consumed, so
 `take(10)` depends on ten rows.
 
-    query(T) [.with_index(I, ...)] [.order("asc" | "desc")] [.filter(f)]*  then  collect | take | first |
-    unique | for
+    query(T) [.with_index(I, ...)] [.order("asc" | "desc")] [.filter(f)]*
+        then  collect | take | first | unique | paginate | for
 
-Not here: what a range means (`schema/index_range.py`), pages (a later issue).
-Source: semantics 3.2.
+Not here: what a range means (`schema/index_range.py`), where pages end (`execution/pages.py`).
+Source: semantics 3.2, 3.6.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 from rewake.errors import InvalidInput
+from rewake.functions.pages import PaginationOptions, PaginationResult
 from rewake.functions.ports import Host
 from rewake.schema import Document, Index, QuerySpec, RangeBound, range_bounds
 from rewake.values import decode_stored
@@ -133,27 +134,59 @@ class Query(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return self._begin_reading(None)
 
+    def paginate(self, options: PaginationOptions | Mapping[str, Any], /) -> PaginationResult[T]:
+        """One page of the results, and how to go on from there.
+
+        `options` are what the client sent as `paginationOpts`. Run again as a live query, a page keeps its
+        ends, so pages never gap or overlap while documents come and go.
+
+        Raises:
+            InvalidCursor: the cursor is of another query; official hooks begin again when they see it.
+        """
+        self._use()
+        decode, page = self._decoder(), list[T]()
+
+        def accept(text: str) -> bool:
+            document = decode(text)
+            is_kept = all(predicate(document) for predicate in self._filters)
+            if is_kept:
+                page.append(document)
+            return is_kept
+
+        ends = self._host.paginate(self._spec(), PaginationOptions.of(options), accept)
+        return PaginationResult(
+            page=page,
+            is_done=ends.is_done,
+            continue_cursor=ends.continue_cursor,
+            split_cursor=ends.split_cursor,
+            page_status=ends.page_status,
+        )
+
     def _begin_reading(self, count: int | None) -> Iterator[T]:
         self._use()
-        spec = QuerySpec(self._table, self._index, self._bounds, self._order or "asc")
         # With a filter nobody knows how many documents `count` takes.
-        return self._read(spec, None if self._filters else count)
+        return self._read(self._spec(), None if self._filters else count)
+
+    def _spec(self) -> QuerySpec:
+        return QuerySpec(self._table, self._index, self._bounds, self._order or "asc")
 
     def _read(self, spec: QuerySpec, limit_hint: int | None) -> Iterator[T]:
-        decode: Callable[[str], Any] = decode_stored
-        if self._class is not None:
-            definition = self._host.table(self._table)
-            if definition is None or definition.document_class is not self._class:
-                raise InvalidQuery(
-                    f"The class {self._class.__name__} is not the one that this project's schema has for "
-                    "table "
-                    f'"{self._table}". Import it from schema.py.'
-                )
-            decode = definition.codec.decode
+        decode = self._decoder()
         for text in self._host.transaction.scan(spec, limit_hint=limit_hint):
             document = decode(text)
             if all(predicate(document) for predicate in self._filters):
                 yield document
+
+    def _decoder(self) -> Callable[[str], Any]:
+        if self._class is None:
+            return decode_stored
+        definition = self._host.table(self._table)
+        if definition is None or definition.document_class is not self._class:
+            raise InvalidQuery(
+                f"The class {self._class.__name__} is not the one that this project's schema has for "
+                f'table "{self._table}". Import it from schema.py.'
+            )
+        return definition.codec.decode
 
     def _use(self) -> None:
         if self._used:
