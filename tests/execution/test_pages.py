@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -11,13 +14,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from rewake.auth import User
 from rewake.database import InvalidCursor, TooManyDocumentsRead, apply_schema
+from rewake.execution import FunctionCall, Success
 from rewake.execution.pages import Pages
 from rewake.functions import InvalidPaginationOptions, PageEnds, PaginationOptions
 from rewake.limits import DEFAULT_LIMITS, PAGE_ITEMS_SPLIT, Limits
+from rewake.reactivity import LiveResult
 from rewake.schema import QuerySpec, RangeBound, define_schema, define_table, v
-from rewake.values import UNSET, decode_stored
+from rewake.values import UNSET, decode, decode_stored
 from tests.database.world import World
+from tests.deployment.stage import CallFailed, Stage, play
 
 SCHEMA = define_schema(
     {"t": define_table(v.any()).index("by_n", ["n"]).index("by_group_n", ["group", "n"])},
@@ -293,6 +300,172 @@ def test_only_the_first_page_of_a_run_has_the_journal(world: World) -> None:
     other = pages.read(QuerySpec("t"), PaginationOptions(num_items=3, cursor=None), bool, function="m.js:g")
     assert pages.journal == pinned == first.continue_cursor
     assert other.continue_cursor != pinned
+
+
+MODULE = """
+    from rewake import ApplicationError, Document, Index, MutationCtx, PaginationOptions, PaginationResult
+    from rewake import QueryCtx, mutation, query
+
+    class Note(Document, table="notes"):
+        n: int
+        by_n = Index("n")
+
+    @query
+    def page(ctx: QueryCtx, pagination_opts: PaginationOptions) -> PaginationResult[Note]:
+        return ctx.db.query(Note).with_index(Note.by_n).paginate(pagination_opts)
+
+    @query
+    def numbers(ctx: QueryCtx, pagination_opts: PaginationOptions):
+        shown = ctx.run_query(page, pagination_opts=pagination_opts)
+        if any(note.n == 13 for note in shown.page):
+            raise ApplicationError("thirteen")
+        return [note.n for note in shown.page]
+
+    @query
+    def twice(ctx: QueryCtx, pagination_opts: PaginationOptions):
+        ctx.db.query(Note).paginate(pagination_opts)
+        return ctx.db.query(Note).paginate(pagination_opts)
+
+    @query
+    def untyped(ctx: QueryCtx, paginationOpts):
+        return ctx.db.query("notes").with_index("by_n").paginate(paginationOpts)
+
+    @mutation
+    def add(ctx: MutationCtx, numbers: list[int]) -> None:
+        for n in numbers:
+            ctx.db.insert(Note(n=n))
+
+    @mutation
+    def remove(ctx: MutationCtx, n: int) -> None:
+        ctx.db.delete(ctx.db.query(Note).with_index(Note.by_n, n=n).first().id)
+
+    @mutation
+    def page_in_mutation(ctx: MutationCtx, cursor: str | None) -> list[int]:
+        ctx.db.insert(Note(n=-1))
+        options = PaginationOptions(num_items=2, cursor=cursor)
+        found = ctx.db.query(Note).with_index(Note.by_n).paginate(options)
+        return [note.n for note in found.page]
+"""
+
+
+def first(count: int = 2, cursor: str | None = None, **others: Any) -> dict[str, Any]:
+    return {"numItems": count, "cursor": cursor, **others}
+
+
+def tell(root: Path, story: Callable[[Stage], Any]) -> None:
+    play(root, story, schema="", m=MODULE)
+
+
+def test_a_page_crosses_the_door_under_the_official_names(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.mutate("m:add", numbers=[1, 2, 3])
+        page = await stage.query("m:page", paginationOpts=first())
+        assert set(page) == {"page", "isDone", "continueCursor", "splitCursor", "pageStatus"}
+        assert [note["n"] for note in page["page"]] == [1, 2]
+        rest = await stage.query("m:page", paginationOpts=first(5, page["continueCursor"], id=3))
+        assert ([note["n"] for note in rest["page"]], rest["isDone"]) == ([3], True)
+        untyped = await stage.query("m:untyped", paginationOpts=first())
+        assert [note["n"] for note in untyped["page"]] == [1, 2]
+        assert await stage.mutate("m:page_in_mutation", cursor=None) == [-1, 1]
+
+    tell(tmp_path, story)
+
+
+def test_a_function_reads_one_page(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        with pytest.raises(CallFailed) as caught:
+            await stage.query("m:twice", paginationOpts=first())
+        assert caught.value.failure.message == (
+            "This query or mutation function ran multiple paginated queries. "
+            "Convex only supports a single paginated query in each function.\n"
+        )
+
+    tell(tmp_path, story)
+
+
+def test_a_wrong_cursor_reaches_clients_as_data_that_hooks_know(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.mutate("m:add", numbers=[1, 2, 3])
+        page = await stage.query("m:page", paginationOpts=first())
+        with pytest.raises(CallFailed) as caught:
+            await stage.query("m:untyped", paginationOpts=first(2, page["continueCursor"]))
+        assert caught.value.failure.message == (
+            "InvalidCursor: Tried to run a query starting from a cursor, "
+            "but it looks like this cursor is from a different query.\n"
+        )
+        assert caught.value.failure.data == '{"isConvexSystemError":true,"paginationError":"InvalidCursor"}'
+
+    tell(tmp_path, story)
+
+
+class Reader:
+    """A client with one live page. Implements `LiveListener`."""
+
+    def __init__(self, stage: Stage, path: str, journal: str | None = None) -> None:
+        self.journal = journal
+        self.shown: list[Any] = []
+        self.ts = 0
+        self._moved = asyncio.Event()
+        self.session = stage.deployment.open_session(self)
+        call = FunctionCall(path, json.dumps({"paginationOpts": first()}))
+        self.session.add(0, call, journal)
+
+    async def reached(self, ts: int) -> Any:
+        self.session.request_wave()
+        while self.ts < ts or not self.shown:
+            self._moved.clear()
+            await self._moved.wait()
+        return self.shown[-1]
+
+    def begin_wave(self) -> bool:
+        return True
+
+    def finish_wave(self, ts: int, updates: Sequence[tuple[int, LiveResult]]) -> None:
+        self.ts = ts
+        for _, update in updates:
+            self.journal = update.journal
+            is_value = isinstance(update.result, Success)
+            self.shown.append(decode(update.result.value) if is_value else update.result.message)
+        self._moved.set()
+
+    def fail_wave(self) -> None:
+        raise AssertionError("the wave failed")
+
+
+def test_a_live_page_keeps_its_end_and_who_comes_later_gets_the_length_asked_for(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.mutate("m:add", numbers=[10, 20, 30])
+        early = Reader(stage, "m:numbers")
+        assert await early.reached(1) == [10, 20]
+        journal = early.journal
+        outcome = await stage.outcome("m:add", numbers=[11, 12])
+        assert await early.reached(outcome.ts) == [10, 11, 12, 20]
+        assert early.journal == journal
+        late = Reader(stage, "m:numbers")
+        assert await late.reached(outcome.ts) == [10, 11]
+        assert await stage.query("m:numbers", paginationOpts=first()) == [10, 11]
+        again = Reader(stage, "m:numbers", journal)
+        assert await again.reached(outcome.ts) == [10, 11, 12, 20]
+        # A failed run decides nothing: the end is still there when it is over.
+        outcome = await stage.outcome("m:add", numbers=[13])
+        assert "thirteen" in await early.reached(outcome.ts)
+        assert early.journal == journal
+        outcome = await stage.outcome("m:remove", n=13)
+        assert await early.reached(outcome.ts) == [10, 11, 12, 20]
+        # And when the client is somebody else.
+        early.session.set_identity(User('{"tokenIdentifier":"x"}'))
+        outcome = await stage.outcome("m:remove", n=11)
+        assert await early.reached(outcome.ts) == [10, 12, 20]
+
+    tell(tmp_path, story)
+
+
+def test_a_journal_that_is_none_fails_as_a_wrong_cursor(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        reader = Reader(stage, "m:numbers", "no journal")
+        assert await reader.reached(0) == "InvalidCursor: Failed to parse cursor\n"
+
+    tell(tmp_path, story)
 
 
 class PagedList(RuleBasedStateMachine):

@@ -56,7 +56,7 @@ class PaginationOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     @classmethod
     def of(cls, options: PaginationOptions | Mapping[str, Any]) -> PaginationOptions:
         """Options from what a client sent, where a function takes them as a mapping."""
-        if isinstance(options, cls):
+        if isinstance(options, PaginationOptions):
             return options
         try:
             # Numbers of clients are floats; ours are counts.
