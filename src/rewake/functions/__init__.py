@@ -7,7 +7,7 @@ what all that needs    -> Host, Transaction           ports.py
 """
 
 from rewake.functions.context import Auth, MutationCtx, NotSignedIn, QueryCtx, UserIdentity
-from rewake.functions.database import DatabaseReader, DatabaseWriter, InvalidArgument
+from rewake.functions.database import DatabaseReader, DatabaseWriter, InvalidArgument, SystemReader
 from rewake.functions.pages import (
     InvalidPaginationOptions,
     PageEnds,
@@ -50,6 +50,7 @@ __all__ = [
     "QueryFunction",
     "RegisteredFunction",
     "RegistrationError",
+    "SystemReader",
     "Transaction",
     "UserIdentity",
     "WritableTransaction",

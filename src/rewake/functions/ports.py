@@ -15,8 +15,8 @@ from rewake.functions.pages import PageEnds, PaginationOptions
 from rewake.schema import QuerySpec, TableDefinition
 
 
-class Transaction(Protocol):
-    """Reads and writes of one snapshot. Documents are canonical encoded JSON text."""
+class Reads(Protocol):
+    """Reads of one snapshot. Documents are canonical encoded JSON text."""
 
     def get(self, id: str, *, table: str | None = None) -> str | None:
         """The document, or None where there is none."""
@@ -30,6 +30,15 @@ class Transaction(Protocol):
 
     def normalize_id(self, table: str, text: str) -> str | None:
         """The id, when `text` is an id of `table`."""
+        ...
+
+
+class Transaction(Reads, Protocol):
+    """Reads of the author's tables, and a door to those of the system."""
+
+    @property
+    def system(self) -> Reads:
+        """The same reads for tables of the system."""
         ...
 
 

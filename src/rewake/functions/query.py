@@ -19,6 +19,7 @@ from typing import Any, Generic, Literal, TypeVar
 from rewake.errors import InvalidInput
 from rewake.functions.pages import PaginationOptions, PaginationResult
 from rewake.functions.ports import Host
+from rewake.limits import QUERY_OPERATORS_MAX
 from rewake.schema import Document, Index, QuerySpec, RangeBound, range_bounds
 from rewake.values import decode_stored
 
@@ -34,7 +35,18 @@ class InvalidQuery(InvalidInput):
 class Query(Generic[T]):
     """A query that has not been run. Use each object once."""
 
-    __slots__ = ("_bounds", "_class", "_filters", "_host", "_index", "_order", "_table", "_used")
+    __slots__ = (
+        "_bounds",
+        "_class",
+        "_filters",
+        "_has_begun",
+        "_host",
+        "_index",
+        "_is_chained",
+        "_order",
+        "_steps",
+        "_table",
+    )
 
     def __init__(self, host: Host, table: str, document_class: type[Any] | None) -> None:
         self._host = host
@@ -44,7 +56,9 @@ class Query(Generic[T]):
         self._bounds: tuple[RangeBound, ...] = ()
         self._order: Literal["asc", "desc"] | None = None
         self._filters: tuple[Callable[[T], object], ...] = ()
-        self._used = False
+        self._steps = 0
+        self._is_chained = False
+        self._has_begun = False
 
     def with_index(
         self, index: Index | str, bounds: Mapping[str, Any] | None = None, /, **fields: Any
@@ -172,7 +186,9 @@ class Query(Generic[T]):
 
     def _read(self, spec: QuerySpec, limit_hint: int | None) -> Iterator[T]:
         decode = self._decoder()
-        for text in self._host.transaction.scan(spec, limit_hint=limit_hint):
+        transaction = self._host.transaction
+        reads = transaction.system if spec.table[:1] == "_" else transaction
+        for text in reads.scan(spec, limit_hint=limit_hint):
             document = decode(text)
             if all(predicate(document) for predicate in self._filters):
                 yield document
@@ -191,19 +207,24 @@ class Query(Generic[T]):
         return definition.codec.decode
 
     def _use(self) -> None:
-        if self._used:
+        if self._is_chained:
+            raise InvalidQuery("This query has been chained with another operator and can't be reused.")
+        if self._has_begun:
             raise InvalidQuery("Iteration can only begin on a query once.")
-        self._used = True
+        self._has_begun = True
 
     def _next(self) -> Query[T]:
-        if self._used:
+        if self._is_chained or self._has_begun:
             raise InvalidQuery(
                 "A query can only be chained once and can't be chained after iteration begins."
             )
-        self._used = True
+        if self._steps == QUERY_OPERATORS_MAX:
+            raise InvalidQuery(f"Can't construct query with more than {QUERY_OPERATORS_MAX} operators")
+        self._is_chained = True
         query: Query[T] = Query(self._host, self._table, self._class)
         query._index, query._bounds = self._index, self._bounds
         query._order, query._filters = self._order, self._filters
+        query._steps = self._steps + 1
         return query
 
 
