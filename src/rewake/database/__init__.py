@@ -47,6 +47,7 @@ from rewake.database.reads import Part, ReadTransaction, SystemReads
 from rewake.database.schema_change import SchemaChange, apply_schema
 from rewake.database.snapshots import Reader, Snapshot
 from rewake.database.usage import (
+    Measure,
     TooManyBytesRead,
     TooManyBytesWritten,
     TooManyDocumentsRead,
@@ -76,6 +77,7 @@ __all__ = [
     "InvalidCursor",
     "InvalidIdField",
     "Invocation",
+    "Measure",
     "NonexistentDocument",
     "Part",
     "Performed",

@@ -43,7 +43,7 @@ from rewake.database.errors import (
     SystemTableRefused,
 )
 from rewake.database.read_set import Interval, ReadRecorder, ReadSet, Span
-from rewake.database.usage import Usage
+from rewake.database.usage import Measure, Usage
 from rewake.limits import Limits
 from rewake.schema import QuerySpec, interval_for
 from rewake.storage import Reads
@@ -124,6 +124,16 @@ class ReadTransaction:
     def read_set(self) -> ReadSet:
         """What was read until now."""
         return self.recorder.read_set()
+
+    def measures(self) -> tuple[Measure, ...]:
+        """What was used of each limit until now."""
+        return self.usage.measures(intervals=len(self.recorder.read_set()))
+
+    def warnings(self) -> list[str]:
+        """A sentence about each limit that is near."""
+        if not self.usage.is_near_a_limit(parts=self.recorder.parts):
+            return []
+        return [measure.warning for measure in self.measures() if measure.is_near]
 
     def get(self, id: str, *, table: str | None = None) -> str | None:
         """Read a document by its id: canonical JSON text, or None where there is none.

@@ -160,7 +160,7 @@ class InlineRunner:
 
         def body(transaction: WriteTransaction) -> CallResult:
             nonlocal host, failure, path
-            host = self._host(transaction, job.identity, self.registry)
+            host = self._host(transaction, job.identity, self.registry, request_id=job.request_id)
             # Here and not before: what was recorded for a repeated mutation counts, whatever became of the
             # function since.
             record, result = self._run(host, job, "mutation")
@@ -239,6 +239,7 @@ class InlineRunner:
         registry: Registry,
         *,
         journal: str | None = None,
+        request_id: str = "",
     ) -> Host:
         return Host(
             registry=registry,
@@ -248,6 +249,7 @@ class InlineRunner:
             seed=self._environment.random_bytes(16),
             cursors=self._database.cursors,
             journal=journal,
+            request_id=request_id,
         )
 
     def _record(

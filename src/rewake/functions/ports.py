@@ -11,6 +11,7 @@ from random import Random
 from typing import Any, Protocol
 
 from rewake.auth import Identity
+from rewake.functions.metadata import FunctionMetadata, RequestMetadata, TransactionMetrics
 from rewake.functions.pages import PageEnds, PaginationOptions
 from rewake.schema import QuerySpec, TableDefinition
 
@@ -98,6 +99,22 @@ class Host(Protocol):
         self, spec: QuerySpec, options: PaginationOptions, accept: Callable[[str], bool]
     ) -> PageEnds:
         """Give the documents of one page to `accept`, which says of each whether it counts."""
+        ...
+
+    def function_metadata(self) -> FunctionMetadata:
+        """Which function runs."""
+        ...
+
+    def transaction_metrics(self) -> TransactionMetrics:
+        """What was used of each limit."""
+        ...
+
+    def snapshot_ts(self) -> int:
+        """The timestamp of the snapshot; noted like a look at the clock."""
+        ...
+
+    def request_metadata(self) -> RequestMetadata:
+        """Where the call came from."""
         ...
 
     def call(self, reference: object, arguments: dict[str, Any], *, kinds: tuple[str, ...]) -> Any:
