@@ -21,6 +21,7 @@ STORIES = {"clients", "house", "stories", "typing"}
 STORY_NAMES = {"test_exported_names.py", "test_stories.py"}
 # Story files inside a mirrored folder, with what they tell.
 STORY_FILES: dict[str, str] = {
+    "reactivity/test_world.py": "clients over a runner whose every step may be late",
     "sync/test_drivers.py": "every driver passes the same tests: uvicorn's fast path and plain ASGI",
     "sync/test_world.py": "seeded worlds of clients, slow sockets and disconnections",
 }

@@ -152,8 +152,9 @@ class Deployment:
         """Finish what was begun and give the data file up."""
         self._is_open = False
         if self._housekeeping is not None:
-            self._housekeeping.cancel()
-            await asyncio.gather(self._housekeeping, return_exceptions=True)
+            # Not cancelled: a checkpoint under way would go on in its thread, on a connection that we close.
+            self._wants_checkpoint.set()
+            await self._housekeeping
             self._housekeeping = None
         await self.live.close()
         await self._runner.close()
@@ -345,14 +346,16 @@ class Deployment:
         """Checkpoint and trim off the path of acknowledgements, for ever: every so often, and after many
         commits.
         """
-        while True:
+        while self._is_open:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wants_checkpoint.wait(), _HOUSEKEEPING_SECONDS)
             self._wants_checkpoint.clear()
             self._rows_since_checkpoint = 0
             try:
                 await asyncio.to_thread(self._database.checkpoint)
-                await self._runner.change(lambda group: group.trim())
+                # In small steps, so that mutations pass between them.
+                while self._is_open and (await self._runner.change(lambda group: group.trim())).has_more:
+                    pass
             except asyncio.CancelledError:
                 raise
             except Exception:

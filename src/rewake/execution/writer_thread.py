@@ -240,9 +240,12 @@ class WriterThread:
         report = GroupReport(tuple(rows), self._told_ts)
         for item in items:
             item.is_told = True
-            if item.record is not None:
-                failed = item.error.message if item.error is not None else item.record.error
-                self._call_log.append(replace(item.record, error=failed))
+            record = item.record
+            if item.error is not None and isinstance(item.job, MutationJob):
+                record = record or _unfinished(item.job)
+                record = replace(record, error=item.error.message)
+            if record is not None:
+                self._call_log.append(record)
         with suppress(RuntimeError):  # The loop was closed under us: nobody is left to be told.
             self._loop.call_soon_threadsafe(self._deliver, report, items)
 
@@ -260,6 +263,19 @@ class WriterThread:
                 item.future.set_exception(item.error)
             else:
                 item.future.set_result(item.outcome)
+
+
+def _unfinished(job: MutationJob) -> CallRecord:
+    """The record of a mutation that was cut off before it had one."""
+    return CallRecord(
+        path=job.call.path,
+        kind="mutation",
+        seconds=0.0,
+        log_lines=(),
+        error=None,
+        traceback=None,
+        request_id=job.request_id,
+    )
 
 
 def _reason(error: BaseException) -> RewakeError:
