@@ -44,7 +44,8 @@ def failure_of(error: BaseException, *, root: Path | None, log_lines: tuple[str,
 
 def _described(error: BaseException, *, root: Path | None, log_lines: tuple[str, ...]) -> Failure:
     if isinstance(error, RewakeError):
-        return Failure(_bounded(error.message + "\n"), None, log_lines)
+        told = None if error.client_data is None else encode(dict(error.client_data))
+        return Failure(_bounded(error.message + "\n"), told, log_lines)
     data: str | None = None
     if isinstance(error, ApplicationError):
         try:
