@@ -176,7 +176,7 @@ def test_a_cursor_belongs_to_one_query(world: World) -> None:
     ("options", "text"),
     [
         ({"num_items": 0}, "Must request at least 1 document while paginating"),
-        ({"num_items": -3}, "Must request at least 1 document while paginating"),
+        ({"num_items": -3}, "`options.numItems` must be a positive number. Received `-3`."),
         ({"num_items": 32_001}, "Requested too many items: 32001"),
         ({"maximum_rows_read": 0}, "maximumRowsRead and maximumBytesRead must be greater than 0"),
         ({"maximum_bytes_read": -1}, "maximumRowsRead and maximumBytesRead must be greater than 0"),

@@ -324,3 +324,33 @@ def test_tables_of_the_system_are_read_through_a_door_of_their_own(tmp_path):
         assert told(lambda: system.query("notes")) == "User tables cannot be accessed with db.system."
 
     act(tmp_path, body)
+
+
+def test_a_table_can_be_named_once_for_several_calls(tmp_path):
+    def body(ctx, schema):
+        person = ctx.db.insert(schema.Person(name="Anna"))
+        for table, fields in (
+            (schema.Note, schema.Note(room="a", n=1)),
+            ("notes", {"room": "a", "n": 1, "author": None}),
+        ):
+            notes = ctx.db.table(table)
+            id = notes.insert(fields)
+            notes.patch(id, n=2)
+            notes.patch(id, {"room": "b"})
+            notes.patch(id)
+            assert (ctx.db.get(id).n, ctx.db.get(id).room) == (2, "b")
+            notes.replace(id, fields)
+            assert notes.get_many([id, id]) == [notes.get(id)] * 2 == notes.query().collect() * 2
+            assert notes.normalize_id(id) == id
+            assert notes.normalize_id(person) is None
+            for call in (notes.get, notes.delete, notes.patch):
+                with pytest.raises(RewakeError, match='expected to be an Id<"notes">, got Id<"people">'):
+                    call(person)
+            notes.delete(id)
+            assert notes.get(id) is None
+        with pytest.raises(RewakeError, match='A document of table "people" is none of "notes"'):
+            ctx.db.table("notes").insert(schema.Person(name="x"))
+        with pytest.raises(RewakeError, match="A table is named by its document class or its name"):
+            ctx.db.table(5)
+
+    act(tmp_path, body)

@@ -79,7 +79,7 @@ def test_unique_wants_one_or_none(tmp_path):
             with pytest.raises(RewakeError) as caught:
                 query(table).unique()
             assert caught.value.message == (
-                f"unique() query returned more than one result from table people:\n [{one}, {two}]"
+                f"unique() query returned more than one result from table people:\n [{one}, {two}, ...]"
             )
 
     act(tmp_path, body)
@@ -127,7 +127,8 @@ CHAINED = "A query can only be chained once and can't be chained after iteration
 @pytest.mark.parametrize(
     ("use", "expected"),
     [
-        (twice, ITERATED),
+        (twice, "This query is closed and can't emit any more values."),
+        (lambda query: (iter(query), iter(query)), ITERATED),
         (lambda query: (query.take(0), query.first()), ITERATED),
         (
             read_after_chaining,

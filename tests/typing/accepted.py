@@ -100,6 +100,9 @@ def by_table(ctx: MutationCtx, id: Id[Message], others: list[Id[Message]]) -> No
     ctx.db.patch(id, body="x")
     ctx.db.replace(Message, id, {"body": "x"})
     ctx.db.delete(Message, id)
+    assert_type(ctx.db.table(Message).get(id), Message | None)
+    assert_type(ctx.db.table("messages").query().first(), dict[str, Any] | None)
+    ctx.db.table(Message).patch(id, body="x")
     assert_type(ctx.db.system.query("_storage").collect(), list[dict[str, Any]])
 
 

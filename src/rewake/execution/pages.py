@@ -166,7 +166,11 @@ class _Reading:
 
 
 def _check(options: PaginationOptions) -> None:
-    if options.num_items < 1:
+    if options.num_items < 0:
+        raise InvalidPaginationOptions(
+            f"`options.numItems` must be a positive number. Received `{options.num_items}`."
+        )
+    if options.num_items == 0:
         raise InvalidPaginationOptions("Must request at least 1 document while paginating")
     if options.num_items > PAGE_ITEMS_MAX:
         raise InvalidPaginationOptions(f"Requested too many items: {options.num_items}")

@@ -7,7 +7,14 @@ what all that needs    -> Host, Transaction           ports.py
 """
 
 from rewake.functions.context import Auth, MutationCtx, NotSignedIn, QueryCtx, UserIdentity
-from rewake.functions.database import DatabaseReader, DatabaseWriter, InvalidArgument, SystemReader
+from rewake.functions.database import (
+    DatabaseReader,
+    DatabaseWriter,
+    InvalidArgument,
+    SystemReader,
+    TableReader,
+    TableWriter,
+)
 from rewake.functions.meta import Meta, MutationMeta
 from rewake.functions.metadata import (
     FunctionMetadata,
@@ -62,6 +69,8 @@ __all__ = [
     "RegistrationError",
     "RequestMetadata",
     "SystemReader",
+    "TableReader",
+    "TableWriter",
     "Transaction",
     "TransactionMetric",
     "TransactionMetrics",

@@ -10,6 +10,7 @@ one; what lies below is a transaction over encoded text, known by `ports.Transac
     ctx.db.system.query("_storage")    tables of the system: a door of their own, to read
 
 Every method that takes an id also takes its table before it; an id of another table is then an error.
+`ctx.db.table(Message)` says the table once, for several calls.
 
 Not here: how a query is built (`query.py`), what a write checks (`database`, floor 2 as well, unknown to us).
 """
@@ -17,7 +18,7 @@ Not here: how a query is built (`query.py`), what a write checks (`database`, fl
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, overload
+from typing import Any, Generic, TypeVar, cast, overload
 
 from rewake.errors import InvalidInput
 from rewake.functions.ports import Host
@@ -26,6 +27,7 @@ from rewake.schema import Document, Id, TableDefinition, is_document_class, plai
 from rewake.values import InvalidId, decode_id, decode_stored
 
 D = TypeVar("D", bound=Document)
+T = TypeVar("T")
 
 _MISSING: Any = object()
 """An argument that was not given; None is one that was."""
@@ -75,6 +77,15 @@ class DatabaseReader:
             return [self.get(id) for id in first]
         return [self.get(first, id) for id in second]
 
+    @overload
+    def table(self, table: type[D], /) -> TableReader[D]: ...
+    @overload
+    def table(self, table: str, /) -> TableReader[dict[str, Any]]: ...
+    def table(self, table: Any, /) -> Any:
+        """The methods of this object for one table: `ctx.db.table(Message).get(id)`."""
+        table_of(table)
+        return TableReader(self, table)
+
     @property
     def system(self) -> SystemReader:
         """The tables of the system: `_storage` and `_scheduled_functions`."""
@@ -123,8 +134,41 @@ class SystemReader:
         return self._host.transaction.system.normalize_id(table_of(table), text)
 
 
+class TableReader(Generic[T]):
+    """One table, to read. An id of another table is an error."""
+
+    def __init__(self, database: DatabaseReader, table: Any) -> None:
+        self._reader = database
+        self._table = table
+
+    def get(self, id: str, /) -> T | None:
+        """See `DatabaseReader.get`."""
+        return cast("T | None", self._reader.get(self._table, id))
+
+    def get_many(self, ids: Iterable[str], /) -> list[T | None]:
+        """See `DatabaseReader.get_many`."""
+        return cast("list[T | None]", self._reader.get_many(self._table, ids))
+
+    def query(self) -> Query[T]:
+        """See `DatabaseReader.query`."""
+        return cast("Query[T]", self._reader.query(self._table))
+
+    def normalize_id(self, text: str, /) -> Id[Any] | None:
+        """See `DatabaseReader.normalize_id`."""
+        return self._reader.normalize_id(self._table, text)
+
+
 class DatabaseWriter(DatabaseReader):
     """Reading and writing."""
+
+    @overload
+    def table(self, table: type[D], /) -> TableWriter[D]: ...
+    @overload
+    def table(self, table: str, /) -> TableWriter[dict[str, Any]]: ...
+    def table(self, table: Any, /) -> Any:
+        """The methods of this object for one table: `ctx.db.table(Message).patch(id, body="x")`."""
+        table_of(table)
+        return TableWriter(self, table)
 
     @overload
     def insert(self, document: D, /) -> Id[D]: ...
@@ -154,7 +198,9 @@ class DatabaseWriter(DatabaseReader):
     @overload
     def patch(self, id: Id[Any] | str, /, **fields: Any) -> None: ...
     @overload
-    def patch(self, table: type[D] | str, id: Id[D] | str, fields: Mapping[str, Any], /) -> None: ...
+    def patch(
+        self, table: type[D] | str, id: Id[D] | str, mapping: Mapping[str, Any], /, **fields: Any
+    ) -> None: ...
     @overload
     def patch(self, table: type[D] | str, id: Id[D] | str, /, **fields: Any) -> None: ...
     def patch(self, first: Any = None, second: Any = None, third: Any = None, /, **fields: Any) -> None:
@@ -228,6 +274,35 @@ class DatabaseWriter(DatabaseReader):
     def _definition_of(self, id: str) -> TableDefinition | None:
         table = _table_of_id(self._host, id)
         return self._host.table(table) if table is not None else None
+
+
+class TableWriter(TableReader[T]):
+    """One table, to read and write. An id of another table is an error."""
+
+    def __init__(self, database: DatabaseWriter, table: Any) -> None:
+        super().__init__(database, table)
+        self._writer = database
+
+    def insert(self, document: T | Mapping[str, Any], /) -> Id[Any]:
+        """See `DatabaseWriter.insert`."""
+        if not isinstance(document, Document):
+            return self._writer.insert(table_of(self._table), cast("Mapping[str, Any]", document))
+        if table_of(type(document)) != table_of(self._table):
+            of_class = table_of(type(document))
+            raise InvalidArgument(f'A document of table "{of_class}" is none of "{table_of(self._table)}".')
+        return self._writer.insert(document)
+
+    def patch(self, id: str, mapping: Mapping[str, Any] | None = None, /, **fields: Any) -> None:
+        """See `DatabaseWriter.patch`."""
+        self._writer.patch(self._table, id, {} if mapping is None else mapping, **fields)
+
+    def replace(self, id: str, document: T | Mapping[str, Any], /) -> None:
+        """See `DatabaseWriter.replace`."""
+        self._writer.replace(self._table, id, cast("Mapping[str, Any]", document))
+
+    def delete(self, id: str, /) -> None:
+        """See `DatabaseWriter.delete`."""
+        self._writer.delete(self._table, id)
 
 
 def table_of(table: object) -> str:

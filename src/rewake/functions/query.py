@@ -43,6 +43,7 @@ class Query(Generic[T]):
         "_host",
         "_index",
         "_is_chained",
+        "_is_exhausted",
         "_order",
         "_steps",
         "_table",
@@ -59,6 +60,7 @@ class Query(Generic[T]):
         self._steps = 0
         self._is_chained = False
         self._has_begun = False
+        self._is_exhausted = False
 
     def with_index(
         self, index: Index | str, bounds: Mapping[str, Any] | None = None, /, **fields: Any
@@ -139,9 +141,10 @@ class Query(Generic[T]):
         """
         found = self.take(2)
         if len(found) > 1:
-            ids = ", ".join(str(_id_of(document)) for document in found)
+            first, second = (_id_of(document) for document in found)
             raise InvalidQuery(
-                f"unique() query returned more than one result from table {self._table}:\n [{ids}]"
+                f"unique() query returned more than one result from table {self._table}:\n"
+                f" [{first}, {second}, ...]"
             )
         return found[0] if found else None
 
@@ -194,6 +197,7 @@ class Query(Generic[T]):
                 yield document
                 # An iterator that outlived its run must not go on reading.
                 self._host.check_open()
+        self._is_exhausted = True
 
     def _decoder(self) -> Callable[[str], Any]:
         if self._class is None:
@@ -209,6 +213,8 @@ class Query(Generic[T]):
     def _use(self) -> None:
         if self._is_chained:
             raise InvalidQuery("This query has been chained with another operator and can't be reused.")
+        if self._is_exhausted:
+            raise InvalidQuery("This query is closed and can't emit any more values.")
         if self._has_begun:
             raise InvalidQuery("Iteration can only begin on a query once.")
         self._has_begun = True
