@@ -46,7 +46,7 @@ from rewake.observability import logger
 
 _log = logger(__name__)
 
-_VERSIONS_KEPT = 3
+_VERSIONS_KEPT = 32
 """Versions of the code that snapshots may still ask for: a wave lasts a fraction of a second."""
 
 
