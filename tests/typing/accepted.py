@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, assert_type
 
-from rewake.functions import MutationCtx, QueryCtx, mutation, query
+from rewake.functions import MutationCtx, PaginationOptions, PaginationResult, QueryCtx, mutation, query
 from rewake.schema import (
     Document,
     Id,
@@ -81,6 +81,29 @@ def ranges(since: float, until: float) -> object:
 
 def shared(document: Tracked) -> str:
     return document.created_by
+
+
+def in_pages(ctx: QueryCtx, pagination_opts: PaginationOptions) -> PaginationResult[str]:
+    found = ctx.db.query(Message).with_index(Message.by_channel, channel="c").paginate(pagination_opts)
+    assert_type(found, PaginationResult[Message])
+    assert_type(ctx.db.query("notes").paginate(pagination_opts), PaginationResult[dict[str, Any]])
+    return found.with_page([message.body for message in found.page])
+
+
+def by_table(ctx: MutationCtx, id: Id[Message], others: list[Id[Message]]) -> None:
+    assert_type(ctx.db.get(Message, id), Message | None)
+    assert_type(ctx.db.get("messages", id), dict[str, Any] | None)
+    assert_type(ctx.db.get_many(others), list[Message | None])
+    assert_type(ctx.db.get_many(Message, others), list[Message | None])
+    ctx.db.patch(Message, id, body="x")
+    ctx.db.patch("messages", id, {"body": "x"})
+    ctx.db.patch(id, body="x")
+    ctx.db.replace(Message, id, {"body": "x"})
+    ctx.db.delete(Message, id)
+    assert_type(ctx.db.table(Message).get(id), Message | None)
+    assert_type(ctx.db.table("messages").query().first(), dict[str, Any] | None)
+    ctx.db.table(Message).patch(id, body="x")
+    assert_type(ctx.db.system.query("_storage").collect(), list[dict[str, Any]])
 
 
 notes: VObject = v.object({"body": v.string(), "count": v.optional(v.float64())})

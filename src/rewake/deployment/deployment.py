@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
-from rewake.database import Database, GroupCommit, Invocation, ReplayKey
+from rewake.database import CursorSeal, Database, GroupCommit, Invocation, ReplayKey
 from rewake.deployment.push import PushReport, apply_code, differences
 from rewake.environment import Environment
 from rewake.errors import InvalidInput, Unauthenticated
@@ -191,6 +191,11 @@ class Deployment:
     def environment(self) -> Environment:
         """Time, chance and fault points."""
         return self._database.environment
+
+    @property
+    def cursors(self) -> CursorSeal:
+        """Seals and opens the page cursors of this deployment."""
+        return self._database.cursors
 
     @property
     def limits(self) -> Limits:

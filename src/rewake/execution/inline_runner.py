@@ -160,7 +160,7 @@ class InlineRunner:
 
         def body(transaction: WriteTransaction) -> CallResult:
             nonlocal host, failure, path
-            host = self._host(transaction, job.identity, self.registry)
+            host = self._host(transaction, job.identity, self.registry, request_id=job.request_id)
             # Here and not before: what was recorded for a repeated mutation counts, whatever became of the
             # function since.
             record, result = self._run(host, job, "mutation")
@@ -199,7 +199,7 @@ class InlineRunner:
         started = self._environment.clock.monotonic()
         registry = self._version_at(snapshot.ts)
         transaction = snapshot.transaction()
-        host = self._host(transaction, job.identity, registry)
+        host = self._host(transaction, job.identity, registry, journal=job.journal)
         record, result = self._run(host, job, "query")
         path = record.path.public if record is not None else job.call.path
         failure = result if isinstance(result, Failure) else None
@@ -211,7 +211,7 @@ class InlineRunner:
             record_module_read(transaction, name)
         return QueryRun(
             result=result,
-            journal=None,
+            journal=host.journal if record is not None else job.journal,
             read_set=transaction.read_set,
             read_identity=host.observed.identity,
             read_clock=host.observed.clock,
@@ -233,7 +233,13 @@ class InlineRunner:
         return record, host.run(record, job.call.args)
 
     def _host(
-        self, transaction: ReadTransaction | WriteTransaction, identity: Identity, registry: Registry
+        self,
+        transaction: ReadTransaction | WriteTransaction,
+        identity: Identity,
+        registry: Registry,
+        *,
+        journal: str | None = None,
+        request_id: str = "",
     ) -> Host:
         return Host(
             registry=registry,
@@ -241,6 +247,9 @@ class InlineRunner:
             identity=identity,
             now_ms=transaction.now_ms,
             seed=self._environment.random_bytes(16),
+            cursors=self._database.cursors,
+            journal=journal,
+            request_id=request_id,
         )
 
     def _record(

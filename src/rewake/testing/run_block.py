@@ -42,6 +42,7 @@ def open_block(loop: LoopThread, deployment: Deployment, identity: Identity) -> 
             identity=identity,
             now_ms=transaction.now_ms,
             seed=deployment.environment.random_bytes(16),
+            cursors=deployment.cursors,
         )
         with host.opened(_record(registry)) as ctx:
             yield ctx

@@ -11,18 +11,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from typing import Any
 
 from convex import ConvexClient, ConvexError, convex_to_json, json_to_convex
 from convex.http_client import ConvexHttpClient
 
+# The official client prints log lines of functions on standard output, which is where our events go.
+_events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+os.dup2(2, 1)
+
 _clients: dict[str, Any] = {}
 _followers: set[asyncio.Task[None]] = set()
 
 
 def tell(event: dict[str, Any]) -> None:
-    print(json.dumps(event), flush=True)
+    print(json.dumps(event), file=_events, flush=True)
 
 
 def told(error: Exception) -> dict[str, Any]:
