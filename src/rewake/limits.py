@@ -95,6 +95,8 @@ class Limits:
     frame_bytes_max: int = 4 * MIB
     """Other clients get large messages in continuation frames of this size (Rust takes at most 16 MiB)."""
 
+    http_head_bytes_max: int = 1 * MIB
+    """Method, address and headers of one request; the parser hands them over as a whole."""
     http_body_bytes_max: int = 20 * MIB
     """Body of one API request."""
     http_batch_queries_max: int = 1_000

@@ -12,6 +12,7 @@ from tests.house.source_tree import ROOT, SOURCE, TESTS, modules
 ENTRANCES = {
     "rewake": "the front page, imported by authors",
     "rewake.__main__": "python -m rewake",
+    "rewake.testing.plugin": "pytest, by the entry point pytest11",
 }
 
 # Folders of stories: behaviour across modules, named after what they tell (STYLE, Tests).

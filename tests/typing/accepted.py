@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, assert_type
 
-from rewake.functions import MutationCtx, PaginationOptions, PaginationResult, QueryCtx
+from rewake.functions import MutationCtx, PaginationOptions, PaginationResult, QueryCtx, mutation, query
 from rewake.schema import (
     Document,
     Id,
@@ -23,6 +23,7 @@ from rewake.schema import (
     lt,
     v,
 )
+from rewake.testing import Backend, LiveQuery
 from rewake.values import UNSET, Int64, Unset
 
 
@@ -111,3 +112,33 @@ schema: Schema = define_schema({"notes": table})
 everything: Schema = Schema.from_documents([User, Message, Channel], schema)
 validator: Validator = everything.doc("messages")
 document: Any = everything.table("notes").decode_document("{}")
+
+
+@query
+def list_recent(ctx: QueryCtx, channel: Id[Channel], limit: int = 50) -> list[Message]:
+    return ctx.db.query(Message).with_index(Message.by_channel, channel=channel).take(limit)
+
+
+@mutation
+def open_channel(ctx: MutationCtx, name: str) -> Id[Channel]:
+    return ctx.db.insert(Channel(name=name))
+
+
+def name_of(ctx: MutationCtx) -> str:
+    return "x"
+
+
+def test(backend: Backend) -> None:
+    channel = backend.mutation(open_channel, name="x")
+    assert_type(channel, Id[Channel])
+    assert_type(backend.query(list_recent, channel=channel), list[Message])
+    backend.as_user("ann", email="a@x.test").query(list_recent, channel=channel, limit=1)
+    anything: Any = backend.query("messages:list_recent", channel=channel)
+    print(anything)
+    with backend.watch(list_recent, channel=channel) as live:
+        assert_type(live, LiveQuery[list[Message]])
+        assert_type(live.value, list[Message])
+    with backend.run() as ctx:
+        assert_type(ctx.db.insert(Channel(name="y")), Id[Channel])
+    assert_type(backend.run(lambda ctx: ctx.db.get(channel)), Channel | None)
+    assert_type(backend.run(name_of), str)

@@ -12,7 +12,14 @@ from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Succe
 from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
 from rewake.execution.inline_runner import InlineRunner, RunnerClosed
-from rewake.execution.loader import ProjectInvalid, ProjectSettings, load_project, read_settings
+from rewake.execution.loader import (
+    ProjectInvalid,
+    ProjectSettings,
+    collect_modules,
+    collect_project,
+    load_project,
+    read_settings,
+)
 from rewake.execution.registry import FunctionNotFound, FunctionRecord, Registry, registry_of
 from rewake.execution.runner import GroupReport, MutationJob, QueryJob, QueryRun, Runner, Visibility, Wave
 from rewake.execution.side_effects import SideEffectRefused
@@ -40,6 +47,8 @@ __all__ = [
     "Success",
     "Visibility",
     "Wave",
+    "collect_modules",
+    "collect_project",
     "error_text",
     "failure_of",
     "load_project",

@@ -26,7 +26,16 @@ from typing import Any
 
 from rewake.auth import Identity
 from rewake.environment import Environment
-from rewake.execution import FunctionCall, GroupReport, QueryJob, QueryRun, Runner, Success, Visibility
+from rewake.execution import (
+    FunctionCall,
+    GroupReport,
+    QueryJob,
+    QueryRun,
+    Runner,
+    RunnerClosed,
+    Success,
+    Visibility,
+)
 from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.reactivity.entries import Entry, EntryKey, LiveResult, QuestionKey, question_key
@@ -150,7 +159,12 @@ class LiveQueries:
         """Answer one query from the shared cache or by a run; gives the result and a `ts` at which it holds.
 
         The answer includes every mutation acknowledged before the call.
+
+        Raises:
+            RunnerClosed: we are closing; not even the cache answers, which nobody keeps true any longer.
         """
+        if self._is_closed:
+            raise RunnerClosed()
         question = question_key(call, None, visibility)
         job = QueryJob(call, identity, visibility)
         asked_at = self.position
