@@ -2,7 +2,7 @@
 
 Floor 5. What the doors see of the house is this object: it makes the ports of `sync` and `http_api` true.
 
-    push(registry)  -> schema change and code switch in one commit group; a failure leaves all as it was
+    push(code)      -> schema change and code switch in one commit group; a failure leaves all as it was
     mutate, query   -> execution, reactivity
     on_group        -> reactivity first, then the outcomes (the runner keeps that order)
 
@@ -21,23 +21,28 @@ from typing import Any, Literal
 
 from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
 from rewake.database import Database, Invocation, ReplayKey
-from rewake.deployment.push import PushReport, apply_code, differences
+from rewake.deployment.push import PushReport, differences
 from rewake.environment import Environment
 from rewake.errors import InvalidInput, Unauthenticated
 from rewake.execution import (
+    Analysis,
     CallLog,
+    Code,
     Failure,
     FunctionCall,
+    FunctionNotFound,
     GroupReport,
     InlineRunner,
     MutationJob,
     MutationOutcome,
     Registry,
+    Runner,
     Success,
     Visibility,
+    WorkerPlan,
+    WorkerRunner,
     failure_of,
 )
-from rewake.execution.registry import FunctionNotFound
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.observability import logger
 from rewake.protocol import FunctionPath
@@ -74,7 +79,7 @@ class Deployment:
     def __init__(
         self,
         database: Database,
-        runner: InlineRunner,
+        runner: Runner,
         *,
         name: str,
         version: str,
@@ -103,7 +108,8 @@ class Deployment:
         cls,
         *,
         data: Path | str,
-        registry: Registry,
+        registry: Registry | None = None,
+        workers: WorkerPlan | None = None,
         name: str,
         version: str,
         admin_key: AdminKey,
@@ -111,8 +117,8 @@ class Deployment:
         limits: Limits = DEFAULT_LIMITS,
         is_redacted: bool = False,
     ) -> Deployment:
-        """Open the data file at `data` (`:memory:` for one that is gone at close) and push `registry` onto
-        it.
+        """Open the data file at `data` (`:memory:` for one that is gone at close) and push code onto it:
+        `registry`, to run in threads of this process, or what `workers` says, to run in processes of its own.
 
         Raises:
             DataFileRefused: the file cannot be used; it was not touched.
@@ -123,7 +129,13 @@ class Deployment:
         )
         try:
             call_log = CallLog()
-            runner = InlineRunner(database, registry, call_log=call_log)
+            runner: Runner
+            code: Code
+            if workers is not None:
+                runner, code = WorkerRunner(database, workers, call_log=call_log), workers.template.settings
+            else:
+                assert registry is not None, "a deployment needs code: a registry or workers"
+                runner, code = InlineRunner(database, registry, call_log=call_log), registry
             deployment = cls(
                 database,
                 runner,
@@ -138,7 +150,7 @@ class Deployment:
             database.close()
             raise
         try:
-            await deployment.push(registry)
+            await deployment.push(code)
         except BaseException:
             await deployment.close()
             raise
@@ -150,8 +162,9 @@ class Deployment:
         """Finish what was begun and give the data file up."""
         self._is_open = False
         if self._housekeeping is not None:
-            self._housekeeping.cancel()
-            await asyncio.gather(self._housekeeping, return_exceptions=True)
+            # Not cancelled: a checkpoint under way would go on in its thread, on a connection that we close.
+            self._wants_checkpoint.set()
+            await self._housekeeping
             self._housekeeping = None
         await self.live.close()
         await self._runner.close()
@@ -160,23 +173,22 @@ class Deployment:
     # Code.
 
     @property
-    def registry(self) -> Registry:
-        """The code that serves now."""
-        return self._runner.registry
+    def analysis(self) -> Analysis:
+        """What is known of the code that serves now."""
+        return self._runner.analysis
 
-    async def push(self, registry: Registry) -> PushReport:
+    async def push(self, code: Code) -> PushReport:
         """Switch to new code and schema in one step, without a pause. One push at a time.
 
         Raises:
+            ProjectInvalid: workers cannot load it; the old code goes on serving.
             SchemaMismatch: a stored document does not fit the new schema; the old code goes on serving.
         """
         async with self._push_lock:
-            before = self._runner.registry
+            before = self._runner.analysis
             invocation = self.environment.random_bytes(16).hex()
-            changes = await self._runner.switch(
-                registry, lambda group: apply_code(group, registry, invocation=invocation)
-            )
-            return differences(before, registry, changes)
+            changes = await self._runner.push(code, invocation=invocation)
+            return differences(before, self._runner.analysis, changes)
 
     # What the doors ask.
 
@@ -235,12 +247,12 @@ class Deployment:
         if refusal is not None:
             return refusal
         try:
-            record = self.registry.find(call.path, visibility_of(identity))
+            facts = self.analysis.find(call.path, visibility_of(identity))
         except FunctionNotFound as error:
             return failure_of(error, root=None)
-        actual = record.kind.capitalize()
+        actual = facts.kind.capitalize()
         return Failure(
-            f"Trying to execute {record.path.canonical} as Action, but it is defined as {actual}.\n"
+            f"Trying to execute {facts.path.canonical} as Action, but it is defined as {actual}.\n"
         )
 
     async def query(
@@ -272,7 +284,7 @@ class Deployment:
         if component:
             return None
         try:
-            return self.registry.find(path, Visibility.INTERNAL).kind
+            return self.analysis.find(path, Visibility.INTERNAL).kind
         except FunctionNotFound:
             return None
 
@@ -323,14 +335,16 @@ class Deployment:
         """Checkpoint and trim off the path of acknowledgements, for ever: every so often, and after many
         commits.
         """
-        while True:
+        while self._is_open:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wants_checkpoint.wait(), _HOUSEKEEPING_SECONDS)
             self._wants_checkpoint.clear()
             self._rows_since_checkpoint = 0
             try:
                 await asyncio.to_thread(self._database.checkpoint)
-                await self._runner.change(lambda group: group.trim())
+                # In small steps, so that mutations pass between them.
+                while self._is_open and (await self._runner.trim()).has_more:
+                    pass
             except asyncio.CancelledError:
                 raise
             except Exception:

@@ -24,11 +24,10 @@ from typing import Any
 from rewake.auth import Identity
 from rewake.database import ReadTransaction, WriteTransaction
 from rewake.errors import FunctionError, InvalidInput, RewakeError
-from rewake.execution.calls import Failure, Success
+from rewake.execution.calls import Failure, Success, Visibility
 from rewake.execution.failures import author_traceback, failure_of
 from rewake.execution.output import LogLines, collecting
 from rewake.execution.registry import FunctionRecord, Registry
-from rewake.execution.runner import Visibility
 from rewake.execution.side_effects import guarded
 from rewake.functions import MutationCtx, Query, QueryCtx, RegisteredFunction
 from rewake.limits import ARGUMENTS_BYTES_MAX, MIB, NESTED_CALLS_MAX, RETURN_BYTES_MAX
