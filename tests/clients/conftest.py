@@ -83,6 +83,20 @@ def server(make_server: Callable[..., ServerProcess]) -> ServerProcess:
     return server
 
 
+@pytest.fixture(scope="module")
+def _server_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    folder = tmp_path_factory.mktemp("shared")
+    with ServerProcess(data=folder / "shared.sqlite3", log=folder / "shared.log") as server:
+        yield server
+
+
+@pytest.fixture
+def shared_server(_server_of_module: ServerProcess) -> Iterator[ServerProcess]:
+    """One server for all tests of a module that do not mind what others have stored in it: starts once."""
+    yield _server_of_module
+    print(f"--- output of the shared server\n{_server_of_module.output()}")
+
+
 @pytest.fixture
 def run_program(node: str, tmp_path: Path) -> Iterator[Callable[..., JsonProgram]]:
     """Start programs of `programs/`; those that still run at the end of the test are ended."""

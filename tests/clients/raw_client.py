@@ -24,6 +24,7 @@ import struct
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -124,6 +125,7 @@ class RawClient:
         says_connect: bool = True,
     ) -> None:
         self.session_id = session_id or str(uuid.uuid4())
+        self._open = ExitStack()
         self.version = ZERO
         self.queries: dict[int, Query] = {}
         self.transitions: list[Message] = []
@@ -141,7 +143,7 @@ class RawClient:
         self._mutations_open: list[int] = []
         self._parts: list[Message] = []
         self._inbox: queue.SimpleQueue[tuple[str, list[int]] | SocketClosed] = queue.SimpleQueue()
-        self.socket = connect(
+        dialing = connect(
             url.replace("http", "ws", 1) + path,
             additional_headers=headers,
             max_size=None,
@@ -149,6 +151,7 @@ class RawClient:
             ping_interval=None,
             open_timeout=WAIT_SECONDS,
         )
+        self.socket = self._open.enter_context(dialing)
         threading.Thread(target=self._listen, name="raw client", daemon=True).start()
         if says_connect:
             greeting: Message = {"type": "Connect", "sessionId": self.session_id}
@@ -287,7 +290,7 @@ class RawClient:
 
     def close(self) -> None:
         """Close in an orderly way."""
-        self.socket.close()
+        self._open.close()
 
     def __enter__(self) -> RawClient:
         return self

@@ -39,8 +39,8 @@ def test_npm_puts_20_megabytes_together_from_chunks(server: ServerProcess, npm: 
     assert client.state()["connectionCount"] == 1
 
 
-def test_npm_chunks_are_cut_between_characters(server: ServerProcess, npm: ClientHost) -> None:
-    value = npm.open(server.url).query("big:text", {"repeats": REPEATS}, seconds=SECONDS)
+def test_npm_chunks_are_cut_between_characters(shared_server: ServerProcess, npm: ClientHost) -> None:
+    value = npm.open(shared_server.url).query("big:text", {"repeats": REPEATS}, seconds=SECONDS)
     assert value == PATTERN * REPEATS
     assert npm.received().get("TransitionChunk", 0) >= 3
 

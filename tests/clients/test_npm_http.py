@@ -57,8 +57,8 @@ def test_consistent_queries_see_no_write_that_came_in_between(server: ServerProc
     assert npm.open_http(server.url).consistent_query("counters:get", {"name": "a"}) == 2
 
 
-def test_an_application_error_becomes_a_convex_error(server: ServerProcess, npm: ClientHost) -> None:
-    http = npm.open_http(server.url)
+def test_an_application_error_becomes_a_convex_error(shared_server: ServerProcess, npm: ClientHost) -> None:
+    http = npm.open_http(shared_server.url)
     data = {"code": "full", "left": 0.0, "who": ["ada"]}
     for path, kind in (
         ("failures:application_query", "query"),
@@ -71,19 +71,21 @@ def test_an_application_error_becomes_a_convex_error(server: ServerProcess, npm:
 
 
 def test_an_application_error_without_data_is_still_a_convex_error(
-    server: ServerProcess, npm: ClientHost
+    shared_server: ServerProcess, npm: ClientHost
 ) -> None:
     with pytest.raises(ClientError) as raised:
-        npm.open_http(server.url).query("failures:application_query", {"data": None})
+        npm.open_http(shared_server.url).query("failures:application_query", {"data": None})
     assert raised.value.is_convex_error
     assert raised.value.data is None
 
 
-def test_an_exception_is_an_error_with_the_authors_frames(server: ServerProcess, npm: ClientHost) -> None:
+def test_an_exception_is_an_error_with_the_authors_frames(
+    shared_server: ServerProcess, npm: ClientHost
+) -> None:
     with pytest.raises(
         ClientError, match=r"Server Error\nUncaught ValueError: boom\n    at plain_query"
     ) as raised:
-        npm.open_http(server.url).query("failures:plain_query")
+        npm.open_http(shared_server.url).query("failures:plain_query")
     assert not raised.value.is_convex_error
 
 
@@ -108,9 +110,9 @@ def test_what_a_failed_mutation_wrote_is_gone(server: ServerProcess, npm: Client
     ],
 )
 def test_a_wrong_call_says_what_is_wrong(
-    server: ServerProcess, npm: ClientHost, call: tuple[str, str, dict[str, Any]], expected: str
+    shared_server: ServerProcess, npm: ClientHost, call: tuple[str, str, dict[str, Any]], expected: str
 ) -> None:
     with pytest.raises(ClientError) as raised:
-        npm.open_http(server.url).call(*call).wait()
+        npm.open_http(shared_server.url).call(*call).wait()
     assert expected in str(raised.value)
     assert not raised.value.is_convex_error

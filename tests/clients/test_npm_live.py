@@ -75,8 +75,8 @@ def test_errors_of_live_queries_come_and_go(server: ServerProcess, npm: ClientHo
     watched.wait_value(lambda value: value == "calm")
 
 
-def test_mutation_errors_carry_their_data(server: ServerProcess, npm: ClientHost) -> None:
-    client = npm.open(server.url)
+def test_mutation_errors_carry_their_data(shared_server: ServerProcess, npm: ClientHost) -> None:
+    client = npm.open(shared_server.url)
     for data in ({"code": "full"}, "words", 3.0, None, [{"$integer": "AQAAAAAAAAA="}]):
         with pytest.raises(ClientError) as raised:
             client.mutation("failures:application_mutation", {"data": data})
@@ -105,9 +105,11 @@ def test_a_mutation_after_a_failed_one_keeps_its_place(server: ServerProcess, np
     assert last.wait() == 2
 
 
-def test_two_clients_on_one_session_carry_out_a_request_once(server: ServerProcess, npm: ClientHost) -> None:
+def test_two_clients_on_one_session_carry_out_a_request_once(
+    shared_server: ServerProcess, npm: ClientHost
+) -> None:
     session = str(uuid.uuid4())
-    one, two = npm.open(server.url, session=session), npm.open(server.url, session=session)
+    one, two = npm.open(shared_server.url, session=session), npm.open(shared_server.url, session=session)
     # Both count their requests from 0, so the second is a replay of the first as far as the server can tell.
     answers = [
         client.call("mutation", "ledger:record", {"source": "session", "number": 7.0})

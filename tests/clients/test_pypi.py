@@ -69,8 +69,8 @@ def test_both_families_see_each_other(server: ServerProcess, pypi: ClientHost, n
         each.wait_value(lambda messages: bodies(messages) == ["from Python", "from JavaScript"])
 
 
-def test_a_query_error_with_data_is_a_convex_error(server: ServerProcess, pypi: ClientHost) -> None:
-    client = pypi.open(server.url)
+def test_a_query_error_with_data_is_a_convex_error(shared_server: ServerProcess, pypi: ClientHost) -> None:
+    client = pypi.open(shared_server.url)
     for data in DATA:
         with pytest.raises(ClientError) as raised:
             client.query("failures:application_query", {"data": data})
@@ -107,10 +107,10 @@ def test_a_plain_exception_is_an_error_without_data(server: ServerProcess, pypi:
     ],
 )
 def test_a_wrong_call_says_what_is_wrong(
-    server: ServerProcess, pypi: ClientHost, path: str, args: dict[str, Any], expected: str
+    shared_server: ServerProcess, pypi: ClientHost, path: str, args: dict[str, Any], expected: str
 ) -> None:
     with pytest.raises(ClientError, match=expected):
-        pypi.open(server.url).query(path, args)
+        pypi.open(shared_server.url).query(path, args)
 
 
 def test_an_error_of_a_live_query_passes(server: ServerProcess, pypi: ClientHost) -> None:

@@ -65,22 +65,26 @@ def _floats(value: Any) -> Any:
     return value
 
 
-def test_a_client_gets_back_what_it_sent_over_the_socket(server: ServerProcess, family: ClientHost) -> None:
-    client = family.open(server.url)
+def test_a_client_gets_back_what_it_sent_over_the_socket(
+    shared_server: ServerProcess, family: ClientHost
+) -> None:
+    client = family.open(shared_server.url)
     assert same([client.query("values:echo", {"value": value}) for value in ENCODED], ENCODED)
 
 
-def test_a_client_gets_back_what_it_stored(server: ServerProcess, family: ClientHost) -> None:
-    client = family.open(server.url)
+def test_a_client_gets_back_what_it_stored(shared_server: ServerProcess, family: ClientHost) -> None:
+    client = family.open(shared_server.url)
     keys = [client.mutation("values:keep", {"value": value}) for value in ENCODED]
     assert same([client.query("values:kept", {"key": key}) for key in keys], ENCODED)
 
 
-def test_a_client_gets_back_what_it_sent_over_http(server: ServerProcess, family: ClientHost) -> None:
-    client = family.open_http(server.url)
+def test_a_client_gets_back_what_it_sent_over_http(shared_server: ServerProcess, family: ClientHost) -> None:
+    client = family.open_http(shared_server.url)
     assert same([client.query("values:echo", {"value": value}) for value in ENCODED], ENCODED)
 
 
-def test_annotated_arguments_arrive_as_their_python_types(server: ServerProcess, family: ClientHost) -> None:
+def test_annotated_arguments_arrive_as_their_python_types(
+    shared_server: ServerProcess, family: ClientHost
+) -> None:
     args = {"number": 3, "exact": {"$integer": "AwAAAAAAAAA="}, "data": {"$bytes": "AA=="}, "ratio": 2}
-    assert family.open(server.url).query("values:kinds", args) == ["int", "Int64", "bytes", "float"]
+    assert family.open(shared_server.url).query("values:kinds", args) == ["int", "Int64", "bytes", "float"]

@@ -14,23 +14,19 @@ Source: wire 6.1 and 6.2.
 from __future__ import annotations
 
 import importlib
+import os
 import traceback
 from pathlib import Path
 
 from rewake.errors import ApplicationError, RewakeError
 from rewake.execution.calls import Failure
 from rewake.limits import ERROR_MESSAGE_BYTES_MAX
+from rewake.schema import ValidationFailed, plain_value
 from rewake.values import CommitTsUnsupported, InvalidValue, encode, holds_commit_ts
 
-_HOUSE = str(Path(__file__).resolve().parent.parent)
+_HOUSE = str(Path(__file__).resolve().parent.parent) + os.sep
 _IMPORTING = ("<frozen importlib", importlib.__file__, str(Path(__file__).resolve().with_name("loader.py")))
 """Files whose frames stand between two imports of the author's and say nothing to them."""
-
-
-class ReportedError(Exception):
-    """A failure whose text is complete already: raised again where a nested call failed, and caught by
-    nobody but authors.
-    """
 
 
 def failure_of(error: BaseException, *, root: Path | None, log_lines: tuple[str, ...] = ()) -> Failure:
@@ -42,14 +38,13 @@ def failure_of(error: BaseException, *, root: Path | None, log_lines: tuple[str,
     data: str | None = None
     if isinstance(error, ApplicationError):
         try:
-            data = encode(error.data)
+            data = encode(plain_value(error.data))
             if holds_commit_ts(data):
                 raise CommitTsUnsupported()
-        except InvalidValue as invalid:
+        except (InvalidValue, ValidationFailed, RecursionError) as invalid:
+            reason = invalid.message if isinstance(invalid, RewakeError) else "it is too nested."
             return Failure(
-                _bounded(
-                    f"ApplicationError data is not a value that clients can receive: {invalid.message}\n"
-                ),
+                _bounded(f"ApplicationError data is not a value that clients can receive: {reason}\n"),
                 None,
                 log_lines,
             )
@@ -80,7 +75,7 @@ def author_traceback(error: BaseException) -> str:
 def _frames(error: BaseException, root: Path | None) -> str:
     lines = []
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename.startswith(_HOUSE):
+        if frame.filename.startswith((_HOUSE, "<frozen ")):
             continue
         column = (frame.colno or 0) + 1
         lines.append(f"    at {frame.name} ({_place(frame.filename, root)}:{frame.lineno}:{column})\n")

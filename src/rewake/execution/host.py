@@ -237,6 +237,9 @@ class _Face:
     def transaction(self) -> Any:
         return self._opened().transaction
 
+    def check_open(self) -> None:
+        self._opened()
+
     def table(self, name: str) -> TableDefinition | None:
         return self._opened().registry.schema.tables.get(name)
 

@@ -26,7 +26,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.machinery import PathFinder
+from importlib.machinery import PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,6 +35,7 @@ from rewake.errors import InvalidInput, RewakeError
 from rewake.execution.failures import author_traceback
 from rewake.execution.output import function_print
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
+from rewake.execution.side_effects import install_guard
 from rewake.functions import RegisteredFunction
 from rewake.protocol import FunctionPath
 from rewake.schema import Schema, function_names, is_document_class
@@ -42,6 +43,10 @@ from rewake.schema import Schema, function_names, is_document_class
 _MODULE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SKIPPED = frozenset({"_generated", "__pycache__", "node_modules"})
 _lock = threading.Lock()
+_owners: dict[str, Path] = {}
+"""From which project's root a module in `sys.modules` came; that is the process's, and so is this."""
+_PYTHON = (Path(sys.prefix), Path(sys.base_prefix), Path(__file__).resolve().parent.parent)
+"""Python's own places and the house: not the author's code, even where they lie below the project."""
 
 
 class ProjectInvalid(InvalidInput):
@@ -100,9 +105,12 @@ def read_settings(root: Path) -> ProjectSettings:
     file = root / "pyproject.toml"
     if file.exists():
         try:
-            table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("rewake", {})
+            tools = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
+            table = tools.get("rewake", {}) if isinstance(tools, dict) else tools
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ProjectInvalid(f"{file} cannot be read: {error}") from None
+    if not isinstance(table, dict):
+        raise ProjectInvalid(f"[tool.rewake] in {file} must be a table of settings.")
     known = {"functions", "case", "generated", "name"}
     for key, value in table.items():
         if key not in known:
@@ -135,6 +143,8 @@ def load_project(settings: ProjectSettings) -> Registry:
     Raises:
         ProjectInvalid: a module cannot be imported, or a function or table is not well formed.
     """
+    # Before author code says `from time import sleep`.
+    install_guard()
     with _lock:
         return _load(settings)
 
@@ -143,8 +153,8 @@ def _load(settings: ProjectSettings) -> Registry:
     package = settings.functions.replace("/", ".")
     before = _take_out_modules(settings)
     root = str(settings.root)
-    if root not in sys.path:
-        sys.path.insert(0, root)
+    # In front, also where it is there already: another project may have been loaded since.
+    sys.path[:] = [root, *(place for place in sys.path if place != root)]
     importlib.invalidate_caches()
     finder = _PrintingFinder(settings)
     sys.meta_path.insert(0, finder)
@@ -159,7 +169,8 @@ def _load(settings: ProjectSettings) -> Registry:
             for path, module in modules.items()
             for record in _records_of(path, module, settings, schema)
         ]
-        hashes = _module_hashes(settings, modules)
+        _refuse_same_paths(records, settings)
+        hashes = _module_hashes(settings, modules, finder.sources)
     except BaseException:
         _take_out_modules(settings)
         sys.modules.update(before)
@@ -197,7 +208,7 @@ def _import(name: str, file: Path, settings: ProjectSettings) -> ModuleType:
         if (
             isinstance(error, ModuleNotFoundError)
             and error.name
-            and error.name.split(".")[0] != settings.functions
+            and error.name.split(".")[0] != settings.functions.split("/")[0]
         ):
             reason += f". Install it where the server runs: pip install {error.name.split('.')[0]}"
         raise ProjectInvalid(
@@ -220,6 +231,8 @@ def _is_of_project(module: ModuleType, settings: ProjectSettings) -> bool:
     path = Path(file)
     if not path.is_relative_to(settings.root):
         return False
+    if any(path.is_relative_to(place) for place in _PYTHON if place.is_relative_to(settings.root)):
+        return False
     inner = path.relative_to(settings.root).parts
     return "site-packages" not in inner and not inner[0].startswith(".")
 
@@ -232,6 +245,7 @@ def _take_out_modules(settings: ProjectSettings) -> dict[str, ModuleType]:
         for name, module in list(sys.modules.items())
         if name == top
         or name.startswith(f"{top}.")
+        or _stands_in_the_way(name, settings)
         or (isinstance(module, ModuleType) and name != "__main__" and _is_of_project(module, settings))
     }
     for name in taken:
@@ -239,8 +253,20 @@ def _take_out_modules(settings: ProjectSettings) -> dict[str, ModuleType]:
     return taken
 
 
+def _stands_in_the_way(name: str, settings: ProjectSettings) -> bool:
+    """Whether a module of another project has a name that this project uses as well."""
+    top = name.split(".", maxsplit=1)[0]
+    if _owners.get(name, settings.root) == settings.root:
+        return False
+    return (settings.root / f"{top}.py").is_file() or (settings.root / top).is_dir()
+
+
 class _PrintingFinder:
     """Gives modules of the functions folder a `print` that ends in the log lines of the running function.
+
+    Modules of the project are compiled from their source each time. The import system's own cache takes a
+    file for unchanged that was saved twice within a second and kept its size; a reload must not. `sources`
+    holds what was compiled, by module name: a file may have been saved again since.
 
     The package itself is looked for in this project only: a library or another project may have one of that
     name, and Python would prefer it wherever ours has no `__init__.py`.
@@ -250,6 +276,7 @@ class _PrintingFinder:
         self._folder = settings.functions_path
         self._root = settings.root
         self._top = settings.functions.split("/")[0]
+        self.sources: dict[str, bytes] = {}
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         spec = PathFinder.find_spec(name, [str(self._root)] if name == self._top else path, target)
@@ -257,17 +284,26 @@ class _PrintingFinder:
             # A namespace package: a list of ours stays what it is, the import system's own would grow again.
             spec.submodule_search_locations = [str(self._root / self._top)]
             return spec
-        if spec is None or spec.loader is None or not spec.origin:
+        if spec is None or not isinstance(spec.loader, SourceFileLoader) or not spec.origin:
             return None
-        if not Path(spec.origin).is_relative_to(self._folder):
+        loader, origin = spec.loader, Path(spec.origin)
+        if not origin.is_relative_to(self._root) or "site-packages" in origin.parts:
             return None
-        execute = spec.loader.exec_module
 
-        def exec_module(module: ModuleType) -> None:
-            module.__dict__.setdefault("print", function_print)
-            execute(module)
+        def get_code(fullname: str) -> Any:
+            source = self.sources[fullname] = loader.get_data(str(origin))
+            _owners[fullname] = self._root
+            return loader.source_to_code(source, str(origin))
 
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        loader.get_code = get_code  # type: ignore[method-assign]
+        if origin.is_relative_to(self._folder):
+            execute = loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                module.__dict__.setdefault("print", function_print)
+                execute(module)
+
+            loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
 
 
@@ -324,6 +360,18 @@ def _records_of(
             ) from error
 
 
+def _refuse_same_paths(records: list[FunctionRecord], settings: ProjectSettings) -> None:
+    seen: dict[FunctionPath, FunctionRecord] = {}
+    for record in records:
+        other = seen.setdefault(record.path, record)
+        if other.function is not record.function:
+            raise ProjectInvalid(
+                f"{settings.functions}/{record.path.module}.py: `{other.function.__name__}` and "
+                f"`{record.function.__name__}` are both exported as {record.path.public}. Give one of them "
+                "another name, with `name=` if need be."
+            )
+
+
 def _exported(name: str, settings: ProjectSettings) -> str:
     return camel_case(name) if settings.case == "camel" else name
 
@@ -335,7 +383,9 @@ def camel_case(name: str) -> str:
     return name[:head] + first + "".join(part[:1].upper() + part[1:] for part in rest)
 
 
-def _module_hashes(settings: ProjectSettings, modules: dict[str, ModuleType]) -> dict[str, str]:
+def _module_hashes(
+    settings: ProjectSettings, modules: dict[str, ModuleType], compiled: dict[str, bytes]
+) -> dict[str, str]:
     """For each module a hash of its source and of all project modules that it reaches through imports."""
     project = {
         name: module
@@ -344,7 +394,10 @@ def _module_hashes(settings: ProjectSettings, modules: dict[str, ModuleType]) ->
         and getattr(module, "__file__", None)
         and _is_of_project(module, settings)
     }
-    sources = {name: Path(str(module.__file__)).read_bytes() for name, module in project.items()}
+    sources = {
+        name: compiled[name] if name in compiled else Path(str(module.__file__)).read_bytes()
+        for name, module in project.items()
+    }
     reached = {name: _imports_of(sources[name], project[name], project) for name in project}
 
     def closure(start: str) -> list[str]:

@@ -93,9 +93,16 @@ class RunLogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         lines: LogLines | None = getattr(_current, "lines", None)
         if lines is None or record.name.startswith("rewake."):
+            # We may be the root's only handler, and must not swallow what it would print without us.
+            last = logging.lastResort if logging.getLogger().handlers == [self] else None
+            if last is not None and record.levelno >= last.level:
+                last.handle(record)
             return
         level = LEVELS.get(record.levelno) or ("ERROR" if record.levelno > logging.ERROR else "INFO")
-        lines.add(level, repr(record.getMessage()))
+        try:
+            lines.add(level, repr(record.getMessage()))
+        except Exception:
+            self.handleError(record)  # As every handler: a bad format string does not fail the function.
 
 
 _handler: RunLogHandler | None = None

@@ -17,8 +17,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from types import FrameType
 
 from rewake.errors import FunctionError
@@ -78,14 +80,13 @@ _MAY_READ = frozenset(
         "zoneinfo._zoneinfo",
         "linecache",
         "traceback",
-        "tokenize",
-        "codecs",
         "encodings",
         "locale",
         "gettext",
         "_strptime",
     }
 )
+_IMPORT_SYSTEM = frozenset({"_frozen_importlib_external", "importlib._bootstrap_external"})
 _READS = frozenset({"open", "os.open", "os.listdir", "os.scandir"})
 _FRAMES_MAX = 60
 _WRITE_FLAGS = (
@@ -102,6 +103,9 @@ def install_guard() -> None:
     if not _installed:
         _installed = True
         sys.addaudithook(_hook)
+        if sys.version_info < (3, 13):
+            # Before 3.13 sleeping raises no audit event.
+            time.sleep = _audited(time.sleep)  # type: ignore[assignment]
 
 
 @contextmanager
@@ -126,10 +130,22 @@ def unguarded() -> Iterator[None]:
         _run.is_guarded = before
 
 
+def _audited(sleep: Callable[[float], None]) -> Callable[[float], None]:
+    @wraps(sleep)
+    def audited_sleep(seconds: float, /) -> None:
+        sys.audit("time.sleep", seconds)
+        sleep(seconds)
+
+    return audited_sleep
+
+
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
     if event not in _REFUSED or not getattr(_run, "is_guarded", False):
         return
-    if event in _READS and not _writes(event, arguments) and _is_pythons_own_read(sys._getframe(1)):
+    if sys._getframe(1).f_globals.get("__name__") in _IMPORT_SYSTEM:
+        return  # A first import also writes: it caches what it compiled.
+    is_read = event in _READS and not _writes(event, arguments)
+    if is_read and (_is_pythons_own_read(sys._getframe(1)) or _is_time_zone(arguments[0])):
         return
     raise SideEffectRefused(what=f"{_REFUSED[event]} ({event})")
 
@@ -141,6 +157,13 @@ def _writes(event: str, arguments: tuple[object, ...]) -> bool:
     if isinstance(mode, str):
         return any(letter in mode for letter in "wax+")
     return isinstance(flags, int) and bool(flags & _WRITE_FLAGS)
+
+
+def _is_time_zone(path: object) -> bool:
+    """Whether a file is one of `zoneinfo`'s tables, which it opens in C, without a frame of its own."""
+    zoneinfo = sys.modules.get("zoneinfo")
+    places = getattr(zoneinfo, "TZPATH", ())
+    return isinstance(path, str) and any(path.startswith(f"{place}/") for place in places)
 
 
 def _is_pythons_own_read(frame: FrameType | None) -> bool:

@@ -111,9 +111,9 @@ class WorkerRunner:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         workers = self._readers.close()
-        if self._seat.worker is not None:
-            self._seat.worker.close()
-            workers.append(self._seat.worker)
+        writer = await self._seat.close()
+        if writer is not None:
+            workers.append(writer)
         await _ended(workers)
         for template in (self._template, self._first):
             if template is not None:

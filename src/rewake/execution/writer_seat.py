@@ -139,6 +139,15 @@ class WriterSeat:
             if not work.asker.done():
                 work.asker.set_exception(WorkerLost())
 
+    async def close(self) -> Worker | None:
+        """Let whoever sits here go, when everything was drained; returns it."""
+        worker, self.worker = self.worker, None
+        if worker is not None:
+            worker.hear = _nothing
+            worker.close()
+        await self.recovered()
+        return worker
+
     # Events.
 
     def _pump(self) -> None:

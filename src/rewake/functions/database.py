@@ -23,6 +23,9 @@ from rewake.values import InvalidId, decode_id, decode_stored
 
 D = TypeVar("D", bound=Document)
 
+_MISSING: Any = object()
+"""An argument that was not given; None is one that was."""
+
 
 class InvalidArgument(InvalidInput):
     """A `ctx.db` method was given something that it cannot take."""
@@ -42,20 +45,17 @@ class DatabaseReader:
     def get(self, table: type[D], id: Id[D], /) -> D | None: ...
     @overload
     def get(self, table: str, id: str, /) -> dict[str, Any] | None: ...
-    def get(self, first: Any, second: Any = None, /) -> Any:
+    def get(self, first: Any = None, second: Any = _MISSING, /) -> Any:
         """The document with this id, or None where there is none (any more).
 
         With a table before the id, an id of another table is an error. Depends on that one document only.
         """
-        if second is None:
-            table, id = None, first
-        else:
-            table, id = table_of(first), second
+        table, id = (None, first) if second is _MISSING else (table_of(first), second)
         _check_id(id, "get")
         text = self._host.transaction.get(id, table=table)
         if text is None:
             return None
-        if isinstance(first, str) and second is not None:
+        if isinstance(first, str) and table is not None:
             return decode_stored(text)
         return decode_document(self._host, id, text)
 

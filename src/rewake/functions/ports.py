@@ -60,6 +60,10 @@ class Host(Protocol):
         """The transaction of the run."""
         ...
 
+    def check_open(self) -> None:
+        """Raise where the run is over."""
+        ...
+
     def table(self, name: str) -> TableDefinition | None:
         """How the running code declares the table, or None where it does not."""
         ...

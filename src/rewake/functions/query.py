@@ -154,6 +154,8 @@ class Query(Generic[T]):
             document = decode(text)
             if all(predicate(document) for predicate in self._filters):
                 yield document
+                # An iterator that outlived its run must not go on reading.
+                self._host.check_open()
 
     def _use(self) -> None:
         if self._used:

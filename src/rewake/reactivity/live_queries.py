@@ -47,6 +47,11 @@ class LiveQueries:
         self._environment = environment
         self._limits = limits
         self.position = position
+        # The newest timestamp that a wave may have. It follows the position two turns of the loop behind: in
+        # the first, those who wait for outcomes of the group are woken, and write their responses. A
+        # transition that overtook a response would show the mutation twice for a moment, since the client
+        # still lays its optimistic update on top (wire 1.8).
+        self._showable = position
         self._recent = RecentRows(position=position)
         self._index: WakeIndex[Entry] = WakeIndex()
         self._entries: dict[EntryKey, Entry] = {}
@@ -78,8 +83,8 @@ class LiveQueries:
             self._recent.append(row)
             self.position = row.ts
         self.position = max(self.position, report.last_ts)
-        if self._waiting:
-            self._release_waiting()
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._may_show, self.position)
 
     def _mark_stale(self, entry: Entry, ts: int) -> None:
         if entry.stale_since is not None:
@@ -310,8 +315,7 @@ class LiveQueries:
         if not self._wave_scheduled and not self._is_closed:
             self._wave_scheduled = True
             loop = asyncio.get_running_loop()
-            # Two turns later: in the first, those who wait for outcomes of this group are woken, and write
-            # their responses; the wave begins behind them.
+            # As late as what it shows; and what comes in together goes into one wave.
             loop.call_soon(loop.call_soon, self._start_waves)
 
     def _start_waves(self) -> None:
@@ -333,7 +337,7 @@ class LiveQueries:
             if session.in_wave:
                 continue
             del self._dirty[session]
-            if session.is_closed:
+            if session.is_closed or not session.has_news:
                 continue
             try:
                 if not session.begin_wave():
@@ -350,24 +354,24 @@ class LiveQueries:
         return chosen
 
     async def _run_wave(self, sessions: list[LiveSession]) -> None:
+        everyone = tuple(sessions)  # `sessions` are those still owed a result: `_finish` empties the list.
         try:
             needed = self._entries_to_run(sessions, None, {})
             if needed:
                 await self._run_on_snapshot(sessions, needed)
             else:
-                # Everything is known at the log position, which is a snapshot like any other.
-                self._finish(sessions, self.position, {})
+                # Everything is known at a position of the log, which is a snapshot like any other.
+                self._finish(sessions, self._showable, {})
         except Exception:
             _log.exception("a wave failed; its sessions are dropped and reconnect")
         finally:
             self._waves -= 1
             for session in sessions:
-                if session.in_wave:
-                    # Not put into the next wave: whatever broke this one would break that at once.
-                    self._fail(session)
-                elif not session.is_closed and (
-                    session.pending or session.wants_wave or session.has_operations
-                ):
+                # Not put into the next wave: whatever broke this one would break that at once. Whether the
+                # session is in a wave says nothing here: since `_finish` it may be in the next one already.
+                self._fail(session)
+            for session in everyone:
+                if session not in sessions and session.has_news:
                     self._dirty[session] = None
             if self._dirty:
                 self._schedule_waves()
@@ -402,7 +406,8 @@ class LiveQueries:
             self._ran(held)
 
     def _finish(self, sessions: list[LiveSession], ts: int, shown: dict[Entry, LiveResult]) -> None:
-        for session in sessions:
+        finished, sessions[:] = tuple(sessions), ()
+        for session in finished:
             try:
                 session.finish_wave(ts, shown)
             except Exception:
@@ -437,20 +442,21 @@ class LiveQueries:
         return list(needed)
 
     async def _reached(self, ts: int) -> None:
-        """Wait until every row up to `ts` has been applied."""
-        if self.position < ts:
+        """Wait until every row up to `ts` has been applied, and its outcomes were heard."""
+        if self._showable < ts:
             future = asyncio.get_running_loop().create_future()
             self._waiting.append((ts, future))
             await future
 
-    def _release_waiting(self) -> None:
+    def _may_show(self, ts: int) -> None:
+        self._showable = max(self._showable, ts)
         still = []
-        for ts, future in self._waiting:
-            if ts <= self.position:
+        for wanted, future in self._waiting:
+            if wanted <= self._showable:
                 if not future.done():
                     future.set_result(None)
             else:
-                still.append((ts, future))
+                still.append((wanted, future))
         self._waiting = still
 
     async def close(self) -> None:

@@ -99,9 +99,11 @@ class LiveSession:
         self.is_closed = False
 
     @property
-    def has_operations(self) -> bool:
-        """Whether something was added, removed or re-identified since the last wave began."""
-        return bool(self._operations)
+    def has_news(self) -> bool:
+        """Whether a wave would have anything to say: a new or stale query, a change that waits, or that a
+        wave was asked for.
+        """
+        return not self.is_closed and bool(self.pending or self.wants_wave or self._operations)
 
     def add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
         """Watch a query from the next wave on."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
-from rewake.errors import RewakeError
+from rewake.errors import Internal, RewakeError
 from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.protocol import ClientVersion
@@ -232,7 +232,7 @@ class Connection:
 
     def _close(self, instruction: Close) -> None:
         error = instruction.error
-        if error is not None and not isinstance(error, RewakeError):
+        if error is not None and (not isinstance(error, RewakeError) or isinstance(error, Internal)):
             _log.error("websocket closed by a mistake of the house", exc_info=error)
         elif error is not None:
             _log.info("websocket closed: %s: %s", error.code, error)

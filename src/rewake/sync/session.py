@@ -118,6 +118,7 @@ class Session:
         "_picture",
         "_ping_at",
         "_redacted",
+        "_replays_first",
         "_session_id",
         "_watches_frames",
         "_wave_refused",
@@ -158,6 +159,9 @@ class Session:
         self._mutations: deque[StartMutation] | None = None  # Those that wait; made when the first has to.
         self._mutation_running: int | None = None
         self._actions_running = 0
+        # Set by a returning Rust client's Connect, cleared by the first Transition: that one waits for the
+        # replays. Else it settles them there, and the client trips over each answer: a storm of reconnects.
+        self._replays_first = False
 
         # Time, and the reader.
         self._backlog = Backlog(limits)
@@ -286,10 +290,11 @@ class Session:
         if self._phase is not _Phase.OPEN:
             return False
         self._backlog.observe(unsent_bytes, self._facts.monotonic())
-        if self._picture.in_wave or not self._backlog.has_room:
+        is_early = self._replays_first and self._mutation_running is not None
+        if self._picture.in_wave or is_early or not self._backlog.has_room:
             self._wave_refused = True
             return False
-        self._wave_refused = False
+        self._wave_refused = self._replays_first = False
         self._picture.begin_wave()
         return True
 
@@ -308,16 +313,13 @@ class Session:
         except WaveBroken as problem:
             return self._fail(problem)
         limit = self._limits.chunk_bytes
-        instructions: list[Instruction]
+        messages = [parts]
         if self._client.takes_chunks and sum(map(len, parts)) > limit:
-            *first, last = transition_chunks(b"".join(parts), chunk_bytes=limit)
-            instructions = [self._send((chunk,)) for chunk in first]
-            instructions.append(self._send((last,), ends_transition=True))
-        else:
-            instructions = [self._send(parts, ends_transition=True)]
+            messages = [(chunk,) for chunk in transition_chunks(b"".join(parts), chunk_bytes=limit)]
+        instructions: list[Instruction] = [self._send(message) for message in messages[:-1]]
+        instructions.append(self._send(messages[-1], ends_transition=True))
         if self._wave_refused:
-            # One was wanted while this one ran.
-            self._wave_refused = False
+            self._wave_refused = False  # One was wanted while this one ran.
             instructions.append(REQUEST_WAVE)
         return instructions
 
@@ -381,6 +383,7 @@ class Session:
             return self._fail(ObservedTimestampAhead(f"the client saw {observed}, the latest is {latest}"))
         self._phase = _Phase.OPEN
         self._session_id = str(message.session_id)
+        self._replays_first = message.connection_count > 0 and self._client.name != "npm"
         if message.client_ts is not None:
             self._client_skew = round(message.client_ts) - self._facts.now_ns() // 1_000_000
         return []

@@ -71,7 +71,11 @@ const operations = {
   },
   // Wait until an expression is truthy in the page, then give its value.
   async wait({ page, id, expression, seconds }) {
-    const handle = await pages.get(page).waitForFunction(expression, undefined, { timeout: seconds * 1000 });
+    const shown = pages.get(page);
+    const timeout = { timeout: seconds * 1000 };
+    const handle = await shown.waitForFunction(expression, undefined, timeout).catch(async (error) => {
+      throw new Error(`${expression}: ${error}; the page shows:\n${await shown.innerText("body")}`);
+    });
     print({ event: "settled", id, value: await handle.jsonValue() });
   },
   async evaluate({ page, id, expression }) {

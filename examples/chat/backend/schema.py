@@ -1,0 +1,42 @@
+"""The tables of the chat. Each class is a table; its fields are what a document of it holds."""
+
+from rewake import Document, Id, Index
+
+
+class Channel(Document, table="channels"):
+    """A room. Names are unique because `channels.open` looks before it inserts."""
+
+    name: str
+    by_name = Index("name")
+
+
+class Message(Document, table="messages"):
+    """One line that somebody wrote."""
+
+    channel: Id[Channel]
+    author: str
+    body: str
+    by_channel = Index("channel")
+
+
+class Presence(Document, table="presence"):
+    """One open window: which channel it shows and whose it is."""
+
+    channel: Id[Channel]
+    client: str
+    name: str
+    by_client = Index("client")
+    by_channel = Index("channel", "name")
+
+
+class Heartbeat(Document, table="heartbeats"):
+    """When a window was last heard of, in milliseconds since the epoch.
+
+    Kept apart from `Presence` on purpose: heartbeats change all the time and no query reads them, so
+    they wake nobody. What queries read changes only when somebody comes, goes or moves.
+    """
+
+    presence: Id[Presence]
+    last_seen: float
+    by_presence = Index("presence")
+    by_last_seen = Index("last_seen")

@@ -1,0 +1,218 @@
+"""`ctx.db` as authors use it: documents in and out, and the words for every mistake."""
+
+from __future__ import annotations
+
+import pytest
+
+from rewake import UNSET
+from rewake.errors import RewakeError
+from rewake.values import encode_id
+from tests.functions.stage import act
+
+
+def refused(tmp_path, body) -> str:
+    with pytest.raises(RewakeError) as caught:
+        act(tmp_path, body)
+    return caught.value.message
+
+
+def test_documents_come_back_as_their_class(tmp_path):
+    def body(ctx, schema):
+        id = ctx.db.insert(schema.Person(name="Anna", nickname="A"))
+        person = ctx.db.get(id)
+        assert type(person) is schema.Person
+        assert (person.id, person.name, person.nickname, person.external) == (id, "Anna", "A", "x")
+        assert person.creation_time > 0
+        assert ctx.db.get(schema.Person, id) == person
+        # By its table's name it is a dict under the stored names.
+        assert ctx.db.get("people", id)["externalId"] == "x"
+        ctx.db.delete(id)
+        assert ctx.db.get(id) is None
+
+    act(tmp_path, body)
+
+
+def test_tables_without_a_class_give_dicts(tmp_path):
+    def body(ctx, schema):
+        id = ctx.db.insert("loose", {"a": 1, "b": UNSET, "c": (1, 2)})
+        assert {key: value for key, value in ctx.db.get(id).items() if key[0] != "_"} == {
+            "a": 1.0,
+            "c": [1.0, 2.0],
+        }
+        ctx.db.patch(id, {"a": UNSET}, d="x")
+        assert sorted(ctx.db.get(id)) == ["_creationTime", "_id", "c", "d"]
+        ctx.db.replace(id, {"e": None})
+        assert ctx.db.get("loose", id)["e"] is None
+        assert [row["_id"] for row in ctx.db.query("loose")] == [id]
+
+    act(tmp_path, body)
+
+
+def test_patch_takes_attributes_and_stored_names_and_removes_with_unset(tmp_path):
+    def body(ctx, schema):
+        id = ctx.db.insert(schema.Person(name="Anna", nickname="A"))
+        ctx.db.patch(id, nickname=UNSET, external="y")
+        person = ctx.db.get(id)
+        assert (person.nickname, person.external) == (UNSET, "y")
+        ctx.db.patch(id, {"externalId": "z"})
+        assert ctx.db.get(id).external == "z"
+        ctx.db.patch(id)
+        assert ctx.db.get(id).external == "z"
+
+    act(tmp_path, body)
+
+
+def test_replace_takes_a_document_that_was_read(tmp_path):
+    def body(ctx, schema):
+        id = ctx.db.insert(schema.Person(name="Anna", nickname="A"))
+        before = ctx.db.get(id)
+        ctx.db.replace(id, schema.Person(name="Bert"))
+        person = ctx.db.get(id)
+        assert (person.name, person.nickname) == ("Bert", UNSET)
+        assert (person.id, person.creation_time) == (id, before.creation_time)
+        ctx.db.replace(id, before)
+        assert ctx.db.get(id) == before
+
+    act(tmp_path, body)
+
+
+def test_normalize_id_never_raises(tmp_path):
+    def body(ctx, schema):
+        id = ctx.db.insert(schema.Person(name="Anna"))
+        assert ctx.db.normalize_id(schema.Person, id) == ctx.db.normalize_id("people", id) == id
+        for text in ("", "x", "not an id", id.upper()):
+            assert ctx.db.normalize_id("people", text) is None
+        assert ctx.db.normalize_id(schema.Note, id) is None
+        assert ctx.db.normalize_id("nothing", id) is None
+
+    act(tmp_path, body)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (lambda db, schema: db.get(), "Must provide arg 1 `id` to `get`"),
+        (lambda db, schema: db.get(None), "Must provide arg 1 `id` to `get`"),
+        (lambda db, schema: db.get("people", None), "Must provide arg 1 `id` to `get`"),
+        (
+            lambda db, schema: db.get(5),
+            "Invalid argument `id` for `db.get`, expected string but got 'int'",
+        ),
+        (lambda db, schema: db.get("x!"), "Invalid argument `id` for `db.get`: Unable to decode ID: "),
+        (lambda db, schema: db.patch(None), "Must provide arg 1 `id` to `patch`"),
+        (
+            lambda db, schema: db.replace(5, {}),
+            "Invalid argument `id` for `db.replace`, expected string",
+        ),
+        (
+            lambda db, schema: db.delete("x!"),
+            "Invalid argument `id` for `db.delete`: Unable to decode ID: ",
+        ),
+        (lambda db, schema: db.get(int, "x"), "A table is named by its document class or its name"),
+        (
+            lambda db, schema: db.insert("loose", 5),
+            "Invalid argument `value` for `db.insert`: ",
+        ),
+        (
+            lambda db, schema: db.insert("loose"),
+            "Invalid argument `value` for `db.insert`: ",
+        ),
+        (
+            lambda db, schema: db.insert(5, {}),
+            "`db.insert` takes a document or a table name first; got 5.",
+        ),
+        (
+            lambda db, schema: db.insert(schema.Person(name="x"), {}),
+            "`db.insert` takes a document, or a table",
+        ),
+        (lambda db, schema: db.insert("_x", {}), "System tables (prefixed with `_`) are read-only."),
+        (
+            lambda db, schema: db.insert("people", {"name": 1}),
+            'Failed to insert or update a document in table "people"',
+        ),
+        (
+            lambda db, schema: db.insert("loose", {"_id": "x"}),
+            "The `_id` of a document in table `loose`",
+        ),
+        (lambda db, schema: db.insert("loose", {"x": object()}), ""),
+        (
+            lambda db, schema: db.query("_scheduled_functions").collect(),
+            "System tables can only be accessed",
+        ),
+    ],
+)
+def test_mistakes_are_told_in_the_words_of_the_specification(tmp_path, body, expected):
+    assert refused(tmp_path, lambda ctx, schema: body(ctx.db, schema)).startswith(expected)
+
+
+def test_mistakes_with_existing_documents(tmp_path):
+    def told(call) -> str:
+        with pytest.raises(RewakeError) as caught:
+            call()
+        return caught.value.message
+
+    def body(ctx, schema):
+        db = ctx.db
+        id = db.insert(schema.Person(name="Anna"))
+        note = db.insert(schema.Note(room="a", n=1))
+        wrong = 'expected to be an Id<"notes">, got Id<"people"> instead.'
+        assert told(lambda: db.get("notes", id)) == f"Invalid argument `id` for `db.get`: {wrong}"
+        assert told(lambda: db.get(schema.Note, id)) == f"Invalid argument `id` for `db.get`: {wrong}"
+        assert (
+            told(lambda: db.replace(id, schema.Note(room="a", n=1)))
+            == f"Invalid argument `id` for `db.replace`: {wrong}"
+        )
+        for value in (5, "x", [1]):
+            assert told(lambda value=value: db.patch(id, value)) == (
+                "Invalid argument `value` for `db.patch`: Value must be an Object"
+            )
+            assert told(lambda value=value: db.replace(id, value)) == (
+                "Invalid argument `value` for `db.replace`: Value must be an Object"
+            )
+        assert "extra field `unknown`" in told(lambda: db.patch(id, unknown=1))
+        assert "does not match the schema" in told(lambda: db.patch(note, n="x"))
+        assert "never changes" in told(lambda: db.patch(id, {"_creationTime": 5}))
+        assert "never changes" in told(lambda: db.patch(id, creation_time=5.0))
+        db.delete(note)
+        assert told(lambda: db.patch(note, n=2)) == f"Update on nonexistent document ID {note}"
+        assert told(lambda: db.replace(note, {})) == f"Replace on nonexistent document ID {note}"
+        assert told(lambda: db.delete(note)) == f"Delete on nonexistent document ID {note}"
+        foreign = encode_id(30_000, bytes(16))
+        assert db.get(foreign) is None
+        assert told(lambda: db.delete(foreign)) == f'Table for ID "{foreign}" not found'
+
+    act(tmp_path, body)
+
+
+def test_documents_of_an_older_load_are_stored_and_their_class_is_named_in_queries(tmp_path):
+    from rewake.execution import load_project, read_settings
+    from tests.deployment.stage import write_project
+    from tests.functions.stage import BODY, SCHEMA
+
+    write_project(tmp_path, schema=SCHEMA, m=BODY)
+    load_project(read_settings(tmp_path))
+    import sys
+
+    old = sys.modules["backend.schema"]
+
+    def body(ctx, schema):
+        assert old.Person is not schema.Person
+        id = ctx.db.insert(old.Person(name="Anna"))
+        assert type(ctx.db.get(id)) is schema.Person
+        with pytest.raises(RewakeError, match="The class Person is not the one that this project"):
+            ctx.db.query(old.Person).collect()
+
+    act(tmp_path, body)
+
+
+def test_a_class_that_is_not_part_of_the_project_is_refused(tmp_path):
+    from rewake import Document
+
+    class Stranger(Document, table="strangers"):
+        x: int
+
+    message = refused(tmp_path, lambda ctx, schema: ctx.db.insert(Stranger(x=1)))
+    assert (
+        message
+        == 'The class of table "strangers" is not part of this project\'s schema. Import it in schema.py.'
+    )

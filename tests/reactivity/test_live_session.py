@@ -1,0 +1,80 @@
+"""A session's queue of changes: what a wave covers is what was asked before it began."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rewake.auth import ANONYMOUS, Admin, User
+from rewake.execution import Visibility
+from rewake.reactivity import visibility_of
+from tests.reactivity.simulated_runner import call
+from tests.reactivity.test_live_queries import Stage, play
+
+
+def test_only_holders_of_the_admin_key_see_internal_functions():
+    assert visibility_of(Admin()) is visibility_of(Admin(User("{}"))) is Visibility.INTERNAL
+    assert visibility_of(ANONYMOUS) is visibility_of(User("{}")) is Visibility.PUBLIC
+
+
+def test_what_is_added_during_a_wave_waits_for_the_next():
+    async def story(stage: Stage) -> None:
+        stage.runner.is_gated = True
+        watcher = stage.watch("m:get")
+        await stage.rest()
+        watcher.add(7, call("m:get", "b"))
+        stage.runner.is_gated = False
+        while stage.runner.gates:
+            await stage.pass_gate()
+        assert [sorted(changed) for _, changed in watcher.transitions] == [[0], [7]]
+
+    play(story)
+
+
+def test_a_query_added_and_removed_before_the_wave_is_never_run():
+    async def story(stage: Stage) -> None:
+        watcher = stage.watch("m:get")
+        watcher.remove(0)
+        await stage.rest()
+        assert watcher.transitions == [(1, {})]
+        assert stage.runner.runs == []
+        assert not stage.live._entries
+
+    play(story)
+
+
+def test_a_query_id_used_again_shows_the_new_query_and_leaks_nothing():
+    async def story(stage: Stage) -> None:
+        watcher = stage.watch("m:get")
+        await stage.rest()
+        watcher.add(0, call("m:get", "b"))
+        await stage.rest()
+        assert watcher.shown == {0: '"v0 m:get b None"'}
+        watcher.session.close()
+        assert set(stage.live._entries.values()) == set(stage.live._unused)
+
+    play(story)
+
+
+def test_every_query_is_answered_again_under_a_new_identity():
+    async def story(stage: Stage) -> None:
+        watcher = stage.watch("m:get", "m:whoami")
+        await stage.rest()
+        watcher.become(User('{"n":1.0}'))
+        await stage.rest()
+        assert sorted(watcher.transitions[-1][1]) == [0, 1]
+
+    play(story)
+
+
+def test_a_closed_session_hears_nothing_and_takes_nothing():
+    async def story(stage: Stage) -> None:
+        watcher = stage.watch("m:get")
+        watcher.session.close()
+        watcher.session.add(3, call("m:get", "a"), None)
+        watcher.session.request_wave()
+        await asyncio.sleep(0)
+        await stage.rest()
+        assert watcher.transitions == []
+        assert stage.runner.waves_opened == 0
+
+    play(story)
