@@ -13,7 +13,7 @@ import pytest
 
 from rewake.database import ReplayKey, SchemaMismatch
 from rewake.environment import KILL_POINT_VARIABLE
-from rewake.execution import DocumentSource, ProjectInvalid, RunnerClosed, Success
+from rewake.execution import DocumentSource, ProjectInvalid, RunnerClosed, Success, WorkerLost
 from rewake.limits import DEFAULT_LIMITS, MIB
 from tests.execution.worker_stage import MAIN, SCHEMA, CallFailed, Stage, play, query_job
 
@@ -122,6 +122,21 @@ def test_a_wave_goes_on_at_its_own_timestamp_when_its_reader_dies(tmp_path: Path
         assert run.result == Success("1.0")
         await wave.close()
         assert await stage.query("main:get", name="a") == 2
+
+    play(tmp_path, story)
+
+
+def test_a_wave_whose_reader_dies_during_a_push_is_given_up(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        wave = await stage.runner.open_wave([query_job("main:get", name="a")])
+        reader = wave._worker  # type: ignore[attr-defined]
+        await stage.push(main=MAIN + "\n    # Other code now.\n")
+        assert (await wave.more([query_job("main:get", name="a")]))[0].result == Success("0.0")
+        os.kill(reader.pid, signal.SIGKILL)
+        with pytest.raises(WorkerLost):
+            await wave.more([query_job("main:get", name="a")])
+        await wave.close()
+        assert await stage.query("main:get", name="a") == 0
 
     play(tmp_path, story)
 

@@ -49,6 +49,8 @@ class ReaderPool:
         self._current: set[Worker] = set()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._is_closed = False
+        self.version = 0
+        """Counts versions of the code."""
         self.busy: set[Worker] = set()
         """Readers with a wave; whoever watches the time limit looks at their marks."""
 
@@ -68,6 +70,7 @@ class ReaderPool:
     def replace(self, workers: Sequence[Worker]) -> list[Worker]:
         """Let these take all waves from now on. Those from before finish theirs, end, and are returned."""
         before = list(self._current)
+        self.version += 1
         self._current.clear()
         for worker in self._idle:
             worker.close()
@@ -204,6 +207,7 @@ class WorkerWave:
         self._pool = pool
         self._at = at
         self._worker: Worker | None = None
+        self._version = -1
         self.ts = -1
         self.runs: list[QueryRun] = []
 
@@ -220,6 +224,10 @@ class WorkerWave:
         while True:
             left = [number for number in range(len(jobs)) if number not in runs]
             worker = self._worker or await self._pool.take()
+            if worker is not self._worker and self.ts >= 0 and self._version != self._pool.version:
+                # Its reader died during a push: new code must not meet the schema of an old snapshot.
+                self._pool.give_back(worker)
+                raise WorkerLost()
             queries = [Query.of(jobs[number]) for number in left]
             # Another reader goes on at the wave's own timestamp.
             at = self._at if self.ts < 0 else self.ts
@@ -245,6 +253,8 @@ class WorkerWave:
                 self._worker = None
                 self._pool.give_back(worker)
                 raise
+            if self._worker is None and self.ts < 0:
+                self._version = self._pool.version if self._pool.is_current(worker) else -1
             self._worker, self.ts = worker, ran.ts
             for number, run in zip(left, self._pool.heard(ran), strict=True):
                 runs[number] = run
