@@ -8,6 +8,8 @@ The front page: what authors import. It stands on no floor; the house never impo
 from rewake.errors import ApplicationError
 from rewake.functions import (
     MutationCtx,
+    PaginationOptions,
+    PaginationResult,
     Query,
     QueryCtx,
     UserIdentity,
@@ -41,6 +43,8 @@ __all__ = [
     "Index",
     "Int64",
     "MutationCtx",
+    "PaginationOptions",
+    "PaginationResult",
     "Query",
     "QueryCtx",
     "SearchIndex",

@@ -24,6 +24,7 @@ Which error becomes which HTTP status or close code is decided in one table at e
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
@@ -33,6 +34,8 @@ class RewakeError(Exception):
     code: ClassVar[str] = "InternalServerError"
     status: ClassVar[int] = 500
     template: ClassVar[str] = "{message}"
+    client_data: ClassVar[Mapping[str, Any] | None] = None
+    """What official clients receive as the `data` of a ConvexError, where they act on this error."""
 
     def __init__(self, message: str | None = None, /, **fields: Any) -> None:
         """Make the error from its fields, or from a ready sentence where one already exists."""

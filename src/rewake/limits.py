@@ -37,6 +37,21 @@ LOG_LINES_MAX = 256
 LOG_LINE_BYTES_MAX = 32 * KIB
 ERROR_MESSAGE_BYTES_MAX = 64 * KIB
 NESTED_CALLS_MAX = 8
+QUERY_OPERATORS_MAX = 256
+FUNCTIONS_SCHEDULED_MAX = 1_000
+SCHEDULED_ARGUMENTS_BYTES_MAX = 16 * MIB
+LIMIT_WARNING_SHARE = 0.8
+"""A run that used this part of a limit gets a log line that says so."""
+
+# Pages (semantics 3.6).
+PAGE_ITEMS_MAX = 32_000
+PAGE_ITEMS_SPLIT = 6_144
+"""A page with more items should be split: it nears what one array may hold."""
+PAGE_READ_SHARE = 0.75
+"""Part of what a transaction may still read that one page may: some is left for what its function reads
+besides."""
+PAGE_SPLIT_SHARE = 0.75
+"""A page that read more than this part of what it may should be split."""
 
 # Tables: numbers below are kept for the system (wire 3.1).
 USER_TABLE_NUMBER_MIN = 10_001
@@ -80,6 +95,8 @@ class Limits:
     frame_bytes_max: int = 4 * MIB
     """Other clients get large messages in continuation frames of this size (Rust takes at most 16 MiB)."""
 
+    http_head_bytes_max: int = 1 * MIB
+    """Method, address and headers of one request; the parser hands them over as a whole."""
     http_body_bytes_max: int = 20 * MIB
     """Body of one API request."""
     http_batch_queries_max: int = 1_000

@@ -148,3 +148,14 @@ def test_the_house_is_heard_from_warnings_up() -> None:
     assert heard[0] == "WARNING one 1"
     assert heard[1].startswith("ERROR two\nTraceback")
     assert len(heard) == 2
+
+
+def test_what_cannot_be_shown_does_not_disturb_whoever_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+
+    def fail(_record: logging.LogRecord, _text: str) -> None:
+        raise RuntimeError("the screen is gone")
+
+    house_logs(fail)
+    logging.getLogger("rewake.cli.test").warning("one")
+    logging.getLogger("rewake").handlers.pop()

@@ -69,8 +69,11 @@ def test_a_log_that_nobody_reads_stops_nothing(monkeypatch: pytest.MonkeyPatch) 
         def write(self, text: str) -> int:
             raise BrokenPipeError
 
-    monkeypatch.setattr(sys, "stdout", Broken())
-    Screen().plain("x")
+    closed = io.StringIO()
+    closed.close()
+    for stdout in (Broken(), closed, None):
+        monkeypatch.setattr(sys, "stdout", stdout)
+        Screen().plain("x")
 
 
 @pytest.mark.parametrize(("answer", "is_yes"), [("y", True), ("YES ", True), ("", False), ("n", False)])

@@ -6,15 +6,20 @@ mistake that the types must catch, and TypeScript itself fails when one of them 
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rewake.codegen import FunctionSpec, render_all, write_changed
-from tests.codegen.rich_application import FUNCTIONS, SCHEMA
+from rewake.execution.loader import camel_case
+from rewake.functions import PaginationOptions, PaginationResult
+from rewake.schema import arguments_codec, codec_for
+from tests.codegen.rich_application import FUNCTIONS, SCHEMA, STORED
 
 HERE = Path(__file__).resolve().parent
 COMPILER_OPTIONS = {
@@ -32,11 +37,11 @@ COMPILER_OPTIONS = {
 }
 
 
-def check_types(folder: Path, program: str) -> subprocess.CompletedProcess[str]:
+def check_types(folder: Path, program: str, **others: bool) -> subprocess.CompletedProcess[str]:
     """What `tsc --strict` says to a program beside `_generated`."""
     (folder / "usage.ts").write_text(program, encoding="utf-8")
     (folder / "node_modules").symlink_to(HERE / "node_modules")
-    options = {"compilerOptions": COMPILER_OPTIONS, "include": ["usage.ts", "_generated"]}
+    options = {"compilerOptions": {**COMPILER_OPTIONS, **others}, "include": ["usage.ts", "_generated"]}
     (folder / "tsconfig.json").write_text(json.dumps(options), encoding="utf-8")
     compiler = HERE / "node_modules" / "typescript" / "bin" / "tsc"
     return subprocess.run(
@@ -58,6 +63,30 @@ def test_typescript_accepts_an_application_without_a_schema(tmp_path: Path) -> N
     write_changed(tmp_path / "_generated", render_all(None, [FunctionSpec("tasks:list", "query")]))
     program = (HERE / "programs" / "untyped.ts").read_text(encoding="utf-8")
     outcome = check_types(tmp_path, program)
+    assert outcome.returncode == 0, outcome.stdout
+
+
+@pytest.mark.clients
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["snake", "camel"])
+def test_the_types_of_a_list_in_pages_are_those_that_the_official_hook_wants(
+    tmp_path: Path, case: str
+) -> None:
+    def list_page(author: str, pagination_opts: PaginationOptions) -> None: ...
+
+    arguments = arguments_codec(
+        list(inspect.signature(list_page).parameters.values()),
+        names={"PaginationOptions": PaginationOptions},
+        rename=camel_case if case == "camel" else str,
+    ).validator.to_json()
+    arguments["value"]["author"]["fieldType"] = {"type": "id", "tableName": "users"}
+    returns = codec_for(PaginationResult[Any]).validator.to_json()
+    returns["value"]["page"]["fieldType"]["value"] = STORED["messages"]
+    listed = FunctionSpec("messages:list_page", "query", args=arguments, returns=returns)
+    write_changed(tmp_path / "_generated", render_all(SCHEMA, [*FUNCTIONS, listed]))
+    program = (HERE / "programs" / "paginated.ts").read_text(encoding="utf-8")
+    # The hook's own declarations name React, whose types are not installed here.
+    outcome = check_types(tmp_path, program, skipLibCheck=True)
     assert outcome.returncode == 0, outcome.stdout
 
 

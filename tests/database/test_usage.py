@@ -10,6 +10,7 @@ from rewake.database import (
     TooManyWrites,
     WriteTransaction,
 )
+from rewake.database.usage import Usage
 from rewake.limits import KIB, MIB, Limits
 from tests.database.world import World, query
 
@@ -112,3 +113,31 @@ def test_what_is_written_for_the_system_is_free() -> None:
         world.insert("fresh", {"n": 1})
     finally:
         world.close()
+
+
+def test_each_limit_has_its_sentence_when_four_fifths_are_used() -> None:
+    limits = Limits(
+        documents_read_max=10,
+        bytes_read_max=100,
+        intervals_read_max=5,
+        documents_written_max=20,
+        bytes_written_max=200,
+    )
+    usage = Usage(limits)
+    assert not usage.is_near_a_limit(parts=3)
+    assert not any(measure.is_near for measure in usage.measures(intervals=3))
+    for _ in range(8):
+        usage.count_read("x" * 10)
+    for _ in range(16):
+        usage.count_write("x" * 10)
+    assert usage.is_near_a_limit(parts=0)
+    assert usage.is_near_a_limit(parts=4)
+    here = "in a single function execution"
+    assert [measure.warning for measure in usage.measures(intervals=4) if measure.is_near] == [
+        f"Many documents read {here} (actual: 8, limit: 10). {HELP}",
+        f"Many reads {here} (actual: 4, limit: 5). {HELP}",
+        f"Many bytes read {here} (actual: 80 bytes, limit: 100 bytes). {HELP}",
+        f"Many writes {here} (actual: 16, limit: 20).",
+        f"Many bytes written {here} (actual: 160 bytes, limit: 200 bytes).",
+    ]
+    assert (usage.documents_left, usage.bytes_left) == (2, 20)

@@ -42,6 +42,16 @@ def nameless(ctx: QueryCtx) -> None:
             raise RuntimeError("no text")
 
     raise Odd
+
+
+@query
+def classless(ctx: QueryCtx) -> None:
+    class Odd(Exception):
+        @property
+        def __class__(self):
+            raise RuntimeError("no class")
+
+    raise Odd
 """
 HELPER = """def helper():
     raise ValueError("boom")
@@ -88,6 +98,12 @@ def test_whatever_an_author_raises_ends_the_run_and_not_the_server(tmp_path):
     assert len(recursive.encode()) <= ERROR_MESSAGE_BYTES_MAX
     nameless = failure_in(tmp_path, "m:nameless")[0]
     assert nameless.startswith("Uncaught Odd: <the error's text could not be made>\n")
+
+
+def test_an_exception_that_cannot_even_be_looked_at_still_comes_to_a_failure(tmp_path):
+    message, traceback = failure_in(tmp_path, "m:classless")
+    assert message == "Uncaught Odd: <the error's text could not be made>\n"
+    assert traceback == "Odd: <the error's text could not be made>\n"
 
 
 @pytest.mark.parametrize(

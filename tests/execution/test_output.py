@@ -118,10 +118,14 @@ def test_outside_a_run_warnings_are_still_printed_where_nobody_else_listens(caps
     from rewake.execution import output
 
     root.handlers[:] = [output._handler]
+    listener = logging.NullHandler()
     try:
         logging.getLogger("app").warning("heard")
         logging.getLogger("rewake.server").error("heard too")
         logging.getLogger("app").info("not heard")
+        logging.getLogger("rewake").addHandler(listener)
+        logging.getLogger("rewake.server").error("heard by somebody else")
     finally:
+        logging.getLogger("rewake").removeHandler(listener)
         root.handlers[:] = handlers
     assert capsys.readouterr().err == "heard\nheard too\n"

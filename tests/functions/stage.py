@@ -39,7 +39,7 @@ BODY = """
 """
 
 
-def act(root: Path, *bodies: Callable[[Any, Any], None]) -> None:
+def act(root: Path, *bodies: Callable[[Any, Any], None], schema: str = SCHEMA) -> None:
     """Run each body as a mutation `body(ctx, schema_module)`; what it raises is raised here."""
 
     async def story(stage: Stage) -> None:
@@ -66,4 +66,4 @@ def act(root: Path, *bodies: Callable[[Any, Any], None]) -> None:
                 raise raised[0]
             assert hasattr(outcome.result, "value"), outcome.result
 
-    play(root, story, schema=SCHEMA, m=BODY)
+    play(root, story, schema=schema, m=BODY)

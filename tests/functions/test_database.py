@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rewake import UNSET
+from rewake.database.catalog import SCHEDULED_FUNCTIONS as JOBS
+from rewake.database.catalog import STORAGE
 from rewake.errors import RewakeError
 from rewake.values import encode_id
 from tests.functions.stage import act
@@ -216,3 +218,109 @@ def test_a_class_that_is_not_part_of_the_project_is_refused(tmp_path):
         message
         == 'The class of table "strangers" is not part of this project\'s schema. Import it in schema.py.'
     )
+
+
+def test_get_many_keeps_the_order_of_the_ids(tmp_path):
+    def body(ctx, schema):
+        a, b, c = (ctx.db.insert(schema.Note(room="a", n=n)) for n in range(3))
+        ctx.db.delete(b)
+        assert [note and note.n for note in ctx.db.get_many([c, b, a])] == [2, None, 0]
+        assert [note.n for note in ctx.db.get_many(schema.Note, (a, c))] == [0, 2]
+        assert [note["n"] for note in ctx.db.get_many("notes", [c])] == [2.0]
+        assert ctx.db.get_many([]) == []
+        with pytest.raises(RewakeError, match='expected to be an Id<"people">, got Id<"notes"> instead'):
+            ctx.db.get_many(schema.Person, [a])
+
+    act(tmp_path, body)
+
+
+def test_every_method_takes_the_table_before_the_id(tmp_path):
+    def body(ctx, schema):
+        db = ctx.db
+        for table in (schema.Note, "notes"):
+            id = db.insert(schema.Note(room="a", n=1))
+            db.patch(table, id, {"n": 2})
+            assert db.get(id).n == 2
+            db.patch(table, id, n=3)
+            assert db.get(id).n == 3
+            db.replace(table, id, {"room": "b", "n": 4, "author": None})
+            assert db.get(id).room == "b"
+            db.replace(table, id, schema.Note(room="c", n=5))
+            assert db.get(id).room == "c"
+            db.delete(table, id)
+            assert db.get(table, id) is None
+
+    act(tmp_path, body)
+
+
+def test_an_id_of_another_table_than_the_one_named_is_refused(tmp_path):
+    def told(call) -> str:
+        with pytest.raises(RewakeError) as caught:
+            call()
+        return caught.value.message
+
+    def body(ctx, schema):
+        db = ctx.db
+        id = db.insert(schema.Person(name="Anna"))
+        for table in (schema.Note, "notes"):
+            calls = {
+                "patch": lambda table=table: db.patch(table, id, {"n": 1}),
+                "replace": lambda table=table: db.replace(table, id, {}),
+                "delete": lambda table=table: db.delete(table, id),
+                "get": lambda table=table: db.get(table, id),
+            }
+            for method, call in calls.items():
+                assert told(call) == (
+                    f'Invalid argument `id` for `db.{method}`: expected to be an Id<"notes">, '
+                    'got Id<"people"> instead.'
+                )
+        assert told(lambda: db.patch("notes", id, n=1)).startswith("Invalid argument `id` for `db.patch`: ")
+        assert told(lambda: db.patch("people", 5, {})).startswith(
+            "Invalid argument `id` for `db.patch`, expected string but got 'int'"
+        )
+        assert told(lambda: db.replace("notes", id, schema.Person(name="x"))) == (
+            'A document of table "people" cannot replace one of "notes".'
+        )
+        for method in ("patch", "replace", "delete"):
+            assert told(getattr(db, method)) == f"Must provide arg 1 `id` to `{method}`"
+
+    act(tmp_path, body)
+
+
+def test_tables_of_the_system_are_read_through_a_door_of_their_own(tmp_path):
+    def told(call) -> str:
+        with pytest.raises(RewakeError) as caught:
+            call()
+        return caught.value.message
+
+    def body(ctx, schema):
+        db, system = ctx.db, ctx.db.system
+        note = db.insert(schema.Note(room="a", n=1))
+        for table, number in (("_storage", STORAGE.number), ("_scheduled_functions", JOBS.number)):
+            id = encode_id(number, bytes(16))
+            assert system.query(table).collect() == []
+            assert system.query(table).with_index("by_creation_time").order("desc").first() is None
+            assert system.query(table).with_index("by_id", id=id).unique() is None
+            assert system.get(id) is None
+            assert system.get(table, id) is None
+            assert system.normalize_id(table, id) == id
+            assert system.normalize_id(table, note) is None
+            assert told(lambda id=id: db.get(id)) == "System tables can only be accessed with db.system."
+            assert told(lambda table=table: db.query(table)) == (
+                "System tables can only be accessed from db.system.query()."
+            )
+            for write in (
+                lambda id=id: db.patch(id, {}),
+                lambda id=id: db.replace(id, {}),
+                lambda id=id: db.delete(id),
+                lambda table=table: db.insert(table, {}),
+            ):
+                assert told(write) == "System tables (prefixed with `_`) are read-only."
+            with pytest.raises(RewakeError, match=rf"Index {table}\.by_name not found\."):
+                system.query(table).with_index("by_name").collect()
+
+        assert system.query("_storage").paginate({"numItems": 1, "cursor": None}).is_done
+        assert told(lambda: system.get(note)) == "User tables cannot be accessed with db.system."
+        assert told(lambda: system.query("notes")) == "User tables cannot be accessed with db.system."
+
+    act(tmp_path, body)

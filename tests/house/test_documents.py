@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from pathlib import Path
 
+from rewake.cli.starter_project import starter_files
 from tests.house.source_tree import ROOT, carried_files
 
 DEPENDENCIES = ROOT / "docs" / "decisions" / "dependencies.md"
@@ -83,3 +85,13 @@ def test_lock_files_hold_what_every_platform_needs() -> None:
             absent = package.get("optionalDependencies", {}).keys() - held
             missing += [f"{lock.relative_to(ROOT)}: {name} wants {other}" for other in sorted(absent)]
     assert not missing, "\n".join(missing)
+
+
+def test_the_pages_of_the_first_steps_find_their_types() -> None:
+    # Outside its own folder a page finds no `convex`, and its types would be `any`.
+    quick_start = (ROOT / "docs" / "guides" / "quick-start.md").read_text(encoding="utf-8")
+    starter = starter_files(Path("x"))["README.md"]
+    for text in (quick_start, starter):
+        assert 'generated = "web/src/_generated"' in text
+        assert "web/src/main.tsx" in text
+        assert 'import { api } from "./_generated/api";' in text

@@ -13,6 +13,7 @@ ENTRANCES = {
     "rewake": "the front page, imported by authors",
     "rewake.__main__": "python -m rewake",
     "rewake.execution.worker": "python -m rewake.execution.worker, by worker_process.py",
+    "rewake.testing.plugin": "pytest, by the entry point pytest11",
 }
 
 # Folders of stories: behaviour across modules, named after what they tell (STYLE, Tests).

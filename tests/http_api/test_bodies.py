@@ -97,6 +97,7 @@ def test_a_client_that_goes_away_is_no_body() -> None:
         (b'{"path":1,"args":{}}', "Expected `str`"),
         (b'{"path":"\xff","args":{}}', "utf-8"),
         (b'{"path":"m:f","args":NaN}', "malformed"),
+        (rb'{"path":"m:f","args":{"body":"cut \ud83d"}}', r"a string holds \ud83d, half of a surrogate pair"),
         (b'{"path":"m:f","args":' + b"[" * 100_000, "nested too deeply"),
     ],
 )

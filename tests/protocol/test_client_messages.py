@@ -138,6 +138,10 @@ def test_unknown_fields_are_ignored() -> None:
         (connect(maxObservedTimestamp="AQ=="), "maxObservedTimestamp"),
         (connect(maxObservedTimestamp=5), "maxObservedTimestamp"),
         (connect(clientTs="now"), "clientTs"),
+        (
+            '{"type":"Mutation","requestId":0,"udfPath":"a:b","args":[{"a":"cut \\ud83d"}]}',
+            "a string holds \\ud83d, half of a surrogate pair",
+        ),
         (connect(clientTs=1e300), "clientTs"),
         ('{"type":"Connect"}', "sessionId"),
         ('{"type":"Mutation","requestId":0,"udfPath":"a b","args":[{}]}', "not a valid path"),

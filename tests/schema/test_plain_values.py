@@ -12,8 +12,9 @@ import msgspec
 import pydantic
 import pytest
 
+from rewake.limits import VALUE_NESTING_MAX
 from rewake.schema import Document, field, plain_value
-from rewake.values import COMMIT_TS, UNSET, Int64, InvalidValue, Unset
+from rewake.values import COMMIT_TS, UNSET, Int64, InvalidValue, TooNested, Unset, nesting
 
 
 class Color(enum.Enum):
@@ -93,3 +94,26 @@ def test_objects_have_their_natural_values(thing: Any, value: Any) -> None:
 def test_what_stands_for_no_value_is_refused(thing: Any, words: str) -> None:
     with pytest.raises(InvalidValue, match=words):
         plain_value(thing)
+
+
+def nested(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+def test_as_many_levels_as_a_value_may_have_pass() -> None:
+    assert nesting(plain_value(nested(VALUE_NESTING_MAX))) == VALUE_NESTING_MAX
+
+
+def test_what_contains_itself_or_is_very_deep_is_too_nested() -> None:
+    ring: list[Any] = []
+    ring.append(ring)
+    loop: dict[str, Any] = {}
+    loop["again"] = loop
+    box = Box(None)
+    box.inside = box
+    for thing in (ring, loop, box, nested(100_000)):
+        with pytest.raises(TooNested, match="nested 65 levels deep > maximum nesting 64"):
+            plain_value(thing)

@@ -163,3 +163,21 @@ def test_upgrades_go_step_by_step_and_stop_where_one_fails(tmp_path: Path) -> No
     assert "_one" in names
     assert "_two" not in names
     connection.close()
+
+
+def test_a_file_of_format_one_is_given_a_secret_and_keeps_it(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    opened(path).close()
+    connection = apsw.Connection(str(path))
+    connection.execute("DROP TABLE _secrets; PRAGMA user_version = 1")
+    connection.close()
+    engine = opened(path)
+    secret = engine.secret
+    worker = opened(path, Role.WORKER)
+    assert len(secret) == 32
+    assert worker.secret == secret
+    worker.close()
+    engine.close()
+    again = opened(path)
+    assert again.secret == secret
+    again.close()

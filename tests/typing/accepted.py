@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, assert_type
 
+from rewake.functions import MutationCtx, PaginationOptions, PaginationResult, QueryCtx, mutation, query
 from rewake.schema import (
     Document,
     Id,
@@ -22,6 +23,7 @@ from rewake.schema import (
     lt,
     v,
 )
+from rewake.testing import Backend, LiveQuery
 from rewake.values import UNSET, Int64, Unset
 
 
@@ -81,9 +83,59 @@ def shared(document: Tracked) -> str:
     return document.created_by
 
 
+def in_pages(ctx: QueryCtx, pagination_opts: PaginationOptions) -> PaginationResult[str]:
+    found = ctx.db.query(Message).with_index(Message.by_channel, channel="c").paginate(pagination_opts)
+    assert_type(found, PaginationResult[Message])
+    assert_type(ctx.db.query("notes").paginate(pagination_opts), PaginationResult[dict[str, Any]])
+    return found.with_page([message.body for message in found.page])
+
+
+def by_table(ctx: MutationCtx, id: Id[Message], others: list[Id[Message]]) -> None:
+    assert_type(ctx.db.get(Message, id), Message | None)
+    assert_type(ctx.db.get("messages", id), dict[str, Any] | None)
+    assert_type(ctx.db.get_many(others), list[Message | None])
+    assert_type(ctx.db.get_many(Message, others), list[Message | None])
+    ctx.db.patch(Message, id, body="x")
+    ctx.db.patch("messages", id, {"body": "x"})
+    ctx.db.patch(id, body="x")
+    ctx.db.replace(Message, id, {"body": "x"})
+    ctx.db.delete(Message, id)
+    assert_type(ctx.db.system.query("_storage").collect(), list[dict[str, Any]])
+
+
 notes: VObject = v.object({"body": v.string(), "count": v.optional(v.float64())})
 table = define_table(notes.extend({"x": v.any()})).index("by_body", ["body"])
 schema: Schema = define_schema({"notes": table})
 everything: Schema = Schema.from_documents([User, Message, Channel], schema)
 validator: Validator = everything.doc("messages")
 document: Any = everything.table("notes").decode_document("{}")
+
+
+@query
+def list_recent(ctx: QueryCtx, channel: Id[Channel], limit: int = 50) -> list[Message]:
+    return ctx.db.query(Message).with_index(Message.by_channel, channel=channel).take(limit)
+
+
+@mutation
+def open_channel(ctx: MutationCtx, name: str) -> Id[Channel]:
+    return ctx.db.insert(Channel(name=name))
+
+
+def name_of(ctx: MutationCtx) -> str:
+    return "x"
+
+
+def test(backend: Backend) -> None:
+    channel = backend.mutation(open_channel, name="x")
+    assert_type(channel, Id[Channel])
+    assert_type(backend.query(list_recent, channel=channel), list[Message])
+    backend.as_user("ann", email="a@x.test").query(list_recent, channel=channel, limit=1)
+    anything: Any = backend.query("messages:list_recent", channel=channel)
+    print(anything)
+    with backend.watch(list_recent, channel=channel) as live:
+        assert_type(live, LiveQuery[list[Message]])
+        assert_type(live.value, list[Message])
+    with backend.run() as ctx:
+        assert_type(ctx.db.insert(Channel(name="y")), Id[Channel])
+    assert_type(backend.run(lambda ctx: ctx.db.get(channel)), Channel | None)
+    assert_type(backend.run(name_of), str)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from rewake.functions import MutationCtx, QueryCtx, mutation, query
 from rewake.schema import Document, Id, Index, gte, v
+from rewake.testing import Backend
 from rewake.values import UNSET, Int64, Unset
 
 
@@ -55,3 +57,24 @@ def use(message: Message, channel: Channel, user: User) -> None:
     v.array("a")  # error
     text: str = user.id
     assert text
+
+
+@query
+def list_recent(ctx: QueryCtx, channel: Id[Channel]) -> list[Message]:
+    return ctx.db.query(Message).with_index(Message.by_channel, channel=channel).collect()
+
+
+@mutation
+def open_channel(ctx: MutationCtx, name: str) -> Id[Channel]:
+    return ctx.db.insert(Channel(name=name))
+
+
+def test(backend: Backend, user: User, channel: Channel) -> None:
+    backend.query(list_recent, channel=user.id)  # error
+    backend.query(list_recent)  # error
+    backend.query(open_channel, name="x")  # error
+    backend.mutation(list_recent, channel=channel.id)  # error
+    backend.mutation(open_channel, name=5)  # error
+    backend.watch(open_channel, name="x")  # error
+    wrong: list[User] = backend.query(list_recent, channel=channel.id)  # error
+    assert wrong

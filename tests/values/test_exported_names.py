@@ -48,6 +48,7 @@ EXPORTED = [
     "normalize",
     "parse_field_path",
     "render",
+    "unicode_advice",
     "value_size",
     "values_equal",
 ]

@@ -184,7 +184,12 @@ class _Handler(logging.Handler):
         self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._show(record, self.format(record))
+        # Like every handler: whoever logs is in the middle of something else, so nothing is raised here. The
+        # traceback of an author's exception runs code of theirs.
+        try:
+            self._show(record, self.format(record))
+        except Exception:
+            self.handleError(record)
 
 
 def run_loop(main: Coroutine[Any, Any, ExitCode]) -> ExitCode:

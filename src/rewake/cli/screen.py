@@ -49,7 +49,8 @@ class Screen:
 
     def plain(self, text: str) -> None:
         """Text on stdout as it is, from any thread, quickly. A log that nobody reads stops no server."""
-        with suppress(OSError):
+        # OSError: the reader is gone. ValueError, AttributeError: somebody's code closed or replaced stdout.
+        with suppress(OSError, ValueError, AttributeError):
             sys.stdout.write(text + "\n")
             sys.stdout.flush()
 

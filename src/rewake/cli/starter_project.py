@@ -92,11 +92,16 @@ Then, in a second terminal:
 
 Every official Convex client works unmodified. With React:
 
-    npm install convex
+    npm create vite@latest web -- --template react-ts
+    cd web && npm install && npm install convex
+
+Say in `pyproject.toml` where the page looks for its types: `generated = "web/src/_generated"`.
+Then, in `web/src/main.tsx`:
 
 ```tsx
+import {{ createRoot }} from "react-dom/client";
 import {{ ConvexProvider, ConvexReactClient, useMutation, useQuery }} from "convex/react";
-import {{ api }} from "../backend/_generated/api";
+import {{ api }} from "./_generated/api";
 
 const client = new ConvexReactClient("http://127.0.0.1:3210");
 
@@ -110,13 +115,18 @@ function Messages() {{
     </>
   );
 }}
+
+createRoot(document.getElementById("root")!).render(
+  <ConvexProvider client={{client}}><Messages /></ConvexProvider>,
+);
 ```
 
-`rewake dev` keeps `backend/_generated` in step with the functions, so the page type-checks.
+`rewake dev` keeps these types in step with the functions, so the page type-checks.
 
 ## Serving it
 
-    rewake serve . --port 3210 --static dist
+    npm run build --prefix web
+    rewake serve . --port 3210 --static web/dist
 """
 
 

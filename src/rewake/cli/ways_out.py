@@ -163,7 +163,8 @@ class _Author:
             f"        ctx.db.patch({identity}, {change})" + ("  # its new value" if value == "..." else ""),
         ]
         return WayOut(
-            "After that, to bring the documents into the new form, save this as migrations.py,",
+            "After that, to bring the documents into the new form, save this as migrations.py beside the "
+            "schema,",
             "\n".join(lines),
             f"call it with `rewake run migrations:{name}`, and take the first step back.",
         )

@@ -14,12 +14,14 @@ from rewake.database.catalog import (
     Table,
     TableIndex,
 )
+from rewake.database.cursors import Cursor, CursorSeal
 from rewake.database.database import Database
 from rewake.database.errors import (
     IndexNotFound,
     IndexNotReady,
     InvalidArgument,
     InvalidCreationTimeField,
+    InvalidCursor,
     InvalidIdField,
     NonexistentDocument,
     SchemaEnforcementError,
@@ -41,10 +43,11 @@ from rewake.database.group_commit import (
 )
 from rewake.database.modules import module_read_set, record_module_read, store_modules
 from rewake.database.read_set import Interval, ReadSet
-from rewake.database.reads import ReadTransaction, SystemReads
+from rewake.database.reads import Part, ReadTransaction, SystemReads
 from rewake.database.schema_change import SchemaChange, apply_schema
 from rewake.database.snapshots import Reader, Snapshot
 from rewake.database.usage import (
+    Measure,
     TooManyBytesRead,
     TooManyBytesWritten,
     TooManyDocumentsRead,
@@ -61,6 +64,8 @@ __all__ = [
     "Catalog",
     "CatalogCache",
     "CommitResult",
+    "Cursor",
+    "CursorSeal",
     "Database",
     "GroupCommit",
     "IndexNotFound",
@@ -69,9 +74,12 @@ __all__ = [
     "Interval",
     "InvalidArgument",
     "InvalidCreationTimeField",
+    "InvalidCursor",
     "InvalidIdField",
     "Invocation",
+    "Measure",
     "NonexistentDocument",
+    "Part",
     "Performed",
     "ReadSet",
     "ReadTransaction",

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rewake.database.active_schema import ActiveSchemas
 from rewake.database.catalog import CatalogCache
+from rewake.database.cursors import CursorSeal
 from rewake.database.group_commit import GroupCommit
 from rewake.database.snapshots import Reader
 from rewake.environment import Environment
@@ -32,6 +33,7 @@ class Database:
         self.environment = environment
         self.limits = limits
         self.schemas = ActiveSchemas()
+        self.cursors = CursorSeal(engine.secret)
         self._catalogs = CatalogCache()
         # For questions about the latest commit; made when first asked.
         self._watch: ReaderStore | None = None

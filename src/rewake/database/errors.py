@@ -13,13 +13,16 @@ there; uncaught they fail the function with their text.
     ├── SchemaEnforcementError     a write that the schema forbids
     ├── SchemaMismatch             a schema that existing documents do not fit
     ├── TooManyTables
+    ├── InvalidCursor              a page cursor that cannot be read, or of another query
     └── SnapshotTooOld / SnapshotInFuture
     LimitExceeded                  see `usage.py`
 
-Source: spec/semantics 2.2, 2.4, 2.5, 3.1, 4.
+Source: spec/semantics 2.2, 2.4, 2.5, 3.1, 3.6, 4.
 """
 
 from __future__ import annotations
+
+from types import MappingProxyType
 
 from rewake.errors import InvalidInput
 
@@ -109,6 +112,20 @@ class TooManyTables(InvalidInput):
 
     code = "TooManyTables"
     template = "Number of tables cannot exceed {maximum}."
+
+
+class InvalidCursor(InvalidInput):
+    """A page cursor is of another query, or of none. Start again from the first page.
+
+    The official hooks do so by themselves when they find `client_data` in an error.
+    """
+
+    code = "InvalidCursor"
+    template = (
+        "InvalidCursor: Tried to run a query starting from a cursor, "
+        "but it looks like this cursor is from a different query."
+    )
+    client_data = MappingProxyType({"isConvexSystemError": True, "paginationError": "InvalidCursor"})
 
 
 class SnapshotTooOld(InvalidInput):

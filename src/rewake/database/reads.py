@@ -18,9 +18,13 @@ Source: spec/semantics 3.1 to 3.3, 5.2.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
+
+import msgspec
 
 from rewake.database.catalog import (
     INDEXES_BY_NAME,
@@ -29,7 +33,9 @@ from rewake.database.catalog import (
     Catalog,
     IndexState,
     Table,
+    TableIndex,
 )
+from rewake.database.cursors import FINGERPRINT_BYTES
 from rewake.database.errors import (
     IndexNotFound,
     IndexNotReady,
@@ -37,7 +43,7 @@ from rewake.database.errors import (
     SystemTableRefused,
 )
 from rewake.database.read_set import Interval, ReadRecorder, ReadSet, Span
-from rewake.database.usage import Usage
+from rewake.database.usage import Measure, Usage
 from rewake.limits import Limits
 from rewake.schema import QuerySpec, interval_for
 from rewake.storage import Reads
@@ -61,6 +67,29 @@ _NO_USER_NORMALIZE = "User tables can only be accessed from db.normalizeId()."
 
 _NO_TABLE = Table(name="", number=0, tablet=0, by_id=0, by_creation_time=0)
 """Stands for a table that does not exist yet: it has the implicit indexes, and nothing in them."""
+
+
+@dataclass(slots=True)
+class Part:
+    """A part of a scan: behind the key `after`, up to and with the key `until`, in the order of the scan.
+
+    None is the beginning, or the end. `keys` gets the key of each document before it is given out.
+    """
+
+    after: bytes | None = None
+    until: bytes | None = None
+    keys: list[bytes] = field(default_factory=list)
+
+    def narrow(self, interval: Interval, *, descending: bool) -> Interval:
+        """What remains of a query's interval."""
+        lower, upper = interval
+        low, high = (self.until, self.after) if descending else (self.after, self.until)
+        if low is not None:
+            lower = max(lower, low if descending else low + b"\0")
+        if high is not None:
+            edge = high if descending else high + b"\0"
+            upper = edge if upper is None else min(upper, edge)
+        return lower, upper if upper is None else max(lower, upper)
 
 
 class ReadTransaction:
@@ -96,6 +125,16 @@ class ReadTransaction:
         """What was read until now."""
         return self.recorder.read_set()
 
+    def measures(self) -> tuple[Measure, ...]:
+        """What was used of each limit until now."""
+        return self.usage.measures(intervals=len(self.recorder.read_set()))
+
+    def warnings(self) -> list[str]:
+        """A sentence about each limit that is near."""
+        if not self.usage.is_near_a_limit(parts=self.recorder.parts):
+            return []
+        return [measure.warning for measure in self.measures() if measure.is_near]
+
     def get(self, id: str, *, table: str | None = None) -> str | None:
         """Read a document by its id: canonical JSON text, or None where there is none.
 
@@ -112,11 +151,14 @@ class ReadTransaction:
             raise SystemTableRefused(_ONLY_SYSTEM_GET)
         return self.find(found, id)
 
-    def scan(self, spec: QuerySpec, *, limit_hint: int | None = None) -> Iterator[str]:
+    def scan(
+        self, spec: QuerySpec, *, limit_hint: int | None = None, part: Part | None = None
+    ) -> Iterator[str]:
         """Go through a table or a range of one of its indexes: canonical JSON texts in the order asked for.
 
         Table, index and range are checked at once, not at the first step. `limit_hint` is how many documents
-        the caller expects to take; it bounds nothing. A table that does not exist (yet) is empty.
+        the caller expects to take; it bounds nothing. A table that does not exist (yet) is empty. `part`
+        narrows the scan to the documents between two keys.
 
         Raises:
             IndexNotFound: no such index, or a declared index of a table that does not exist.
@@ -125,7 +167,17 @@ class ReadTransaction:
         """
         if spec.table[:1] == "_":
             raise SystemTableRefused(_ONLY_SYSTEM_QUERY)
-        return self._scan(spec, limit_hint)
+        return self.scan_any(spec, limit_hint, part)
+
+    def fingerprint(self, spec: QuerySpec, *, function: str) -> bytes:
+        """What a page cursor is bound to: the function and what it reads in which order, not how much.
+
+        Raises:
+            IndexNotFound, IndexNotReady, InvalidIndexRange: see `scan`.
+        """
+        _, index, (lower, upper) = self._range_of(spec)
+        parts = (function, spec.table, index.name, index.all_fields, lower, upper, spec.order)
+        return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=FINGERPRINT_BYTES).digest()
 
     def normalize_id(self, table: str, text: str) -> str | None:
         """The id itself if `text` is an id of `table`, else None. Reads no document."""
@@ -185,27 +237,33 @@ class ReadTransaction:
         except InvalidId:
             return None
 
-    def _scan(self, spec: QuerySpec, limit_hint: int | None) -> Iterator[str]:
-        table = self.table_named(spec.table)
+    def scan_any(self, spec: QuerySpec, limit_hint: int | None, part: Part | None) -> Iterator[str]:
+        """See `scan`; takes tables of either door."""
+        table, index, interval = self._range_of(spec)
         if table is None:
-            index = _NO_TABLE.index_by_name(spec.index)
-            if index is None:
-                raise IndexNotFound(table=spec.table, index=spec.index)
-            interval_for(spec.table, index.name, index.all_fields, spec.bounds)
             return iter(())
-        index = table.index_by_name(spec.index)
-        if spec.index is not None and (index is None or spec.index in table.indexes):
+        descending = spec.order == "desc"
+        lower, upper = interval if part is None else part.narrow(interval, descending=descending)
+        page = _PAGE_MIN if limit_hint is None else max(1, min(limit_hint, _PAGE_MAX))
+        rows = self._descending if descending else self._ascending
+        return rows(index.id, lower, upper, page, None if part is None else part.keys)
+
+    def _range_of(self, spec: QuerySpec) -> tuple[Table | None, TableIndex, Interval]:
+        """What a query goes through: its table, if that exists, the index, and the keys that it covers."""
+        table = self.table_named(spec.table)
+        known = _NO_TABLE if table is None else table
+        index = known.index_by_name(spec.index)
+        if table is not None and spec.index is not None and (index is None or spec.index in table.indexes):
             self._record_index(table, spec.index)
         if index is None:
             raise IndexNotFound(table=spec.table, index=spec.index)
         if index.state is IndexState.STAGED:
             raise IndexNotReady(table=spec.table, index=spec.index)
-        lower, upper = interval_for(spec.table, index.name, index.all_fields, spec.bounds)
-        page = _PAGE_MIN if limit_hint is None else max(1, min(limit_hint, _PAGE_MAX))
-        rows = self._ascending if spec.order == "asc" else self._descending
-        return rows(index.id, lower, upper, page)
+        return table, index, interval_for(spec.table, index.name, index.all_fields, spec.bounds)
 
-    def _ascending(self, index_id: int, lower: bytes, upper: bytes | None, limit: int) -> Iterator[str]:
+    def _ascending(
+        self, index_id: int, lower: bytes, upper: bytes | None, limit: int, keys: list[bytes] | None
+    ) -> Iterator[str]:
         span: Span | None = None
         start = lower
         while True:
@@ -218,6 +276,8 @@ class ReadTransaction:
                 else:
                     span.upper = lower
                 self.usage.count_read(text)
+                if keys is not None:
+                    keys.append(key)
                 yield text
                 if self.version != version:
                     break
@@ -234,7 +294,9 @@ class ReadTransaction:
             # documents.
             limit = 1
 
-    def _descending(self, index_id: int, lower: bytes, upper: bytes | None, limit: int) -> Iterator[str]:
+    def _descending(
+        self, index_id: int, lower: bytes, upper: bytes | None, limit: int, keys: list[bytes] | None
+    ) -> Iterator[str]:
         span: Span | None = None
         start = upper
         while True:
@@ -247,6 +309,8 @@ class ReadTransaction:
                 else:
                     span.lower = key
                 self.usage.count_read(text)
+                if keys is not None:
+                    keys.append(key)
                 yield text
                 if self.version != version:
                     break
@@ -300,11 +364,13 @@ class SystemReads:
             raise SystemTableRefused(_NO_USER_TABLES)
         return self._transaction.find(found, id)
 
-    def scan(self, spec: QuerySpec, *, limit_hint: int | None = None) -> Iterator[str]:
+    def scan(
+        self, spec: QuerySpec, *, limit_hint: int | None = None, part: Part | None = None
+    ) -> Iterator[str]:
         """See `ReadTransaction.scan`; refuses user tables."""
         if spec.table[:1] != "_":
             raise SystemTableRefused(_NO_USER_TABLES)
-        return self._transaction._scan(spec, limit_hint)
+        return self._transaction.scan_any(spec, limit_hint, part)
 
     def normalize_id(self, table: str, text: str) -> str | None:
         """See `ReadTransaction.normalize_id`; refuses user tables."""

@@ -10,8 +10,10 @@ Source: spec/semantics 5.8.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from rewake.errors import LimitExceeded
-from rewake.limits import KIB, MIB, Limits
+from rewake.limits import KIB, LIMIT_WARNING_SHARE, MIB, Limits
 
 _HELP = (
     "Consider using smaller limits in your queries, paginating your queries, or using indexed queries "
@@ -54,6 +56,28 @@ class TooManyBytesWritten(LimitExceeded):
     template = "Too many bytes written in a single function execution (limit: {limit})"
 
 
+class Measure(NamedTuple):
+    """How much of one limit was used."""
+
+    name: str
+    used: int
+    limit: int
+    description: str
+    unit: str = ""
+    advice: str = ""
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it is time to say something."""
+        return self.used >= LIMIT_WARNING_SHARE * self.limit
+
+    @property
+    def warning(self) -> str:
+        """What to say: the log line of semantics 5.8."""
+        text = f"{self.description} (actual: {self.used}{self.unit}, limit: {self.limit}{self.unit})."
+        return f"{text} {self.advice}" if self.advice else text
+
+
 class Usage:
     """The counters of one transaction."""
 
@@ -83,6 +107,64 @@ class Usage:
             raise TooManyDocumentsRead(limit=self._limits.documents_read_max)
         if self.bytes_read > self._limits.bytes_read_max:
             raise TooManyBytesRead(limit=self._limits.bytes_read_max)
+
+    @property
+    def documents_left(self) -> int:
+        """How many documents may still be read."""
+        return self._limits.documents_read_max - self.documents_read
+
+    @property
+    def bytes_left(self) -> int:
+        """How many bytes may still be read."""
+        return self._limits.bytes_read_max - self.bytes_read
+
+    def measures(self, *, intervals: int) -> tuple[Measure, ...]:
+        """What was used of each limit; `intervals` is the size of the read set."""
+        limits, here = self._limits, "in a single function execution"
+        return (
+            Measure(
+                "documents_read",
+                self.documents_read,
+                limits.documents_read_max,
+                f"Many documents read {here}",
+                advice=_HELP,
+            ),
+            Measure(
+                "database_queries", intervals, limits.intervals_read_max, f"Many reads {here}", advice=_HELP
+            ),
+            Measure(
+                "bytes_read",
+                self.bytes_read,
+                limits.bytes_read_max,
+                f"Many bytes read {here}",
+                " bytes",
+                _HELP,
+            ),
+            Measure(
+                "documents_written",
+                self.documents_written,
+                limits.documents_written_max,
+                f"Many writes {here}",
+            ),
+            Measure(
+                "bytes_written",
+                self.bytes_written,
+                limits.bytes_written_max,
+                f"Many bytes written {here}",
+                " bytes",
+            ),
+        )
+
+    def is_near_a_limit(self, *, parts: int) -> bool:
+        """Whether `measures` are worth a look: asked after every run, so without making them."""
+        limits, share = self._limits, LIMIT_WARNING_SHARE
+        return (
+            self.documents_read >= share * limits.documents_read_max
+            or self.bytes_read >= share * limits.bytes_read_max
+            or parts >= share * limits.intervals_read_max
+            or self.documents_written >= share * limits.documents_written_max
+            or self.bytes_written >= share * limits.bytes_written_max
+        )
 
     def count_intervals(self, *, parts: int, merged: int) -> None:
         """Charge the read set: `parts` were recorded, which merge into so many intervals."""

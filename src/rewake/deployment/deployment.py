@@ -14,13 +14,13 @@ Not here: sockets and HTTP (`sync`, `http_api`), listening (`server`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
-from rewake.database import Database, Invocation, ReplayKey
+from rewake.database import CursorSeal, Database, GroupCommit, Invocation, ReplayKey
 from rewake.deployment.push import PushReport, differences
 from rewake.environment import Environment
 from rewake.errors import InvalidInput, Unauthenticated
@@ -116,9 +116,11 @@ class Deployment:
         environment: Environment | None = None,
         limits: Limits = DEFAULT_LIMITS,
         is_redacted: bool = False,
+        keeps_house: bool = True,
     ) -> Deployment:
         """Open the data file at `data` (`:memory:` for one that is gone at close) and push code onto it:
         `registry`, to run in threads of this process, or what `workers` says, to run in processes of its own.
+        Without `keeps_house` nothing happens between calls: no checkpoint, no trimming.
 
         Raises:
             DataFileRefused: the file cannot be used; it was not touched.
@@ -155,7 +157,8 @@ class Deployment:
             await deployment.close()
             raise
         deployment._is_open = True
-        deployment._housekeeping = asyncio.create_task(deployment._keep_house())
+        if keeps_house:
+            deployment._housekeeping = asyncio.create_task(deployment._keep_house())
         return deployment
 
     async def close(self) -> None:
@@ -177,6 +180,12 @@ class Deployment:
         """What is known of the code that serves now."""
         return self._runner.analysis
 
+    @property
+    def registry(self) -> Registry:
+        """The code itself, where it runs in this process."""
+        assert isinstance(self._runner, InlineRunner), "functions run in other processes"
+        return self._runner.registry
+
     async def push(self, code: Code) -> PushReport:
         """Switch to new code and schema in one step, without a pause. One push at a time.
 
@@ -190,12 +199,24 @@ class Deployment:
             changes = await self._runner.push(code, invocation=invocation)
             return differences(before, self._runner.analysis, changes)
 
+    async def change(self, work: Callable[[GroupCommit], Any]) -> Any:
+        """Run a change of the house's own on the writer, as a group for itself (an import, a test), where
+        functions run in this process.
+        """
+        assert isinstance(self._runner, InlineRunner), "the writer is in another process"
+        return await self._runner.change(work)
+
     # What the doors ask.
 
     @property
     def environment(self) -> Environment:
         """Time, chance and fault points."""
         return self._database.environment
+
+    @property
+    def cursors(self) -> CursorSeal:
+        """Seals and opens the page cursors of this deployment."""
+        return self._database.cursors
 
     @property
     def limits(self) -> Limits:
@@ -228,15 +249,24 @@ class Deployment:
         return self.live.open_session(listener)
 
     async def mutate(
-        self, call: FunctionCall, identity: Identity, *, request_id: str, replay: ReplayKey | None = None
+        self,
+        call: FunctionCall,
+        identity: Identity,
+        *,
+        request_id: str,
+        replay: ReplayKey | None = None,
+        visibility: Visibility | None = None,
     ) -> MutationOutcome:
-        """Run a mutation, or find the outcome that `replay` had before; returns after COMMIT."""
+        """Run a mutation, or find the outcome that `replay` had before; returns after COMMIT.
+
+        Internal functions are found by administrators, unless `visibility` says otherwise.
+        """
         refusal = self._refuse_component(call)
         if refusal is not None:
             return MutationOutcome(refusal, self.live.position)
         invocation = Invocation(self.environment.random_bytes(16).hex(), replay)
         return await self._runner.mutate(
-            MutationJob(call, identity, visibility_of(identity), invocation, request_id)
+            MutationJob(call, identity, visibility or visibility_of(identity), invocation, request_id)
         )
 
     async def act(self, call: FunctionCall, identity: Identity, *, request_id: str) -> Success | Failure:
@@ -256,18 +286,25 @@ class Deployment:
         )
 
     async def query(
-        self, call: FunctionCall, identity: Identity, *, request_id: str, at: int | None = None
+        self,
+        call: FunctionCall,
+        identity: Identity,
+        *,
+        request_id: str,
+        at: int | None = None,
+        visibility: Visibility | None = None,
     ) -> tuple[Success | Failure, int]:
         """Answer a query at the latest timestamp, from the shared cache if it can; or on the snapshot at
-        `at`.
+        `at`. `visibility` as for `mutate`.
         """
+        seen = visibility or visibility_of(identity)
         refusal = self._refuse_component(call)
         if refusal is not None:
             return refusal, self.live.position
         if at is not None:
-            results, ts = await self.live.read_many([call], identity, visibility_of(identity), at=at)
+            results, ts = await self.live.read_many([call], identity, seen, at=at)
             return results[0].result, ts
-        result, ts = await self.live.query(call, identity, visibility_of(identity))
+        result, ts = await self.live.query(call, identity, seen)
         return result.result, ts
 
     async def query_many(

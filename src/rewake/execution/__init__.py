@@ -15,7 +15,14 @@ from rewake.execution.code_switch import DocumentSource, document_source
 from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
 from rewake.execution.inline_runner import InlineRunner
-from rewake.execution.loader import ProjectInvalid, ProjectSettings, load_project, read_settings
+from rewake.execution.loader import (
+    ProjectInvalid,
+    ProjectSettings,
+    collect_modules,
+    collect_project,
+    load_project,
+    read_settings,
+)
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
 from rewake.execution.runner import (
     Code,
@@ -63,6 +70,8 @@ __all__ = [
     "WorkerLost",
     "WorkerPlan",
     "WorkerRunner",
+    "collect_modules",
+    "collect_project",
     "document_source",
     "error_text",
     "failure_of",

@@ -25,6 +25,7 @@ from rewake.schema import ValidationFailed, plain_value
 from rewake.values import CommitTsUnsupported, InvalidValue, encode, holds_commit_ts
 
 _HOUSE = str(Path(__file__).resolve().parent.parent) + os.sep
+_NOT_MADE = "<the error's text could not be made>"
 _IMPORTING = ("<frozen importlib", importlib.__file__, str(Path(__file__).resolve().with_name("loader.py")))
 """Files whose frames stand between two imports of the author's and say nothing to them."""
 
@@ -32,9 +33,19 @@ _IMPORTING = ("<frozen importlib", importlib.__file__, str(Path(__file__).resolv
 def failure_of(error: BaseException, *, root: Path | None, log_lines: tuple[str, ...] = ()) -> Failure:
     """The result of a run that ended with `error`. `root` is the project's folder; files are shown relative
     to it.
+
+    Never raises: an exception can carry any code of its author's, and even that must come to a failure.
     """
+    try:
+        return _described(error, root=root, log_lines=log_lines)
+    except Exception:
+        return Failure(_bounded(f"Uncaught {type(error).__name__}: {_NOT_MADE}\n"), None, log_lines)
+
+
+def _described(error: BaseException, *, root: Path | None, log_lines: tuple[str, ...]) -> Failure:
     if isinstance(error, RewakeError):
-        return Failure(_bounded(error.message + "\n"), None, log_lines)
+        told = None if error.client_data is None else encode(dict(error.client_data))
+        return Failure(_bounded(error.message + "\n"), told, log_lines)
     data: str | None = None
     if isinstance(error, ApplicationError):
         try:
@@ -57,8 +68,15 @@ def failure_of(error: BaseException, *, root: Path | None, log_lines: tuple[str,
 
 def author_traceback(error: BaseException) -> str:
     """The Python traceback from the author's first frame on, without the import system's and the loader's
-    frames in between.
+    frames in between. Never raises, like `failure_of`.
     """
+    try:
+        return _traceback_text(error)
+    except Exception:
+        return f"{type(error).__name__}: {_NOT_MADE}\n"
+
+
+def _traceback_text(error: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -96,7 +114,7 @@ def _text_of(error: BaseException) -> str:
     try:
         text = str(error)
     except Exception:
-        text = "<the error's text could not be made>"
+        text = _NOT_MADE
     return text.encode(errors="backslashreplace").decode()
 
 

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from rewake.auth import Identity
 from rewake.database import (
     CallResult,
+    Database,
     GroupCommit,
     ReadTransaction,
     Snapshot,
     WriteTransaction,
     record_module_read,
 )
-from rewake.environment import Environment
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
 from rewake.execution.call_log import CallRecord
 from rewake.execution.calls import Failure, MutationOutcome, Success
@@ -52,9 +52,10 @@ class Mutated:
 class FunctionRuns:
     """Runs functions for one deployment in one process."""
 
-    def __init__(self, environment: Environment, limits: Limits) -> None:
-        self._environment = environment
-        self._limits = limits
+    def __init__(self, database: Database) -> None:
+        self._environment = database.environment
+        self._limits = database.limits
+        self._cursors = database.cursors
 
     def perform(self, group: GroupCommit, job: MutationJob, registry: Registry) -> Mutated:
         """Run one mutation inside the group, or find what it came to before.
@@ -69,7 +70,7 @@ class FunctionRuns:
 
         def body(transaction: WriteTransaction) -> CallResult:
             nonlocal host, failure, path
-            host = self._host(transaction, job.identity, registry)
+            host = self._host(transaction, job.identity, registry, request_id=job.request_id)
             # Here and not before: what was recorded for a repeated mutation counts, whatever became of the
             # function since.
             record, result = self._run(host, job, "mutation")
@@ -103,7 +104,7 @@ class FunctionRuns:
         """Run one query on a snapshot."""
         started = self._environment.clock.monotonic()
         transaction = snapshot.transaction()
-        host = self._host(transaction, job.identity, registry)
+        host = self._host(transaction, job.identity, registry, journal=job.journal)
         record, result = self._run(host, job, "query")
         path = record.path.public if record is not None else job.call.path
         failure = result if isinstance(result, Failure) else None
@@ -113,7 +114,7 @@ class FunctionRuns:
             record_module_read(transaction, name)
         run = QueryRun(
             result=result,
-            journal=None,
+            journal=host.journal if record is not None else job.journal,
             read_set=transaction.read_set,
             read_identity=host.observed.identity,
             read_clock=host.observed.clock,
@@ -129,12 +130,19 @@ class FunctionRuns:
         except RewakeError as error:
             return None, failure_of(error, root=None)
         result = host.run(record, job.call.args)
-        if isinstance(host.error, MemoryError):
+        # By its type: an author's exception may lie about its class, or fail when asked.
+        if issubclass(type(host.error), MemoryError):
             result = Failure(out_of_memory_text(self._limits), None, result.log_lines)
         return record, result
 
     def _host(
-        self, transaction: ReadTransaction | WriteTransaction, identity: Identity, registry: Registry
+        self,
+        transaction: ReadTransaction | WriteTransaction,
+        identity: Identity,
+        registry: Registry,
+        *,
+        journal: str | None = None,
+        request_id: str = "",
     ) -> Host:
         return Host(
             registry=registry,
@@ -142,6 +150,9 @@ class FunctionRuns:
             identity=identity,
             now_ms=transaction.now_ms,
             seed=self._environment.random_bytes(16),
+            cursors=self._cursors,
+            journal=journal,
+            request_id=request_id,
         )
 
     def _record(

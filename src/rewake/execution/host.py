@@ -15,23 +15,42 @@ Source: semantics 5.6, 5.7, 6.3; wire 6.3 for the texts.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from rewake.auth import Identity
-from rewake.database import ReadTransaction, WriteTransaction
+from rewake.database import CursorSeal, Measure, ReadTransaction, WriteTransaction
 from rewake.errors import FunctionError, InvalidInput, RewakeError
 from rewake.execution.calls import Failure, Success, Visibility
 from rewake.execution.failures import author_traceback, failure_of
 from rewake.execution.output import LogLines, collecting
+from rewake.execution.pages import Pages, SecondPage
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.side_effects import guarded
-from rewake.functions import MutationCtx, Query, QueryCtx, RegisteredFunction
-from rewake.limits import ARGUMENTS_BYTES_MAX, MIB, NESTED_CALLS_MAX, RETURN_BYTES_MAX
-from rewake.schema import TableDefinition, TableNames, ValidationFailed, plain_value
+from rewake.functions import (
+    FunctionMetadata,
+    MutationCtx,
+    PageEnds,
+    PaginationOptions,
+    Query,
+    QueryCtx,
+    RegisteredFunction,
+    RequestMetadata,
+    TransactionMetric,
+    TransactionMetrics,
+)
+from rewake.limits import (
+    ARGUMENTS_BYTES_MAX,
+    FUNCTIONS_SCHEDULED_MAX,
+    MIB,
+    NESTED_CALLS_MAX,
+    RETURN_BYTES_MAX,
+    SCHEDULED_ARGUMENTS_BYTES_MAX,
+)
+from rewake.schema import QuerySpec, TableDefinition, TableNames, ValidationFailed, plain_value
 from rewake.storage import GroupDoomed, StorageFailed
 from rewake.values import (
     CommitTsUnsupported,
@@ -95,6 +114,9 @@ class Host:
         identity: Identity,
         now_ms: float,
         seed: bytes,
+        cursors: CursorSeal,
+        journal: str | None = None,
+        request_id: str = "",
     ) -> None:
         self.registry = registry
         self.observed = Observed()
@@ -105,6 +127,9 @@ class Host:
         self._random = Random(seed)
         self._thread = threading.get_ident()
         self._running: list[FunctionRecord] = []
+        self._journal = journal
+        self.request_id = request_id
+        self.pages = Pages(transaction, cursors, journal=journal)
         self.modules: set[str] = set()
         """Modules of the functions that were called, nested ones too: the result depends on their code."""
         self.error: BaseException | None = None
@@ -115,23 +140,90 @@ class Host:
     def run(self, record: FunctionRecord, args: str) -> Success | Failure:
         """Run the outermost function of a call. Never raises what an author can cause."""
         try:
-            value = self._enter(record, _decoded_arguments(record, args))
-            text = _encoded_return(record, value)
+            value = self._enter(record, self._decoded_arguments(record, args))
+            text = self._encoded_return(record, value)
         except (GroupDoomed, StorageFailed):
             raise  # Not the function's failure: the runner must know.
         except BaseException as error:
             # Also SystemExit and CancelledError: what an author raises ends the run, not the runner's thread.
             self.error = error
+            self._warn()
             return failure_of(error, root=self.registry.root, log_lines=tuple(self.log_lines.lines))
+        self._warn()
         return Success(text, tuple(self.log_lines.lines))
+
+    @property
+    def journal(self) -> str | None:
+        """What the next run of this query should be given. A failed run decides nothing: the page that was
+        there keeps its end.
+        """
+        return self.pages.journal if self.error is None else self._journal
 
     def traceback(self) -> str | None:
         """The author's traceback of a failed run, where an exception of theirs ended it."""
-        if self.error is None or isinstance(self.error, RewakeError):
+        # By its type: `isinstance` would also ask the author's object for its class, which may raise.
+        if self.error is None or issubclass(type(self.error), RewakeError):
             return None
         return author_traceback(self.error)
 
+    @contextmanager
+    def opened(self, record: FunctionRecord) -> Iterator[MutationCtx]:
+        """A context for a block of code in place of a handler, with the rights of `record`.
+
+        For code of the house's own and tests: side effects are not refused, and errors go through.
+        """
+        face = _Face(self, record)
+        self._running.append(record)
+        try:
+            yield MutationCtx(face)
+        finally:
+            self._running.pop()
+            face.is_open = False
+
     # Steps of a run.
+
+    def _warn(self) -> None:
+        """Add a log line for each limit that the transaction has come near to."""
+        for warning in self._transaction.warnings():
+            self.log_lines.add("WARN", warning)
+
+    def _decoded_arguments(self, record: FunctionRecord, args: str) -> Value:
+        path = record.path.public
+        try:
+            value = decode(args)
+        except InvalidInput as error:
+            raise ArgumentsInvalid(f"Invalid arguments for {path}: {error.message}") from None
+        refused = self._check_size(
+            value, text=args, limit=ARGUMENTS_BYTES_MAX, what="Large size of the function arguments"
+        )
+        if refused:
+            raise ArgumentsInvalid(f"Arguments for {path} are too large {refused}")
+        return value
+
+    def _encoded_return(self, record: FunctionRecord, value: Value) -> str:
+        path = record.path.public
+        text = encode(value)
+        if holds_commit_ts(text):
+            raise ReturnInvalid(_not_a_value(path, CommitTsUnsupported()))
+        refused = self._check_size(
+            value, text=text, limit=RETURN_BYTES_MAX, what="Large size of the function return value"
+        )
+        if refused:
+            raise ReturnInvalid(f"Function {path} return value is too large {refused}")
+        return text
+
+    def _check_size(self, value: Value, *, text: str, limit: int, what: str) -> str:
+        """How far a value is over its limit, or nothing; one that comes near gets a log line."""
+        # The size model counts at most a few times the text, so short texts need no second look.
+        if len(text) <= limit // 10:
+            return ""
+        size = value_size(value)
+        if size > limit:
+            return f"(actual: {_mebibytes(size)}, limit: {_mebibytes(limit)})"
+        measure = Measure("", size, limit, what, " bytes")
+        if measure.is_near:
+            self.log_lines.add("WARN", measure.warning)
+        return ""
 
     def _enter(self, record: FunctionRecord, value: Value) -> Value:
         """Check arguments, call the handler, check the result; all as values."""
@@ -221,11 +313,12 @@ class Host:
 class _Face:
     """What one `ctx` holds of the host: open while its own function runs. Implements `functions.Host`."""
 
-    __slots__ = ("_host", "_record", "is_open")
+    __slots__ = ("_has_page", "_host", "_record", "is_open")
 
     def __init__(self, host: Host, record: FunctionRecord) -> None:
         self._host = host
         self._record = record
+        self._has_page = False
         self.is_open = True
 
     def _opened(self) -> Host:
@@ -259,28 +352,47 @@ class _Face:
     def random(self) -> Random:
         return self._opened().chance
 
+    def paginate(
+        self, spec: QuerySpec, options: PaginationOptions, accept: Callable[[str], bool]
+    ) -> PageEnds:
+        host = self._opened()
+        if self._has_page:
+            raise SecondPage()
+        self._has_page = True
+        return host.pages.read(spec, options, accept, function=self._record.path.canonical)
+
+    def function_metadata(self) -> FunctionMetadata:
+        self._opened()
+        record = self._record
+        return FunctionMetadata(
+            name=record.path.public,
+            component_path="",
+            type=record.kind,
+            visibility="internal" if record.is_internal else "public",
+        )
+
+    def transaction_metrics(self) -> TransactionMetrics:
+        measures = self._opened().transaction.measures()
+        metrics = {measure.name: _metric(measure.used, measure.limit) for measure in measures}
+        return TransactionMetrics(
+            **metrics,
+            functions_scheduled=_metric(0, FUNCTIONS_SCHEDULED_MAX),
+            scheduled_function_args_bytes=_metric(0, SCHEDULED_ARGUMENTS_BYTES_MAX),
+        )
+
+    def snapshot_ts(self) -> int:
+        host = self._opened()
+        host.observed.clock = True
+        return host.transaction.begin_ts
+
+    def request_metadata(self) -> RequestMetadata:
+        return RequestMetadata(request_id=self._opened().request_id or None)
+
     def call(self, reference: object, arguments: dict[str, Any], *, kinds: tuple[str, ...]) -> Any:
         return self._opened().call_nested(reference, arguments, kinds)
 
     def log(self, level: str, text: str) -> None:
         self._opened().log_lines.add(level, text)
-
-
-def _decoded_arguments(record: FunctionRecord, args: str) -> Value:
-    path = record.path.public
-    try:
-        value = decode(args)
-    except InvalidInput as error:
-        raise ArgumentsInvalid(f"Invalid arguments for {path}: {error.message}") from None
-    # The size model counts at most a few times the text, so short texts need no second look.
-    if len(args) > ARGUMENTS_BYTES_MAX // 8:
-        size = value_size(value)
-        if size > ARGUMENTS_BYTES_MAX:
-            raise ArgumentsInvalid(
-                f"Arguments for {path} are too large "
-                f"(actual: {_mebibytes(size)}, limit: {_mebibytes(ARGUMENTS_BYTES_MAX)})"
-            )
-    return value
 
 
 def _checked_arguments(record: FunctionRecord, value: Value, tables: TableNames) -> dict[str, Any]:
@@ -316,22 +428,12 @@ def _checked_return(record: FunctionRecord, result: Any, tables: TableNames) -> 
     return value
 
 
-def _encoded_return(record: FunctionRecord, value: Value) -> str:
-    text = encode(value)
-    if holds_commit_ts(text):
-        raise ReturnInvalid(_not_a_value(record.path.public, CommitTsUnsupported()))
-    if len(text) > RETURN_BYTES_MAX // 8:
-        size = value_size(value)
-        if size > RETURN_BYTES_MAX:
-            raise ReturnInvalid(
-                f"Function {record.path.public} return value is too large "
-                f"(actual: {_mebibytes(size)}, limit: {_mebibytes(RETURN_BYTES_MAX)})"
-            )
-    return text
-
-
 def _not_a_value(path: str, error: RewakeError) -> str:
     return f"Function {path} return value invalid: {error.message}"
+
+
+def _metric(used: int, limit: int) -> TransactionMetric:
+    return TransactionMetric(used=used, remaining=max(0, limit - used))
 
 
 def _mebibytes(size: int) -> str:

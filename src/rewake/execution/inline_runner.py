@@ -51,7 +51,7 @@ class InlineRunner:
         self.analysis = registry.analysis()
         """What is known of `registry`."""
         self.call_log = call_log or CallLog()
-        self._runs = FunctionRuns(database.environment, database.limits)
+        self._runs = FunctionRuns(database)
         self._readers = ReaderThreads(readers, open_reader=database.reader, run=self._run_query)
         self._writer: WriterThread | None = None
         # Each version of the code with the timestamp from which on snapshots are its own. Replaced, never

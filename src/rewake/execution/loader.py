@@ -24,7 +24,7 @@ import sys
 import threading
 import tomllib
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.machinery import PathFinder, SourceFileLoader
 from pathlib import Path
@@ -177,6 +177,48 @@ def _load(settings: ProjectSettings) -> Registry:
         raise
     finally:
         sys.meta_path.remove(finder)
+    return registry_of(records, schema, module_hashes=hashes, root=settings.root)
+
+
+def collect_project(settings: ProjectSettings) -> Registry:
+    """The registry of a project whose modules stay as they are imported: for tests, which hold its functions
+    and classes themselves.
+
+    Modules of another project that go by the same package name are taken out first.
+
+    Raises:
+        ProjectInvalid: as `load_project`.
+    """
+    package = settings.functions.replace("/", ".")
+    top, root = settings.functions.split("/")[0], str(settings.root)
+    with _lock:
+        for name, module in list(sys.modules.items()):
+            if name.partition(".")[0] == top and not _is_of_project(module, settings):
+                del sys.modules[name]
+        sys.path[:] = [root, *(place for place in sys.path if place != root)]
+        importlib.invalidate_caches()
+        modules = {
+            path: _import(f"{package}.{path.replace('/', '.')}", file, settings)
+            for path, file in _module_files(settings)
+        }
+    return collect_modules(modules, settings)
+
+
+def collect_modules(modules: Mapping[str, ModuleType], settings: ProjectSettings) -> Registry:
+    """The registry of imported modules, by module path (`admin/users`).
+
+    Raises:
+        ProjectInvalid: a function or table is not well formed.
+    """
+    for module in modules.values():
+        module.__dict__.setdefault("print", function_print)
+    schema = _schema_of(dict(modules))
+    records = [
+        record for path, module in modules.items() for record in _records_of(path, module, settings, schema)
+    ]
+    hashes = {
+        path: hashlib.sha256(f"{path} {id(module)}".encode()).hexdigest() for path, module in modules.items()
+    }
     return registry_of(records, schema, module_hashes=hashes, root=settings.root)
 
 

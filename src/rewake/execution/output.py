@@ -93,9 +93,9 @@ class RunLogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         lines: LogLines | None = getattr(_current, "lines", None)
         if lines is None or record.name.startswith("rewake."):
-            # We may be the root's only handler, and must not swallow what it would print without us.
-            last = logging.lastResort if logging.getLogger().handlers == [self] else None
-            if last is not None and record.levelno >= last.level:
+            # We may be the only handler, and must not swallow what would be printed without us.
+            last = logging.lastResort
+            if last is not None and record.levelno >= last.level and not self._is_heard(record):
                 last.handle(record)
             return
         level = LEVELS.get(record.levelno) or ("ERROR" if record.levelno > logging.ERROR else "INFO")
@@ -103,6 +103,15 @@ class RunLogHandler(logging.Handler):
             lines.add(level, repr(record.getMessage()))
         except Exception:
             self.handleError(record)  # As every handler: a bad format string does not fail the function.
+
+    def _is_heard(self, record: logging.LogRecord) -> bool:
+        """Whether another handler takes the record, of its own logger or of one above."""
+        origin: logging.Logger | None = logging.getLogger(record.name)
+        while origin is not None:
+            if any(handler is not self for handler in origin.handlers):
+                return True
+            origin = origin.parent
+        return False
 
 
 _handler: RunLogHandler | None = None

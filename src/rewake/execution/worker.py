@@ -129,7 +129,7 @@ class WriterWorker:
         self._mark = mark
         self._registry = registry
         self._clock = database.environment.clock
-        self._runs = FunctionRuns(database.environment, database.limits)
+        self._runs = FunctionRuns(database)
         # The members of the group whose outcomes were sent before its COMMIT, with just these outcomes.
         self._prepared: dict[int, Any] = {}
         self._writer = GroupWriter(
@@ -218,7 +218,7 @@ class ReaderWorker:
         self._mark = mark
         self._registry = registry
         self._clock = database.environment.clock
-        self._runs = FunctionRuns(database.environment, database.limits)
+        self._runs = FunctionRuns(database)
         self._reader: Reader = database.reader()
         self._snapshot: Snapshot | None = None
 

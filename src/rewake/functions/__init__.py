@@ -1,13 +1,27 @@
 """Functions: what authors import. Floor 2, blind to the database.
 
 @query / @mutation ... -> RegisteredFunction          registration.py
-ctx                    -> QueryCtx, MutationCtx       context.py
-ctx.db                 -> DatabaseReader / Writer     database.py, query.py
+ctx                    -> QueryCtx, MutationCtx       context.py, meta.py
+ctx.db                 -> DatabaseReader / Writer     database.py, query.py, pages.py
 what all that needs    -> Host, Transaction           ports.py
 """
 
 from rewake.functions.context import Auth, MutationCtx, NotSignedIn, QueryCtx, UserIdentity
-from rewake.functions.database import DatabaseReader, DatabaseWriter, InvalidArgument
+from rewake.functions.database import DatabaseReader, DatabaseWriter, InvalidArgument, SystemReader
+from rewake.functions.meta import Meta, MutationMeta
+from rewake.functions.metadata import (
+    FunctionMetadata,
+    RequestMetadata,
+    TransactionMetric,
+    TransactionMetrics,
+)
+from rewake.functions.pages import (
+    InvalidPaginationOptions,
+    PageEnds,
+    PageStatus,
+    PaginationOptions,
+    PaginationResult,
+)
 from rewake.functions.ports import Host, Transaction, WritableTransaction
 from rewake.functions.query import InvalidQuery, Query
 from rewake.functions.registration import (
@@ -27,18 +41,30 @@ __all__ = [
     "DatabaseReader",
     "DatabaseWriter",
     "FunctionKind",
+    "FunctionMetadata",
     "Host",
     "InvalidArgument",
+    "InvalidPaginationOptions",
     "InvalidQuery",
+    "Meta",
     "MutationCtx",
     "MutationFunction",
+    "MutationMeta",
     "NotSignedIn",
+    "PageEnds",
+    "PageStatus",
+    "PaginationOptions",
+    "PaginationResult",
     "Query",
     "QueryCtx",
     "QueryFunction",
     "RegisteredFunction",
     "RegistrationError",
+    "RequestMetadata",
+    "SystemReader",
     "Transaction",
+    "TransactionMetric",
+    "TransactionMetrics",
     "UserIdentity",
     "WritableTransaction",
     "internal_mutation",

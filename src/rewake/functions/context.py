@@ -16,6 +16,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from rewake.auth import Admin, Identity, User
 from rewake.errors import FunctionError
 from rewake.functions.database import DatabaseReader, DatabaseWriter
+from rewake.functions.meta import Meta, MutationMeta
 from rewake.functions.ports import Host
 from rewake.values import decode_stored
 
@@ -150,6 +151,11 @@ class QueryCtx:
         """Chance, seeded anew for each run."""
         return self._host.random()
 
+    @property
+    def meta(self) -> Meta:
+        """What the run can find out about itself."""
+        return Meta(self._host)
+
     def run_query(
         self, function: QueryReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs
     ) -> R_co:
@@ -170,6 +176,11 @@ class MutationCtx(QueryCtx):
     def db(self) -> DatabaseWriter:
         """The database: own writes are visible at once, to others when the mutation has committed."""
         return DatabaseWriter(self._host)
+
+    @property
+    def meta(self) -> MutationMeta:
+        """What the run can find out about itself and about its request."""
+        return MutationMeta(self._host)
 
     def run_mutation(
         self, function: MutationReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs

@@ -4,15 +4,19 @@ Floor 2, `functions`. Documents go in and out as instances of their class, or as
 one; what lies below is a transaction over encoded text, known by `ports.Transaction` only.
 
     ctx.db.get(id)                     ctx.db.insert(Message(...))      ctx.db.patch(id, body="x")
-    ctx.db.query(Message)              ctx.db.insert("notes", {...})    ctx.db.replace(id, Message(...))
-    ctx.db.query("notes")                                               ctx.db.delete(id)
+    ctx.db.get_many(ids)               ctx.db.insert("notes", {...})    ctx.db.replace(id, Message(...))
+    ctx.db.query(Message)                                               ctx.db.delete(id)
+    ctx.db.query("notes")
+    ctx.db.system.query("_storage")    tables of the system: a door of their own, to read
+
+Every method that takes an id also takes its table before it; an id of another table is then an error.
 
 Not here: how a query is built (`query.py`), what a write checks (`database`, floor 2 as well, unknown to us).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, overload
 
 from rewake.errors import InvalidInput
@@ -60,16 +64,63 @@ class DatabaseReader:
         return decode_document(self._host, id, text)
 
     @overload
+    def get_many(self, ids: Iterable[Id[D]], /) -> list[D | None]: ...
+    @overload
+    def get_many(self, table: type[D], ids: Iterable[Id[D]], /) -> list[D | None]: ...
+    @overload
+    def get_many(self, table: str, ids: Iterable[str], /) -> list[dict[str, Any] | None]: ...
+    def get_many(self, first: Any, second: Any = _MISSING, /) -> Any:
+        """The documents with these ids, in their order; None where there is none. See `get`."""
+        if second is _MISSING:
+            return [self.get(id) for id in first]
+        return [self.get(first, id) for id in second]
+
+    @property
+    def system(self) -> SystemReader:
+        """The tables of the system: `_storage` and `_scheduled_functions`."""
+        return SystemReader(self._host)
+
+    @overload
     def query(self, table: type[D], /) -> Query[D]: ...
     @overload
     def query(self, table: str, /) -> Query[dict[str, Any]]: ...
     def query(self, table: Any, /) -> Any:
         """Begin a query: every document of the table in order of creation, until narrowed."""
+        if table_of(table)[:1] == "_":
+            raise InvalidArgument("System tables can only be accessed from db.system.query().")
         return Query(self._host, table_of(table), table if isinstance(table, type) else None)
 
     def normalize_id(self, table: type[D] | str, text: str) -> Id[D] | None:
         """`text` as an id of `table`, or None where it is not one. Reads nothing."""
         return self._host.transaction.normalize_id(table_of(table), text)  # type: ignore[return-value]
+
+
+class SystemReader:
+    """`ctx.db.system`: the system's tables, read like any other, as dicts under their stored names."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    @overload
+    def get(self, id: str, /) -> dict[str, Any] | None: ...
+    @overload
+    def get(self, table: str, id: str, /) -> dict[str, Any] | None: ...
+    def get(self, first: Any = None, second: Any = _MISSING, /) -> Any:
+        """The system document with this id, or None where there is none (any more)."""
+        table, id = (None, first) if second is _MISSING else (table_of(first), second)
+        _check_id(id, "get")
+        text = self._host.transaction.system.get(id, table=table)
+        return None if text is None else decode_stored(text)
+
+    def query(self, table: str, /) -> Query[dict[str, Any]]:
+        """Begin a query over a system table; it has the indexes `by_id` and `by_creation_time`."""
+        if table_of(table)[:1] != "_":
+            raise InvalidArgument("User tables cannot be accessed with db.system.")
+        return Query(self._host, table_of(table), None)
+
+    def normalize_id(self, table: str, text: str) -> str | None:
+        """`text` as an id of a system table, or None where it is not one. Reads nothing."""
+        return self._host.transaction.system.normalize_id(table_of(table), text)
 
 
 class DatabaseWriter(DatabaseReader):
@@ -102,7 +153,11 @@ class DatabaseWriter(DatabaseReader):
     def patch(self, id: Id[Any] | str, fields: Mapping[str, Any], /) -> None: ...
     @overload
     def patch(self, id: Id[Any] | str, /, **fields: Any) -> None: ...
-    def patch(self, id: Any, mapping: Mapping[str, Any] | None = None, /, **fields: Any) -> None:
+    @overload
+    def patch(self, table: type[D] | str, id: Id[D] | str, fields: Mapping[str, Any], /) -> None: ...
+    @overload
+    def patch(self, table: type[D] | str, id: Id[D] | str, /, **fields: Any) -> None: ...
+    def patch(self, first: Any = None, second: Any = None, third: Any = None, /, **fields: Any) -> None:
         """Replace the given top-level fields and leave the others; UNSET removes one.
 
         Keywords are the attributes of the document class; the keys of a mapping are stored names.
@@ -110,6 +165,8 @@ class DatabaseWriter(DatabaseReader):
         Raises:
             NonexistentDocument: there is no such document.
         """
+        has_table = third is not None or isinstance(first, type) or (isinstance(second, str) and bool(fields))
+        table, id, mapping = (table_of(first), second, third) if has_table else (None, first, second)
         _check_id(id, "patch")
         if mapping is not None and not isinstance(mapping, Mapping):
             raise InvalidArgument("Invalid argument `value` for `db.patch`: Value must be an Object")
@@ -121,31 +178,44 @@ class DatabaseWriter(DatabaseReader):
                 if definition is not None
                 else {name: plain_value(field) for name, field in fields.items()}
             )
-        self._host.transaction.patch(id, value)
+        self._host.transaction.patch(id, value, table=table)
 
-    def replace(self, id: Id[D] | str, document: D | Mapping[str, Any], /) -> None:
+    @overload
+    def replace(self, id: Id[D] | str, document: D | Mapping[str, Any], /) -> None: ...
+    @overload
+    def replace(self, table: type[D] | str, id: Id[D] | str, document: D | Mapping[str, Any], /) -> None: ...
+    def replace(self, first: Any = None, second: Any = None, third: Any = _MISSING, /) -> None:
         """Replace all fields; the id and the creation time stay.
 
         Raises:
             NonexistentDocument: there is no such document.
         """
+        table, id, document = (None, first, second) if third is _MISSING else (table_of(first), second, third)
         _check_id(id, "replace")
         if isinstance(document, Document):
-            table = table_of(type(document))
-            self._host.transaction.replace(id, self._definition(table).codec.to_value(document), table=table)
+            of_class = table_of(type(document))
+            if table not in (None, of_class):
+                raise InvalidArgument(f'A document of table "{of_class}" cannot replace one of "{table}".')
+            value = self._definition(of_class).codec.to_value(document)
+            self._host.transaction.replace(id, value, table=of_class)
         elif isinstance(document, Mapping):
-            self._host.transaction.replace(id, _value_of(dict(document)))
+            self._host.transaction.replace(id, _value_of(dict(document)), table=table)
         else:
             raise InvalidArgument("Invalid argument `value` for `db.replace`: Value must be an Object")
 
-    def delete(self, id: Id[Any] | str, /) -> None:
+    @overload
+    def delete(self, id: Id[Any] | str, /) -> None: ...
+    @overload
+    def delete(self, table: type[D] | str, id: Id[D] | str, /) -> None: ...
+    def delete(self, first: Any = None, second: Any = _MISSING, /) -> None:
         """Remove a document.
 
         Raises:
             NonexistentDocument: there is no such document.
         """
+        table, id = (None, first) if second is _MISSING else (table_of(first), second)
         _check_id(id, "delete")
-        self._host.transaction.delete(id)
+        self._host.transaction.delete(id, table=table)
 
     def _definition(self, table: str) -> TableDefinition:
         definition = self._host.table(table)

@@ -6,16 +6,18 @@ Floor 2, `functions`. Author code is blind to the database: `ctx` asks a *host*,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any, Protocol
 
 from rewake.auth import Identity
+from rewake.functions.metadata import FunctionMetadata, RequestMetadata, TransactionMetrics
+from rewake.functions.pages import PageEnds, PaginationOptions
 from rewake.schema import QuerySpec, TableDefinition
 
 
-class Transaction(Protocol):
-    """Reads and writes of one snapshot. Documents are canonical encoded JSON text."""
+class Reads(Protocol):
+    """Reads of one snapshot. Documents are canonical encoded JSON text."""
 
     def get(self, id: str, *, table: str | None = None) -> str | None:
         """The document, or None where there is none."""
@@ -29,6 +31,15 @@ class Transaction(Protocol):
 
     def normalize_id(self, table: str, text: str) -> str | None:
         """The id, when `text` is an id of `table`."""
+        ...
+
+
+class Transaction(Reads, Protocol):
+    """Reads of the author's tables, and a door to those of the system."""
+
+    @property
+    def system(self) -> Reads:
+        """The same reads for tables of the system."""
         ...
 
 
@@ -82,6 +93,28 @@ class Host(Protocol):
 
     def random(self) -> Random:
         """The seeded chance of the run."""
+        ...
+
+    def paginate(
+        self, spec: QuerySpec, options: PaginationOptions, accept: Callable[[str], bool]
+    ) -> PageEnds:
+        """Give the documents of one page to `accept`, which says of each whether it counts."""
+        ...
+
+    def function_metadata(self) -> FunctionMetadata:
+        """Which function runs."""
+        ...
+
+    def transaction_metrics(self) -> TransactionMetrics:
+        """What was used of each limit."""
+        ...
+
+    def snapshot_ts(self) -> int:
+        """The timestamp of the snapshot; noted like a look at the clock."""
+        ...
+
+    def request_metadata(self) -> RequestMetadata:
+        """Where the call came from."""
         ...
 
     def call(self, reference: object, arguments: dict[str, Any], *, kinds: tuple[str, ...]) -> Any:

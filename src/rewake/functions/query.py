@@ -4,11 +4,11 @@ Floor 2, `functions`. A query is lazy and used once, like an iterator: each step
 last one reads. The transaction below returns encoded documents one by one and counts what was consumed, so
 `take(10)` depends on ten rows.
 
-    query(T) [.with_index(I, ...)] [.order("asc" | "desc")] [.filter(f)]*  then  collect | take | first |
-    unique | for
+    query(T) [.with_index(I, ...)] [.order("asc" | "desc")] [.filter(f)]*
+        then  collect | take | first | unique | paginate | for
 
-Not here: what a range means (`schema/index_range.py`), pages (a later issue).
-Source: semantics 3.2.
+Not here: what a range means (`schema/index_range.py`), where pages end (`execution/pages.py`).
+Source: semantics 3.2, 3.6.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 from rewake.errors import InvalidInput
+from rewake.functions.pages import PaginationOptions, PaginationResult
 from rewake.functions.ports import Host
+from rewake.limits import QUERY_OPERATORS_MAX
 from rewake.schema import Document, Index, QuerySpec, RangeBound, range_bounds
 from rewake.values import decode_stored
 
@@ -33,7 +35,18 @@ class InvalidQuery(InvalidInput):
 class Query(Generic[T]):
     """A query that has not been run. Use each object once."""
 
-    __slots__ = ("_bounds", "_class", "_filters", "_host", "_index", "_order", "_table", "_used")
+    __slots__ = (
+        "_bounds",
+        "_class",
+        "_filters",
+        "_has_begun",
+        "_host",
+        "_index",
+        "_is_chained",
+        "_order",
+        "_steps",
+        "_table",
+    )
 
     def __init__(self, host: Host, table: str, document_class: type[Any] | None) -> None:
         self._host = host
@@ -43,7 +56,9 @@ class Query(Generic[T]):
         self._bounds: tuple[RangeBound, ...] = ()
         self._order: Literal["asc", "desc"] | None = None
         self._filters: tuple[Callable[[T], object], ...] = ()
-        self._used = False
+        self._steps = 0
+        self._is_chained = False
+        self._has_begun = False
 
     def with_index(
         self, index: Index | str, bounds: Mapping[str, Any] | None = None, /, **fields: Any
@@ -133,44 +148,83 @@ class Query(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return self._begin_reading(None)
 
+    def paginate(self, options: PaginationOptions | Mapping[str, Any], /) -> PaginationResult[T]:
+        """One page of the results, and how to go on from there.
+
+        `options` are what the client sent as `paginationOpts`. Run again as a live query, a page keeps its
+        ends, so pages never gap or overlap while documents come and go.
+
+        Raises:
+            InvalidCursor: the cursor is of another query; official hooks begin again when they see it.
+        """
+        self._use()
+        decode, page = self._decoder(), list[T]()
+
+        def accept(text: str) -> bool:
+            document = decode(text)
+            is_kept = all(predicate(document) for predicate in self._filters)
+            if is_kept:
+                page.append(document)
+            return is_kept
+
+        ends = self._host.paginate(self._spec(), PaginationOptions.of(options), accept)
+        return PaginationResult(
+            page=page,
+            is_done=ends.is_done,
+            continue_cursor=ends.continue_cursor,
+            split_cursor=ends.split_cursor,
+            page_status=ends.page_status,
+        )
+
     def _begin_reading(self, count: int | None) -> Iterator[T]:
         self._use()
-        spec = QuerySpec(self._table, self._index, self._bounds, self._order or "asc")
         # With a filter nobody knows how many documents `count` takes.
-        return self._read(spec, None if self._filters else count)
+        return self._read(self._spec(), None if self._filters else count)
+
+    def _spec(self) -> QuerySpec:
+        return QuerySpec(self._table, self._index, self._bounds, self._order or "asc")
 
     def _read(self, spec: QuerySpec, limit_hint: int | None) -> Iterator[T]:
-        decode: Callable[[str], Any] = decode_stored
-        if self._class is not None:
-            definition = self._host.table(self._table)
-            if definition is None or definition.document_class is not self._class:
-                raise InvalidQuery(
-                    f"The class {self._class.__name__} is not the one that this project's schema has for "
-                    "table "
-                    f'"{self._table}". Import it from schema.py.'
-                )
-            decode = definition.codec.decode
-        for text in self._host.transaction.scan(spec, limit_hint=limit_hint):
+        decode = self._decoder()
+        transaction = self._host.transaction
+        reads = transaction.system if spec.table[:1] == "_" else transaction
+        for text in reads.scan(spec, limit_hint=limit_hint):
             document = decode(text)
             if all(predicate(document) for predicate in self._filters):
                 yield document
                 # An iterator that outlived its run must not go on reading.
                 self._host.check_open()
 
+    def _decoder(self) -> Callable[[str], Any]:
+        if self._class is None:
+            return decode_stored
+        definition = self._host.table(self._table)
+        if definition is None or definition.document_class is not self._class:
+            raise InvalidQuery(
+                f"The class {self._class.__name__} is not the one that this project's schema has for "
+                f'table "{self._table}". Import it from schema.py.'
+            )
+        return definition.codec.decode
+
     def _use(self) -> None:
-        if self._used:
+        if self._is_chained:
+            raise InvalidQuery("This query has been chained with another operator and can't be reused.")
+        if self._has_begun:
             raise InvalidQuery("Iteration can only begin on a query once.")
-        self._used = True
+        self._has_begun = True
 
     def _next(self) -> Query[T]:
-        if self._used:
+        if self._is_chained or self._has_begun:
             raise InvalidQuery(
                 "A query can only be chained once and can't be chained after iteration begins."
             )
-        self._used = True
+        if self._steps == QUERY_OPERATORS_MAX:
+            raise InvalidQuery(f"Can't construct query with more than {QUERY_OPERATORS_MAX} operators")
+        self._is_chained = True
         query: Query[T] = Query(self._host, self._table, self._class)
         query._index, query._bounds = self._index, self._bounds
         query._order, query._filters = self._order, self._filters
+        query._steps = self._steps + 1
         return query
 
 

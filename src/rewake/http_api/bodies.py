@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from rewake.http_api.errors import BadJsonBody, BodyTooLarge
+from rewake.values import unicode_advice
 
 
 class CallBody(msgspec.Struct, frozen=True):
@@ -89,7 +90,7 @@ def parse_json(text: bytes | str, kind: type[Body]) -> Body:
     except RecursionError:
         raise BadJsonBody("The body cannot be read as JSON: it is nested too deeply.")
     except (msgspec.MsgspecError, UnicodeError) as error:
-        raise BadJsonBody(f"The body cannot be read as JSON: {error}")
+        raise BadJsonBody(f"The body cannot be read as JSON: {error}{unicode_advice(text)}")
 
 
 async def read_body(scope: Scope, receive: Receive, *, bytes_max: int) -> bytes:

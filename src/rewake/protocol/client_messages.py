@@ -25,6 +25,7 @@ import msgspec
 from rewake.errors import InvalidInput
 from rewake.protocol.function_path import FunctionPath, InvalidFunctionPath
 from rewake.protocol.timestamps import InvalidTimestamp, decode_ts
+from rewake.values import unicode_advice
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 """An unsigned 32-bit number."""
@@ -171,6 +172,6 @@ def parse_client_message(text: str | bytes) -> ClientMessage:
     try:
         return _decoder.decode(text)
     except (msgspec.MsgspecError, UnicodeError) as problem:
-        raise InvalidMessage(detail=str(problem)) from None
+        raise InvalidMessage(detail=f"{problem}{unicode_advice(text)}") from None
     except RecursionError:
         raise InvalidMessage(detail="the message is nested too deeply") from None

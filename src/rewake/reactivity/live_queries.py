@@ -21,11 +21,21 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from rewake.auth import Identity
 from rewake.environment import Environment
-from rewake.execution import FunctionCall, GroupReport, QueryJob, QueryRun, Runner, Success, Visibility
+from rewake.execution import (
+    FunctionCall,
+    GroupReport,
+    QueryJob,
+    QueryRun,
+    Runner,
+    RunnerClosed,
+    Success,
+    Visibility,
+)
 from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.reactivity.entries import Entry, EntryKey, LiveResult, QuestionKey, question_key
@@ -92,6 +102,7 @@ class LiveQueries:
         entry.stale_since = ts
         self.wakes += 1
         self._index.remove(entry)
+        self._pin(entry)
         self._mark_pending(entry)
         self._settle(entry)
 
@@ -148,7 +159,12 @@ class LiveQueries:
         """Answer one query from the shared cache or by a run; gives the result and a `ts` at which it holds.
 
         The answer includes every mutation acknowledged before the call.
+
+        Raises:
+            RunnerClosed: we are closing; not even the cache answers, which nobody keeps true any longer.
         """
+        if self._is_closed:
+            raise RunnerClosed()
         question = question_key(call, None, visibility)
         job = QueryJob(call, identity, visibility)
         asked_at = self.position
@@ -229,6 +245,7 @@ class LiveQueries:
             self._index.add(entry, run.read_set)
         else:
             self._index.remove(entry)
+            self._pin(entry)
         if touch is not None or (before is not None and result is not before):
             # Stale again already; or others still show what this run has replaced (it had failed, or aged).
             self._mark_pending(entry)
@@ -255,6 +272,15 @@ class LiveQueries:
         entry.key = key
         # Where another entry holds the key already, this one serves those who have it, and nobody new.
         self._entries.setdefault(key, entry)
+
+    def _pin(self, entry: Entry) -> None:
+        """Move a stale page to the question that knows its end: that is what is asked from now on, and who
+        asks without knowing it must get a page of the length that they asked for.
+        """
+        journal = None if entry.result is None else entry.result.journal
+        question = entry.key.question
+        if journal is not None and journal != question.journal:
+            self._rekey(entry, EntryKey(replace(question, journal=journal), entry.key.identity))
 
     def _split_by_identity(self, entry: Entry) -> None:
         """A shared question turned out to read the identity: give each other identity its own entry."""

@@ -13,6 +13,7 @@ Not here: the hub's part (`live_queries.py`); versions and messages (`sync/sessi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from rewake.auth import ANONYMOUS, Admin, Identity
@@ -65,6 +66,12 @@ class Subscription:
         """Set by the hub while subscribed."""
         self.is_answered = False
         """Set by the first wave that carried a result to the client."""
+
+    def keep_journal(self, journal: str | None) -> None:
+        """Remember what the client was just sent: a page keeps its end when it is asked as somebody else."""
+        if journal is not None and journal != self.journal:
+            self.journal = journal
+            self.question = replace(self.question, journal=journal)
 
     def job(self, identity: Identity) -> QueryJob:
         """The run that answers this subscription under `identity`."""
@@ -161,6 +168,7 @@ class LiveSession:
                 continue
             updates.append((subscription.query_id, result))
             subscription.is_answered = True
+            subscription.keep_journal(result.journal)
             if entry.stale_since is None and result is entry.result:
                 self.pending.discard(subscription)
         updates.sort(key=lambda update: update[0])

@@ -114,8 +114,11 @@ def arguments_codec(
         _check_parameter(parameter, where=at)
         annotation = Any if parameter.annotation is Parameter.empty else parameter.annotation
         known = {**scope.documents, **names}
-        codec, may_be_unset = builder.field(evaluate(annotation, known, where=at), names=known, where=at)
-        field = _field_name(rename(parameter.name), where=at)
+        kind = evaluate(annotation, known, where=at)
+        codec, may_be_unset = builder.field(kind, names=known, where=at)
+        # Official hooks look for some arguments by name, whatever the author calls them.
+        fixed: str | None = getattr(kind, "argument_name", None)
+        field = _field_name(fixed or rename(parameter.name), where=at)
         if field in fields:
             raise UnsupportedType(f'{at}: another argument is called "{field}" as well')
         has_default = parameter.default is not Parameter.empty

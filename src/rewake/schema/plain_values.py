@@ -22,8 +22,9 @@ from typing import Any
 
 import msgspec
 
+from rewake.limits import VALUE_NESTING_MAX
 from rewake.schema.refusals import advice_for
-from rewake.values import UNSET, CommitTs, Int64, InvalidValue, Unset, normalize
+from rewake.values import UNSET, CommitTs, Int64, InvalidValue, TooNested, Unset, normalize
 
 AS_THEY_ARE = frozenset({type(None), bool, float, str, bytes, Int64, CommitTs, Unset})
 """Types whose objects are values already (UNSET is treated as one)."""
@@ -35,31 +36,38 @@ def plain_value(thing: object) -> Any:
     Raises:
         InvalidValue: it stands for none.
     """
+    return _plain(thing, 0)
+
+
+def _plain(thing: object, level: int) -> Any:
+    """The value of one thing that stands inside `level` others."""
+    if level > VALUE_NESTING_MAX:  # A list that contains itself ends here, too.
+        raise TooNested(what="Value", levels=level, maximum=VALUE_NESTING_MAX)
     kind = type(thing)
     if kind in AS_THEY_ARE:
         return thing
     if kind is int:
         return normalize(thing)
     if isinstance(thing, enum.Enum):
-        return plain_value(thing.value)
+        return _plain(thing.value, level)
     if isinstance(thing, list | tuple):
-        return [plain_value(element) for element in thing]
+        return [_plain(element, level + 1) for element in thing]
     if isinstance(thing, Mapping):
         if not all(type(name) is str for name in thing):
             # Names that are no plain strings: straightened or refused there.
             thing = normalize(dict(thing))
             assert isinstance(thing, dict)
-        return {name: plain_value(inner) for name, inner in thing.items() if inner is not UNSET}
+        return {name: _plain(inner, level + 1) for name, inner in thing.items() if inner is not UNSET}
     if isinstance(thing, msgspec.Struct):
         names = zip(thing.__struct_fields__, thing.__struct_encode_fields__, strict=True)
         pairs = ((stored, getattr(thing, name)) for name, stored in names)
-        return {stored: plain_value(inner) for stored, inner in pairs if inner is not UNSET}
+        return {stored: _plain(inner, level + 1) for stored, inner in pairs if inner is not UNSET}
     if dataclasses.is_dataclass(thing):
         fields = ((field.name, getattr(thing, field.name)) for field in dataclasses.fields(thing))
-        return {name: plain_value(inner) for name, inner in fields if inner is not UNSET}
+        return {name: _plain(inner, level + 1) for name, inner in fields if inner is not UNSET}
     dump = getattr(thing, "model_dump", None)
     if dump is not None and hasattr(kind, "model_fields"):
-        return plain_value(dump(by_alias=True))
+        return _plain(dump(by_alias=True), level)
     advice = advice_for(kind)
     if advice is not None:
         raise InvalidValue(advice)

@@ -22,6 +22,7 @@ from rewake.deployment import Deployment
 from rewake.errors import Conflict, InvalidInput
 from rewake.observability import logger
 from rewake.server.application import build_application
+from rewake.server.http_head import http_protocol_class
 from rewake.sync import SyncDoor
 
 _log = logger(__name__)
@@ -93,7 +94,7 @@ class Server:
         app = build_application(self.deployment, self.door, static=self._static)
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=http_protocol_class(head_bytes_max=self.deployment.limits.http_head_bytes_max),
             ws=self.door.uvicorn_protocol_class(),
             lifespan="off",
             log_config=None,

@@ -28,7 +28,7 @@ from rewake.errors import RewakeError
 APPLICATION_ID = int.from_bytes(b"Rwke", "big")
 """Says "this SQLite file is Rewake's" to `file(1)` and to us."""
 
-FORMAT = 1
+FORMAT = 2
 """The format that this code writes. Raise it together with a step in `UPGRADES`."""
 
 _TABLES = """
@@ -58,6 +58,8 @@ CREATE TABLE _replays(
     UNIQUE (session, request)
 );
 """
+_SECRETS = "CREATE TABLE _secrets(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+"""Since format 2. Random bytes from which keys are derived; they never leave the file."""
 # Names begin with an underscore because tables of authors cannot, and each of those gets a view of its own
 # name.
 
@@ -117,8 +119,15 @@ class DataFileLocked(DataFileRefused):
     template = "{path} is in use by another server (process {pid}). Stop it first, or use another data file."
 
 
-UPGRADES: Mapping[int, Callable[[apsw.Connection], None]] = MappingProxyType({})
+def _add_secrets(connection: apsw.Connection) -> None:
+    connection.execute(_SECRETS)
+
+
+UPGRADES: Mapping[int, Callable[[apsw.Connection], None]] = MappingProxyType({1: _add_secrets})
 """Format n to the step that makes n + 1 of it. Format 1 is the first."""
+
+_ROOT_SECRET = "root"
+_ROOT_SECRET_BYTES = 32
 
 
 class FileLock:
@@ -207,6 +216,20 @@ def prepare(connection: apsw.Connection, path: Path) -> None:
     upgrade(connection, found, FORMAT, UPGRADES)
 
 
+def root_secret(connection: apsw.Connection, random_bytes: Callable[[int], bytes]) -> bytes:
+    """The secret of a prepared file, from which every key is derived; made when first asked for."""
+    find = "SELECT value FROM _secrets WHERE name = ?"
+    found = connection.execute(find, (_ROOT_SECRET,)).fetchall()
+    if not found:
+        fresh = (_ROOT_SECRET, random_bytes(_ROOT_SECRET_BYTES))
+        connection.execute("INSERT INTO _secrets VALUES (?, ?) ON CONFLICT DO NOTHING", fresh)
+        # What is there counts: a worker of this server may have been quicker.
+        found = connection.execute(find, (_ROOT_SECRET,)).fetchall()
+    secret = found[0][0]
+    assert isinstance(secret, bytes)
+    return secret
+
+
 def upgrade(
     connection: apsw.Connection,
     found: int,
@@ -230,6 +253,7 @@ def _create(connection: apsw.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(_TABLES)
+    connection.execute(_SECRETS)
     connection.execute(
         "INSERT INTO _head VALUES (1, 0, 0, 0, 0, ?, ?, 10001)", (FIRST_USER_TABLET, FIRST_USER_INDEX)
     )

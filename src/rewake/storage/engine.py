@@ -30,7 +30,7 @@ import apsw
 
 from rewake.environment import Environment
 from rewake.limits import MIB
-from rewake.storage.data_file import FileLock, check_place, prepare
+from rewake.storage.data_file import FileLock, check_place, prepare, root_secret
 from rewake.storage.failures import failure_of
 from rewake.storage.store import ReaderStore, WriterStore
 
@@ -86,6 +86,8 @@ class Engine:
             self._remove = weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
         # Made by `keep_log` when an owner opens the file, or by the first checkpoint; closed with the engine.
         self._checkpointer: apsw.Connection | None = None
+        self.secret = b""
+        """Set once, when the file is opened: what keys of this data file are derived from."""
 
     def writer(self) -> WriterStore:
         """A connection that may write. Keep one at a time."""
@@ -166,6 +168,14 @@ def _nothing() -> None:
     """What removing comes to for a file that stays."""
 
 
+def _root_secret(connection: apsw.Connection, environment: Environment) -> bytes:
+    try:
+        connection.set_busy_timeout(_BUSY_MS)
+        return root_secret(connection, environment.random_bytes)
+    except apsw.Error as error:
+        raise failure_of(error) from error
+
+
 def _preallocate_log(path: Path) -> None:
     """Give the write-ahead log its blocks before anybody waits for them.
 
@@ -221,6 +231,7 @@ def open_database(
         with_nothing_set = apsw.Connection(str(path))
         try:
             prepare(with_nothing_set, path)
+            engine.secret = _root_secret(with_nothing_set, environment)
         finally:
             with_nothing_set.close()
         if role is Role.OWNER and durability is Durability.FULL:

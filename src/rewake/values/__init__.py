@@ -41,6 +41,7 @@ from rewake.values.normal_form import normalize
 from rewake.values.order import compare, values_equal
 from rewake.values.rendering import render
 from rewake.values.sizes import check_document_limits, check_value, nesting, value_size
+from rewake.values.surrogates import unicode_advice
 from rewake.values.types import COMMIT_TS, UNSET, CommitTs, Int64, Unset, Value
 
 __all__ = [
@@ -89,6 +90,7 @@ __all__ = [
     "normalize",
     "parse_field_path",
     "render",
+    "unicode_advice",
     "value_size",
     "values_equal",
 ]

@@ -20,3 +20,9 @@ class Entry(Document, table="entries"):
     source: str
     number: int
     by_source = Index("source", "number")
+
+
+class Post(Document, table="posts"):
+    feed: str
+    number: float
+    by_feed = Index("feed", "number")

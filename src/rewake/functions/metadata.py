@@ -1,0 +1,54 @@
+"""Metadata: the answers of `ctx.meta`.
+
+Floor 2, `functions`, under `ports.py`. Structs with Python names, which reach clients under the official
+ones when a function returns them.
+
+Not here: who asks (`meta.py`).
+Source: semantics 5.9.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class FunctionMetadata(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Which function runs."""
+
+    name: str
+    """As clients call it: `messages:send`."""
+    component_path: str
+    """Empty: the application itself."""
+    type: Literal["query", "mutation"]
+    visibility: Literal["public", "internal"]
+
+
+class TransactionMetric(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One limit of a transaction."""
+
+    used: int
+    remaining: int
+
+
+class TransactionMetrics(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the transaction has used, nested calls included, and what is left of each limit."""
+
+    bytes_read: TransactionMetric
+    bytes_written: TransactionMetric
+    database_queries: TransactionMetric
+    documents_read: TransactionMetric
+    documents_written: TransactionMetric
+    functions_scheduled: TransactionMetric
+    scheduled_function_args_bytes: TransactionMetric
+
+
+class RequestMetadata(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Where the call came from, as far as it is known."""
+
+    ip: str | None = None
+    user_agent: str | None = None
+    request_id: str | None = None
+    scheduled_function_id: str | None = None
+    auth_token: str | None = None

@@ -1,0 +1,38 @@
+"""Testing: an application's functions called from plain pytest functions, on the real engine. Floor 8.
+
+backend.py      Backend: one deployment in memory, and the callers' views of it
+live_query.py   what `watch` gives          controls.py   the clock and the faults that a test holds
+outcomes.py     results as Python values, failures as exceptions
+loop_thread.py  the event loop behind it    plugin.py     the fixtures, found by pytest itself
+
+Names are loaded when they are first asked for: pytest imports this package at every start, for the plugin.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rewake.testing.backend import Backend, Caller, RunUnderWay
+    from rewake.testing.controls import Faults, HandClock
+    from rewake.testing.live_query import LiveQuery
+    from rewake.testing.outcomes import FunctionFailed
+
+__all__ = ["Backend", "Caller", "Faults", "FunctionFailed", "HandClock", "LiveQuery", "RunUnderWay"]
+
+_HOMES = {
+    "Backend": "backend",
+    "Caller": "backend",
+    "Faults": "controls",
+    "FunctionFailed": "outcomes",
+    "HandClock": "controls",
+    "LiveQuery": "live_query",
+    "RunUnderWay": "backend",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

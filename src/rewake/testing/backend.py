@@ -1,0 +1,430 @@
+"""A backend under test: one deployment in memory, called from plain functions.
+
+Floor 8, `testing`. It is the engine that serves: the same deployment, writer, readers and hub, with time,
+chance and faults from the test's hand. What a test calls crosses the same checks as a client's call.
+
+    test -> Caller.query -> encoded call -> Deployment (on a loop of its own) -> result -> typed value
+                  .run   -> the writer is parked, and its open transaction is the test's until the block ends
+
+Everything has settled when a call returns: live queries have heard of the mutation before the test goes on.
+
+Not here: what pytest sees of it (`plugin.py`), live queries (`live_query.py`), sockets (nothing listens).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, ParamSpec, TypeVar, overload
+
+from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
+from rewake.deployment import Deployment
+from rewake.environment import ManualClock, seeded_environment
+from rewake.errors import Conflict
+from rewake.execution import (
+    Failure,
+    FunctionCall,
+    FunctionNotFound,
+    FunctionRecord,
+    ProjectSettings,
+    Registry,
+    Success,
+    Visibility,
+    collect_modules,
+    collect_project,
+    read_settings,
+)
+from rewake.functions import (
+    MutationCtx,
+    MutationFunction,
+    QueryFunction,
+    RegisteredFunction,
+)
+from rewake.limits import DEFAULT_LIMITS, Limits
+from rewake.schema import Document, Schema, function_names, is_document_class
+from rewake.testing.controls import Faults, HandClock
+from rewake.testing.live_query import LiveQuery
+from rewake.testing.loop_thread import LoopThread
+from rewake.testing.outcomes import encoded_arguments, value_of
+from rewake.testing.run_block import open_block
+from rewake.values import normalize
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ISSUER = "https://rewake.test"
+
+_CLAIMS = {
+    "token_identifier": "tokenIdentifier",
+    "given_name": "givenName",
+    "family_name": "familyName",
+    "preferred_username": "preferredUsername",
+    "profile_url": "profileUrl",
+    "picture_url": "pictureUrl",
+    "email_verified": "emailVerified",
+    "phone_number": "phoneNumber",
+    "phone_number_verified": "phoneNumberVerified",
+    "updated_at": "updatedAt",
+}
+"""Standard claims in Python spelling; others keep their name. Source: wire 5.6."""
+
+
+class RunUnderWay(Conflict):
+    """A mutation was called inside a `run` block, which holds the only writer. Call it on `ctx`, or after."""
+
+    code = "RunUnderWay"
+    template = (
+        "A `run` block is open and holds the writer, so {what} would wait for ever. Use "
+        "`ctx.run_mutation(...)` inside the block, or call it after the block."
+    )
+
+
+class _Stage:
+    """What all callers of one backend share."""
+
+    def __init__(self, registry: Registry, *, seed: int, limits: Limits) -> None:
+        clock = ManualClock()
+        self.clock = HandClock(clock)
+        self.faults = Faults()
+        self.environment = seeded_environment(seed, clock=clock)
+        self.environment.reach = self.faults.reach
+        self.live: list[LiveQuery[Any]] = []
+        self.is_running = False
+        """Whether a `run` block holds the writer."""
+        self.log_lines: tuple[str, ...] = ()
+        self.loop = LoopThread()
+        try:
+            self.deployment = self.loop.run(
+                Deployment.open(
+                    data=":memory:",
+                    registry=registry,
+                    name="testing",
+                    version="testing",
+                    admin_key=AdminKey("testing|key"),
+                    environment=self.environment,
+                    limits=limits,
+                    keeps_house=False,
+                )
+            )
+        except BaseException:
+            self.loop.close()
+            raise
+
+    def refuse_inside_run(self, what: str) -> None:
+        if self.is_running:
+            raise RunUnderWay(what=what)
+
+    def settle(self) -> None:
+        """Wait until every open live query has heard of every commit."""
+        self.live = [live for live in self.live if live.is_open]
+        for live in self.live:
+            live.settle()
+
+    def traceback_of(self, result: Success | Failure) -> str | None:
+        if isinstance(result, Success):
+            return None
+        records = self.deployment.call_log.records
+        return records[-1].traceback if records and records[-1].error == result.message else None
+
+    def close(self) -> None:
+        for live in self.live:
+            live.close()
+        self.live.clear()
+        self.loop.run(self.deployment.close())
+        self.loop.close()
+
+
+class Caller:
+    """The backend as one caller sees it."""
+
+    def __init__(self, stage: _Stage, identity: Identity) -> None:
+        self._stage = stage
+        self.identity = identity
+
+    # Other callers.
+
+    def as_user(self, subject: str = "test-user", issuer: str = ISSUER, **claims: Any) -> Caller:
+        """The backend as a signed-in user sees it. Claims in Python spelling (`email_verified=True`)."""
+        named = {_CLAIMS.get(name, name): value for name, value in claims.items()}
+        attributes = {"tokenIdentifier": f"{issuer}|{subject}", "issuer": issuer, "subject": subject} | named
+        return Caller(self._stage, User.from_attributes(normalize(attributes)))  # type: ignore[arg-type]
+
+    def as_anonymous(self) -> Caller:
+        """The backend as somebody sees it who did not sign in."""
+        return Caller(self._stage, ANONYMOUS)
+
+    def as_admin(self) -> Caller:
+        """The backend as a holder of the admin key sees it, acting as this caller's user if it has one."""
+        user = self.identity.acting_as if isinstance(self.identity, Admin) else self.identity
+        return Caller(self._stage, Admin(user if isinstance(user, User) else None))
+
+    # Calling.
+
+    @overload
+    def query(self, function: QueryFunction[P, R], /, *args: P.args, **arguments: P.kwargs) -> R: ...
+    @overload
+    def query(self, function: str, /, **arguments: Any) -> Any: ...
+    def query(self, function: Any, /, *args: Any, **arguments: Any) -> Any:
+        """Call a query, as itself (internal ones too) or by its path, as a client would.
+
+        Raises:
+            ApplicationError: the function raised one; with the same data.
+            FunctionFailed: anything else went wrong in it, its arguments and result included.
+        """
+        _refuse_positional("query", args)
+        record, call, visibility = self._prepared(function, arguments)
+        deployment = self._stage.deployment
+        result, _ = self._stage.loop.run(
+            deployment.query(call, self.identity, request_id="", visibility=visibility)
+        )
+        return self._value(result, record)
+
+    @overload
+    def mutation(self, function: MutationFunction[P, R], /, *args: P.args, **arguments: P.kwargs) -> R: ...
+    @overload
+    def mutation(self, function: str, /, **arguments: Any) -> Any: ...
+    def mutation(self, function: Any, /, *args: Any, **arguments: Any) -> Any:
+        """Call a mutation, as itself (internal ones too) or by its path, as a client would.
+
+        Live queries have heard of it when this returns.
+
+        Raises:
+            ApplicationError: the function raised one; with the same data. Nothing was written.
+            FunctionFailed: anything else went wrong in it, its arguments and result included.
+            Unavailable: an armed fault or a full disk; nothing was written.
+        """
+        _refuse_positional("mutation", args)
+        self._stage.refuse_inside_run("a mutation")
+        record, call, visibility = self._prepared(function, arguments)
+        deployment = self._stage.deployment
+        outcome = self._stage.loop.run(
+            deployment.mutate(call, self.identity, request_id="", visibility=visibility)
+        )
+        self._stage.settle()
+        return self._value(outcome.result, record)
+
+    @overload
+    def watch(
+        self, function: QueryFunction[P, R], /, *args: P.args, **arguments: P.kwargs
+    ) -> LiveQuery[R]: ...
+    @overload
+    def watch(self, function: str, /, **arguments: Any) -> LiveQuery[Any]: ...
+    def watch(self, function: Any, /, *args: Any, **arguments: Any) -> LiveQuery[Any]:
+        """Subscribe to a query. Internal queries can be watched by administrators."""
+        _refuse_positional("watch", args)
+        record, call, _ = self._prepared(function, arguments)
+        live: LiveQuery[Any] = LiveQuery(
+            self._stage.loop, self._stage.deployment, call, self.identity, record
+        )
+        self._stage.live.append(live)
+        return live
+
+    # The database itself.
+
+    @overload
+    def run(self) -> AbstractContextManager[MutationCtx]: ...
+    @overload
+    def run(self, work: Callable[[MutationCtx], R], /) -> R: ...
+    def run(self, work: Callable[[MutationCtx], Any] | None = None) -> Any:
+        """Run code of the test's own as one mutation: for seeding and for looking.
+
+        `run(lambda ctx: ...)` returns what the code returns; `with run() as ctx:` takes a block. An exception
+        undoes what was written and goes on to the test. The code runs in the test's thread, and may open
+        files.
+        """
+        if work is None:
+            return self._opened()
+        with self._opened() as ctx:
+            return work(ctx)
+
+    @contextmanager
+    def _opened(self) -> Iterator[MutationCtx]:
+        stage = self._stage
+        stage.refuse_inside_run("another block")
+        with open_block(stage.loop, stage.deployment, self.identity) as ctx:
+            stage.is_running = True
+            try:
+                yield ctx
+            finally:
+                stage.is_running = False
+        stage.settle()
+
+    # Steps of a call.
+
+    def _prepared(
+        self, function: RegisteredFunction[..., Any] | str, arguments: Mapping[str, Any]
+    ) -> tuple[FunctionRecord | None, FunctionCall, Visibility | None]:
+        registry = self._stage.deployment.registry
+        record: FunctionRecord | None
+        if isinstance(function, str):
+            path, visibility = function, None
+            try:
+                record = registry.find(function, Visibility.INTERNAL)
+            except FunctionNotFound:
+                record = None
+        else:
+            record, visibility = registry.record_of(function), Visibility.INTERNAL
+            path = record.path.public
+        return record, FunctionCall(path, encoded_arguments(record, arguments)), visibility
+
+    def _value(self, result: Success | Failure, record: FunctionRecord | None) -> Any:
+        self._stage.log_lines = result.log_lines
+        return value_of(result, record, traceback=self._stage.traceback_of(result))
+
+
+class Backend(Caller):
+    """One deployment in memory, called anonymously. Use as a context manager, or `close` it."""
+
+    def __init__(self, registry: Registry, *, seed: int = 0, limits: Limits = DEFAULT_LIMITS) -> None:
+        super().__init__(_Stage(registry, seed=seed, limits=limits), ANONYMOUS)
+        self._collect: Callable[[Schema | None], Registry] | None = None
+
+    @classmethod
+    def from_project(
+        cls, path: Path | str = ".", *, seed: int = 0, limits: Limits = DEFAULT_LIMITS
+    ) -> Backend:
+        """The project at `path`, a folder with `backend/` or `[tool.rewake]`.
+
+        Its modules are imported once and stay, so the functions and classes that a test imports are its own.
+
+        Raises:
+            ProjectInvalid: it cannot be loaded as it stands.
+        """
+        return cls(collect_project(read_settings(Path(path))), seed=seed, limits=limits)
+
+    @classmethod
+    def from_modules(
+        cls,
+        *modules: ModuleType,
+        schema: Schema | None = None,
+        documents: Sequence[type[Document]] = (),
+        seed: int = 0,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> Backend:
+        """Imported modules: `backend.messages` is `messages`, and what has no package keeps its name.
+
+        Document classes that the modules import are part of the schema; `schema` and `documents` add more.
+        """
+        by_path = {_module_path(module.__name__): module for module in modules}
+
+        def collect(with_schema: Schema | None) -> Registry:
+            return collect_modules(by_path | _schema_module(with_schema, documents), _settings())
+
+        backend = cls(collect(schema), seed=seed, limits=limits)
+        backend._collect = collect
+        return backend
+
+    @classmethod
+    def from_functions(
+        cls,
+        *functions: RegisteredFunction[..., Any],
+        schema: Schema | None = None,
+        documents: Sequence[type[Document]] = (),
+        seed: int = 0,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> Backend:
+        """A few functions, also ones that a test defines on the spot. `send` of a module `messages` is
+        `messages:send`. Where nothing else is given, the schema is of the document classes that they see.
+        """
+        if schema is None and not documents:
+            documents = list(dict.fromkeys(kind for f in functions for kind in _documents_seen_by(f)))
+        modules: dict[str, ModuleType] = {}
+        for function in functions:
+            name = function.__module__
+            module = modules.setdefault(name, ModuleType(name))
+            setattr(module, function.exported_name or function.__name__, function)
+        return cls.from_modules(
+            *modules.values(), schema=schema, documents=documents, seed=seed, limits=limits
+        )
+
+    @property
+    def clock(self) -> HandClock:
+        """The time that functions and commits see."""
+        return self._stage.clock
+
+    @property
+    def faults(self) -> Faults:
+        """Faults to arm."""
+        return self._stage.faults
+
+    @property
+    def log_lines(self) -> tuple[str, ...]:
+        """What the last query or mutation printed, such as `[LOG] hello`."""
+        return self._stage.log_lines
+
+    @property
+    def deployment(self) -> Deployment:
+        """The deployment itself; it lives in a loop of its own (`loop`)."""
+        return self._stage.deployment
+
+    @property
+    def loop(self) -> LoopThread:
+        """Where coroutines of `deployment` can be run."""
+        return self._stage.loop
+
+    def push(self, registry: Registry) -> None:
+        """Switch to other code and schema, as a deploy does.
+
+        Raises:
+            SchemaMismatch: a stored document does not fit; the old code goes on serving.
+        """
+        self._stage.refuse_inside_run("a push")
+        self._stage.loop.run(self.deployment.push(registry))
+        self._stage.settle()
+
+    def push_schema(self, schema: Schema) -> None:
+        """Switch to another explicit schema under the same functions.
+
+        Raises:
+            SchemaMismatch: a stored document does not fit; the old schema stays.
+            ValueError: the backend was made from a project; `push` what it should become.
+        """
+        if self._collect is None:
+            raise ValueError("Only a backend from modules or functions can be given another schema.")
+        self.push(self._collect(schema))
+
+    def close(self) -> None:
+        """Give everything up. The data is gone."""
+        self._stage.close()
+
+    def __enter__(self) -> Backend:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _refuse_positional(name: str, args: tuple[Any, ...]) -> None:
+    if args:
+        raise TypeError(f"{name} takes arguments by name")
+
+
+def _settings() -> ProjectSettings:
+    return ProjectSettings(root=Path.cwd())
+
+
+def _module_path(name: str) -> str:
+    head, _, rest = name.partition(".")
+    return (rest or head).replace(".", "/")
+
+
+def _documents_seen_by(function: RegisteredFunction[..., Any]) -> Iterator[type[Document]]:
+    for value in function_names(function.handler).values():
+        if is_document_class(value) and value.__table__ is not None:
+            yield value
+
+
+def _schema_module(schema: Schema | None, documents: Sequence[type[Document]]) -> dict[str, ModuleType]:
+    """A module that holds what a test declared beside its functions."""
+    if schema is None and not documents:
+        return {}
+    module = ModuleType("testing_schema")
+    if schema is not None:
+        module.__dict__["schema"] = schema
+    for document in documents:
+        module.__dict__[document.__name__] = document
+    return {"testing_schema": module}

@@ -1,0 +1,119 @@
+"""A run block: code of a test's own in the place of a mutation's handler.
+
+Floor 8, `testing`. The writer is parked in the middle of a mutation, and its transaction is the test's until
+the block ends; so asserts, breakpoints and fixtures work in it as anywhere in the test.
+
+    writer: group.perform(body) -> hands the transaction over, waits ... keeps or undoes -> COMMIT
+    test:                          uses it -------------------------'
+
+Not here: refusing calls that would wait for the parked writer (`backend.py`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any
+
+from rewake.auth import Identity
+from rewake.database import CallResult, GroupCommit, Invocation, WriteTransaction
+from rewake.deployment import Deployment
+from rewake.execution import FunctionRecord, Host, Registry
+from rewake.functions import MutationCtx, internal_mutation
+from rewake.protocol import FunctionPath
+from rewake.storage import GroupDoomed
+from rewake.testing.loop_thread import LoopThread
+
+
+@contextmanager
+def open_block(loop: LoopThread, deployment: Deployment, identity: Identity) -> Iterator[MutationCtx]:
+    """A context that writes: committed when the block ends, undone when it raises.
+
+    Raises:
+        StorageFailed: the block could not be begun or committed; nothing of it was kept.
+    """
+    registry = deployment.registry
+    with _ParkedWriter(loop, deployment).transaction() as transaction:
+        host = Host(
+            registry=registry,
+            transaction=transaction,
+            identity=identity,
+            now_ms=transaction.now_ms,
+            seed=deployment.environment.random_bytes(16),
+            cursors=deployment.cursors,
+        )
+        with host.opened(_record(registry)) as ctx:
+            yield ctx
+
+
+class _Abandoned(Exception):
+    """Tells the group to undo a block that raised."""
+
+
+class _ParkedWriter:
+    """Holds the writer in the middle of a mutation while the test's thread uses its transaction."""
+
+    def __init__(self, loop: LoopThread, deployment: Deployment) -> None:
+        self._loop = loop
+        self._deployment = deployment
+        self._handed: Future[WriteTransaction] = Future()
+        self._is_over = threading.Event()
+        self._is_kept = False
+        self._doom: GroupDoomed | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[WriteTransaction]:
+        """The open transaction. Committed when the block ends, undone when it raises."""
+        written = self._loop.begin(self._deployment.change(self._hold))
+        written.add_done_callback(self._on_written)
+        transaction = self._handed.result()
+        try:
+            yield transaction
+            self._is_kept = True
+        except GroupDoomed as doom:
+            self._doom = doom
+        finally:
+            self._is_over.set()
+            error = written.exception()
+        if error is not None:
+            raise error
+
+    def _on_written(self, written: Future[Any]) -> None:
+        """Where no group could be begun, nothing was handed over."""
+        if not self._handed.done():
+            self._handed.set_exception(written.exception() or _Abandoned())
+
+    def _hold(self, group: GroupCommit) -> None:
+        """In the writer's thread."""
+        invocation = Invocation(self._deployment.environment.random_bytes(16).hex())
+        performed = group.perform(invocation, self._body)
+        if performed.error is not None and not isinstance(performed.error, _Abandoned):
+            raise performed.error
+
+    def _body(self, transaction: WriteTransaction) -> CallResult:
+        self._handed.set_result(transaction)
+        self._is_over.wait()
+        if self._doom is not None:
+            raise self._doom
+        if not self._is_kept:
+            raise _Abandoned()
+        return CallResult("null")
+
+
+def _record(registry: Registry) -> FunctionRecord:
+    """What a block goes by: an internal mutation that nobody can call."""
+
+    @internal_mutation
+    def run(ctx: MutationCtx) -> None:
+        """The block."""
+
+    return FunctionRecord(
+        path=FunctionPath.parse("testing:run"),
+        kind="mutation",
+        is_internal=True,
+        function=run,
+        arguments=registry.schema.arguments_codec([], names={}),
+        returns=None,
+    )
