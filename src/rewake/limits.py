@@ -105,6 +105,11 @@ class Limits:
     """A group of mutations stops gathering after about so much execution, and commits."""
     group_mutations_max: int = 256
     """Mutations in one commit group."""
+    function_seconds_max: float = 15.0
+    """One run of a query or mutation in a worker process. A longer one is cut off with its process, which
+    is started again; other calls do not notice."""
+    worker_memory_bytes_max: int = 512 * MIB
+    """Memory that functions of one worker process may take beyond what loading the project took."""
     log_retention_seconds: float = 3600.0
     """How long commit log rows are kept for reads at an older timestamp."""
     log_retention_bytes: int = 256 * MIB

@@ -13,18 +13,16 @@ from rewake.execution import load_project, read_settings
 
 def test_files_are_written_where_they_changed(project: Path) -> None:
     settings = read_settings(project)
-    registry = load_project(settings)
-    written = write_generated(settings, registry)
+    analysis = load_project(settings).analysis()
+    written = write_generated(settings, analysis)
     assert [file.name for file in written] == ["api.d.ts", "api.js", "dataModel.d.ts"]
     assert "list_recent" in (settings.generated_path / "api.d.ts").read_text()
-    assert not write_generated(settings, registry)
+    assert not write_generated(settings, analysis)
 
 
 def test_a_function_carries_its_shape_and_summary(project: Path) -> None:
-    functions = load_project(read_settings(project)).functions
-    send = next(
-        function_spec_of(record) for path, record in functions.items() if path.public == "messages:send"
-    )
+    functions = load_project(read_settings(project)).analysis().functions
+    send = next(function_spec_of(facts) for facts in functions if facts.path.public == "messages:send")
     assert (send.path, send.kind, send.visibility, send.summary) == (
         "messages:send",
         "mutation",
@@ -39,5 +37,5 @@ def test_a_folder_in_the_way_is_an_error_with_a_way_out(project: Path) -> None:
     settings = read_settings(project)
     settings.generated_path.write_text("a file")
     with pytest.raises(CommandFailed, match="cannot be written") as caught:
-        write_generated(settings, load_project(settings))
+        write_generated(settings, load_project(settings).analysis())
     assert "generated" in caught.value.hint

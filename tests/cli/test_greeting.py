@@ -9,7 +9,7 @@ import pytest
 from rewake.cli.arguments import parse_arguments
 from rewake.cli.greeting import count, example_call, greet, shown_path, size_words
 from rewake.cli.screen import Screen
-from rewake.execution import Registry, load_project, read_settings
+from rewake.execution import Analysis, load_project, read_settings
 
 HEAD = """\
 from typing import Literal
@@ -17,9 +17,9 @@ from rewake import Id, MutationCtx, QueryCtx, internal_mutation, mutation, query
 """
 
 
-def registry_of(project: Path, functions: str) -> Registry:
+def analysis_of(project: Path, functions: str) -> Analysis:
     (project / "backend" / "messages.py").write_text(HEAD + functions)
-    return load_project(read_settings(project))
+    return load_project(read_settings(project)).analysis()
 
 
 def test_it_says_where_everything_is(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,7 +29,7 @@ def test_it_says_where_everything_is(project: Path, capsys: pytest.CaptureFixtur
         version="9.9",
         url="http://127.0.0.1:3210",
         data=Path("d"),
-        registry=load_project(read_settings(project)),
+        analysis=load_project(read_settings(project)).analysis(),
         watched="backend/",
         has_page=True,
     )
@@ -45,7 +45,7 @@ def test_it_says_where_everything_is(project: Path, capsys: pytest.CaptureFixtur
 
 
 def test_the_example_is_a_call_that_writes(project: Path) -> None:
-    assert example_call(load_project(read_settings(project))) == "messages:send body=hello"
+    assert example_call(load_project(read_settings(project)).analysis()) == "messages:send body=hello"
 
 
 def test_functions_that_need_an_id_or_are_internal_are_no_examples(project: Path) -> None:
@@ -59,13 +59,13 @@ def clean(ctx: MutationCtx) -> None: ...
 @query
 def find(ctx: QueryCtx, kind: Literal["a"], n: float, deep: list[str], text: str = "x") -> None: ...
 """
-    call = example_call(registry_of(project, functions))
+    call = example_call(analysis_of(project, functions))
     assert call == "messages:find deep=[] kind=a n=1"
     assert parse_arguments(call.split()[1:]) == {"deep": [], "kind": "a", "n": 1}
 
 
 def test_a_project_without_such_functions_has_no_example(project: Path) -> None:
-    assert example_call(registry_of(project, "")) is None
+    assert example_call(analysis_of(project, "")) is None
 
 
 def test_words_count() -> None:
@@ -73,7 +73,7 @@ def test_words_count() -> None:
 
 
 def test_sizes_are_told(project: Path) -> None:
-    assert size_words(load_project(read_settings(project))) == "2 functions, 1 table"
+    assert size_words(load_project(read_settings(project)).analysis()) == "2 functions, 1 table"
 
 
 def test_paths_are_shown_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

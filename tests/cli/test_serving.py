@@ -38,7 +38,7 @@ def call(url: str, kind: str, path: str) -> httpx.Response:
 def test_it_serves_until_sigterm_and_leaves_nothing_behind(project: Path) -> None:
     with Running("serve", ".", "--port", "0", cwd=project) as server:
         url = ready(server)
-        assert "Functions run in the server process" in server.text
+        assert "Functions run in the server process in this version." in server.text
         assert call(url, "query", "messages:list_recent").json()["status"] == "success"
         assert json.loads((project / ".rewake" / "server.json").read_text())["url"] == url
         assert server.stop(signal.SIGTERM) == 0

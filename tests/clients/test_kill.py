@@ -11,6 +11,9 @@ stored exactly once, every one that PyPI acknowledged at least once (it replays 
     group.after_commit_before_outcome    everything is stored and nobody was told: replay must recognise it
     sync.after_log_row_before_response   the front knows, the client does not
 
+With functions in the server's own process all four kill the whole server. With worker processes the first
+three are reached in the writer: it dies alone, the server lives, and no client notices anything.
+
 `REWAKE_TEST_SEED` chooses other rounds; a failure prints the seed that repeats it.
 """
 
@@ -26,7 +29,7 @@ import httpx
 import pytest
 
 from tests.clients.json_program import Event, JsonProgram
-from tests.clients.server_process import ServerProcess
+from tests.clients.server_process import PROJECT, ServerProcess
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 
@@ -83,9 +86,19 @@ def play_round(server: ServerProcess, run_program: Callable[..., JsonProgram], k
     assert total == npm_stored.total() + pypi_stored.total(), "a mutation was carried out by half"
 
 
-@pytest.mark.parametrize("point", POINTS)
+LIVES = [
+    *((point, ("--workers", "0")) for point in POINTS),
+    # The front dies and leaves its workers behind.
+    ("sync.after_log_row_before_response", ("--workers", "2")),
+]
+
+
+@pytest.mark.parametrize(("point", "arguments"), LIVES)
 def test_acknowledged_mutations_survive_kill_9(
-    point: str, make_server: Callable[..., ServerProcess], run_program: Callable[..., JsonProgram]
+    point: str,
+    arguments: tuple[str, ...],
+    make_server: Callable[..., ServerProcess],
+    run_program: Callable[..., JsonProgram],
 ) -> None:
     # An unarmed life applies the schema, so that what the point counts are the mutations of clients.
     prepared = make_server()
@@ -96,13 +109,42 @@ def test_acknowledged_mutations_survive_kill_9(
         seed = f"{BASE_SEED}:{point}:{number}"
         count = random.Random(seed).randint(2, POINTS[point])
         print(f"round {number} of seed {BASE_SEED}: dies at {point}:{count}")
-        server = make_server()
+        server = make_server(PROJECT, *arguments)
         copy_data(prepared, server)
         play_round(server, run_program, f"{point}:{count}")
         server.stop()
         hits += 1  # `wait_killed` has seen the process die by its own SIGKILL.
     assert hits == ROUNDS
     print(f"{point}: hit {hits} times")
+
+
+@pytest.mark.parametrize("point", [point for point in POINTS if point.startswith("group.")])
+def test_the_death_of_the_writer_process_is_noticed_by_no_client(
+    point: str, make_server: Callable[..., ServerProcess], run_program: Callable[..., JsonProgram]
+) -> None:
+    for number in range(2):
+        seed = f"{BASE_SEED}:writer:{point}:{number}"
+        count = random.Random(seed).randint(3, POINTS[point])
+        print(f"round {number} of seed {BASE_SEED}: the writer dies at {point}:{count}")
+        server = make_server(PROJECT, "--workers", "2")
+        server.start(kill_point=f"{point}:{count}")
+        npm = run_program("npm_stream.mjs", server.url, "npm", NUMBERS, WINDOW)
+        pypi = run_program("pypi_stream.py", server.url, "pypi", NUMBERS)
+        for stream in (npm, pypi):
+            stream.wait(lambda event: event["event"] == "ready")
+        for stream in (npm, pypi):
+            stream.send({"event": "go"})
+        npm_events = npm.finish(seconds=STREAM_SECONDS)
+        pypi_events = pypi.finish(seconds=STREAM_SECONDS)
+
+        assert "the writer process ended" in server.output(), "the kill point was not reached"
+        assert server.process is not None
+        assert server.process.poll() is None, "the server died with its writer"
+        assert npm_events[-1]["connections"] == 1, "the client was cut off"
+        for source, events in (("npm", npm_events), ("pypi", pypi_events)):
+            assert sorted(acknowledged(events)) == list(range(NUMBERS))
+            assert stored(server, source) == Counter(range(NUMBERS)), f"{source}: exactly once"
+        server.stop()
 
 
 def copy_data(source: ServerProcess, target: ServerProcess) -> None:

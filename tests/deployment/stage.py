@@ -10,6 +10,8 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import pytest
+
 from rewake.auth import ANONYMOUS, AdminKey, Identity
 from rewake.database import ReplayKey
 from rewake.deployment import Deployment
@@ -20,6 +22,8 @@ from rewake.execution import (
     MutationOutcome,
     Registry,
     Success,
+    Template,
+    WorkerPlan,
     load_project,
     read_settings,
 )
@@ -102,6 +106,10 @@ def load(root: Path, **modules: str) -> Registry:
     return load_project(read_settings(root))
 
 
+RUNS_IN = {"place": "threads"}
+"""Where functions run: `threads` of this process or worker `processes`; set by a fixture, for every test."""
+
+
 class Stage:
     """A deployment and short words for what tests do with it."""
 
@@ -110,7 +118,10 @@ class Stage:
         self.root = root
 
     async def push(self, **modules: str) -> Any:
-        return await self.deployment.push(load(self.root, **modules))
+        if RUNS_IN["place"] == "threads":
+            return await self.deployment.push(load(self.root, **modules))
+        write_project(self.root, **modules)
+        return await self.deployment.push(read_settings(self.root))
 
     async def query(
         self, path: str, identity: Identity = ANONYMOUS, at: int | None = None, **args: Any
@@ -152,12 +163,19 @@ def play(
     **modules: str,
 ) -> None:
     """Open a deployment of `modules`, play `story` on it and close it; nothing may take long."""
-    registry = load(root, **(modules or {"schema": SCHEMA, "notes": NOTES}))
+    modules = modules or {"schema": SCHEMA, "notes": NOTES}
+    is_inline = RUNS_IN["place"] == "threads"
+    if environment is not None and not is_inline:
+        pytest.skip("the environment of a test does not reach other processes")
+    write_project(root, **modules)
+    registry = load(root) if is_inline else None
 
     async def run() -> None:
+        template = None if is_inline else await Template.load(read_settings(root))
         deployment = await Deployment.open(
             data=data,
             registry=registry,
+            workers=None if template is None else WorkerPlan(template),
             name="test",
             version="0",
             admin_key=AdminKey("test|aa"),

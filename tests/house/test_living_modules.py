@@ -12,6 +12,7 @@ from tests.house.source_tree import ROOT, SOURCE, TESTS, modules
 ENTRANCES = {
     "rewake": "the front page, imported by authors",
     "rewake.__main__": "python -m rewake",
+    "rewake.execution.worker": "python -m rewake.execution.worker, by worker_process.py",
     "rewake.testing.plugin": "pytest, by the entry point pytest11",
 }
 
@@ -28,6 +29,13 @@ STORY_FILES: dict[str, str] = {
 
 # Modules without a test file of their own, with who tests them instead.
 TESTED_ELSEWHERE: dict[str, str] = {
+    "rewake.execution.function_runs": "tests/execution/test_inline_runner.py and test_worker_runner.py",
+    "rewake.execution.group_writer": "tests/execution/test_writer_thread.py and test_worker_runner.py",
+    "rewake.execution.reader_pool": "tests/execution/test_worker_runner.py",
+    "rewake.execution.worker": "tests/execution/test_worker_runner.py",
+    "rewake.execution.worker_failures": "tests/execution/test_worker_runner.py",
+    "rewake.execution.worker_process": "tests/execution/test_worker_runner.py",
+    "rewake.execution.writer_seat": "tests/execution/test_worker_runner.py",
     "rewake.sync.asgi_socket": "tests/sync/test_drivers.py",
     "rewake.sync.door": "tests/sync/test_drivers.py",
     "rewake.sync.rendering": "tests/sync/test_stories.py",

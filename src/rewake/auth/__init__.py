@@ -4,7 +4,7 @@ Floor 1. Today anonymous callers and holders of the deployment's admin key; user
 issue and will verify into the same `Identity`.
 """
 
-from rewake.auth.identity import ANONYMOUS, Admin, Anonymous, Identity, User
+from rewake.auth.identity import ANONYMOUS, Admin, Anonymous, Identity, User, identity_of
 from rewake.auth.keys import AdminKey, new_admin_key
 
-__all__ = ["ANONYMOUS", "Admin", "AdminKey", "Anonymous", "Identity", "User", "new_admin_key"]
+__all__ = ["ANONYMOUS", "Admin", "AdminKey", "Anonymous", "Identity", "User", "identity_of", "new_admin_key"]

@@ -56,3 +56,14 @@ class Admin:
 Identity = Anonymous | User | Admin
 
 ANONYMOUS = Anonymous()
+
+
+def identity_of(fingerprint: str) -> Identity:
+    """The identity with this canonical text: how one crosses to another process."""
+    if fingerprint == "anonymous":
+        return ANONYMOUS
+    kind, _, attributes = fingerprint.partition(":")
+    if kind == "user":
+        return User(attributes)
+    assert kind == "admin", fingerprint
+    return Admin(User(attributes) if attributes else None)

@@ -84,6 +84,17 @@ Static = Annotated[
     ),
 ]
 
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers",
+        min=0,
+        max=64,
+        metavar="N",
+        help="Experimental: processes that run queries, beside one for mutations. 0: all in this process.",
+    ),
+]
+
 
 @app.command(
     epilog="Examples:\n\n    rewake init chat && cd chat && rewake dev\n\n    rewake init . --keep",
@@ -143,6 +154,7 @@ def dev(
     host: Host = "127.0.0.1",
     data: Data = None,
     static: Static = None,
+    workers: Workers = 0,
     once: Annotated[
         bool, typer.Option("--once", help="Load, apply the schema, write generated files, and exit.")
     ] = False,
@@ -164,6 +176,7 @@ def dev(
         data=data,
         listening=Listening(host, PORT_USUAL if port is None else port, may_move=port is None, static=static),
         shows_queries=verbose,
+        readers=workers,
     )
     if reset:
         reset_data(options, screen, environment, is_sure=yes)
@@ -183,16 +196,18 @@ def serve(
         int,
         typer.Option("--port", min=0, max=65535, metavar="N", help="Where to listen; 0 takes any free port."),
     ] = PORT_USUAL,
+    *,
     data: Data = None,
     host: Host = "127.0.0.1",
     static: Static = None,
+    workers: Workers = 0,
 ) -> None:
     """Run the project for others: no watching, plain log lines, a clean end on SIGTERM."""
     from rewake.cli.hosting import Listening
     from rewake.cli.serving import ServeOptions
     from rewake.cli.serving import serve as serve_project
 
-    options = ServeOptions(folder, data, Listening(host, port, may_move=False, static=static))
+    options = ServeOptions(folder, data, Listening(host, port, may_move=False, static=static), workers)
     raise typer.Exit(serve_project(options, Screen(), process_environment()))
 
 
@@ -268,7 +283,7 @@ def codegen(folder: Project = None) -> None:
 
     screen = Screen()
     settings = read_settings(folder if folder is not None else find_root(Path.cwd()))
-    written = write_generated(settings, load_project(settings))
+    written = write_generated(settings, load_project(settings).analysis())
     if not written:
         screen.say(f"{shown_path(settings.generated_path)}/ is up to date.")
     for file in written:

@@ -39,6 +39,7 @@ from rewake.deployment import Deployment, PushReport
 from rewake.environment import Environment
 from rewake.errors import RewakeError
 from rewake.execution import (
+    Analysis,
     CallRecord,
     ProjectInvalid,
     ProjectSettings,
@@ -64,6 +65,8 @@ class DevOptions:
     listening: Listening
     shows_queries: bool
     """Also runs of queries that printed nothing and succeeded: live ones run often."""
+    readers: int = 0
+    """Worker processes for queries, beside the one for mutations; 0 runs all functions in this process."""
 
 
 class Development:
@@ -130,21 +133,25 @@ class Development:
         begin = self._environment.clock.monotonic()
         try:
             settings = read_settings(self._options.project)
-            registry = await _in_thread(lambda: load_project(settings))
+            registry = None
+            if self._options.readers == 0:
+                registry = await _in_thread(lambda: load_project(settings))
             self._settings = settings
             if self._deployment is None:
-                await self._start(settings, registry)
+                deployment = await self._start(settings, registry)
                 seconds = self._environment.clock.monotonic() - begin
-                self._tell("ready", "green", size_words(registry), (f"  {duration(seconds)}", "dim"))
+                size = size_words(deployment.analysis)
+                self._tell("ready", "green", size, (f"  {duration(seconds)}", "dim"))
             else:
-                report = await self._deployment.push(registry)
+                deployment = self._deployment
+                report = await deployment.push(settings if registry is None else registry)
                 seconds = self._environment.clock.monotonic() - begin
                 self._show_push(changed, report, seconds)
-            self._write_generated(settings, registry)
+            self._write_generated(settings, deployment.analysis)
         except ProjectInvalid as error:
             self._show_problem(error.message, error.traceback)
         except SchemaMismatch as mismatch:
-            self._show_mismatch(mismatch, registry)
+            self._show_mismatch(mismatch)
         except (CommandFailed, DataFileRefused):
             raise
         except RewakeError as error:
@@ -153,8 +160,14 @@ class Development:
                 raise
             self._show_problem(error.message, None)
 
-    async def _start(self, settings: ProjectSettings, registry: Registry) -> None:
-        deployment = await open_deployment(settings, registry, self._place, environment=self._environment)
+    async def _start(self, settings: ProjectSettings, registry: Registry | None) -> Deployment:
+        deployment = await open_deployment(
+            settings,
+            registry,
+            self._place,
+            readers=self._options.readers,
+            environment=self._environment,
+        )
         self._deployment = deployment
         loop = asyncio.get_running_loop()
 
@@ -172,16 +185,17 @@ class Development:
             version=rewake_version(),
             url=self._server.url,
             data=self._place.data,
-            registry=registry,
+            analysis=deployment.analysis,
             watched=f"{shown_path(settings.functions_path)}/",
             has_page=listening.static is not None,
         )
         if listening.port not in (0, self._server.port):
             self._tell("note", "yellow", f"Port {listening.port} is taken; this is {self._server.port}.")
+        return deployment
 
-    def _write_generated(self, settings: ProjectSettings, registry: Registry) -> None:
+    def _write_generated(self, settings: ProjectSettings, analysis: Analysis) -> None:
         try:
-            written = write_generated(settings, registry)
+            written = write_generated(settings, analysis)
         except CommandFailed as error:
             self._show_problem(f"{error.message} {error.hint}", None)
             return
@@ -221,8 +235,8 @@ class Development:
             self._screen.say("")
         self._show_consequence()
 
-    def _show_mismatch(self, mismatch: SchemaMismatch, registry: Registry) -> None:
-        report = mismatch_report(mismatch, registry.schema)
+    def _show_mismatch(self, mismatch: SchemaMismatch) -> None:
+        report = mismatch_report(mismatch)
         self._tell("problem", "bold red", ("The new schema does not fit a document that exists.", "red"))
         for line in ways_out_lines(report):
             self._screen.say(*line)
@@ -282,10 +296,12 @@ async def check_once(options: DevOptions, screen: Screen, environment: Environme
     try:
         deployment = await open_deployment(settings, registry, place, environment=environment)
     except SchemaMismatch as mismatch:
-        raise mismatch_failure(mismatch, registry.schema) from None
+        raise mismatch_failure(mismatch) from None
     await deployment.close()
-    written = write_generated(settings, registry)
-    screen.say(("ok ", "green"), size_words(registry), ", schema applied to ", str(shown_path(place.data)))
+    written = write_generated(settings, deployment.analysis)
+    screen.say(
+        ("ok ", "green"), size_words(deployment.analysis), ", schema applied to ", str(shown_path(place.data))
+    )
     for file in written:
         screen.say(("wrote ", "green"), str(shown_path(file)))
     return ExitCode.OK

@@ -1,27 +1,26 @@
-"""Generated TypeScript of a project: from its registry to the files that its page imports.
+"""Generated TypeScript of a project: from its analysis to the files that its page imports.
 
 Floor 8, `cli`. `dev` calls this after every load that succeeded, `codegen` once. Not here: what the files say
 (`codegen`)."""
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 
 from rewake.cli.failure import CommandFailed
 from rewake.codegen import FunctionSpec, render_all, write_changed
-from rewake.execution import FunctionRecord, ProjectSettings, Registry
+from rewake.execution import Analysis, FunctionFacts, ProjectSettings
 
 
-def write_generated(settings: ProjectSettings, registry: Registry) -> list[Path]:
-    """Bring the generated files in step with `registry`; returns those that changed.
+def write_generated(settings: ProjectSettings, analysis: Analysis) -> list[Path]:
+    """Bring the generated files in step with `analysis`; returns those that changed.
 
     Raises:
         CommandFailed: a file cannot be written.
     """
-    specs = [function_spec_of(registry.functions[path]) for path in sorted(registry.functions)]
+    specs = [function_spec_of(facts) for facts in analysis.functions]
     try:
-        return write_changed(settings.generated_path, render_all(registry.schema.to_json(), specs))
+        return write_changed(settings.generated_path, render_all(analysis.schema, specs))
     except OSError as error:
         raise CommandFailed(
             f"Generated files cannot be written to {settings.generated_path}: {error.strerror}.",
@@ -29,14 +28,13 @@ def write_generated(settings: ProjectSettings, registry: Registry) -> list[Path]
         ) from None
 
 
-def function_spec_of(record: FunctionRecord) -> FunctionSpec:
+def function_spec_of(facts: FunctionFacts) -> FunctionSpec:
     """A function as the generators know it; the first line of its docstring is its summary."""
-    documentation = inspect.getdoc(record.function.handler) or ""
     return FunctionSpec(
-        path=record.path.public,
-        kind=record.kind,
-        visibility="internal" if record.is_internal else "public",
-        args=record.arguments.validator.to_json(),
-        returns=record.returns.validator.to_json() if record.returns is not None else {"type": "any"},
-        summary=documentation.partition("\n")[0],
+        path=facts.path.public,
+        kind=facts.kind,
+        visibility="internal" if facts.is_internal else "public",
+        args=facts.arguments,
+        returns=facts.returns,
+        summary=facts.summary,
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rewake.cli.screen import Screen
-from rewake.execution import FunctionRecord, Registry
+from rewake.execution import Analysis, FunctionFacts
 
 _SAMPLES: Mapping[str, Any] = {
     "string": "hello",
@@ -30,7 +30,7 @@ def greet(
     version: str,
     url: str,
     data: Path,
-    registry: Registry,
+    analysis: Analysis,
     watched: str,
     has_page: bool,
 ) -> None:
@@ -42,7 +42,7 @@ def greet(
     if has_page:
         _row(screen, "Page", (url + "/", "bold"))
     _row(screen, "Clients", f"VITE_CONVEX_URL={url}", ("   (official Convex clients)", "dim"))
-    call = example_call(registry)
+    call = example_call(analysis)
     if call is not None:
         _row(screen, "Try", f"rewake run {call}")
     _row(screen, "Data", str(shown_path(data)))
@@ -51,14 +51,13 @@ def greet(
     screen.say("")
 
 
-def example_call(registry: Registry) -> str | None:
+def example_call(analysis: Analysis) -> str | None:
     """A function of this project with arguments, ready for a shell; one that writes if there is one."""
-    public = [registry.functions[path] for path in sorted(registry.functions)]
-    public = [record for record in public if not record.is_internal]
-    for record in sorted(public, key=lambda record: record.kind != "mutation"):
-        arguments = _sample_arguments(record)
+    public = [facts for facts in analysis.functions if not facts.is_internal]
+    for facts in sorted(public, key=lambda facts: facts.kind != "mutation"):
+        arguments = _sample_arguments(facts)
         if arguments is not None:
-            return f"{record.path.public} {arguments}".rstrip()
+            return f"{facts.path.public} {arguments}".rstrip()
     return None
 
 
@@ -70,9 +69,9 @@ def shown_path(path: Path) -> Path:
         return path
 
 
-def size_words(registry: Registry) -> str:
+def size_words(analysis: Analysis) -> str:
     """How much there is: `3 functions, 2 tables`."""
-    return f"{count(len(registry.functions), 'function')}, {count(len(registry.schema.tables), 'table')}"
+    return f"{count(len(analysis.functions), 'function')}, {count(len(analysis.table_names), 'table')}"
 
 
 def count(number: int, noun: str) -> str:
@@ -84,9 +83,9 @@ def _row(screen: Screen, title: str, *parts: str | tuple[str, str]) -> None:
     screen.say("  ", (title.ljust(9), "green"), *parts)
 
 
-def _sample_arguments(record: FunctionRecord) -> str | None:
+def _sample_arguments(facts: FunctionFacts) -> str | None:
     """Shell words for the arguments that must be given; None where they need an id, which must exist."""
-    shape = record.arguments.validator.to_json()
+    shape = facts.arguments
     if shape["type"] != "object":
         return ""
     words = []

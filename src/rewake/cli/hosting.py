@@ -37,7 +37,7 @@ from rewake.cli.project_home import (
 from rewake.cli.release import rewake_version
 from rewake.deployment import Deployment
 from rewake.environment import Environment
-from rewake.execution import ProjectSettings, Registry
+from rewake.execution import ProjectSettings, Registry, Template, WorkerPlan
 from rewake.observability import ROOT
 from rewake.server import PortInUse, Server
 from rewake.storage import DataFileLocked
@@ -109,30 +109,44 @@ def deployment_key(root: Path, place: DataPlace, *, name: str, environment: Envi
 
 
 async def open_deployment(
-    settings: ProjectSettings, registry: Registry, place: DataPlace, *, environment: Environment
+    settings: ProjectSettings,
+    registry: Registry | None,
+    place: DataPlace,
+    *,
+    readers: int = 0,
+    environment: Environment,
 ) -> Deployment:
-    """The project's data with its code.
+    """The project's data with its code: `registry` in this process, or without one in worker processes, of
+    which `readers` run queries.
 
     Raises:
+        ProjectInvalid: workers cannot load it.
         CommandFailed, DataFileRefused: the data cannot be opened; another server may have it.
         SchemaMismatch: it holds documents that the schema does not fit.
     """
-    name = settings.deployment_name
-    key = deployment_key(settings.root, place, name=name, environment=environment)
+    # First of all: a project that cannot be loaded touches no data.
+    template = await Template.load(settings) if registry is None else None
+    name, is_open = settings.deployment_name, False
     try:
-        return await Deployment.open(
+        deployment = await Deployment.open(
             data=place.data,
             registry=registry,
+            workers=WorkerPlan(template, readers) if template is not None else None,
             name=name,
             version=rewake_version(),
-            admin_key=key,
+            admin_key=deployment_key(settings.root, place, name=name, environment=environment),
             environment=environment,
         )
+        is_open = True
+        return deployment
     except DataFileLocked as error:
         record = read_server_record(settings.root)
         is_it = record is not None and str(record.pid) == str(error.fields.get("pid"))
         hint = f"It serves {record.url}." if record is not None and is_it else ""
         raise CommandFailed(error.message, hint=hint) from None
+    finally:
+        if template is not None and not is_open:
+            await template.end()
 
 
 async def listen(deployment: Deployment, listening: Listening, *, root: Path, place: DataPlace) -> Server:

@@ -42,6 +42,8 @@ class ServeOptions:
     project: Path
     data: Path | None
     listening: Listening
+    readers: int
+    """Worker processes for queries, beside the one for mutations; 0 runs all functions in this process."""
 
 
 def serve(options: ServeOptions, screen: Screen, environment: Environment) -> ExitCode:
@@ -52,14 +54,14 @@ def serve(options: ServeOptions, screen: Screen, environment: Environment) -> Ex
     """
     # Before the loop takes over the signals: an import that never ends can be interrupted.
     settings = read_settings(options.project)
-    registry = load_project(settings)
+    registry = load_project(settings) if options.readers == 0 else None
     return run_loop(_serve(options, settings, registry, screen, environment))
 
 
 async def _serve(
     options: ServeOptions,
     settings: ProjectSettings,
-    registry: Registry,
+    registry: Registry | None,
     screen: Screen,
     environment: Environment,
 ) -> ExitCode:
@@ -69,16 +71,22 @@ async def _serve(
     log = _Log(screen, environment)
     house_logs(log.house)
     try:
-        deployment = await open_deployment(settings, registry, place, environment=environment)
+        deployment = await open_deployment(
+            settings, registry, place, readers=options.readers, environment=environment
+        )
     except SchemaMismatch as mismatch:
-        raise mismatch_failure(mismatch, registry.schema) from None
+        raise mismatch_failure(mismatch) from None
     try:
         deployment.call_log.listen(log.call)
         server = await listen(deployment, options.listening, root=settings.root, place=place)
         try:
+            where = (
+                f"Functions run in {options.readers + 1} worker processes."
+                if options.readers
+                else "Functions run in the server process in this version."
+            )
             screen.plain(
-                f"Rewake {rewake_version()} serves {settings.root} with data in {place.data}. "
-                "Functions run in the server process in this version."
+                f"Rewake {rewake_version()} serves {settings.root} with data in {place.data}. {where}"
             )
             screen.plain(f"Rewake is ready at {server.url}")
             await _first(stopping.wait(), server.wait())

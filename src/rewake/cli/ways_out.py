@@ -12,16 +12,13 @@ Not here: finding the mismatch (`database`), moving the data aside (`project_hom
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
-import textwrap
 from dataclasses import dataclass
 
 from rewake.cli.call_lines import Part
 from rewake.cli.failure import CommandFailed
 from rewake.database import SchemaMismatch
-from rewake.schema import Schema, TableDefinition
+from rewake.execution import DocumentSource
 
 _MISSING = re.compile(r"missing the required field `([^`]+)`")
 _EXTRA = re.compile(r"extra field `([^`]+)`")
@@ -49,16 +46,17 @@ class MismatchReport:
     ways_out: tuple[WayOut, ...]
 
 
-def mismatch_report(mismatch: SchemaMismatch, schema: Schema | None) -> MismatchReport:
-    """Describe `mismatch`. `schema` is the new one, which the documents do not fit."""
+def mismatch_report(mismatch: SchemaMismatch) -> MismatchReport:
+    """Describe `mismatch`."""
     fields = mismatch.fields
     detail, path = str(fields["detail"]), str(fields.get("path", ""))
     missing, extra = _MISSING.search(detail), _EXTRA.search(detail)
     named = missing or extra
     steps = [step for step in re.split(r"[.]", path.replace("[", ".[")) if step]
     field = ".".join([*steps, *([named[1]] if named else [])]).replace(".[", "[")
-    table = schema.tables.get(str(fields["table"])) if schema is not None else None
-    author = _Author(str(fields["table"]), field, table, old_type=_old_type(detail, field))
+    source = fields.get("source")
+    assert source is None or isinstance(source, DocumentSource)
+    author = _Author(str(fields["table"]), field, source, old_type=_old_type(detail, field))
     if missing:
         ways = [author.optional(), author.migration("fill", "...")]
     elif extra:
@@ -88,9 +86,9 @@ def ways_out_lines(report: MismatchReport) -> list[list[Part]]:
     return [*lines, []]
 
 
-def mismatch_failure(mismatch: SchemaMismatch, schema: Schema | None) -> CommandFailed:
+def mismatch_failure(mismatch: SchemaMismatch) -> CommandFailed:
     """The same as an error that ends a command."""
-    lines = ways_out_lines(mismatch_report(mismatch, schema))
+    lines = ways_out_lines(mismatch_report(mismatch))
     return CommandFailed(
         "The schema does not fit a document that exists. Nothing was changed.",
         detail="\n".join("".join(text for text, _ in line)[2:] for line in lines),
@@ -101,19 +99,19 @@ class _Author:
     """What the author wrote for a table, as far as it can be found, and what they could write instead."""
 
     def __init__(
-        self, table: str, field: str, definition: TableDefinition | None, *, old_type: str | None
+        self, table: str, field: str, source: DocumentSource | None, *, old_type: str | None
     ) -> None:
         self._old_type = old_type
         self._table = table
         self._field = field
-        self._document = definition.document_class if definition is not None else None
         self._top = re.split(r"[.\[]", field)[0]
-        self._hint = self._annotation() if self._document is not None else None
+        self._source = source
+        self._hint = source.annotations.get(self._top) if source is not None else None
 
     @property
     def class_name(self) -> str | None:
         """The document class, where the table has one."""
-        return self._document.__name__ if self._document is not None else None
+        return self._source.class_name if self._source is not None else None
 
     def optional(self) -> WayOut:
         """Documents without the field are right as they are."""
@@ -155,10 +153,9 @@ class _Author:
             f"from rewake import {', '.join(sorted(names, key=lambda each: (each != 'UNSET', each)))}",
             "",
         ]
-        if self._document is not None:
-            module = self._document.__module__.rpartition(".")[2]
-            lines += [f"from .{module} import {self._document.__name__}", ""]
-        identity = f"{one}.id" if self._document is not None else f'{one}["_id"]'
+        if self._source is not None:
+            lines += [f"from .{self._source.module} import {self._source.class_name}", ""]
+        identity = f"{one}.id" if self._source is not None else f'{one}["_id"]'
         lines += [
             "@internal_mutation",
             f"def {name}(ctx: MutationCtx) -> None:",
@@ -175,22 +172,6 @@ class _Author:
     @property
     def _is_nested(self) -> bool:
         return self._top != self._field or not self._top
-
-    def _annotation(self) -> str | None:
-        """The type hint of the field as it stands in the author's file."""
-        try:
-            source = textwrap.dedent(inspect.getsource(self._document))  # type: ignore[arg-type]
-            body = ast.parse(source).body[0]
-        except (OSError, TypeError, SyntaxError):
-            return None
-        for node in getattr(body, "body", []):
-            if (
-                isinstance(node, ast.AnnAssign)
-                and isinstance(node.target, ast.Name)
-                and node.target.id == self._top
-            ):
-                return ast.unparse(node.annotation)
-        return None
 
 
 def _old_type(detail: str, field: str) -> str | None:

@@ -41,7 +41,7 @@ from rewake.database.group_commit import (
     ReplayKey,
     TrimResult,
 )
-from rewake.database.modules import record_module_read, store_modules
+from rewake.database.modules import module_read_set, record_module_read, store_modules
 from rewake.database.read_set import Interval, ReadSet
 from rewake.database.reads import Part, ReadTransaction, SystemReads
 from rewake.database.schema_change import SchemaChange, apply_schema
@@ -107,6 +107,7 @@ __all__ = [
     "Usage",
     "WriteTransaction",
     "apply_schema",
+    "module_read_set",
     "record_module_read",
     "store_modules",
     "stored_form",

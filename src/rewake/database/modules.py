@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rewake.database.catalog import MODULES
+from rewake.database.read_set import ReadSet
 from rewake.database.reads import ReadTransaction
 from rewake.database.writes import WriteTransaction
 from rewake.schema import QuerySpec
@@ -25,6 +26,12 @@ def record_module_read(transaction: ReadTransaction, module: str) -> None:
     """Take down that the result depends on the code of `module`, which need not exist."""
     prefix = encode_key([module])
     transaction.recorder.span(_BY_PATH, prefix, key_successor(prefix))
+
+
+def module_read_set(module: str) -> ReadSet:
+    """The read set of a result that depends on the code of `module` and on nothing else."""
+    prefix = encode_key([module])
+    return ReadSet({_BY_PATH: [(prefix, key_successor(prefix))]})
 
 
 def store_modules(transaction: WriteTransaction, hashes: Mapping[str, str]) -> list[str]:

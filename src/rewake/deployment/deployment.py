@@ -2,7 +2,7 @@
 
 Floor 5. What the doors see of the house is this object: it makes the ports of `sync` and `http_api` true.
 
-    push(registry)  -> schema change and code switch in one commit group; a failure leaves all as it was
+    push(code)      -> schema change and code switch in one commit group; a failure leaves all as it was
     mutate, query   -> execution, reactivity
     on_group        -> reactivity first, then the outcomes (the runner keeps that order)
 
@@ -21,23 +21,28 @@ from typing import Any, Literal
 
 from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
 from rewake.database import CursorSeal, Database, GroupCommit, Invocation, ReplayKey
-from rewake.deployment.push import PushReport, apply_code, differences
+from rewake.deployment.push import PushReport, differences
 from rewake.environment import Environment
 from rewake.errors import InvalidInput, Unauthenticated
 from rewake.execution import (
+    Analysis,
     CallLog,
+    Code,
     Failure,
     FunctionCall,
+    FunctionNotFound,
     GroupReport,
     InlineRunner,
     MutationJob,
     MutationOutcome,
     Registry,
+    Runner,
     Success,
     Visibility,
+    WorkerPlan,
+    WorkerRunner,
     failure_of,
 )
-from rewake.execution.registry import FunctionNotFound
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.observability import logger
 from rewake.protocol import FunctionPath
@@ -74,7 +79,7 @@ class Deployment:
     def __init__(
         self,
         database: Database,
-        runner: InlineRunner,
+        runner: Runner,
         *,
         name: str,
         version: str,
@@ -103,7 +108,8 @@ class Deployment:
         cls,
         *,
         data: Path | str,
-        registry: Registry,
+        registry: Registry | None = None,
+        workers: WorkerPlan | None = None,
         name: str,
         version: str,
         admin_key: AdminKey,
@@ -112,8 +118,9 @@ class Deployment:
         is_redacted: bool = False,
         keeps_house: bool = True,
     ) -> Deployment:
-        """Open the data file at `data` (`:memory:` for one that is gone at close) and push `registry` onto
-        it. Without `keeps_house` nothing happens between calls: no checkpoint, no trimming.
+        """Open the data file at `data` (`:memory:` for one that is gone at close) and push code onto it:
+        `registry`, to run in threads of this process, or what `workers` says, to run in processes of its own.
+        Without `keeps_house` nothing happens between calls: no checkpoint, no trimming.
 
         Raises:
             DataFileRefused: the file cannot be used; it was not touched.
@@ -124,7 +131,13 @@ class Deployment:
         )
         try:
             call_log = CallLog()
-            runner = InlineRunner(database, registry, call_log=call_log)
+            runner: Runner
+            code: Code
+            if workers is not None:
+                runner, code = WorkerRunner(database, workers, call_log=call_log), workers.template.settings
+            else:
+                assert registry is not None, "a deployment needs code: a registry or workers"
+                runner, code = InlineRunner(database, registry, call_log=call_log), registry
             deployment = cls(
                 database,
                 runner,
@@ -139,7 +152,7 @@ class Deployment:
             database.close()
             raise
         try:
-            await deployment.push(registry)
+            await deployment.push(code)
         except BaseException:
             await deployment.close()
             raise
@@ -163,26 +176,34 @@ class Deployment:
     # Code.
 
     @property
+    def analysis(self) -> Analysis:
+        """What is known of the code that serves now."""
+        return self._runner.analysis
+
+    @property
     def registry(self) -> Registry:
-        """The code that serves now."""
+        """The code itself, where it runs in this process."""
+        assert isinstance(self._runner, InlineRunner), "functions run in other processes"
         return self._runner.registry
 
-    async def push(self, registry: Registry) -> PushReport:
+    async def push(self, code: Code) -> PushReport:
         """Switch to new code and schema in one step, without a pause. One push at a time.
 
         Raises:
+            ProjectInvalid: workers cannot load it; the old code goes on serving.
             SchemaMismatch: a stored document does not fit the new schema; the old code goes on serving.
         """
         async with self._push_lock:
-            before = self._runner.registry
+            before = self._runner.analysis
             invocation = self.environment.random_bytes(16).hex()
-            changes = await self._runner.switch(
-                registry, lambda group: apply_code(group, registry, invocation=invocation)
-            )
-            return differences(before, registry, changes)
+            changes = await self._runner.push(code, invocation=invocation)
+            return differences(before, self._runner.analysis, changes)
 
     async def change(self, work: Callable[[GroupCommit], Any]) -> Any:
-        """Run a change of the house's own on the writer, as a group for itself (an import, a test)."""
+        """Run a change of the house's own on the writer, as a group for itself (an import, a test), where
+        functions run in this process.
+        """
+        assert isinstance(self._runner, InlineRunner), "the writer is in another process"
         return await self._runner.change(work)
 
     # What the doors ask.
@@ -256,12 +277,12 @@ class Deployment:
         if refusal is not None:
             return refusal
         try:
-            record = self.registry.find(call.path, visibility_of(identity))
+            facts = self.analysis.find(call.path, visibility_of(identity))
         except FunctionNotFound as error:
             return failure_of(error, root=None)
-        actual = record.kind.capitalize()
+        actual = facts.kind.capitalize()
         return Failure(
-            f"Trying to execute {record.path.canonical} as Action, but it is defined as {actual}.\n"
+            f"Trying to execute {facts.path.canonical} as Action, but it is defined as {actual}.\n"
         )
 
     async def query(
@@ -300,7 +321,7 @@ class Deployment:
         if component:
             return None
         try:
-            return self.registry.find(path, Visibility.INTERNAL).kind
+            return self.analysis.find(path, Visibility.INTERNAL).kind
         except FunctionNotFound:
             return None
 
@@ -359,7 +380,7 @@ class Deployment:
             try:
                 await asyncio.to_thread(self._database.checkpoint)
                 # In small steps, so that mutations pass between them.
-                while self._is_open and (await self._runner.change(lambda group: group.trim())).has_more:
+                while self._is_open and (await self._runner.trim()).has_more:
                     pass
             except asyncio.CancelledError:
                 raise

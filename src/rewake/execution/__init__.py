@@ -3,15 +3,18 @@
 loader.py     project folder -> Registry
 registry.py   path -> FunctionRecord
 runner.py     the interface behind which functions run      inline_runner.py  in threads of this process
+                                                          worker_runner.py  in worker processes
 host.py       one run: arguments in, encoded result out
 call_log.py   what ran
 """
 
+from rewake.execution.analysis import Analysis, FunctionFacts, FunctionNotFound
 from rewake.execution.call_log import CallLog, CallRecord
-from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, error_text
+from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility, error_text
+from rewake.execution.code_switch import DocumentSource, document_source
 from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
-from rewake.execution.inline_runner import InlineRunner, RunnerClosed
+from rewake.execution.inline_runner import InlineRunner
 from rewake.execution.loader import (
     ProjectInvalid,
     ProjectSettings,
@@ -20,15 +23,31 @@ from rewake.execution.loader import (
     load_project,
     read_settings,
 )
-from rewake.execution.registry import FunctionNotFound, FunctionRecord, Registry, registry_of
-from rewake.execution.runner import GroupReport, MutationJob, QueryJob, QueryRun, Runner, Visibility, Wave
+from rewake.execution.registry import FunctionRecord, Registry, registry_of
+from rewake.execution.runner import (
+    Code,
+    GroupReport,
+    MutationJob,
+    QueryJob,
+    QueryRun,
+    Runner,
+    RunnerClosed,
+    Wave,
+)
 from rewake.execution.side_effects import SideEffectRefused
+from rewake.execution.worker_failures import WorkerLost
+from rewake.execution.worker_process import Template
+from rewake.execution.worker_runner import WorkerPlan, WorkerRunner
 
 __all__ = [
+    "Analysis",
     "CallLog",
     "CallRecord",
+    "Code",
+    "DocumentSource",
     "Failure",
     "FunctionCall",
+    "FunctionFacts",
     "FunctionNotFound",
     "FunctionRecord",
     "GroupReport",
@@ -45,10 +64,15 @@ __all__ = [
     "RunnerClosed",
     "SideEffectRefused",
     "Success",
+    "Template",
     "Visibility",
     "Wave",
+    "WorkerLost",
+    "WorkerPlan",
+    "WorkerRunner",
     "collect_modules",
     "collect_project",
+    "document_source",
     "error_text",
     "failure_of",
     "load_project",

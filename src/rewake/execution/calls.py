@@ -11,6 +11,14 @@ Not here: how a function is found (`registry.py`) or run (`host.py`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+
+
+class Visibility(Enum):
+    """From where a call comes: decides whether internal functions can be found."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True)

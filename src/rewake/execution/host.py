@@ -24,12 +24,11 @@ from typing import Any
 from rewake.auth import Identity
 from rewake.database import CursorSeal, Measure, ReadTransaction, WriteTransaction
 from rewake.errors import FunctionError, InvalidInput, RewakeError
-from rewake.execution.calls import Failure, Success
+from rewake.execution.calls import Failure, Success, Visibility
 from rewake.execution.failures import author_traceback, failure_of
 from rewake.execution.output import LogLines, collecting
 from rewake.execution.pages import Pages, SecondPage
 from rewake.execution.registry import FunctionRecord, Registry
-from rewake.execution.runner import Visibility
 from rewake.execution.side_effects import guarded
 from rewake.functions import (
     FunctionMetadata,

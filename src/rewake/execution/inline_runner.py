@@ -1,8 +1,8 @@
 """The inline runner: functions run in threads of the server's own process.
 
 Floor 3, `execution`. One writer thread runs every mutation, in groups; a few reader threads hold one
-snapshot each. It serves tests, embedding, and `dev` and `serve` until worker processes take over behind the
-same interface (`runner.py`).
+snapshot each. It serves tests, embedding, and `--workers 0`, where a debugger can stop in a function; worker
+processes stand behind the same interface (`worker_runner.py`).
 
     loop:    mutate(job) -> queue ................... on_group(report), outcomes <- call_soon_threadsafe
     writer:                 begin, (run)*, commit -> GroupReport -'   (writer_thread.py)
@@ -17,44 +17,26 @@ Not here: what happens inside a run (`host.py`), inside a group (`database/group
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rewake.auth import Identity
-from rewake.database import (
-    CallResult,
-    Database,
-    GroupCommit,
-    ReadTransaction,
-    Snapshot,
-    WriteTransaction,
-    record_module_read,
-)
-from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError, Unavailable
-from rewake.execution.call_log import CallLog, CallRecord
-from rewake.execution.calls import Failure, MutationOutcome, Success
-from rewake.execution.failures import failure_of
-from rewake.execution.host import Host
+from rewake.database import Database, GroupCommit, SchemaChange, Snapshot, TrimResult
+from rewake.execution.call_log import CallLog
+from rewake.execution.calls import MutationOutcome
+from rewake.execution.code_switch import apply_code
+from rewake.execution.function_runs import FunctionRuns
+from rewake.execution.group_writer import Change, Writing
+from rewake.execution.loader import load_project
 from rewake.execution.output import install_log_handler
 from rewake.execution.reader_threads import ReaderThreads
-from rewake.execution.registry import FunctionRecord, Registry
-from rewake.execution.runner import GroupReport, MutationJob, QueryJob, QueryRun, Wave
+from rewake.execution.registry import Registry
+from rewake.execution.runner import Code, GroupReport, MutationJob, QueryJob, QueryRun, RunnerClosed, Wave
 from rewake.execution.side_effects import install_guard
-from rewake.execution.writer_thread import Change, WriterThread, Writing
-from rewake.functions import FunctionKind
-from rewake.observability import logger
-
-_log = logger(__name__)
+from rewake.execution.writer_thread import WriterThread
 
 _VERSIONS_KEPT = 32
 """Versions of the code that snapshots may still ask for: a wave lasts a fraction of a second."""
-
-
-class RunnerClosed(Unavailable):
-    """The server is stopping. Nothing was written; the client sends the call again when it is back."""
-
-    code = "ServerStopping"
-    template = "The server is stopping. Try again in a moment."
 
 
 class InlineRunner:
@@ -66,8 +48,10 @@ class InlineRunner:
         self._database = database
         self.registry = registry
         """The code that serves now; set by the writer thread as soon as a push is committed."""
+        self.analysis = registry.analysis()
+        """What is known of `registry`."""
         self.call_log = call_log or CallLog()
-        self._environment = database.environment
+        self._runs = FunctionRuns(database)
         self._readers = ReaderThreads(readers, open_reader=database.reader, run=self._run_query)
         self._writer: WriterThread | None = None
         # Each version of the code with the timestamp from which on snapshots are its own. Replaced, never
@@ -120,28 +104,33 @@ class InlineRunner:
         """
         return await self._hand_in(Change(work))
 
-    async def switch(self, registry: Registry, work: Callable[[GroupCommit], tuple[Any, int]]) -> Any:
-        """Run `work` like `change`, and serve `registry` from the moment that it is committed.
+    async def trim(self) -> TrimResult:
+        """Forget old log rows and replay records, one small step of them."""
+        result: TrimResult = await self.change(lambda group: group.trim())
+        return result
 
-        `work` returns its answer and the timestamp that its commit will have.
-        """
+    async def push(self, code: Code, *, invocation: str) -> SchemaChange:
+        """Commit schema and hashes of `code`, and serve it from the moment that they are committed."""
+        registry = code if isinstance(code, Registry) else await asyncio.to_thread(load_project, code)
+        analysis = registry.analysis()
         added: tuple[int, Registry] | None = None
 
-        def begin(group: GroupCommit) -> Any:
+        def begin(group: GroupCommit) -> SchemaChange:
             nonlocal added
-            answer, ts = work(group)
+            changes, ts = apply_code(group, registry, invocation=invocation)
             # Before COMMIT: no snapshot has this timestamp before, and the first that has it needs the code.
             added = (ts, registry)
             self._versions = (*self._versions[1 - _VERSIONS_KEPT :], added)
-            return answer
+            return changes
 
         def finish() -> None:
-            self.registry = registry
+            self.registry, self.analysis = registry, analysis
 
         def undo() -> None:
             self._versions = tuple(version for version in self._versions if version is not added)
 
-        return await self._hand_in(Change(begin, finish, undo))
+        changes: SchemaChange = await self._hand_in(Change(begin, finish, undo))
+        return changes
 
     async def _hand_in(self, job: MutationJob | Change) -> Any:
         if self._is_closed or self._writer is None:
@@ -149,42 +138,11 @@ class InlineRunner:
         return await self._writer.hand_in(job)
 
     def _perform(self, group: GroupCommit, item: Writing) -> None:
-        """Run one mutation inside the group, or find what it came to before. Called in the writer thread."""
-        job = item.job
-        assert isinstance(job, MutationJob)
+        """Run one mutation inside the group. Called in the writer thread."""
+        assert isinstance(item.job, MutationJob)
         item.outcome = item.error = item.record = None
-        started = self._environment.clock.monotonic()
-        host: Host | None = None
-        failure: Failure | None = None
-        path = job.call.path
-
-        def body(transaction: WriteTransaction) -> CallResult:
-            nonlocal host, failure, path
-            host = self._host(transaction, job.identity, self.registry, request_id=job.request_id)
-            # Here and not before: what was recorded for a repeated mutation counts, whatever became of the
-            # function since.
-            record, result = self._run(host, job, "mutation")
-            if record is not None:
-                path = record.path.public
-            if isinstance(result, Failure):
-                failure = result
-                raise _RolledBack()
-            return CallResult(result.value, result.log_lines)
-
-        performed = group.perform(job.invocation, body)
-        if failure is not None:
-            item.outcome = MutationOutcome(failure, performed.ts)
-        elif performed.result is not None:
-            done = Success(performed.result.value, tuple(performed.result.log_lines))
-            item.outcome = MutationOutcome(done, performed.ts)
-        else:
-            assert performed.error is not None, "a mutation comes to a result or an error"
-            known = isinstance(performed.error, RewakeError)
-            item.error = performed.error if known else _internal(performed.error)  # type: ignore[assignment]
-        if not performed.is_replay:
-            item.record = self._record(
-                path, host, kind="mutation", started=started, failure=failure, request_id=job.request_id
-            )
+        done = self._runs.perform(group, item.job, self.registry)
+        item.outcome, item.error, item.record = done.outcome, done.error, done.record
 
     # Queries.
 
@@ -196,87 +154,11 @@ class InlineRunner:
 
     def _run_query(self, snapshot: Snapshot, job: QueryJob) -> QueryRun:
         """Run one query on a snapshot. Called in a reader thread."""
-        started = self._environment.clock.monotonic()
-        registry = self._version_at(snapshot.ts)
-        transaction = snapshot.transaction()
-        host = self._host(transaction, job.identity, registry, journal=job.journal)
-        record, result = self._run(host, job, "query")
-        path = record.path.public if record is not None else job.call.path
-        failure = result if isinstance(result, Failure) else None
-        self.call_log.append(
-            self._record(path, host, kind="query", started=started, failure=failure, request_id="")
-        )
-        module = registry.module_of(job.call.path)
-        for name in sorted(host.modules | ({module} if module is not None else set())):
-            record_module_read(transaction, name)
-        return QueryRun(
-            result=result,
-            journal=host.journal if record is not None else job.journal,
-            read_set=transaction.read_set,
-            read_identity=host.observed.identity,
-            read_clock=host.observed.clock,
-            code_hash=registry.code_hash(job.call.path) or "",
-        )
+        run, record = self._runs.query(snapshot, job, self._version_at(snapshot.ts))
+        self.call_log.append(record)
+        return run
 
     def _version_at(self, ts: int) -> Registry:
         """The code that belongs to a snapshot; the oldest that is kept for one from before."""
         versions = self._versions
         return next((code for since, code in reversed(versions) if since <= ts), versions[0][1])
-
-    def _run(
-        self, host: Host, job: MutationJob | QueryJob, kind: FunctionKind
-    ) -> tuple[FunctionRecord | None, Success | Failure]:
-        try:
-            record = host.registry.find_kind(job.call.path, job.visibility, kind)
-        except RewakeError as error:
-            return None, failure_of(error, root=None)
-        return record, host.run(record, job.call.args)
-
-    def _host(
-        self,
-        transaction: ReadTransaction | WriteTransaction,
-        identity: Identity,
-        registry: Registry,
-        *,
-        journal: str | None = None,
-        request_id: str = "",
-    ) -> Host:
-        return Host(
-            registry=registry,
-            transaction=transaction,
-            identity=identity,
-            now_ms=transaction.now_ms,
-            seed=self._environment.random_bytes(16),
-            cursors=self._database.cursors,
-            journal=journal,
-            request_id=request_id,
-        )
-
-    def _record(
-        self,
-        path: str,
-        host: Host | None,
-        *,
-        kind: str,
-        started: float,
-        failure: Failure | None,
-        request_id: str,
-    ) -> CallRecord:
-        return CallRecord(
-            path=path,
-            kind=kind,
-            seconds=self._environment.clock.monotonic() - started,
-            log_lines=tuple(host.log_lines.lines) if host is not None else (),
-            error=failure.message if failure is not None else None,
-            traceback=host.traceback() if host is not None else None,
-            request_id=request_id,
-        )
-
-
-class _RolledBack(Exception):
-    """Tells the group to undo a mutation whose failure is already known."""
-
-
-def _internal(error: BaseException) -> Internal:
-    _log.error("a mutation failed inside the house", exc_info=error)
-    return Internal(INTERNAL_MESSAGE)

@@ -9,24 +9,24 @@ Source: semantics 6.1, 6.2; wire 6.3 for the texts.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rewake.errors import FunctionError
-from rewake.execution.runner import Visibility
+from rewake.execution.analysis import (
+    Analysis,
+    FunctionFacts,
+    FunctionNotFound,
+    find_function,
+    module_of,
+)
+from rewake.execution.calls import Visibility
 from rewake.functions import FunctionKind, RegisteredFunction
-from rewake.protocol import FunctionPath, InvalidFunctionPath
+from rewake.protocol import FunctionPath
 from rewake.schema import ArgumentsCodec, Schema, TypeCodec
-
-
-class FunctionNotFound(FunctionError):
-    """No such function, or an internal one called from outside: the two look alike, so internals do not
-    leak.
-    """
-
-    code = "FunctionPathNotFound"
 
 
 class WrongFunctionKind(FunctionError):
@@ -47,6 +47,18 @@ class FunctionRecord:
     arguments: ArgumentsCodec
     returns: TypeCodec | None
     """None where the handler has no return annotation: anything that is a value may be returned."""
+
+    def facts(self) -> FunctionFacts:
+        """The function without its code."""
+        documentation = inspect.getdoc(self.function.handler) or ""
+        return FunctionFacts(
+            path=self.path,
+            kind=self.kind,
+            is_internal=self.is_internal,
+            arguments=self.arguments.validator.to_json(),
+            returns=self.returns.validator.to_json() if self.returns is not None else {"type": "any"},
+            summary=documentation.partition("\n")[0],
+        )
 
     def to_spec(self) -> dict[str, Any]:
         """The entry of the function spec (semantics 6.2)."""
@@ -76,18 +88,7 @@ class Registry:
         Raises:
             FunctionNotFound: there is none, or it is internal and `visibility` is public.
         """
-        try:
-            parsed = FunctionPath.parse(path)
-        except InvalidFunctionPath as error:
-            raise FunctionNotFound(error.message) from None
-        record = self.functions.get(parsed)
-        if record is None or (record.is_internal and visibility is Visibility.PUBLIC):
-            if visibility is Visibility.PUBLIC:
-                raise FunctionNotFound(f"Could not find public function for '{parsed.public}'.")
-            raise FunctionNotFound(
-                f"Could not find function for '{parsed.public}'. Did you forget to run `npx convex dev`?"
-            )
-        return record
+        return find_function(self.functions, path, visibility)
 
     def find_kind(self, path: str, visibility: Visibility, kind: FunctionKind) -> FunctionRecord:
         """The function that `path` names, which must be of `kind`.
@@ -116,17 +117,20 @@ class Registry:
 
     def code_hash(self, path: str) -> str | None:
         """The hash of the module that serves `path`, or None where it names nothing."""
-        try:
-            return self.module_hashes.get(FunctionPath.parse(path).module)
-        except InvalidFunctionPath:
-            return None
+        module = module_of(path)
+        return None if module is None else self.module_hashes.get(module)
 
     def module_of(self, path: str) -> str | None:
         """The module that `path` names, whether or not it exists."""
-        try:
-            return FunctionPath.parse(path).module
-        except InvalidFunctionPath:
-            return None
+        return module_of(path)
+
+    def analysis(self) -> Analysis:
+        """The same version as plain data, without its code."""
+        return Analysis(
+            functions=tuple(self.functions[path].facts() for path in sorted(self.functions)),
+            schema=self.schema.to_json(),
+            module_hashes=dict(self.module_hashes),
+        )
 
     def function_spec(self) -> list[dict[str, Any]]:
         """All functions in order of their paths (semantics 6.2)."""

@@ -15,20 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Protocol
 
 from rewake.auth import Identity
-from rewake.database import Invocation, ReadSet
-from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success
+from rewake.database import Invocation, ReadSet, SchemaChange, TrimResult
+from rewake.errors import Unavailable
+from rewake.execution.analysis import Analysis
+from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility
+from rewake.execution.loader import ProjectSettings
+from rewake.execution.registry import Registry
 from rewake.storage import LogRow
-
-
-class Visibility(Enum):
-    """From where a call comes: decides whether internal functions can be found."""
-
-    PUBLIC = "public"
-    INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +93,24 @@ class Wave(Protocol):
         ...
 
 
+class RunnerClosed(Unavailable):
+    """The server is stopping. Nothing was written; the client sends the call again when it is back."""
+
+    code = "ServerStopping"
+    template = "The server is stopping. Try again in a moment."
+
+
+Code = Registry | ProjectSettings
+"""A version of a project: loaded into this process, or where worker processes are to load it from."""
+
+
 class Runner(Protocol):
     """Runs functions. Started once, closed once."""
+
+    @property
+    def analysis(self) -> Analysis:
+        """What is known of the code that serves now."""
+        ...
 
     async def start(self, on_group: Callable[[GroupReport], None]) -> int:
         """Open the database; `on_group` hears of every group in `ts` order. Returns the latest timestamp."""
@@ -114,6 +126,21 @@ class Runner(Protocol):
 
     async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None) -> Wave:
         """Take a snapshot (the latest, or the one at timestamp `at`) and run `jobs` on it."""
+        ...
+
+    async def push(self, code: Code, *, invocation: str) -> SchemaChange:
+        """Switch to new code: its schema and hashes are committed, and everything after that commit runs it.
+
+        No call fails meanwhile. Whatever is raised, the code from before goes on serving.
+
+        Raises:
+            ProjectInvalid: the code cannot be loaded.
+            SchemaMismatch: a stored document does not fit the new schema.
+        """
+        ...
+
+    async def trim(self) -> TrimResult:
+        """Forget old log rows and replay records, one small step of them."""
         ...
 
     def code_hash(self, path: str) -> str | None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -66,6 +67,10 @@ FIRST_USER_TABLET = 101
 """Tablets below are those of system tables, fixed in code."""
 FIRST_USER_INDEX = 1001
 """Index ids below are those of system tables, fixed in code."""
+
+
+_LOCK_TRIES_MAX = 250
+_LOCK_TRY_SECONDS = 0.02
 
 
 class DataFileRefused(RewakeError):
@@ -134,20 +139,50 @@ class FileLock:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise DataDirectoryUnwritable(path=self._path, detail=error.strerror) from error
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip()
+        holder = self._claim()
+        if holder is not None:
             os.close(self._descriptor)
-            raise DataFileLocked(path=path, pid=holder or "unknown") from None
+            raise DataFileLocked(path=path, pid=holder or "unknown")
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    @property
+    def descriptor(self) -> int:
+        """The open file that is the claim; a process that inherits it shares the claim."""
+        return self._descriptor
+
+    def _claim(self) -> str | None:
+        """Take the lock; returns who holds it where it cannot be had."""
+        holder = ""
+        for _ in range(_LOCK_TRIES_MAX):
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip()
+                if _is_running(holder):
+                    return holder
+                # That server is gone; a writer that it left behind is ending, perhaps in a slow fsync.
+                threading.Event().wait(_LOCK_TRY_SECONDS)
+            else:
+                return None
+        return holder
 
     def release(self) -> None:
         """Give the claim up. The side file stays: removing it would race with the next owner."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _is_running(process: str) -> bool:
+    """Whether a process of this number exists; also where that cannot be known."""
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
 
 
 def check_place(path: Path) -> None:

@@ -114,6 +114,24 @@ class Engine:
             raise failure_of(error) from error
         return connection
 
+    @property
+    def lock_descriptor(self) -> int | None:
+        """The descriptor that claims the file, for processes that write on the owner's behalf: while one of
+        them lives, the file stays claimed.
+        """
+        return self._lock.descriptor if self._lock is not None else None
+
+    def sync_log(self) -> None:
+        """Bring what is committed to the disk, where a writer died before it could."""
+        log = self.path.with_name(self.path.name + "-wal")
+        if self.durability is Durability.OFF or not log.exists():
+            return
+        descriptor = os.open(log, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
     def keep_log(self) -> None:
         """Hold the write-ahead log open: SQLite deletes the file whenever its last connection closes."""
         self._checkpointer = self.connect()

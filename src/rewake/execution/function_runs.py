@@ -1,0 +1,191 @@
+"""Function runs: one mutation in an open group, one query on an open snapshot.
+
+Floor 3, `execution`. What the inline runner's threads and worker processes share: who finds the function,
+what a replayed mutation comes to, which code a result depends on, and the line of the call log.
+
+    perform(group, job, registry)  -> Mutated      begin and commit of the group are the caller's
+    query(snapshot, job, registry) -> QueryRun, CallRecord
+
+Not here: what happens inside a run (`host.py`), groups (`group_writer.py`), threads and processes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rewake.auth import Identity
+from rewake.database import (
+    CallResult,
+    Database,
+    GroupCommit,
+    ReadTransaction,
+    Snapshot,
+    WriteTransaction,
+    record_module_read,
+)
+from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
+from rewake.execution.call_log import CallRecord
+from rewake.execution.calls import Failure, MutationOutcome, Success
+from rewake.execution.failures import failure_of
+from rewake.execution.host import Host
+from rewake.execution.registry import FunctionRecord, Registry
+from rewake.execution.runner import MutationJob, QueryJob, QueryRun
+from rewake.functions import FunctionKind
+from rewake.limits import MIB, Limits
+from rewake.observability import logger
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutated:
+    """What a mutation came to: an outcome, or an error that is not the author's doing. To be told after
+    COMMIT.
+    """
+
+    outcome: MutationOutcome | None
+    error: RewakeError | None
+    record: CallRecord | None
+    """None for a replay: nothing ran."""
+
+
+class FunctionRuns:
+    """Runs functions for one deployment in one process."""
+
+    def __init__(self, database: Database) -> None:
+        self._environment = database.environment
+        self._limits = database.limits
+        self._cursors = database.cursors
+
+    def perform(self, group: GroupCommit, job: MutationJob, registry: Registry) -> Mutated:
+        """Run one mutation inside the group, or find what it came to before.
+
+        Raises:
+            GroupDoomed: the whole group is lost.
+        """
+        started = self._environment.clock.monotonic()
+        host: Host | None = None
+        failure: Failure | None = None
+        path = job.call.path
+
+        def body(transaction: WriteTransaction) -> CallResult:
+            nonlocal host, failure, path
+            host = self._host(transaction, job.identity, registry, request_id=job.request_id)
+            # Here and not before: what was recorded for a repeated mutation counts, whatever became of the
+            # function since.
+            record, result = self._run(host, job, "mutation")
+            if record is not None:
+                path = record.path.public
+            if isinstance(result, Failure):
+                failure = result
+                raise _RolledBack()
+            return CallResult(result.value, result.log_lines)
+
+        performed = group.perform(job.invocation, body)
+        outcome: MutationOutcome | None = None
+        error: RewakeError | None = None
+        if failure is not None:
+            outcome = MutationOutcome(failure, performed.ts)
+        elif performed.result is not None:
+            done = Success(performed.result.value, tuple(performed.result.log_lines))
+            outcome = MutationOutcome(done, performed.ts)
+        else:
+            assert performed.error is not None, "a mutation comes to a result or an error"
+            known = performed.error
+            error = known if isinstance(known, RewakeError) else _internal(known)
+        if performed.is_replay:
+            return Mutated(outcome, error, None)
+        record = self._record(
+            path, host, kind="mutation", started=started, failure=failure, request_id=job.request_id
+        )
+        return Mutated(outcome, error, record)
+
+    def query(self, snapshot: Snapshot, job: QueryJob, registry: Registry) -> tuple[QueryRun, CallRecord]:
+        """Run one query on a snapshot."""
+        started = self._environment.clock.monotonic()
+        transaction = snapshot.transaction()
+        host = self._host(transaction, job.identity, registry, journal=job.journal)
+        record, result = self._run(host, job, "query")
+        path = record.path.public if record is not None else job.call.path
+        failure = result if isinstance(result, Failure) else None
+        line = self._record(path, host, kind="query", started=started, failure=failure, request_id="")
+        module = registry.module_of(job.call.path)
+        for name in sorted(host.modules | ({module} if module is not None else set())):
+            record_module_read(transaction, name)
+        run = QueryRun(
+            result=result,
+            journal=host.journal if record is not None else job.journal,
+            read_set=transaction.read_set,
+            read_identity=host.observed.identity,
+            read_clock=host.observed.clock,
+            code_hash=registry.code_hash(job.call.path) or "",
+        )
+        return run, line
+
+    def _run(
+        self, host: Host, job: MutationJob | QueryJob, kind: FunctionKind
+    ) -> tuple[FunctionRecord | None, Success | Failure]:
+        try:
+            record = host.registry.find_kind(job.call.path, job.visibility, kind)
+        except RewakeError as error:
+            return None, failure_of(error, root=None)
+        result = host.run(record, job.call.args)
+        # By its type: an author's exception may lie about its class, or fail when asked.
+        if issubclass(type(host.error), MemoryError):
+            result = Failure(out_of_memory_text(self._limits), None, result.log_lines)
+        return record, result
+
+    def _host(
+        self,
+        transaction: ReadTransaction | WriteTransaction,
+        identity: Identity,
+        registry: Registry,
+        *,
+        journal: str | None = None,
+        request_id: str = "",
+    ) -> Host:
+        return Host(
+            registry=registry,
+            transaction=transaction,
+            identity=identity,
+            now_ms=transaction.now_ms,
+            seed=self._environment.random_bytes(16),
+            cursors=self._cursors,
+            journal=journal,
+            request_id=request_id,
+        )
+
+    def _record(
+        self,
+        path: str,
+        host: Host | None,
+        *,
+        kind: str,
+        started: float,
+        failure: Failure | None,
+        request_id: str,
+    ) -> CallRecord:
+        return CallRecord(
+            path=path,
+            kind=kind,
+            seconds=self._environment.clock.monotonic() - started,
+            log_lines=tuple(host.log_lines.lines) if host is not None else (),
+            error=failure.message if failure is not None else None,
+            traceback=host.traceback() if host is not None else None,
+            request_id=request_id,
+        )
+
+
+def out_of_memory_text(limits: Limits) -> str:
+    """What a function that took too much memory fails with. Source: semantics 5.8, in our words."""
+    most = limits.worker_memory_bytes_max // MIB
+    return f"Function ran out of memory (maximum memory usage: {most} MB, setting worker_memory_bytes_max)\n"
+
+
+class _RolledBack(Exception):
+    """Tells the group to undo a mutation whose failure is already known."""
+
+
+def _internal(error: BaseException) -> Internal:
+    _log.error("a mutation failed inside the house", exc_info=error)
+    return Internal(INTERNAL_MESSAGE)

@@ -1,0 +1,271 @@
+"""The reader pool: worker processes that hold one snapshot each while queries run on it.
+
+Floor 3, `execution`. A wave takes an idle reader, runs there, and gives it back. A reader that dies takes no
+wave with it: its queries run again on another, at the same timestamp where the wave has one; the query that
+was running at two deaths, or that took too long, fails.
+
+    open_wave(jobs) -> idle reader -> OpenWave -> Ran -> Wave -> (More -> Ran)* -> EndWave -> idle
+
+Not here: where workers come from, which code is current (`worker_runner.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rewake.database import ReadSet, module_read_set
+from rewake.execution.analysis import module_of
+from rewake.execution.call_log import CallLog, CallRecord
+from rewake.execution.calls import Failure
+from rewake.execution.runner import QueryJob, QueryRun
+from rewake.execution.worker_failures import WorkerLost, given_up, timed_out
+from rewake.execution.worker_messages import EndWave, FromFront, More, OpenWave, Query, Ran
+from rewake.execution.worker_process import Worker
+from rewake.limits import Limits
+
+_DEATHS_MAX = 2
+_LOSSES_MAX = 5
+
+
+class ReaderPool:
+    """The readers of one deployment. Used from one event loop."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        call_log: CallLog,
+        on_lost: Callable[[], None],
+        code_hash: Callable[[str], str | None],
+    ) -> None:
+        self._limits = limits
+        self._call_log = call_log
+        self._on_lost = on_lost
+        self._code_hash = code_hash
+        self._idle: deque[Worker] = deque()
+        self._current: set[Worker] = set()
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._is_closed = False
+        self.version = 0
+        """Counts versions of the code."""
+        self.busy: set[Worker] = set()
+        """Readers with a wave; whoever watches the time limit looks at their marks."""
+
+    @property
+    def size(self) -> int:
+        """Readers that are there."""
+        return len(self._current)
+
+    def add(self, worker: Worker) -> None:
+        """Let a reader take waves."""
+        self._current.add(worker)
+        worker.ended.add_done_callback(lambda _: self._worker_ended(worker))
+        if worker.is_alive:
+            self._idle.append(worker)
+            self._wake()
+
+    def replace(self, workers: Sequence[Worker]) -> list[Worker]:
+        """Let these take all waves from now on. Those from before finish theirs, end, and are returned."""
+        before = list(self._current)
+        self.version += 1
+        self._current.clear()
+        for worker in self._idle:
+            worker.close()
+        self._idle.clear()
+        for worker in workers:
+            self.add(worker)
+        return before
+
+    def is_current(self, worker: Worker) -> bool:
+        """Whether a reader is one of those that take waves now."""
+        return worker in self._current
+
+    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None) -> WorkerWave:
+        """Take a snapshot and run `jobs` on it.
+
+        Raises:
+            RewakeError: there can be no such snapshot.
+        """
+        wave = WorkerWave(self, at)
+        wave.runs = await wave.run(jobs)
+        return wave
+
+    async def take(self) -> Worker:
+        """An idle reader; waits for one."""
+        while not self._idle:
+            if self._is_closed:
+                raise WorkerLost()
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(future)
+            await future
+        worker = self._idle.popleft()
+        self.busy.add(worker)
+        return worker
+
+    def give_back(self, worker: Worker) -> None:
+        """A wave is over: let its snapshot go, and its reader take the next."""
+        self.busy.discard(worker)
+        worker.send(EndWave())
+        if worker not in self._current:
+            worker.close()
+        elif worker.is_alive:
+            self._idle.append(worker)
+            self._wake()
+
+    async def ask(self, worker: Worker, message: FromFront) -> Ran:
+        """Have a taken reader run queries.
+
+        Raises:
+            WorkerLost: it died.
+            RewakeError: it cannot.
+        """
+        asking = asyncio.ensure_future(worker.ask(message))
+        try:
+            answer = await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            # The caller went away while the reader works: whoever comes next must find it at rest.
+            asking.add_done_callback(lambda done: self._put_to_rest(worker, done))
+            raise
+        assert isinstance(answer, Ran)
+        return answer
+
+    def heard(self, ran: Ran) -> list[QueryRun]:
+        """The runs of an answer that is used; their records go to the call log."""
+        for run in ran.runs:
+            self._call_log.append(run.record)
+        return [run.run for run in ran.runs]
+
+    def failed(self, job: QueryJob, failure: Failure) -> QueryRun:
+        """The run of a query that took its reader with it. It is asked again when its code changes."""
+        path = job.call.path
+        self._call_log.append(
+            CallRecord(
+                path=path,
+                kind="query",
+                seconds=0.0,
+                log_lines=(),
+                error=failure.message,
+                traceback=None,
+                request_id="",
+            )
+        )
+        module = module_of(path)
+        return QueryRun(
+            result=failure,
+            journal=None,
+            read_set=module_read_set(module) if module is not None else ReadSet(),
+            read_identity=False,
+            read_clock=False,
+            code_hash=self._code_hash(path) or "",
+        )
+
+    def verdict(self, worker: Worker, job: QueryJob, deaths: int) -> Failure | None:
+        """What to fail `job` with, which `worker` was running when it died; None to run it again."""
+        if worker.is_cut_off:
+            return timed_out(self._limits)
+        return given_up(job.call.path) if deaths >= _DEATHS_MAX else None
+
+    def close(self) -> list[Worker]:
+        """End all readers; returns them."""
+        self._is_closed = True
+        self._wake_all()
+        return self.replace([])
+
+    def _worker_ended(self, worker: Worker) -> None:
+        self.busy.discard(worker)
+        if worker in self._idle:
+            self._idle.remove(worker)
+        if worker in self._current:
+            self._current.discard(worker)
+            self._on_lost()
+
+    def _put_to_rest(self, worker: Worker, asking: asyncio.Future[Any]) -> None:
+        if not asking.cancelled():
+            asking.exception()  # Nobody wants to know.
+        self.give_back(worker)
+
+    def _wake(self) -> None:
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_result(None)
+                return
+
+    def _wake_all(self) -> None:
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+
+
+class WorkerWave:
+    """A snapshot held by a reader process. Implements `Wave`."""
+
+    def __init__(self, pool: ReaderPool, at: int | None) -> None:
+        self._pool = pool
+        self._at = at
+        self._worker: Worker | None = None
+        self._version = -1
+        self.ts = -1
+        self.runs: list[QueryRun] = []
+
+    @property
+    def is_of_current_code(self) -> bool:
+        """Whether the code that ran is the one that readers run now."""
+        return self._worker is not None and self._pool.is_current(self._worker)
+
+    async def run(self, jobs: Sequence[QueryJob]) -> list[QueryRun]:
+        """Run `jobs` on the snapshot, which is taken now if there is none."""
+        runs: dict[int, QueryRun] = {}
+        deaths: Counter[int] = Counter()
+        losses = 0
+        while True:
+            left = [number for number in range(len(jobs)) if number not in runs]
+            worker = self._worker or await self._pool.take()
+            if worker is not self._worker and self.ts >= 0 and self._version != self._pool.version:
+                # Its reader died during a push: new code must not meet the schema of an old snapshot.
+                self._pool.give_back(worker)
+                raise WorkerLost()
+            queries = [Query.of(jobs[number]) for number in left]
+            # Another reader goes on at the wave's own timestamp.
+            at = self._at if self.ts < 0 else self.ts
+            message = More(queries) if worker is self._worker else OpenWave(queries, at)
+            try:
+                ran = await self._pool.ask(worker, message)
+            except WorkerLost:
+                losses += 1
+                self._worker = None
+                if worker.marked is not None:
+                    culprit = left[worker.marked[0]]
+                    deaths[culprit] += 1
+                    failure = self._pool.verdict(worker, jobs[culprit], deaths[culprit])
+                    if failure is not None:
+                        runs[culprit] = self._pool.failed(jobs[culprit], failure)
+                elif losses >= _LOSSES_MAX:
+                    raise
+                continue
+            except asyncio.CancelledError:
+                self._worker = None  # The pool looks after it.
+                raise
+            except BaseException:
+                self._worker = None
+                self._pool.give_back(worker)
+                raise
+            if self._worker is None and self.ts < 0:
+                self._version = self._pool.version if self._pool.is_current(worker) else -1
+            self._worker, self.ts = worker, ran.ts
+            for number, run in zip(left, self._pool.heard(ran), strict=True):
+                runs[number] = run
+            return [runs[number] for number in range(len(jobs))]
+
+    async def more(self, jobs: Sequence[QueryJob]) -> list[QueryRun]:
+        """Run further queries on the same snapshot."""
+        return await self.run(jobs)
+
+    async def close(self) -> None:
+        """End the snapshot and free the reader. Harmless when done before."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            self._pool.give_back(worker)

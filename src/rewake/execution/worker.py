@@ -1,0 +1,374 @@
+"""The worker: a process that runs functions, and the template that such processes are forked from.
+
+Floor 3, `execution`. The front process starts one template for each version of the code:
+
+    template: Begin -> load the project -> Loaded -> (Fork -> fork)*
+    writer:   open the database -> Ready -> groups (`group_writer.py`) until the pipe ends
+    reader:   open the database -> Ready -> one snapshot at a time until the pipe ends
+
+Forking gives every worker exactly the code that was analysed, whatever lies on disk by then, in a few
+milliseconds. The template opens no database: connections of SQLite must not cross a fork. A process has one
+thread, which is all that an endless loop of an author can hold up, and it dies with its parent.
+
+Not here: the other end of the pipe (`worker_process.py`, `worker_runner.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import logging
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from rewake.database import Database, GroupCommit, Reader, Snapshot
+from rewake.environment import Environment, process_environment
+from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
+from rewake.execution.code_switch import apply_code
+from rewake.execution.function_runs import FunctionRuns
+from rewake.execution.group_writer import Change, GroupWriter, Writing
+from rewake.execution.loader import load_project
+from rewake.execution.output import install_log_handler
+from rewake.execution.registry import Registry
+from rewake.execution.run_mark import RunMark
+from rewake.execution.runner import GroupReport, MutationJob
+from rewake.execution.side_effects import install_guard
+from rewake.execution.worker_messages import (
+    Apply,
+    Begin,
+    EndWave,
+    ErrorFacts,
+    Failed,
+    Fork,
+    FrameDecoder,
+    FromFront,
+    FromWorker,
+    Loaded,
+    LogLine,
+    More,
+    Mutate,
+    OpenWave,
+    Outcome,
+    PipeBroken,
+    Prepared,
+    Query,
+    Ran,
+    Ready,
+    Result,
+    Run,
+    Told,
+    Trim,
+    pack,
+    unpack_from_front,
+)
+from rewake.observability import ROOT, logger
+from rewake.storage import Durability, Role
+
+_log = logger(__name__)
+
+_PR_SET_PDEATHSIG = 1
+_PORTION = 1 << 18
+
+
+class Pipe:
+    """The worker's end of its pipe: blocking, one reader."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        self._decoder = FrameDecoder()
+        self._messages: list[FromFront] = []
+        self._sending = threading.Lock()
+
+    def read(self) -> FromFront | None:
+        """Wait for the next message; None at the end of the stream."""
+        while not self._messages:
+            if not self._receive(0):
+                return None
+        return self._messages.pop(0)
+
+    def read_ready(self) -> FromFront | None:
+        """The next message that is there already, if any."""
+        if not self._messages:
+            with contextlib.suppress(BlockingIOError):
+                self._receive(socket.MSG_DONTWAIT)
+        return self._messages.pop(0) if self._messages else None
+
+    def send(self, message: FromWorker) -> None:
+        """Send a message. When nobody is there to read it the process has nothing left to do."""
+        try:
+            with self._sending:
+                self._socket.sendall(pack(message))
+        except OSError:
+            os._exit(0)
+
+    def close(self) -> None:
+        """Close this end."""
+        self._socket.close()
+
+    def _receive(self, flags: int) -> bool:
+        try:
+            data = self._socket.recv(_PORTION, flags)
+        except ConnectionResetError:
+            return False
+        self._messages += map(unpack_from_front, self._decoder.feed(data))
+        return bool(data)
+
+
+class WriterWorker:
+    """The writer's process: a group writer whose source and hearer are the pipe."""
+
+    def __init__(self, pipe: Pipe, mark: RunMark, database: Database, registry: Registry) -> None:
+        self._pipe = pipe
+        self._mark = mark
+        self._registry = registry
+        self._clock = database.environment.clock
+        self._runs = FunctionRuns(database)
+        # The members of the group whose outcomes were sent before its COMMIT, with just these outcomes.
+        self._prepared: dict[int, Any] = {}
+        self._writer = GroupWriter(
+            database,
+            source=self,
+            perform=self._perform,
+            prepare=self._prepare,
+            tell=self._tell,
+            told_ts=database.last_ts(),
+        )
+
+    def work(self) -> None:
+        """Write until the pipe ends."""
+        self._writer.work()
+
+    # The source of the group writer.
+
+    def get(self) -> Writing | None:
+        """Wait for work; None at the end of the pipe."""
+        message = self._pipe.read()
+        return None if message is None else self._writing(message)
+
+    def get_nowait(self) -> Writing | None:
+        """Work that is there already."""
+        message = self._pipe.read_ready()
+        if message is None:
+            raise queue.Empty
+        return self._writing(message)
+
+    def _writing(self, message: FromFront) -> Writing:
+        if isinstance(message, Mutate):
+            return Writing(message.job, message.number)
+        if isinstance(message, Trim):
+            return Writing(Change(lambda group: group.trim()), message.number)
+        if isinstance(message, Apply):
+            invocation = message.invocation
+            return Writing(
+                Change(lambda group: apply_code(group, self._registry, invocation=invocation)[0]),
+                message.number,
+            )
+        raise PipeBroken(f"a writer has no use for {type(message).__name__}")
+
+    # Its work and its news.
+
+    def _perform(self, group: GroupCommit, item: Writing) -> None:
+        assert isinstance(item.job, MutationJob)
+        item.outcome = item.error = item.record = None
+        self._mark.set(item.asker, self._clock.monotonic())
+        try:
+            done = self._runs.perform(group, item.job, self._registry)
+        finally:
+            self._mark.clear()
+        item.outcome, item.error, item.record = done.outcome, done.error, done.record
+
+    def _prepare(self, items: list[Writing]) -> None:
+        self._prepared = {item.asker: item.outcome for item in items if item.outcome is not None}
+        self._pipe.send(Prepared([_outcome(item) for item in items if item.asker in self._prepared]))
+
+    def _tell(self, report: GroupReport, items: list[Writing]) -> None:
+        prepared, outcomes = [], []
+        for item in items:
+            if item.error is None and self._prepared.get(item.asker, self) is item.outcome:
+                prepared.append(item.asker)
+            else:
+                outcomes.append(_outcome(item))
+        self._prepared = {}
+        self._pipe.send(Told(list(report.rows), report.last_ts, prepared, outcomes))
+
+
+def _outcome(item: Writing) -> Outcome:
+    if item.error is not None:
+        return Outcome(item.asker, error=ErrorFacts.of(item.error), record=item.record)
+    if isinstance(item.job, MutationJob):
+        outcome = item.outcome
+        return Outcome(item.asker, outcome.ts, Result.of(outcome.result), record=item.record)
+    if isinstance(item.outcome, tuple):
+        return Outcome(item.asker, trimmed=item.outcome)  # type: ignore[arg-type]
+    return Outcome(item.asker, changed=item.outcome)
+
+
+class ReaderWorker:
+    """A reader's process: one snapshot at a time."""
+
+    def __init__(self, pipe: Pipe, mark: RunMark, database: Database, registry: Registry) -> None:
+        self._pipe = pipe
+        self._mark = mark
+        self._registry = registry
+        self._clock = database.environment.clock
+        self._runs = FunctionRuns(database)
+        self._reader: Reader = database.reader()
+        self._snapshot: Snapshot | None = None
+
+    def work(self) -> None:
+        """Read until the pipe ends."""
+        while (message := self._pipe.read()) is not None:
+            if isinstance(message, EndWave):
+                self._end()
+                continue
+            try:
+                self._pipe.send(self._answer(message))
+            except RewakeError as error:
+                self._end()
+                self._pipe.send(Failed(ErrorFacts.of(error)))
+            except Exception:
+                _log.exception("a wave failed inside the house")
+                self._end()
+                self._pipe.send(Failed(ErrorFacts.of(Internal(INTERNAL_MESSAGE))))
+        self._end()
+        self._reader.close()
+
+    def _answer(self, message: FromFront) -> Ran:
+        if isinstance(message, OpenWave):
+            self._end()
+            at = message.at
+            self._snapshot = self._reader.begin() if at is None else self._reader.begin_at(at)
+            return Ran(self._snapshot.ts, self._run(self._snapshot, message.jobs))
+        if isinstance(message, More) and self._snapshot is not None:
+            return Ran(self._snapshot.ts, self._run(self._snapshot, message.jobs))
+        raise PipeBroken(f"a reader has no use for {type(message).__name__} now")
+
+    def _run(self, snapshot: Snapshot, jobs: list[Query]) -> list[Run]:
+        runs = []
+        for number, each in enumerate(jobs):
+            self._mark.set(number, self._clock.monotonic())
+            try:
+                run, record = self._runs.query(snapshot, each.job, self._registry)
+            finally:
+                self._mark.clear()
+            runs.append(Run.of(run, record))
+        return runs
+
+    def _end(self) -> None:
+        if self._snapshot is not None:
+            self._snapshot.end()
+            self._snapshot = None
+
+
+class _PipeLog(logging.Handler):
+    """Sends warnings and errors of the house to the front."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        super().__init__(logging.WARNING)
+        self._pipe = pipe
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._pipe.send(LogLine(record.levelno, record.name, self.format(record)))
+
+
+def _serve_template(pipe: Pipe, descriptors: socket.socket) -> None:
+    """Load the project, then fork workers until the pipe ends. Returns in the template only at the end of
+    its life, and in each worker at the end of its own.
+    """
+    begin = pipe.read()
+    if not isinstance(begin, Begin):
+        return
+    sys.path[:] = begin.path
+    install_guard()
+    install_log_handler()
+    try:
+        registry = load_project(begin.settings)
+        pipe.send(Loaded(registry.analysis()))
+    except RewakeError as error:
+        pipe.send(Failed(ErrorFacts.of(error)))
+        return
+    gc.collect()
+    gc.freeze()
+    # The kernel takes away workers that have ended; the front hears of it by their pipes.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while isinstance(message := pipe.read(), Fork):
+        _, passed, _, _ = socket.recv_fds(descriptors, 1, 3)
+        template = os.getpid()
+        if os.fork() == 0:
+            pipe.close()
+            descriptors.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            die_with(template)
+            _serve_worker(message, Pipe(passed[0]), RunMark(passed[1]), registry)
+            return
+        for descriptor in passed:
+            os.close(descriptor)
+
+
+def _serve_worker(fork: Fork, pipe: Pipe, mark: RunMark, registry: Registry) -> None:
+    logging.getLogger(ROOT).addHandler(_PipeLog(pipe))
+    try:
+        database = Database.open(
+            fork.data,
+            environment=process_environment() if fork.is_armed else Environment(),
+            limits=fork.limits,
+            role=Role.WORKER,
+            durability=Durability(fork.durability),
+        )
+        kind = WriterWorker if fork.role == "writer" else ReaderWorker
+        worker = kind(pipe, mark, database, registry)
+        _bound_memory(fork.limits.worker_memory_bytes_max)
+    except RewakeError as error:
+        pipe.send(Failed(ErrorFacts.of(error)))
+        return
+    pipe.send(Ready(os.getpid()))
+    worker.work()
+    database.close()
+
+
+def _bound_memory(bytes_max: int) -> None:
+    """Let functions take this much more than is taken now; beyond it they see MemoryError."""
+    import resource
+
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return  # Not Linux: there is no bound that would count the right thing.
+    taken = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData:"))
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    bound = taken + bytes_max
+    if hard == resource.RLIM_INFINITY or bound < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (bound, hard))
+
+
+def die_with(parent: int) -> None:
+    """End this process when the one that made it ends, however that comes about."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)  # It went before we could ask.
+
+
+def main(arguments: list[str]) -> None:
+    """The template's life. `arguments`: pipe, channel of descriptors, process id of the front."""
+    pipe, descriptors, parent = map(int, arguments)
+    # Whoever stops the server (Ctrl-C, a service manager) means the front, which then ends the pipes.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    die_with(parent)
+    _serve_template(Pipe(pipe), socket.socket(fileno=descriptors))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # No farewell of author modules (threads, atexit): what they should outlive is over.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,426 @@
+"""What crosses the pipe between the front process and its workers.
+
+Floor 3, `execution`. Frames of a length and a msgpack body; bodies are tagged records of plain data. Nothing
+here does I/O: `FrameDecoder` is fed bytes in any portions, and whatever is no frame raises `PipeBroken`,
+after which the process at the other end is as good as dead.
+
+    front -> template   Begin, Fork                template -> front   Loaded | Failed
+    front -> writer     Mutate, Trim, Apply        writer -> front     Ready, Prepared, Told, LogLine
+    front -> reader     OpenWave, More, EndWave    reader -> front     Ready, Ran | Failed, LogLine
+
+Not here: who sends what when (`worker.py` in the worker, `writer_desk.py` and `worker_runner.py` in front).
+"""
+
+from __future__ import annotations
+
+import importlib
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rewake.auth import identity_of
+from rewake.database import Invocation, ReadSet, ReplayKey, SchemaChange, TrimResult
+from rewake.errors import RewakeError
+from rewake.execution.analysis import Analysis
+from rewake.execution.call_log import CallRecord
+from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility
+from rewake.execution.code_switch import DocumentSource
+from rewake.execution.loader import ProjectInvalid, ProjectSettings
+from rewake.execution.runner import MutationJob, QueryJob, QueryRun
+from rewake.limits import Limits
+from rewake.storage import LogRow
+
+FRAME_BYTES_MAX = 2**30
+"""Far above any honest frame: a longer one means that the stream is out of step."""
+
+_length = struct.Struct(">I")
+
+
+class PipeBroken(Exception):
+    """What came through a pipe is no message."""
+
+
+class _Message(msgspec.Struct, array_like=True, tag=True):
+    """A record that crosses the pipe."""
+
+
+class Result(msgspec.Struct, frozen=True, array_like=True):
+    """A Success or a Failure."""
+
+    value: str | None
+    message: str | None
+    data: str | None
+    log_lines: tuple[str, ...]
+
+    @classmethod
+    def of(cls, result: Success | Failure) -> Result:
+        if isinstance(result, Success):
+            return cls(result.value, None, None, result.log_lines)
+        return cls(None, result.message, result.data, result.log_lines)
+
+    def result(self) -> Success | Failure:
+        """The inverse of `of`."""
+        if self.message is None:
+            assert self.value is not None
+            return Success(self.value, self.log_lines)
+        return Failure(self.message, self.data, self.log_lines)
+
+
+class ErrorFacts(msgspec.Struct, frozen=True, array_like=True):
+    """An error of the house: raised again as the same class on the other side."""
+
+    module: str
+    name: str
+    message: str
+    fields: dict[str, Any]
+    traceback: str | None
+
+    @classmethod
+    def of(cls, error: RewakeError) -> ErrorFacts:
+        # An author's subclass does not exist on the other side: the nearest class of the house stands for it.
+        kind = next(each for each in type(error).__mro__ if each.__module__.startswith("rewake."))
+        fields = {name: _plain(value) for name, value in error.fields.items()}
+        return cls(kind.__module__, kind.__name__, error.message, fields, getattr(error, "traceback", None))
+
+    def error(self) -> RewakeError:
+        """The inverse of `of`."""
+        assert self.module.startswith("rewake."), "only errors of the house cross the pipe"
+        kind = getattr(importlib.import_module(self.module), self.name)
+        assert issubclass(kind, RewakeError)
+        error: RewakeError = kind(self.message)
+        error.fields = dict(self.fields)
+        if isinstance(error.fields.get("source"), dict):
+            error.fields["source"] = msgspec.convert(error.fields["source"], DocumentSource)
+        if isinstance(error, ProjectInvalid):
+            error.traceback = self.traceback
+        return error
+
+
+# From the front.
+
+
+class Begin(_Message):
+    """Load a project and be ready to fork workers for it."""
+
+    root: str
+    functions: str
+    case: str
+    generated: str | None
+    name: str | None
+    path: list[str]
+    """`sys.path` of the front process, where the project's libraries are found."""
+
+    @classmethod
+    def of(cls, settings: ProjectSettings, path: Sequence[str]) -> Begin:
+        return cls(
+            str(settings.root),
+            settings.functions,
+            settings.case,
+            settings.generated,
+            settings.name,
+            list(path),
+        )
+
+    @property
+    def settings(self) -> ProjectSettings:
+        """What to load."""
+        return ProjectSettings(Path(self.root), self.functions, self.case, self.generated, self.name)
+
+
+class Fork(_Message):
+    """Make a worker. Beside this message come descriptors: its pipe, its mark, and the claim on the data file
+    where there is one, which it shares as long as it lives.
+    """
+
+    role: str
+    data: str
+    durability: str
+    limits: Limits
+    is_armed: bool
+    """Whether kill points of a crash test apply: a worker that takes the place of a dead one is spared."""
+
+
+class Mutate(_Message):
+    """Run a mutation."""
+
+    number: int
+    path: str
+    args: str
+    component: str
+    identity: str
+    visibility: Visibility
+    invocation: str
+    session: str | None
+    request: int
+    request_id: str
+
+    @classmethod
+    def of(cls, number: int, job: MutationJob) -> Mutate:
+        replay = job.invocation.replay
+        return cls(
+            number,
+            job.call.path,
+            job.call.args,
+            job.call.component,
+            job.identity.fingerprint,
+            job.visibility,
+            job.invocation.id,
+            replay.session if replay is not None else None,
+            replay.request if replay is not None else 0,
+            job.request_id,
+        )
+
+    @property
+    def job(self) -> MutationJob:
+        """The inverse of `of`."""
+        replay = ReplayKey(self.session, self.request) if self.session is not None else None
+        return MutationJob(
+            FunctionCall(self.path, self.args, self.component),
+            identity_of(self.identity),
+            self.visibility,
+            Invocation(self.invocation, replay),
+            self.request_id,
+        )
+
+
+class Trim(_Message):
+    """Forget old log rows, a step of them."""
+
+    number: int
+
+
+class Apply(_Message):
+    """Make the schema and the hashes of the worker's own code the stored ones."""
+
+    number: int
+    invocation: str
+
+
+class Query(msgspec.Struct, frozen=True, array_like=True):
+    """A query to run."""
+
+    path: str
+    args: str
+    component: str
+    identity: str
+    visibility: Visibility
+    journal: str | None
+
+    @classmethod
+    def of(cls, job: QueryJob) -> Query:
+        call = job.call
+        return cls(
+            call.path, call.args, call.component, job.identity.fingerprint, job.visibility, job.journal
+        )
+
+    @property
+    def job(self) -> QueryJob:
+        """The inverse of `of`."""
+        call = FunctionCall(self.path, self.args, self.component)
+        return QueryJob(call, identity_of(self.identity), self.visibility, self.journal)
+
+
+class OpenWave(_Message):
+    """Take a snapshot (the latest, or the one at `at`) and run queries on it."""
+
+    jobs: list[Query]
+    at: int | None
+
+
+class More(_Message):
+    """Run further queries on the snapshot."""
+
+    jobs: list[Query]
+
+
+class EndWave(_Message):
+    """Let the snapshot go. Nothing is answered."""
+
+
+# From workers.
+
+
+class Loaded(_Message):
+    """The project is loaded; workers can be forked."""
+
+    analysis: Analysis
+
+
+class Ready(_Message):
+    """The worker has opened the database."""
+
+    pid: int
+
+
+class Failed(_Message):
+    """What was asked cannot be done."""
+
+    error: ErrorFacts
+
+
+class Outcome(msgspec.Struct, frozen=True, array_like=True):
+    """What a piece of the writer's work came to: one of result, error, trimmed, changed."""
+
+    number: int
+    ts: int = 0
+    result: Result | None = None
+    error: ErrorFacts | None = None
+    record: CallRecord | None = None
+    trimmed: TrimResult | None = None
+    changed: SchemaChange | None = None
+
+    @property
+    def mutated(self) -> MutationOutcome:
+        """As the outcome of a mutation that came to a result."""
+        assert self.result is not None
+        return MutationOutcome(self.result.result(), self.ts)
+
+
+class Prepared(_Message):
+    """What the members of a group came to, should its COMMIT succeed. To be kept back until it is told."""
+
+    outcomes: list[Outcome]
+
+
+class Told(_Message):
+    """A group is over: its rows are durable, and its members have these outcomes."""
+
+    rows: list[LogRow]
+    last_ts: int
+    prepared: list[int]
+    """Members whose outcome is the one that was last prepared for them."""
+    outcomes: list[Outcome]
+
+
+class Run(msgspec.Struct, frozen=True, array_like=True):
+    """What a query came to."""
+
+    result: Result
+    journal: str | None
+    read_set: bytes
+    read_identity: bool
+    read_clock: bool
+    code_hash: str
+    record: CallRecord
+
+    @classmethod
+    def of(cls, run: QueryRun, record: CallRecord) -> Run:
+        return cls(
+            Result.of(run.result),
+            run.journal,
+            run.read_set.to_wire(),
+            run.read_identity,
+            run.read_clock,
+            run.code_hash,
+            record,
+        )
+
+    @property
+    def run(self) -> QueryRun:
+        """The inverse of `of`."""
+        return QueryRun(
+            self.result.result(),
+            self.journal,
+            ReadSet.from_wire(self.read_set),
+            self.read_identity,
+            self.read_clock,
+            self.code_hash,
+        )
+
+
+class Ran(_Message):
+    """The queries of OpenWave or More, on the snapshot at `ts`."""
+
+    ts: int
+    runs: list[Run]
+
+
+class LogLine(_Message):
+    """Something that the house has to say from inside a worker."""
+
+    level: int
+    logger: str
+    text: str
+
+
+FromFront = Begin | Fork | Mutate | Trim | Apply | OpenWave | More | EndWave
+FromWorker = Loaded | Ready | Failed | Prepared | Told | Ran | LogLine
+
+_encoder = msgspec.msgpack.Encoder()
+_from_front = msgspec.msgpack.Decoder(FromFront)
+_from_worker = msgspec.msgpack.Decoder(FromWorker)
+
+
+def pack(message: FromFront | FromWorker) -> bytes:
+    """A message as a frame."""
+    body = _encoder.encode(message)
+    return _length.pack(len(body)) + body
+
+
+def unpack_from_front(body: bytes) -> FromFront:
+    """A message as a worker reads it.
+
+    Raises:
+        PipeBroken: it is none.
+    """
+    try:
+        message: FromFront = _from_front.decode(body)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise PipeBroken(str(error)) from None
+    return message
+
+
+def unpack_from_worker(body: bytes) -> FromWorker:
+    """A message as the front reads it.
+
+    Raises:
+        PipeBroken: it is none.
+    """
+    try:
+        message: FromWorker = _from_worker.decode(body)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise PipeBroken(str(error)) from None
+    return message
+
+
+class FrameDecoder:
+    """Cuts a stream into the bodies of its frames."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    @property
+    def is_between_frames(self) -> bool:
+        """Whether the stream could end here in good order."""
+        return not self._buffer
+
+    def feed(self, data: bytes) -> Sequence[bytes]:
+        """Take the next bytes of the stream; returns the bodies that they complete.
+
+        Raises:
+            PipeBroken: a frame says that it is longer than any can be.
+        """
+        self._buffer += data
+        bodies = []
+        position = 0
+        while len(self._buffer) - position >= _length.size:
+            (length,) = _length.unpack_from(self._buffer, position)
+            if length > FRAME_BYTES_MAX:
+                raise PipeBroken(f"a frame of {length} bytes")
+            end = position + _length.size + length
+            if end > len(self._buffer):
+                break
+            bodies.append(bytes(self._buffer[position + _length.size : end]))
+            position = end
+        del self._buffer[:position]
+        return bodies
+
+
+def _plain(value: Any) -> Any:
+    """A field of an error in a form that crosses the pipe."""
+    if isinstance(value, msgspec.Struct):
+        return msgspec.to_builtins(value)
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

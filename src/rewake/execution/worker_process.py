@@ -1,0 +1,283 @@
+"""Worker processes as the front sees them: a pipe, a mark, and an end.
+
+Floor 3, `execution`. A `Template` is started with the interpreter of the front process, loads one version of
+the code and forks `Worker`s of it. Both are `_Peer`s: messages come to `hear`, once, in order; whatever ends
+the process, `ended` is told once, after the last message. Closing the pipe lets a worker finish what it has;
+`kill` does not.
+
+    Template.load(settings) -> analysis
+                            -> fork(...) -> Worker -> send, hear, ended
+
+Not here: what workers are for (`writer_seat.py`, `reader_pool.py`), their own side (`worker.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import cast
+
+from rewake.execution.analysis import Analysis
+from rewake.execution.loader import ProjectSettings
+from rewake.execution.run_mark import RunMark
+from rewake.execution.worker_failures import WorkerLost
+from rewake.execution.worker_messages import (
+    Begin,
+    Failed,
+    Fork,
+    FrameDecoder,
+    FromFront,
+    FromWorker,
+    Loaded,
+    LogLine,
+    PipeBroken,
+    Ready,
+    pack,
+    unpack_from_worker,
+)
+from rewake.observability import logger
+
+_log = logger(__name__)
+
+
+class _Peer(asyncio.Protocol):
+    """The front's end of one pipe."""
+
+    def __init__(self) -> None:
+        self.hear: Callable[[FromWorker], None] = lambda message: None
+        """Set by whoever uses the process; a message that nobody expects is dropped."""
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the pipe has ended, after the last message."""
+        # Who waits for the next message, instead of `hear`.
+        self._asked: asyncio.Future[FromWorker] | None = None
+        self._decoder = FrameDecoder()
+        self._transport: asyncio.WriteTransport | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the other end has not ended as far as we know."""
+        return not self.ended.done()
+
+    async def connect(self, end: socket.socket) -> None:
+        """Take over our end of the pipe."""
+        await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=end)
+
+    def send(self, message: FromFront) -> None:
+        """Send a message; into the void where the process has ended."""
+        if self._transport is not None and self.is_alive:
+            self._transport.write(pack(message))
+
+    def close(self) -> None:
+        """End the pipe: the process finishes what it has and ends."""
+        if self._transport is not None:
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            else:
+                self._transport.close()
+
+    def kill(self) -> None:
+        """End the process now."""
+        raise NotImplementedError
+
+    async def ask(self, message: FromFront) -> FromWorker:
+        """Send `message` and wait for the one that comes back.
+
+        Raises:
+            WorkerLost: the process ended first.
+            RewakeError: what the process says cannot be done.
+        """
+        if not self.is_alive:
+            raise WorkerLost()
+        self.send(message)
+        return await self._next()
+
+    async def _next(self) -> FromWorker:
+        assert self._asked is None, "one question at a time"
+        self._asked = asyncio.get_running_loop().create_future()
+        if not self.is_alive:
+            self._asked.set_exception(WorkerLost())
+        try:
+            heard = await self._asked
+        finally:
+            self._asked = None
+        if isinstance(heard, Failed):
+            raise heard.error.error()
+        return heard
+
+    # Called by the transport.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # Not asserted: a transport of uvloop is none of asyncio's classes.
+        self._transport = cast(asyncio.WriteTransport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            messages = [unpack_from_worker(body) for body in self._decoder.feed(data)]
+        except PipeBroken:
+            _log.exception("a worker process sent what is no message, and is ended")
+            self.kill()
+            return
+        for message in messages:
+            if isinstance(message, LogLine):
+                logger(message.logger).log(message.level, "%s", message.text)
+            else:
+                self._hear(message)
+
+    def _hear(self, message: FromWorker) -> None:
+        try:
+            if self._asked is not None and not self._asked.done():
+                self._asked.set_result(message)
+            else:
+                self.hear(message)
+        except Exception:
+            _log.exception("a message of a worker process could not be taken in")
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+        if self._asked is not None and not self._asked.done():
+            self._asked.set_exception(WorkerLost())
+
+
+class Worker(_Peer):
+    """A writer or a reader."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mark = RunMark.make()
+        self.marked: tuple[int, float] | None = None
+        """What it was running when it ended, and since when; set as its pipe ends."""
+        self.is_cut_off = False
+        """Whether it is being killed because a run takes too long; set by whoever does it."""
+        self.pid = 0
+        self._pid_descriptor = -1
+
+    async def ready(self) -> None:
+        """Wait until it has opened the database.
+
+        Raises:
+            WorkerLost, RewakeError: it could not.
+        """
+        message = await self._next()
+        assert isinstance(message, Ready)
+        self.pid = message.pid
+        if hasattr(os, "pidfd_open"):
+            # Names this very process, also when its number has gone to another.
+            with suppress(OSError):
+                self._pid_descriptor = os.pidfd_open(self.pid)
+
+    def kill(self) -> None:
+        """End the process now."""
+        if not self.is_alive:
+            return
+        with suppress(ProcessLookupError):
+            if self._pid_descriptor >= 0:
+                signal.pidfd_send_signal(self._pid_descriptor, signal.SIGKILL)  # type: ignore[attr-defined,unused-ignore]
+            elif self.pid:
+                os.kill(self.pid, signal.SIGKILL)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._pid_descriptor >= 0:
+            os.close(self._pid_descriptor)
+            self._pid_descriptor = -1
+        self.marked = self.mark.read()
+        self.mark.close()
+        super().connection_lost(error)
+
+
+class Template(_Peer):
+    """One version of the code, loaded in a process that workers are forked from."""
+
+    def __init__(self, settings: ProjectSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.analysis = Analysis()
+        """What is known of the code; set by `load`."""
+        self._process: subprocess.Popen[bytes]
+        self._descriptors: socket.socket
+
+    @classmethod
+    async def load(cls, settings: ProjectSettings) -> Template:
+        """Load a project in a new process.
+
+        Raises:
+            ProjectInvalid: it cannot be loaded.
+            WorkerLost: the process ended meanwhile.
+        """
+        template = cls(settings)
+        ours, theirs = socket.socketpair()
+        template._descriptors, channel = socket.socketpair()
+        with theirs, channel:
+            # From this thread on purpose: the process dies with the thread that started it.
+            arguments = [theirs.fileno(), channel.fileno(), os.getpid()]
+            template._process = subprocess.Popen(
+                [sys.executable, *_safe_path(), "-m", "rewake.execution.worker", *map(str, arguments)],
+                pass_fds=(theirs.fileno(), channel.fileno()),
+                stdin=subprocess.DEVNULL,
+            )
+        await template.connect(ours)
+        try:
+            message = await template.ask(Begin.of(settings, sys.path))
+        except BaseException:
+            await template.end()
+            raise
+        assert isinstance(message, Loaded)
+        template.analysis = message.analysis
+        return template
+
+    async def fork(self, fork: Fork, *, claim: int | None) -> Worker:
+        """A new worker, not yet ready, which shares the `claim` on the data file.
+
+        Raises:
+            WorkerLost: the template has ended.
+        """
+        worker = Worker()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            await worker.connect(ours)
+            passed = [theirs.fileno(), worker.mark.descriptor, *([] if claim is None else [claim])]
+            try:
+                socket.send_fds(self._descriptors, [b"."], passed)
+            except OSError:
+                raise WorkerLost() from None
+        self.send(fork)
+        return worker
+
+    def kill(self) -> None:
+        """End the process and all its workers now."""
+        self._process.kill()
+
+    async def end(self) -> None:
+        """End the process, and wait until it is gone. Its workers should have ended before."""
+        self.kill()
+        await self.ended
+        await asyncio.to_thread(self._process.wait)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self._descriptors.close()
+
+
+async def pause(seconds: float) -> None:
+    """Let time pass before something is tried again."""
+    loop = asyncio.get_running_loop()
+    over = loop.create_future()
+    timer = loop.call_later(seconds, over.set_result, None)
+    try:
+        await over
+    finally:
+        timer.cancel()
+
+
+def _safe_path() -> list[str]:
+    """Keep the working directory off the module path of the worker where it is not on ours."""
+    return [] if "" in sys.path or os.getcwd() in sys.path else ["-P"]

@@ -1,0 +1,309 @@
+"""The worker runner: functions run in processes of their own, and the front lives whatever they do.
+
+Floor 3, `execution`. One template for each version of the code, one writer, a few readers; all forked from
+the template, so a worker that takes the place of a dead one runs the very code that was analysed.
+
+    push:   new template loads -> its workers open the database -> the writer's seat is held until it is idle
+            -> the new writer commits schema and hashes -> seats change -> the old ones finish and end
+    death:  of a writer, the commit log decides (`writer_seat.py`); of a reader, its queries run elsewhere
+            (`reader_pool.py`); of a template, its workers go with it, and the project is pushed anew
+    hang:   a run that is over its time is cut off with its process
+
+A wave of the old code that may have seen the new schema is handed back unrun: while a switch is under way, a
+snapshot newer than what was told, and afterwards one at or above the switch.
+
+Not here: what workers do (`worker.py`), mutations in flight (`writer_desk.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from rewake.database import Database, SchemaChange, TrimResult
+from rewake.errors import RewakeError
+from rewake.execution.analysis import Analysis
+from rewake.execution.call_log import CallLog
+from rewake.execution.calls import MutationOutcome
+from rewake.execution.loader import ProjectSettings
+from rewake.execution.reader_pool import ReaderPool
+from rewake.execution.runner import Code, GroupReport, MutationJob, QueryJob, RunnerClosed, Wave
+from rewake.execution.worker_failures import WorkerLost
+from rewake.execution.worker_messages import Fork, Mutate, Trim
+from rewake.execution.worker_process import Template, Worker, pause
+from rewake.execution.writer_seat import WriterSeat
+from rewake.observability import logger
+
+_log = logger(__name__)
+
+_WATCH_SECONDS = 0.25
+_BACKOFF_SECONDS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_CALM_SECONDS = 10.0
+"""A process that lived so long did not die of its start."""
+_DRAIN_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlan:
+    """Which project to serve with how many processes."""
+
+    template: Template
+    """The project, loaded: the runner takes it over and ends it."""
+    readers: int = 2
+
+
+class WorkerRunner:
+    """Runs functions in worker processes. Implements `Runner`; made, started and closed by one event loop."""
+
+    def __init__(self, database: Database, plan: WorkerPlan, *, call_log: CallLog) -> None:
+        self._database = database
+        self._plan = plan
+        self._clock = database.environment.clock
+        self._call_log = call_log
+        self.analysis = Analysis()
+        """What is known of the code that serves now; empty before the first push."""
+        # The version that serves; and before the first push, the one that it will take.
+        self._template: Template | None = None
+        self._first: Template | None = plan.template
+        self._code_since = 0
+        self._seat: WriterSeat
+        self._readers = ReaderPool(
+            database.limits, call_log=call_log, on_lost=self._reader_lost, code_hash=self.code_hash
+        )
+        # One push or revival at a time.
+        self._changing = asyncio.Lock()
+        # While a switch commits: done when it is known what became of it.
+        self._switch: asyncio.Future[None] | None = None
+        self._is_armed = True
+        self._is_closed = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._revivals = 0
+        self._last_revival = -_CALM_SECONDS
+        self._watching: asyncio.TimerHandle | None = None
+
+    async def start(self, on_group: Callable[[GroupReport], None]) -> int:
+        """Be ready for the first push. Returns the latest timestamp."""
+        last_ts = self._database.last_ts()
+        self._seat = WriterSeat(
+            self._database,
+            call_log=self._call_log,
+            on_group=on_group,
+            on_lost=self._writer_lost,
+            told_ts=last_ts,
+        )
+        self._watch()
+        return last_ts
+
+    async def close(self) -> None:
+        """Finish the mutations already handed in and the waves under way, and end all processes."""
+        if self._is_closed:
+            return
+        if self._template is not None:
+            await self._seat.drain(_DRAIN_SECONDS)
+        self._is_closed = True
+        if self._watching is not None:
+            self._watching.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        workers = self._readers.close()
+        writer = await self._seat.close()
+        if writer is not None:
+            workers.append(writer)
+        await _ended(workers)
+        for template in (self._template, self._first):
+            if template is not None:
+                await template.end()
+
+    def code_hash(self, path: str) -> str | None:
+        """The hash of the code that serves `path` now."""
+        return self.analysis.code_hash(path)
+
+    # Calls.
+
+    async def mutate(self, job: MutationJob) -> MutationOutcome:
+        """Run one mutation in the writer's next group."""
+        if self._is_closed:
+            raise RunnerClosed()
+        outcome = await self._seat.hand_in(lambda number: Mutate.of(number, job))
+        return outcome.mutated
+
+    async def trim(self) -> TrimResult:
+        """Forget old log rows and replay records, one small step of them."""
+        if self._is_closed:
+            raise RunnerClosed()
+        outcome = await self._seat.hand_in(Trim)
+        assert outcome.trimmed is not None
+        return outcome.trimmed
+
+    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None) -> Wave:
+        """Take a snapshot on an idle reader and run `jobs` on it."""
+        while True:
+            if self._is_closed:
+                raise RunnerClosed()
+            wave = await self._readers.open_wave(jobs, at=at)
+            switch = self._switch
+            if switch is not None and wave.ts > self._seat.told_ts:
+                # Nobody else commits now, so this may be the new schema, and the old code has met it.
+                await wave.close()
+                await asyncio.shield(switch)
+            elif wave.ts >= self._code_since and not wave.is_of_current_code:
+                await wave.close()
+            else:
+                return wave
+
+    # Code.
+
+    async def push(self, code: Code, *, invocation: str) -> SchemaChange:
+        """Load `code` in new processes and switch to them."""
+        assert isinstance(code, ProjectSettings), "workers load their project themselves"
+        async with self._changing:
+            if self._is_closed:
+                raise RunnerClosed()
+            return await self._push(code, invocation)
+
+    async def _push(self, settings: ProjectSettings, invocation: str) -> SchemaChange:
+        template, self._first = self._first, None
+        if template is None or template.settings != settings or not template.is_alive:
+            template = await Template.load(settings)
+        try:
+            roles = ["writer", *["reader"] * self._plan.readers]
+            writer, *readers = [await self._fork(template, role) for role in roles]
+            await asyncio.gather(*(worker.ready() for worker in (writer, *readers)))
+            await self._seat.hold()
+            self._switch = asyncio.get_running_loop().create_future()
+            try:
+                changes, report = await self._seat.apply(writer, invocation)
+            except BaseException:
+                self._seat.release()
+                raise
+            finally:
+                self._switch.set_result(None)
+                self._switch = None
+        except BaseException:
+            await template.end()
+            raise
+        # From here on without a pause: nobody may see one half of it.
+        before, self._template = self._template, template
+        self.analysis = template.analysis
+        self._code_since = report.last_ts
+        self._is_armed = False
+        left = self._readers.replace(readers)
+        if self._seat.worker is not None:
+            left.append(self._seat.worker)
+        self._seat.seat(writer)
+        self._seat.tell(report)
+        self._seat.release()
+        template.ended.add_done_callback(lambda _: self._template_lost(template))
+        if before is not None:
+            self._spawn(_retire(before, left))
+        return changes
+
+    async def _fork(self, template: Template, role: str) -> Worker:
+        engine = self._database.engine
+        fork = Fork(role, str(engine.path), engine.durability.value, self._database.limits, self._is_armed)
+        return await template.fork(fork, claim=engine.lock_descriptor)
+
+    # Deaths.
+
+    def _writer_lost(self) -> None:
+        if not self._is_closed:
+            _log.warning("the writer process ended and is started again; nothing is lost")
+            self._spawn(self._revive())
+
+    def _reader_lost(self) -> None:
+        if not self._is_closed:
+            _log.warning("a reader process ended and is started again")
+            self._spawn(self._revive())
+
+    def _template_lost(self, template: Template) -> None:
+        if not self._is_closed and self._template is template:
+            _log.warning("the process that holds the code ended; the project is loaded again")
+            # Its workers end with it, by the kernel's doing on Linux, by ours elsewhere.
+            for worker in [*self._readers.replace([]), self._seat.worker]:
+                if worker is not None:
+                    worker.kill()
+            self._spawn(self._revive())
+
+    async def _revive(self) -> None:
+        """Bring the processes back up to their number."""
+        async with self._changing:
+            while not self._is_closed and not self._is_complete:
+                await self._back_off()
+                try:
+                    await self._fill()
+                except RewakeError as error:
+                    _log.error("worker processes cannot be started; it is tried again: %s", error.message)
+                except OSError as error:
+                    _log.error("worker processes cannot be started; it is tried again: %s", error)
+
+    @property
+    def _is_complete(self) -> bool:
+        return self._seat.worker is not None and self._readers.size >= self._plan.readers
+
+    async def _fill(self) -> None:
+        template = self._template
+        assert template is not None, "only what was served once can be lost"
+        if not template.is_alive:
+            invocation = self._database.environment.random_bytes(16).hex()
+            await self._push(template.settings, invocation)
+            return
+        await self._seat.recovered()
+        if self._seat.worker is None:
+            writer = await self._fork(template, "writer")
+            await writer.ready()
+            self._seat.seat(writer)
+        while self._readers.size < self._plan.readers:
+            reader = await self._fork(template, "reader")
+            await reader.ready()
+            self._readers.add(reader)
+
+    async def _back_off(self) -> None:
+        now = self._clock.monotonic()
+        self._revivals = self._revivals + 1 if now - self._last_revival < _CALM_SECONDS else 0
+        self._last_revival = now
+        await pause(_BACKOFF_SECONDS[min(self._revivals, len(_BACKOFF_SECONDS) - 1)])
+
+    # Time.
+
+    def _watch(self) -> None:
+        """Cut off what takes too long, for ever."""
+        most = self._database.limits.function_seconds_max
+        now = self._clock.monotonic()
+        for worker in [*self._readers.busy, self._seat.worker]:
+            if worker is None or not worker.is_alive or worker.is_cut_off:
+                continue
+            running = worker.mark.read()
+            if running is not None and now - running[1] > most:
+                _log.warning("a function ran for more than %g s; its process is ended", most)
+                worker.is_cut_off = True
+                worker.kill()
+        self._watching = asyncio.get_running_loop().call_later(min(_WATCH_SECONDS, most / 4), self._watch)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _retire(template: Template, workers: list[Worker]) -> None:
+    """Let workers that were replaced finish, then end their template."""
+    try:
+        await asyncio.gather(*(asyncio.shield(worker.ended) for worker in workers))
+    finally:
+        await template.end()
+
+
+async def _ended(workers: Sequence[Worker]) -> None:
+    """Wait until workers whose pipes were closed have ended, but not for ever."""
+    endings = [worker.ended for worker in workers]
+    if endings:
+        await asyncio.wait(endings, timeout=_DRAIN_SECONDS)
+    for worker in workers:
+        worker.kill()
+    with suppress(WorkerLost):
+        await asyncio.gather(*endings)

@@ -1,0 +1,167 @@
+"""The writer's desk: which mutations wait, which the writer has, and what becomes of them when it dies.
+
+Floor 3, `execution`. A state machine without I/O: `writer_seat.py` moves messages and hands in events.
+
+    hand_in -> waiting -> take -> with the writer -> told -> delivered
+                  ^                    |
+                  '---- lost: run again, in their old order ---- or decided by the commit log
+
+A writer sends what a group came to before its COMMIT (`prepared`) and says so after it (`told`). If it dies
+in between, the group is in the commit log as a whole or not at all, and the log is asked: then the prepared
+outcomes stand, or everything runs again. A mutation that was running at two deaths, or that was killed
+because it took too long, is not run again: it fails, in its turn.
+
+Not here: reading the log, starting processes (`writer_seat.py`).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rewake.execution.call_log import CallRecord
+from rewake.execution.worker_failures import WorkerLost
+from rewake.execution.worker_messages import ErrorFacts, Mutate, Outcome, Result, Told, Trim
+
+_DEATHS_MAX = 2
+_LOSSES_MAX = 5
+
+
+@dataclass(eq=False, slots=True)
+class Work:
+    """One piece of the writer's work."""
+
+    number: int
+    message: Mutate | Trim
+    asker: Any
+    """Whom the driver tells; nothing here looks at it."""
+    deaths: int = 0
+    """Writers that died while they ran this one."""
+    losses: int = 0
+    """Writers that died while they had this one."""
+    verdict: Outcome | None = None
+    """Set when it is not to run again; delivered when its turn comes."""
+
+
+Delivery = tuple[Work, Outcome]
+
+
+class WriterDesk:
+    """The queue of one deployment's writer."""
+
+    def __init__(self, *, taken_max: int) -> None:
+        self._taken_max = taken_max
+        self._waiting: deque[Work] = deque()
+        self._taken: OrderedDict[int, Work] = OrderedDict()
+        self._prepared: dict[int, Outcome] = {}
+        self._next_number = 1
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the writer has nothing."""
+        return not self._taken
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no work at all."""
+        return not self._taken and not self._waiting
+
+    def hand_in(self, make: Callable[[int], Mutate | Trim], asker: Any) -> None:
+        """Put work at the end of the queue; `make` gives its message by its number."""
+        self._waiting.append(Work(self._next_number, make(self._next_number), asker))
+        self._next_number += 1
+
+    def take(self) -> tuple[list[Work], list[Delivery]]:
+        """Work to send to the writer now, in order; and outcomes that were decided without it and whose turn
+        it is.
+        """
+        taken: list[Work] = []
+        delivered: list[Delivery] = []
+        while self._waiting and len(self._taken) < self._taken_max:
+            work = self._waiting[0]
+            if work.verdict is not None:
+                if self._taken:
+                    break  # Those before it are told first.
+                delivered.append((work, work.verdict))
+            else:
+                taken.append(work)
+                self._taken[work.number] = work
+            self._waiting.popleft()
+        return taken, delivered
+
+    def prepared(self, outcomes: Iterable[Outcome]) -> None:
+        """A group is about to be committed with these outcomes."""
+        self._prepared = {outcome.number: outcome for outcome in outcomes}
+
+    def told(self, told: Told) -> list[Delivery]:
+        """A group is over; returns what to deliver, in the order in which the work was taken."""
+        outcomes = {number: self._prepared[number] for number in told.prepared}
+        outcomes |= {outcome.number: outcome for outcome in told.outcomes}
+        self._prepared = {}
+        return self._deliver(outcomes)
+
+    def died(
+        self,
+        *,
+        running: int | None,
+        cut_off: Result | None,
+        given_up: Callable[[Work], Result],
+        committed: Collection[str],
+        ts: int,
+    ) -> list[Delivery]:
+        """The writer is gone.
+
+        `running` is the work that it was running; `cut_off` is its failure where it was killed for taking
+        too long; `given_up` makes that of work that kills its writer again and again; `committed` are the
+        invocations in the commit log above what was told; `ts` is where failures read.
+        """
+        outcomes: dict[int, Outcome] = {}
+        if any(_invocation(self._taken[number]) in committed for number in self._prepared):
+            outcomes = self._prepared
+        self._prepared = {}
+        delivered = self._deliver(outcomes)
+        for work in self._taken.values():
+            work.losses += 1
+            if work.number == running:
+                work.deaths += 1
+                if cut_off is not None:
+                    work.verdict = _failed(work, cut_off, ts)
+                elif work.deaths >= _DEATHS_MAX:
+                    work.verdict = _failed(work, given_up(work), ts)
+            elif work.losses >= _LOSSES_MAX:
+                work.verdict = Outcome(work.number, error=ErrorFacts.of(WorkerLost()))
+        self._waiting.extendleft(reversed(self._taken.values()))
+        self._taken.clear()
+        return delivered
+
+    def give_up(self) -> list[Work]:
+        """Empty the desk; returns what was on it."""
+        left = [*self._taken.values(), *self._waiting]
+        self._taken.clear()
+        self._waiting.clear()
+        return left
+
+    def _deliver(self, outcomes: dict[int, Outcome]) -> list[Delivery]:
+        order = [number for number in self._taken if number in outcomes]
+        return [(self._taken.pop(number), outcomes[number]) for number in order]
+
+
+def _invocation(work: Work) -> str | None:
+    return work.message.invocation if isinstance(work.message, Mutate) else None
+
+
+def _failed(work: Work, result: Result, ts: int) -> Outcome:
+    message = work.message
+    assert isinstance(message, Mutate), "only functions are marked as running"
+    record = CallRecord(
+        path=message.path,
+        kind="mutation",
+        seconds=0.0,
+        log_lines=(),
+        error=result.message,
+        traceback=None,
+        request_id=message.request_id,
+    )
+    return Outcome(work.number, ts, result, record=record)

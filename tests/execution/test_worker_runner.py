@@ -1,0 +1,307 @@
+"""Functions in processes of their own: whatever becomes of those, callers notice nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rewake.database import ReplayKey, SchemaMismatch
+from rewake.environment import KILL_POINT_VARIABLE
+from rewake.execution import DocumentSource, ProjectInvalid, RunnerClosed, Success, WorkerLost
+from rewake.limits import DEFAULT_LIMITS, MIB
+from tests.execution.worker_stage import MAIN, SCHEMA, CallFailed, Stage, play, query_job
+
+HASTY = replace(DEFAULT_LIMITS, function_seconds_max=0.4)
+TIGHT = replace(DEFAULT_LIMITS, worker_memory_bytes_max=128 * MIB)
+
+
+def test_functions_run_in_other_processes_and_the_front_imports_none_of_them(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        writer, reader = await stage.mutate("main:writer_process"), await stage.query("main:reader_process")
+        assert len({writer, reader, float(os.getpid())}) == 3
+        files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]
+        assert not any(file.startswith(str(tmp_path)) for file in files)
+        assert [facts.path.public for facts in stage.runner.analysis.functions][:2] == [
+            "main:crash",
+            "main:crash_reading",
+        ]
+
+    play(tmp_path, story)
+
+
+def test_what_functions_say_comes_with_the_record_of_their_run(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        with pytest.raises(CallFailed, match="Uncaught ValueError: no\n    at talk"):
+            await stage.mutate("main:talk")
+        await stage.query("main:get", name="a")
+        failed, read = stage.call_log.records
+        assert failed.log_lines == ("[LOG] 'printed' 1", "[WARN] 'logged'")
+        assert failed.traceback is not None
+        assert 'raise ValueError("no")' in failed.traceback
+        assert (read.path, read.kind, read.error) == ("main:get", "query", None)
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("replayed", [False, True])
+def test_deaths_of_the_writer_lose_nothing_and_double_nothing(tmp_path: Path, replayed: bool) -> None:
+    clients, calls = 8, 40
+    answered: list[float] = []
+
+    async def story(stage: Stage) -> None:
+        async def client(number: int) -> None:
+            for call in range(calls):
+                replay = ReplayKey(f"session {number}", call) if replayed else None
+                answered.append(await stage.mutate("main:increment", replay, name="a"))
+                if len(answered) % 37 == 0:
+                    stage.kill_writer()
+
+        await asyncio.gather(*(client(number) for number in range(clients)))
+        total = clients * calls
+        # Each answer is the value that one run left: none was run twice, none was told a value not stored.
+        assert sorted(answered) == [float(n) for n in range(1, total + 1)]
+        assert await stage.query("main:get", name="a") == total
+        stamps = [row.ts for row in stage.rows if row.invocation.startswith("call")]
+        assert len(stamps) == total
+        assert stamps == sorted(set(stamps)), "every row was told once, in order"
+
+    play(tmp_path, story, data=tmp_path / "data.sqlite3")
+
+
+@pytest.mark.parametrize(
+    "point", ["group.after_savepoint:5", "group.before_commit:3", "group.after_commit_before_outcome:3"]
+)
+def test_a_writer_that_dies_at_the_worst_point_is_noticed_by_nobody(
+    tmp_path: Path, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KILL_POINT_VARIABLE, point)
+
+    async def story(stage: Stage) -> None:
+        before = await stage.mutate("main:writer_process")
+        answered = await asyncio.gather(*(stage.mutate("main:increment", name="a") for _ in range(30)))
+        answered += [await stage.mutate("main:increment", name="a") for _ in range(10)]
+        assert answered == [float(n) for n in range(1, 41)]
+        assert await stage.query("main:get", name="a") == 40
+        assert await stage.mutate("main:writer_process") != before, "it did die"
+
+    play(tmp_path, story, data=tmp_path / "data.sqlite3")
+
+
+def test_deaths_of_readers_are_noticed_by_no_wave(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.mutate("main:increment", name="a")
+        seen = 0
+
+        async def ask() -> None:
+            nonlocal seen
+            for _ in range(25):
+                _, runs = await stage.runs("main:get", "main:get", name="a")
+                assert [run.result for run in runs] == [Success("1.0"), Success("1.0")]
+                seen += 1
+                if seen % 12 == 0:
+                    stage.kill_readers()
+
+        await asyncio.gather(*(ask() for _ in range(4)))
+
+    play(tmp_path, story)
+
+
+def test_a_wave_goes_on_at_its_own_timestamp_when_its_reader_dies(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.mutate("main:increment", name="a")
+        wave = await stage.runner.open_wave([query_job("main:get", name="a")])
+        await stage.mutate("main:increment", name="a")
+        stage.kill_readers()
+        (run,) = await wave.more([query_job("main:get", name="a")])
+        assert run.result == Success("1.0")
+        await wave.close()
+        assert await stage.query("main:get", name="a") == 2
+
+    play(tmp_path, story)
+
+
+def test_a_wave_whose_reader_dies_during_a_push_is_given_up(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        wave = await stage.runner.open_wave([query_job("main:get", name="a")])
+        reader = wave._worker  # type: ignore[attr-defined]
+        await stage.push(main=MAIN + "\n    # Other code now.\n")
+        assert (await wave.more([query_job("main:get", name="a")]))[0].result == Success("0.0")
+        os.kill(reader.pid, signal.SIGKILL)
+        with pytest.raises(WorkerLost):
+            await wave.more([query_job("main:get", name="a")])
+        await wave.close()
+        assert await stage.query("main:get", name="a") == 0
+
+    play(tmp_path, story)
+
+
+def test_a_function_that_crashes_its_process_fails_alone(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        crash, *others = await asyncio.gather(
+            stage.outcome("main:crash"), *(stage.mutate("main:increment", name="a") for _ in range(5))
+        )
+        assert crash.result.message.startswith("Function main:crash ended the worker process that ran it")
+        assert sorted(others) == [1, 2, 3, 4, 5]
+        assert await stage.query("main:get", name="crash") == 0
+        _, (bad, good) = await stage.runs("main:crash_reading", "main:reader_process")
+        assert bad.result.message.startswith("Function main:crash_reading ended the worker process")
+        assert bad.read_set.intervals, "new code is tried"
+        assert isinstance(good.result, Success)
+        errors = [record.path for record in stage.call_log.records if record.error]
+        assert errors == ["main:crash", "main:crash_reading"]
+
+    play(tmp_path, story)
+
+
+def test_a_function_that_never_ends_is_cut_off(tmp_path: Path) -> None:
+    text = r"Function execution timed out \(maximum duration: 0.4s\)"
+
+    async def story(stage: Stage) -> None:
+        spinning = asyncio.ensure_future(stage.mutate("main:spin"))
+        others = [asyncio.ensure_future(stage.mutate("main:increment", name="a")) for _ in range(3)]
+        with pytest.raises(CallFailed, match=text):
+            await spinning
+        assert await asyncio.gather(*others) == [1, 2, 3]
+        with pytest.raises(CallFailed, match=text):
+            await stage.query("main:spin_reading")
+        assert await stage.query("main:get", name="spin") == 0
+
+    play(tmp_path, story, limits=HASTY)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what is meant")
+def test_a_function_that_takes_all_memory_fails_and_its_process_lives(tmp_path: Path) -> None:
+    text = r"Function ran out of memory \(maximum memory usage: 128 MB, setting worker_memory_bytes_max\)"
+
+    async def story(stage: Stage) -> None:
+        before = await stage.mutate("main:writer_process")
+        with pytest.raises(CallFailed, match=text):
+            await stage.mutate("main:hoard")
+        with pytest.raises(CallFailed, match=text):
+            await stage.query("main:hoard_reading")
+        assert await stage.query("main:get", name="hoard") == 0
+        assert await stage.mutate("main:writer_process") == before
+
+    play(tmp_path, story, limits=TIGHT)
+
+
+def test_new_code_is_taken_without_failing_a_call(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        stopped = False
+        counts: list[float] = []
+
+        async def write() -> None:
+            while not stopped:
+                counts.append(await stage.mutate("main:increment", name="a"))
+
+        async def read() -> None:
+            while not stopped:
+                assert await stage.query("main:get", name="a") >= 0
+
+        busy = [asyncio.ensure_future(work()) for work in (write, write, read, read)]
+        for version in range(3):
+            extra = f"\n    @query\n    def version(ctx: QueryCtx) -> float:\n        return {version}\n"
+            await stage.push(main=MAIN + extra)
+            assert await stage.query("main:version") == version
+            assert stage.runner.code_hash("main:version") == stage.runner.analysis.module_hashes["main"]
+        stopped = True
+        await asyncio.gather(*busy)
+        assert sorted(counts) == [float(n) for n in range(1, len(counts) + 1)]
+
+    play(tmp_path, story)
+
+
+def test_code_that_cannot_be_loaded_leaves_the_old_serving(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        before = stage.runner.analysis
+        with pytest.raises(ProjectInvalid, match=r"main.py cannot be imported. ZeroDivisionError") as caught:
+            await stage.push(main="1 / 0")
+        assert caught.value.traceback is not None
+        assert await stage.mutate("main:increment", name="a") == 1
+        assert stage.runner.analysis is before
+        stage.kill_writer()
+        assert await stage.mutate("main:increment", name="a") == 2, "from the code in memory, not on disk"
+
+    play(tmp_path, story)
+
+
+def test_a_schema_that_documents_do_not_fit_leaves_the_old_serving(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.mutate("main:increment", name="a")
+        with pytest.raises(SchemaMismatch) as caught:
+            await stage.push(schema=SCHEMA.replace("value: float", "value: str"))
+        annotations = {"name": "str", "value": "str"}
+        assert caught.value.fields["source"] == DocumentSource("Counter", "schema", annotations)
+        assert await stage.mutate("main:increment", name="a") == 2
+        assert await stage.query("main:get", name="a") == 2
+
+    play(tmp_path, story)
+
+
+def test_a_push_reports_what_changed(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        more = '\n    class Other(Document, table="others"):\n        a: float\n        by_a = Index("a")\n'
+        change = await stage.push(schema=SCHEMA + more)
+        assert (change.tables_added, change.indexes_added) == (["others"], ["others.by_a"])
+
+    play(tmp_path, story)
+
+
+def test_a_lost_template_is_loaded_again(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.mutate("main:increment", name="a")
+        template = stage.runner._template
+        assert template is not None
+        os.kill(template._process.pid, signal.SIGKILL)
+        assert await asyncio.gather(*(stage.mutate("main:increment", name="a") for _ in range(3))) == [
+            2,
+            3,
+            4,
+        ]
+        await template.ended
+        while stage.runner._template is template:
+            await asyncio.wait(stage.runner._tasks)
+        assert await stage.query("main:get", name="a") == 4
+
+    play(tmp_path, story)
+
+
+def test_a_past_snapshot_can_be_read(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        outcome = await stage.outcome("main:increment", name="a")
+        await stage.mutate("main:increment", name="a")
+        assert await stage.query("main:get", at=outcome.ts, name="a") == 1
+
+    play(tmp_path, story)
+
+
+def test_closing_finishes_what_was_handed_in_and_takes_nothing_more(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        calls = [asyncio.ensure_future(stage.mutate("main:increment", name="a")) for _ in range(50)]
+        await asyncio.wait([asyncio.ensure_future(asyncio.wait(calls[:1]))])
+        await stage.runner.close()
+        assert await asyncio.gather(*calls) == [float(n) for n in range(1, 51)]
+        with pytest.raises(RunnerClosed):
+            await stage.mutate("main:increment", name="a")
+        with pytest.raises(RunnerClosed):
+            await stage.query("main:get", name="a")
+        with pytest.raises(RunnerClosed):
+            await stage.push()
+        with pytest.raises(RunnerClosed):
+            await stage.runner.trim()
+
+    play(tmp_path, story)
+
+
+def test_trimming_runs_in_the_writer(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.mutate("main:increment", name="a")
+        assert (await stage.runner.trim()).log_rows == 0
+
+    play(tmp_path, story)

@@ -1,0 +1,213 @@
+"""The writer's desk: nothing is lost, doubled or overtaken, whenever the writer dies."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from rewake.auth import ANONYMOUS
+from rewake.database import Invocation
+from rewake.execution import FunctionCall, MutationJob, Visibility
+from rewake.execution.worker_messages import Mutate, Outcome, Result, Told, Trim
+from rewake.execution.writer_desk import Work, WriterDesk
+
+
+def mutation(number: int) -> Mutate:
+    call = FunctionCall("m:f", "{}")
+    return Mutate.of(
+        number, MutationJob(call, ANONYMOUS, Visibility.PUBLIC, Invocation(f"i{number}"), "request")
+    )
+
+
+def failed(text: str) -> Result:
+    return Result(None, text, None, ())
+
+
+def done(number: int) -> Outcome:
+    return Outcome(number, number, Result(f"{number}", None, None, ()))
+
+
+def desk_with(count: int, *, taken_max: int = 10) -> tuple[WriterDesk, list[int]]:
+    desk = WriterDesk(taken_max=taken_max)
+    for _ in range(count):
+        desk.hand_in(mutation, None)
+    taken, _ = desk.take()
+    return desk, [work.number for work in taken]
+
+
+def die(
+    desk: WriterDesk, *, running: int | None = None, cut_off: bool = False, committed: Any = ()
+) -> list[int]:
+    delivered = desk.died(
+        running=running,
+        cut_off=failed("too long") if cut_off else None,
+        given_up=lambda work: failed("gave up"),
+        committed=set(committed),
+        ts=7,
+    )
+    return [work.number for work, _ in delivered]
+
+
+def test_work_is_taken_in_order_and_no_more_than_allowed() -> None:
+    desk, taken = desk_with(5, taken_max=3)
+    assert taken == [1, 2, 3]
+    assert desk.take() == ([], [])
+    delivered = desk.told(Told([], 1, [], [done(2), done(1)]))
+    assert [work.number for work, _ in delivered] == [1, 2]
+    assert [work.number for work in desk.take()[0]] == [4, 5]
+
+
+def test_prepared_outcomes_stand_when_the_log_has_their_group() -> None:
+    desk, _ = desk_with(3)
+    desk.prepared([done(1), done(2)])
+    assert die(desk, committed={"i2"}) == [1, 2]
+    assert [work.number for work in desk.take()[0]] == [3]
+
+
+def test_everything_runs_again_in_order_when_the_log_has_nothing() -> None:
+    desk, _ = desk_with(3)
+    desk.prepared([done(1), done(2)])
+    assert die(desk) == []
+    desk.hand_in(mutation, None)
+    assert [work.number for work in desk.take()[0]] == [1, 2, 3, 4]
+
+
+def test_outcomes_prepared_for_a_group_that_was_told_mean_nothing_afterwards() -> None:
+    desk, _ = desk_with(2)
+    desk.prepared([done(1)])
+    assert [work.number for work, _ in desk.told(Told([], 1, [1], []))] == [1]
+    assert die(desk, committed={"i1"}) == []
+    assert [work.number for work in desk.take()[0]] == [2]
+
+
+def test_what_kills_its_writer_twice_fails_in_its_turn() -> None:
+    desk, _ = desk_with(3)
+    assert die(desk, running=2) == []
+    desk.take()
+    assert die(desk, running=2) == []
+    taken, delivered = desk.take()
+    assert ([work.number for work in taken], delivered) == ([1], []), "the first is told before it"
+    desk.told(Told([], 1, [], [done(1)]))
+    taken, delivered = desk.take()
+    assert [work.number for work in taken] == [3]
+    ((work, outcome),) = delivered
+    assert (work.number, outcome.ts) == (2, 7)
+    assert outcome.result == failed("gave up")
+    assert outcome.record is not None
+    assert outcome.record.error == "gave up"
+
+
+def test_what_took_too_long_fails_at_once_and_the_others_run_again() -> None:
+    desk, _ = desk_with(2)
+    assert die(desk, running=1, cut_off=True) == []
+    taken, delivered = desk.take()
+    assert [outcome.result for _, outcome in delivered] == [failed("too long")]
+    assert [work.number for work in taken] == [2]
+
+
+def test_work_that_is_lost_again_and_again_without_being_to_blame_ends_as_an_error() -> None:
+    desk, _ = desk_with(1)
+    for _ in range(4):
+        assert die(desk) == []
+        assert desk.take()[0]
+    die(desk)
+    ((_, outcome),) = desk.take()[1]
+    assert outcome.error is not None
+    assert outcome.error.name == "WorkerLost"
+
+
+def test_trimming_is_work_like_any_other() -> None:
+    desk = WriterDesk(taken_max=2)
+    desk.hand_in(Trim, "me")
+    assert isinstance(desk.take()[0][0].message, Trim)
+    assert die(desk) == []
+    assert [work.asker for work in desk.give_up()] == ["me"]
+    assert desk.is_empty
+
+
+class Worlds(RuleBasedStateMachine):
+    """A front and writers that die at any point; the log is a list of invocations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.desk = WriterDesk(taken_max=4)
+        self.handed_in = 0
+        self.pipe: list[Work] = []
+        self.group: list[Work] = []
+        self.is_prepared = False
+        self.is_committed = False
+        self.log: list[str] = []
+        self.told = 0
+        self.answered: list[int] = []
+
+    def deliver(self, delivered: list[tuple[Work, Outcome]]) -> None:
+        self.answered += [work.number for work, _ in delivered]
+
+    @rule()
+    def hand_in(self) -> None:
+        self.desk.hand_in(mutation, None)
+        self.handed_in += 1
+
+    @rule()
+    def pump(self) -> None:
+        taken, delivered = self.desk.take()
+        self.pipe += taken
+        self.deliver(delivered)
+
+    @precondition(lambda self: self.pipe and not self.group)
+    @rule(size=st.integers(1, 4))
+    def prepare(self, size: int) -> None:
+        self.group, self.pipe = self.pipe[:size], self.pipe[size:]
+        self.desk.prepared([done(work.number) for work in self.group])
+
+    @precondition(lambda self: self.group and not self.is_committed)
+    @rule()
+    def commit(self) -> None:
+        self.log += [f"i{work.number}" for work in self.group]
+        self.is_committed = True
+
+    @precondition(lambda self: self.is_committed)
+    @rule()
+    def tell(self) -> None:
+        self.told = len(self.log)
+        self.deliver(self.desk.told(Told([], 1, [work.number for work in self.group], [])))
+        self.group, self.is_committed = [], False
+
+    @rule(blame=st.booleans())
+    def die(self, blame: bool) -> None:
+        running = self.pipe[0].number if blame and self.pipe and not self.group else None
+        self.deliver(
+            self.desk.died(
+                running=running,
+                cut_off=None,
+                given_up=lambda work: failed("gave up"),
+                committed=set(self.log[self.told :]),
+                ts=1,
+            )
+        )
+        self.told = len(self.log)
+        self.pipe, self.group, self.is_committed = [], [], False
+
+    @invariant()
+    def nothing_is_doubled_or_overtaken(self) -> None:
+        assert max(Counter(self.log).values(), default=0) <= 1
+        assert self.answered == list(range(1, len(self.answered) + 1))
+
+    def teardown(self) -> None:
+        while not self.desk.is_empty:
+            self.pump()
+            if self.group and not self.is_committed:
+                self.commit()
+            if self.is_committed:
+                self.tell()
+            if self.pipe:
+                self.prepare(size=4)
+        assert len(self.answered) == self.handed_in
+
+
+TestWorlds = Worlds.TestCase
+TestWorlds.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
