@@ -119,17 +119,6 @@ def guarded() -> Iterator[None]:
         _run.is_guarded = before
 
 
-@contextmanager
-def unguarded() -> Iterator[None]:
-    """Let the house itself do what it must in the middle of a run (its own database pages, log lines)."""
-    before = getattr(_run, "is_guarded", False)
-    _run.is_guarded = False
-    try:
-        yield
-    finally:
-        _run.is_guarded = before
-
-
 def _audited(sleep: Callable[[float], None]) -> Callable[[float], None]:
     @wraps(sleep)
     def audited_sleep(seconds: float, /) -> None:
