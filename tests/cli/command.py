@@ -22,6 +22,16 @@ from rewake.cli import main
 from tests.clients.deadline import Deadline
 
 WAIT_SECONDS = 30.0
+FRONT_MODULES = "the files of its modules: "
+_TELLS_MODULES = f"""
+import atexit, json, sys
+from rewake.cli import main
+def tell():
+    files = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
+    print("{FRONT_MODULES}" + json.dumps(files), flush=True)
+atexit.register(tell)
+main()
+"""
 
 
 @dataclass(frozen=True)
@@ -75,9 +85,17 @@ def run_apart(*words: str, cwd: Path, variables: Mapping[str, str] | None = None
 class Running:
     """A command that goes on, with stderr among its lines."""
 
-    def __init__(self, *words: str, cwd: Path, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *words: str,
+        cwd: Path,
+        variables: Mapping[str, str] | None = None,
+        tells_modules: bool = False,
+    ) -> None:
+        """Start it; `tells_modules` has it say at its end, after `FRONT_MODULES`, what it had imported."""
+        program = ["-c", _TELLS_MODULES] if tells_modules else ["-m", "rewake"]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "rewake", *words],
+            [sys.executable, *program, *words],
             cwd=cwd,
             env=clean_variables(variables),
             stdin=subprocess.DEVNULL,

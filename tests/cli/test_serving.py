@@ -12,7 +12,8 @@ import apsw
 import httpx
 import pytest
 
-from tests.cli.command import Running, run_apart
+from rewake.cli.hosting import readers_usual
+from tests.cli.command import FRONT_MODULES, Running, run_apart
 
 BROKEN = """
 from rewake import ApplicationError, MutationCtx, QueryCtx, mutation, query
@@ -38,7 +39,7 @@ def call(url: str, kind: str, path: str) -> httpx.Response:
 def test_it_serves_until_sigterm_and_leaves_nothing_behind(project: Path) -> None:
     with Running("serve", ".", "--port", "0", cwd=project) as server:
         url = ready(server)
-        assert "Functions run in the server process in this version." in server.text
+        assert f"Functions run in {readers_usual() + 1} worker processes." in server.text
         assert call(url, "query", "messages:list_recent").json()["status"] == "success"
         assert json.loads((project / ".rewake" / "server.json").read_text())["url"] == url
         assert server.stop(signal.SIGTERM) == 0
@@ -194,3 +195,49 @@ def test_a_schema_that_documents_do_not_fit_does_not_start(project: Path) -> Non
     done = run_apart("serve", ".", "--port", "0", cwd=project)
     assert done.code == 1
     assert "kind: str | Unset = UNSET" in done.err
+
+
+def modules_of_project(front: Running, project: Path) -> list[str]:
+    """What a server that has ended had imported of the project."""
+    told = json.loads(
+        next(line for line in front.lines if line.startswith(FRONT_MODULES))[len(FRONT_MODULES) :]
+    )
+    assert any(file.endswith("rewake/server/process.py") for file in told), "the list is that of the server"
+    return [file for file in told if file.startswith(str(project))]
+
+
+@pytest.mark.parametrize("command", ["serve", "dev"])
+def test_the_server_process_imports_nothing_of_the_project(project: Path, command: str) -> None:
+    (project / "backend" / "broken.py").write_text(BROKEN)
+    with Running(command, ".", "--port", "0", cwd=project, tells_modules=True) as front:
+        url = front.wait_for(r"(?:ready at|VITE_CONVEX_URL=)\s*(http://\S+)")[1]
+        assert call(url, "query", "messages:list_recent").json()["status"] == "success"
+        assert call(url, "mutation", "broken:quiet").json()["status"] == "success"
+        assert "no such luck" in call(url, "query", "broken:boom").json()["errorMessage"]
+        front.wait_for("no such luck")
+        assert run_apart("run", "messages:list_recent", "--url", url, cwd=project).code == 0
+        if command == "dev":
+            assert re.search(r"wrote .*api\.d\.ts", front.text)
+            (project / "backend" / "broken.py").write_text("1 / 0")
+            front.wait_for("problem .*ZeroDivisionError")
+            (project / "backend" / "broken.py").write_text("")
+            front.wait_for("reloaded .*broken.py")
+        assert front.stop() == 0
+        assert modules_of_project(front, project) == []
+
+
+def test_without_workers_functions_run_where_the_server_does(project: Path) -> None:
+    with Running("serve", ".", "--port", "0", "--workers", "0", cwd=project, tells_modules=True) as front:
+        url = ready(front)
+        assert "Functions run in the server's own process." in front.text
+        assert call(url, "query", "messages:list_recent").json()["status"] == "success"
+        assert front.stop() == 0
+        assert str(project / "backend" / "messages.py") in modules_of_project(front, project)
+
+
+def test_an_import_that_never_ends_can_be_stopped(project: Path) -> None:
+    (project / "backend" / "endless.py").write_text("print('begun', flush=True)\nwhile True:\n    pass\n")
+    with Running("serve", ".", "--port", "0", cwd=project) as server:
+        server.wait_for("begun")
+        assert server.stop(signal.SIGTERM) == 0
+        assert server.lines[-1] == "Stopped before it was ready."

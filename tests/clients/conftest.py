@@ -24,6 +24,8 @@ from tests.clients.json_program import JsonProgram
 from tests.clients.server_process import PROJECT, ServerProcess
 
 HERE = Path(__file__).parent
+INLINE_TOO = {"test_raw_protocol", "test_reconnect"}
+"""Modules whose tests meet worker processes, as all do, and functions in the server's own process too."""
 NODE_MAJOR_MIN = 20
 INSTALL_SECONDS = 300
 
@@ -53,6 +55,20 @@ def chromium() -> str:
     )
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of `INLINE_TOO` on both runners."""
+    if metafunc.module.__name__.rpartition(".")[2] in INLINE_TOO and "runner" in metafunc.fixturenames:
+        arguments = [(), ("--workers", "0")]
+        metafunc.parametrize("runner", arguments, ids=["workers", "inline"], indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def runner(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Arguments of `rewake serve` that say where functions run; none: in worker processes."""
+    arguments: tuple[str, ...] = getattr(request, "param", ())
+    return arguments
+
+
 @pytest.fixture
 def make_server(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
     """Build servers that are stopped at the end of the test, and whose output shows if it fails."""
@@ -76,17 +92,20 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
 
 
 @pytest.fixture
-def server(make_server: Callable[..., ServerProcess]) -> ServerProcess:
+def server(make_server: Callable[..., ServerProcess], runner: tuple[str, ...]) -> ServerProcess:
     """A server on the test backend, ready, with nothing stored."""
-    server = make_server()
+    server = make_server(PROJECT, *runner)
     server.start()
     return server
 
 
 @pytest.fixture(scope="module")
-def _server_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def _server_of_module(
+    tmp_path_factory: pytest.TempPathFactory, runner: tuple[str, ...]
+) -> Iterator[ServerProcess]:
     folder = tmp_path_factory.mktemp("shared")
-    with ServerProcess(data=folder / "shared.sqlite3", log=folder / "shared.log") as server:
+    data, log = folder / "shared.sqlite3", folder / "shared.log"
+    with ServerProcess(data=data, log=log, arguments=runner) as server:
         yield server
 
 

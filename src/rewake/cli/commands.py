@@ -85,13 +85,15 @@ Static = Annotated[
 ]
 
 Workers = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--workers",
         min=0,
         max=64,
         metavar="N",
-        help="Experimental: processes that run queries, beside one for mutations. 0: all in this process.",
+        help="Processes that run queries, beside the one for mutations. [dim]Default: one for each "
+        "processor, at most 4.[/] 0 runs functions in this process, where breakpoint() can stop.",
+        show_default=False,
     ),
 ]
 
@@ -154,7 +156,7 @@ def dev(
     host: Host = "127.0.0.1",
     data: Data = None,
     static: Static = None,
-    workers: Workers = 0,
+    workers: Workers = None,
     once: Annotated[
         bool, typer.Option("--once", help="Load, apply the schema, write generated files, and exit.")
     ] = False,
@@ -168,7 +170,7 @@ def dev(
 ) -> None:
     """Run the project here and reload it on every save. Connections stay open."""
     from rewake.cli.development import Development, DevOptions, check_once, reset_data
-    from rewake.cli.hosting import Listening, run_loop
+    from rewake.cli.hosting import Listening, readers_usual, run_loop
 
     screen, environment = Screen(), process_environment()
     options = DevOptions(
@@ -176,7 +178,7 @@ def dev(
         data=data,
         listening=Listening(host, PORT_USUAL if port is None else port, may_move=port is None, static=static),
         shows_queries=verbose,
-        readers=workers,
+        readers=readers_usual() if workers is None else workers,
     )
     if reset:
         reset_data(options, screen, environment, is_sure=yes)
@@ -200,14 +202,15 @@ def serve(
     data: Data = None,
     host: Host = "127.0.0.1",
     static: Static = None,
-    workers: Workers = 0,
+    workers: Workers = None,
 ) -> None:
     """Run the project for others: no watching, plain log lines, a clean end on SIGTERM."""
-    from rewake.cli.hosting import Listening
+    from rewake.cli.hosting import Listening, readers_usual
     from rewake.cli.serving import ServeOptions
     from rewake.cli.serving import serve as serve_project
 
-    options = ServeOptions(folder, data, Listening(host, port, may_move=False, static=static), workers)
+    readers = readers_usual() if workers is None else workers
+    options = ServeOptions(folder, data, Listening(host, port, may_move=False, static=static), readers)
     raise typer.Exit(serve_project(options, Screen(), process_environment()))
 
 
@@ -279,11 +282,12 @@ def codegen(folder: Project = None) -> None:
     """Write the generated TypeScript of the project once. `rewake dev` does it on every save."""
     from rewake.cli.generating import write_generated
     from rewake.cli.greeting import shown_path
-    from rewake.execution import load_project, read_settings
+    from rewake.cli.hosting import analysis_of, run_loop
+    from rewake.execution import read_settings
 
     screen = Screen()
     settings = read_settings(folder if folder is not None else find_root(Path.cwd()))
-    written = write_generated(settings, load_project(settings).analysis())
+    written = write_generated(settings, run_loop(analysis_of(settings)))
     if not written:
         screen.say(f"{shown_path(settings.generated_path)}/ is up to date.")
     for file in written:

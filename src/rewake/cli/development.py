@@ -8,8 +8,9 @@ its place, and the old code goes on serving on the same sockets.
                              |         schema does not fit: table, document, field, ways out
                              cannot be imported: the author's traceback
 
-Nothing is opened before the project loads once, so a broken project never touches data. Loading runs in a
-thread of its own that may be left behind: an import that never ends must not keep Ctrl-C from working.
+Nothing is opened before the project loads once, so a broken project never touches data. Code is loaded and
+run in worker processes, never in this one; with `--workers 0` it is loaded in a thread that may be left
+behind, since an import that never ends must not keep Ctrl-C from working.
 
 Not here: watching files (`source_files.py`), how a run looks (`call_lines.py`).
 """
@@ -65,7 +66,7 @@ class DevOptions:
     listening: Listening
     shows_queries: bool
     """Also runs of queries that printed nothing and succeeded: live ones run often."""
-    readers: int = 0
+    readers: int
     """Worker processes for queries, beside the one for mutations; 0 runs all functions in this process."""
 
 
@@ -291,7 +292,7 @@ async def check_once(options: DevOptions, screen: Screen, environment: Environme
         RewakeError: one of these cannot be done.
     """
     settings = read_settings(options.project)
-    registry = load_project(settings)
+    registry = load_project(settings) if options.readers == 0 else None
     place = data_place(settings.root, options.data)
     try:
         deployment = await open_deployment(settings, registry, place, environment=environment)

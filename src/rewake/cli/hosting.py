@@ -3,6 +3,8 @@
 Floor 8, `cli`.
 
     Stopping        SIGINT and SIGTERM become an event; the second Ctrl-C does not wait for anything
+    readers_usual   how many processes run queries where nobody said
+    analysis_of     what is known of a project, without its code in this process
     open_deployment the data file, its key, the code
     listen          a server, and word of it for `rewake run`
     house_logs      what the house itself has to say (warnings and errors), as lines
@@ -20,7 +22,7 @@ import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rewake.auth import AdminKey
 from rewake.cli.failure import CommandFailed, ExitCode
@@ -37,12 +39,15 @@ from rewake.cli.project_home import (
 from rewake.cli.release import rewake_version
 from rewake.deployment import Deployment
 from rewake.environment import Environment
-from rewake.execution import ProjectSettings, Registry, Template, WorkerPlan
+from rewake.execution import Analysis, ProjectSettings, Registry, Template, WorkerPlan
 from rewake.observability import ROOT
 from rewake.server import PortInUse, Server
 from rewake.storage import DataFileLocked
 
+T = TypeVar("T")
+
 PORTS_TRIED_MAX = 100
+READERS_USUAL_MAX = 4
 _HOUSE_LOGGERS = (ROOT, "uvicorn", "asyncio")
 
 
@@ -108,12 +113,33 @@ def deployment_key(root: Path, place: DataPlace, *, name: str, environment: Envi
     return admin_key_for(place.admin_key, deployment_name=name, environment=environment)
 
 
+def readers_usual() -> int:
+    """One reader for each processor that this process may use, 1 to 4.
+
+    One query that is slow, or that is over its time, then stops nobody else on any machine with two of them.
+    """
+    usable = getattr(os, "sched_getaffinity", None)
+    processors = len(usable(0)) if usable is not None else os.cpu_count() or 1
+    return max(1, min(processors, READERS_USUAL_MAX))
+
+
+async def analysis_of(settings: ProjectSettings) -> Analysis:
+    """What is known of a project, which is loaded in a process of its own.
+
+    Raises:
+        ProjectInvalid: it cannot be loaded.
+    """
+    template = await Template.load(settings)
+    await template.end()
+    return template.analysis
+
+
 async def open_deployment(
     settings: ProjectSettings,
     registry: Registry | None,
     place: DataPlace,
     *,
-    readers: int = 0,
+    readers: int = 1,
     environment: Environment,
 ) -> Deployment:
     """The project's data with its code: `registry` in this process, or without one in worker processes, of
@@ -192,7 +218,7 @@ class _Handler(logging.Handler):
             self.handleError(record)
 
 
-def run_loop(main: Coroutine[Any, Any, ExitCode]) -> ExitCode:
+def run_loop(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` on the fastest event loop there is."""
     try:
         import uvloop

@@ -70,10 +70,17 @@ async def _serve(
     place = data_place(settings.root, options.data)
     log = _Log(screen, environment)
     house_logs(log.house)
+    opening = asyncio.ensure_future(
+        open_deployment(settings, registry, place, readers=options.readers, environment=environment)
+    )
+    # An import that never ends, or long work on the schema, must not keep anybody from stopping.
+    await _first(opening, stopping.wait())
+    await asyncio.wait([opening])
+    if opening.cancelled():
+        screen.plain("Stopped before it was ready.")
+        return stopping.exit_code
     try:
-        deployment = await open_deployment(
-            settings, registry, place, readers=options.readers, environment=environment
-        )
+        deployment = opening.result()
     except SchemaMismatch as mismatch:
         raise mismatch_failure(mismatch) from None
     try:
@@ -83,7 +90,7 @@ async def _serve(
             where = (
                 f"Functions run in {options.readers + 1} worker processes."
                 if options.readers
-                else "Functions run in the server process in this version."
+                else "Functions run in the server's own process."
             )
             screen.plain(
                 f"Rewake {rewake_version()} serves {settings.root} with data in {place.data}. {where}"
@@ -103,6 +110,7 @@ async def _serve(
 
 
 async def _first(*waits: object) -> None:
+    """Return when the first of them is done; the others are cancelled."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]  # type: ignore[call-overload]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
