@@ -10,8 +10,6 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-import pytest
-
 from rewake.auth import ANONYMOUS, AdminKey, Identity
 from rewake.database import ReplayKey
 from rewake.deployment import Deployment
@@ -91,6 +89,36 @@ NOTES = """
     def leave(ctx: MutationCtx) -> None:
         raise SystemExit(3)
 """
+FAULTS = """
+    import gc
+    from rewake import MutationCtx, mutation
+    from rewake.database import GroupCommit
+
+    # The one way to reach a writer wherever it is, in a thread or in a process of its own: from inside.
+    def _writer() -> GroupCommit:
+        (open,) = [each for each in gc.get_objects() if isinstance(each, GroupCommit) and each.is_open]
+        return open
+
+    @mutation
+    def limit_pages(ctx: MutationCtx, more: int) -> None:
+        "Let the data file grow by so many pages and no further."
+        connection = _writer()._store._connection
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {int(pages + more)}")
+
+    @mutation
+    def raise_next(ctx: MutationCtx, point: str) -> None:
+        "Raise at `point` of the group after this one."
+        left = [2]
+
+        def reach(reached: str) -> None:
+            if reached == point:
+                left[0] -= 1
+                if left[0] == 0:
+                    raise RuntimeError("a mistake of the house")
+
+        _writer()._environment.reach = reach
+"""
 
 
 def write_project(root: Path, **modules: str) -> None:
@@ -165,8 +193,7 @@ def play(
     """Open a deployment of `modules`, play `story` on it and close it; nothing may take long."""
     modules = modules or {"schema": SCHEMA, "notes": NOTES}
     is_inline = RUNS_IN["place"] == "threads"
-    if environment is not None and not is_inline:
-        pytest.skip("the environment of a test does not reach other processes")
+    assert is_inline or environment is None, "the environment of a test does not reach other processes"
     write_project(root, **modules)
     registry = load(root) if is_inline else None
 

@@ -8,7 +8,6 @@ import json
 from dataclasses import replace
 from random import Random
 
-import apsw
 import pytest
 
 from rewake.auth import ANONYMOUS, Admin, User
@@ -21,7 +20,7 @@ from rewake.execution import Failure, FunctionCall, Success
 from rewake.execution.inline_runner import RunnerClosed
 from rewake.limits import DEFAULT_LIMITS
 from rewake.storage import StorageFull
-from tests.deployment.stage import NOTES, PATIENT, RUNS_IN, SCHEMA, CallFailed, Stage, play, value_of
+from tests.deployment.stage import FAULTS, NOTES, PATIENT, SCHEMA, CallFailed, Stage, play, value_of
 from tests.deployment.watcher import Watcher
 
 
@@ -200,23 +199,9 @@ def test_a_mutation_that_fails_keeps_its_group_mates(tmp_path):
     play(tmp_path, story, limits=PATIENT)
 
 
-async def limit_pages(stage: Stage, more: int) -> None:
-    """Let the data file grow by so many pages and no further."""
-
-    if RUNS_IN["place"] == "processes":
-        pytest.skip("reaches into the writer, which is in another process")
-
-    def limit(group) -> None:
-        connection: apsw.Connection = group._store._connection
-        pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        connection.execute(f"PRAGMA max_page_count = {pages + more}")
-
-    await stage.deployment._runner.change(limit)
-
-
 def test_the_one_that_fills_the_disk_fails_and_the_rest_of_its_group_is_kept(tmp_path):
     async def story(stage: Stage) -> None:
-        await limit_pages(stage, 40)
+        await stage.mutate("faults:limit_pages", more=40)
         outcomes = await asyncio.gather(
             *(stage.outcome("notes:add", room="a", n=n) for n in range(3)),
             stage.outcome("notes:fill", room="b", kilobytes=500),
@@ -231,18 +216,18 @@ def test_the_one_that_fills_the_disk_fails_and_the_rest_of_its_group_is_kept(tmp
         assert await stage.query("notes:in_room", room="a") == [float(n) for n in range(6)]
         # Told once each, the culprit with its reason; and the writer goes on.
         records = [record for record in stage.deployment.call_log.records if record.kind == "mutation"]
-        assert len(records) == 7
+        assert len(records) == 8
         assert sum("full" in (record.error or "") for record in records) == 1
         await stage.mutate("notes:add", room="a", n=6)
 
-    play(tmp_path, story, limits=PATIENT)
+    play(tmp_path, story, limits=PATIENT, schema=SCHEMA, notes=NOTES, faults=FAULTS)
 
 
 def test_a_live_query_hears_of_what_was_kept_of_a_lost_group(tmp_path):
     async def story(stage: Stage) -> None:
         watcher = Watcher(stage.deployment)
         watcher.add("notes:in_room", room="a")
-        await limit_pages(stage, 40)
+        await stage.mutate("faults:limit_pages", more=40)
         await asyncio.gather(
             stage.outcome("notes:add", room="a", n=1),
             stage.outcome("notes:fill", room="b", kilobytes=500),
@@ -251,9 +236,10 @@ def test_a_live_query_hears_of_what_was_kept_of_a_lost_group(tmp_path):
         await watcher.reached(stage.deployment.last_ts)
         assert watcher.shown == {0: [1.0]}
 
-    play(tmp_path, story, limits=PATIENT)
+    play(tmp_path, story, limits=PATIENT, schema=SCHEMA, notes=NOTES, faults=FAULTS)
 
 
+@pytest.mark.threads_only("looks from inside the COMMIT; across the pipe it is told in test_worker_runner.py")
 def test_nothing_of_a_group_is_told_before_it_is_committed(tmp_path):
     told: list[int] = []
 
@@ -273,23 +259,16 @@ def test_nothing_of_a_group_is_told_before_it_is_committed(tmp_path):
 
 
 def test_a_fault_in_the_house_costs_its_group_and_nobody_after_it(tmp_path):
-    faults: list[str] = []
-
-    def reach(point: str) -> None:
-        if point in faults:
-            faults.remove(point)
-            raise RuntimeError("a mistake of the house")
-
     async def story(stage: Stage) -> None:
         for point in ("group.before_commit", "group.after_commit_before_outcome"):
-            faults.append(point)
+            await stage.mutate("faults:raise_next", point=point)
             first = await asyncio.gather(stage.outcome("notes:add", room="a", n=1), return_exceptions=True)
             # Before COMMIT it failed; after it, the log knows better than the error.
             assert isinstance(first[0], BaseException) == (point == "group.before_commit")
         await stage.mutate("notes:add", room="a", n=2)
         assert await stage.query("notes:in_room", room="a") == [1.0, 2.0]
 
-    play(tmp_path, story, environment=Environment(reach=reach))
+    play(tmp_path, story, schema=SCHEMA, notes=NOTES, faults=FAULTS)
 
 
 # Opening and closing.

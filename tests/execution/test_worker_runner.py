@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from dataclasses import replace
@@ -11,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from rewake.database import ReplayKey, SchemaMismatch
+from rewake.database import ReplayKey
 from rewake.environment import KILL_POINT_VARIABLE
-from rewake.execution import DocumentSource, ProjectInvalid, RunnerClosed, Success, WorkerLost
+from rewake.execution import Success, WorkerLost
 from rewake.limits import DEFAULT_LIMITS, MIB
-from tests.execution.worker_stage import MAIN, SCHEMA, CallFailed, Stage, play, query_job
+from tests.execution.worker_stage import MAIN, CallFailed, Stage, play, query_job
 
 HASTY = replace(DEFAULT_LIMITS, function_seconds_max=0.4)
 TIGHT = replace(DEFAULT_LIMITS, worker_memory_bytes_max=128 * MIB)
@@ -31,20 +32,6 @@ def test_functions_run_in_other_processes_and_the_front_imports_none_of_them(tmp
             "main:crash",
             "main:crash_reading",
         ]
-
-    play(tmp_path, story)
-
-
-def test_what_functions_say_comes_with_the_record_of_their_run(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        with pytest.raises(CallFailed, match="Uncaught ValueError: no\n    at talk"):
-            await stage.mutate("main:talk")
-        await stage.query("main:get", name="a")
-        failed, read = stage.call_log.records
-        assert failed.log_lines == ("[LOG] 'printed' 1", "[WARN] 'logged'")
-        assert failed.traceback is not None
-        assert 'raise ValueError("no")' in failed.traceback
-        assert (read.path, read.kind, read.error) == ("main:get", "query", None)
 
     play(tmp_path, story)
 
@@ -191,64 +178,14 @@ def test_a_function_that_takes_all_memory_fails_and_its_process_lives(tmp_path: 
     play(tmp_path, story, limits=TIGHT)
 
 
-def test_new_code_is_taken_without_failing_a_call(tmp_path: Path) -> None:
+def test_a_worker_is_started_again_with_the_code_that_serves_whatever_lies_on_disk(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
-        stopped = False
-        counts: list[float] = []
-
-        async def write() -> None:
-            while not stopped:
-                counts.append(await stage.mutate("main:increment", name="a"))
-
-        async def read() -> None:
-            while not stopped:
-                assert await stage.query("main:get", name="a") >= 0
-
-        busy = [asyncio.ensure_future(work()) for work in (write, write, read, read)]
-        for version in range(3):
-            extra = f"\n    @query\n    def version(ctx: QueryCtx) -> float:\n        return {version}\n"
-            await stage.push(main=MAIN + extra)
-            assert await stage.query("main:version") == version
-            assert stage.runner.code_hash("main:version") == stage.runner.analysis.module_hashes["main"]
-        stopped = True
-        await asyncio.gather(*busy)
-        assert sorted(counts) == [float(n) for n in range(1, len(counts) + 1)]
-
-    play(tmp_path, story)
-
-
-def test_code_that_cannot_be_loaded_leaves_the_old_serving(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        before = stage.runner.analysis
-        with pytest.raises(ProjectInvalid, match=r"main.py cannot be imported. ZeroDivisionError") as caught:
-            await stage.push(main="1 / 0")
-        assert caught.value.traceback is not None
         assert await stage.mutate("main:increment", name="a") == 1
-        assert stage.runner.analysis is before
+        shutil.rmtree(tmp_path / "backend")
         stage.kill_writer()
-        assert await stage.mutate("main:increment", name="a") == 2, "from the code in memory, not on disk"
-
-    play(tmp_path, story)
-
-
-def test_a_schema_that_documents_do_not_fit_leaves_the_old_serving(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        await stage.mutate("main:increment", name="a")
-        with pytest.raises(SchemaMismatch) as caught:
-            await stage.push(schema=SCHEMA.replace("value: float", "value: str"))
-        annotations = {"name": "str", "value": "str"}
-        assert caught.value.fields["source"] == DocumentSource("Counter", "schema", annotations)
+        stage.kill_readers()
         assert await stage.mutate("main:increment", name="a") == 2
         assert await stage.query("main:get", name="a") == 2
-
-    play(tmp_path, story)
-
-
-def test_a_push_reports_what_changed(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        more = '\n    class Other(Document, table="others"):\n        a: float\n        by_a = Index("a")\n'
-        change = await stage.push(schema=SCHEMA + more)
-        assert (change.tables_added, change.indexes_added) == (["others"], ["others.by_a"])
 
     play(tmp_path, story)
 
@@ -268,40 +205,5 @@ def test_a_lost_template_is_loaded_again(tmp_path: Path) -> None:
         while stage.runner._template is template:
             await asyncio.wait(stage.runner._tasks)
         assert await stage.query("main:get", name="a") == 4
-
-    play(tmp_path, story)
-
-
-def test_a_past_snapshot_can_be_read(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        outcome = await stage.outcome("main:increment", name="a")
-        await stage.mutate("main:increment", name="a")
-        assert await stage.query("main:get", at=outcome.ts, name="a") == 1
-
-    play(tmp_path, story)
-
-
-def test_closing_finishes_what_was_handed_in_and_takes_nothing_more(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        calls = [asyncio.ensure_future(stage.mutate("main:increment", name="a")) for _ in range(50)]
-        await asyncio.wait([asyncio.ensure_future(asyncio.wait(calls[:1]))])
-        await stage.runner.close()
-        assert await asyncio.gather(*calls) == [float(n) for n in range(1, 51)]
-        with pytest.raises(RunnerClosed):
-            await stage.mutate("main:increment", name="a")
-        with pytest.raises(RunnerClosed):
-            await stage.query("main:get", name="a")
-        with pytest.raises(RunnerClosed):
-            await stage.push()
-        with pytest.raises(RunnerClosed):
-            await stage.runner.trim()
-
-    play(tmp_path, story)
-
-
-def test_trimming_runs_in_the_writer(tmp_path: Path) -> None:
-    async def story(stage: Stage) -> None:
-        await stage.mutate("main:increment", name="a")
-        assert (await stage.runner.trim()).log_rows == 0
 
     play(tmp_path, story)

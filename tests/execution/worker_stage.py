@@ -1,4 +1,4 @@
-"""A project in a folder, run by worker processes, and short words for what tests do with it."""
+"""A project in a folder, run by worker processes or by threads, and short words for what tests do with it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from rewake.execution import (
     Failure,
     FunctionCall,
     GroupReport,
+    InlineRunner,
     MutationJob,
     MutationOutcome,
     QueryJob,
@@ -28,6 +29,7 @@ from rewake.execution import (
     Visibility,
     WorkerPlan,
     WorkerRunner,
+    load_project,
     read_settings,
 )
 from rewake.limits import DEFAULT_LIMITS, Limits
@@ -116,8 +118,10 @@ MAIN = """
 class Stage:
     """A runner with its news."""
 
-    def __init__(self, runner: WorkerRunner, database: Database, root: Path) -> None:
+    def __init__(self, runner: Any, database: Database, root: Path, call_log: CallLog) -> None:
+        # Any: a Runner, and for the tests of one of them also what is inside.
         self.runner = runner
+        self.call_log = call_log
         self.database = database
         self.root = root
         self.reports: list[GroupReport] = []
@@ -127,16 +131,13 @@ class Stage:
     def rows(self) -> list[Any]:
         return [row for report in self.reports for row in report.rows]
 
-    @property
-    def call_log(self) -> CallLog:
-        return self.runner._call_log
-
     async def outcome(self, path: str, replay: ReplayKey | None = None, **args: Any) -> MutationOutcome:
         self._sent += 1
         call, invocation = FunctionCall(path, json.dumps(args)), Invocation(f"call {self._sent}", replay)
-        return await self.runner.mutate(
+        outcome: MutationOutcome = await self.runner.mutate(
             MutationJob(call, ANONYMOUS, Visibility.PUBLIC, invocation, f"request {self._sent}")
         )
+        return outcome
 
     async def mutate(self, path: str, replay: ReplayKey | None = None, **args: Any) -> Any:
         return value_of((await self.outcome(path, replay, **args)).result)
@@ -154,7 +155,10 @@ class Stage:
     async def push(self, **modules: str) -> SchemaChange:
         write_project(self.root, **modules)
         self._sent += 1
-        return await self.runner.push(read_settings(self.root), invocation=f"push {self._sent}")
+        change: SchemaChange = await self.runner.push(
+            read_settings(self.root), invocation=f"push {self._sent}"
+        )
+        return change
 
     def kill_writer(self) -> None:
         worker = self.runner._seat.worker
@@ -194,15 +198,21 @@ def play(
     limits: Limits = DEFAULT_LIMITS,
     data: Path | str = ":memory:",
     readers: int = 2,
+    place: str = "processes",
 ) -> None:
     """Serve the project, play `story` on it and end everything; nothing may take long."""
     write_project(root, schema=SCHEMA, main=MAIN)
 
     async def run() -> None:
+        settings, call_log = read_settings(root), CallLog()
         database = Database.open(data, environment=Environment(), limits=limits)
-        template = await Template.load(read_settings(root))
-        runner = WorkerRunner(database, WorkerPlan(template, readers), call_log=CallLog())
-        stage = Stage(runner, database, root)
+        runner: InlineRunner | WorkerRunner
+        if place == "threads":
+            runner = InlineRunner(database, load_project(settings), call_log=call_log, readers=readers)
+        else:
+            plan = WorkerPlan(await Template.load(settings), readers)
+            runner = WorkerRunner(database, plan, call_log=call_log)
+        stage = Stage(runner, database, root, call_log)
         await runner.start(stage.reports.append)
         try:
             await stage.push()

@@ -12,7 +12,7 @@ Not here: where workers come from, which code is current (`worker_runner.py`).
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,7 +20,8 @@ from rewake.database import ReadSet, module_read_set
 from rewake.execution.analysis import module_of
 from rewake.execution.call_log import CallLog, CallRecord
 from rewake.execution.calls import Failure
-from rewake.execution.runner import QueryJob, QueryRun
+from rewake.execution.idle_queue import IdleQueue
+from rewake.execution.runner import QueryJob, QueryRun, RunnerClosed
 from rewake.execution.worker_failures import WorkerLost, given_up, timed_out
 from rewake.execution.worker_messages import EndWave, FromFront, More, OpenWave, Query, Ran
 from rewake.execution.worker_process import Worker
@@ -45,9 +46,8 @@ class ReaderPool:
         self._call_log = call_log
         self._on_lost = on_lost
         self._code_hash = code_hash
-        self._idle: deque[Worker] = deque()
+        self._idle: IdleQueue[Worker] = IdleQueue()
         self._current: set[Worker] = set()
-        self._waiting: deque[asyncio.Future[None]] = deque()
         self._is_closed = False
         self.version = 0
         """Counts versions of the code."""
@@ -64,17 +64,15 @@ class ReaderPool:
         self._current.add(worker)
         worker.ended.add_done_callback(lambda _: self._worker_ended(worker))
         if worker.is_alive:
-            self._idle.append(worker)
-            self._wake()
+            self._idle.put(worker)
 
     def replace(self, workers: Sequence[Worker]) -> list[Worker]:
         """Let these take all waves from now on. Those from before finish theirs, end, and are returned."""
         before = list(self._current)
         self.version += 1
         self._current.clear()
-        for worker in self._idle:
+        for worker in self._idle.empty():
             worker.close()
-        self._idle.clear()
         for worker in workers:
             self.add(worker)
         return before
@@ -94,15 +92,16 @@ class ReaderPool:
         return wave
 
     async def take(self) -> Worker:
-        """An idle reader; waits for one."""
-        while not self._idle:
-            if self._is_closed:
-                raise WorkerLost()
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(future)
-            await future
-        worker = self._idle.popleft()
-        self.busy.add(worker)
+        """An idle reader; waits for one.
+
+        Raises:
+            RunnerClosed: there will be none.
+        """
+        if self._is_closed:
+            raise RunnerClosed()
+        worker = await self._idle.get()
+        if worker.is_alive:
+            self.busy.add(worker)
         return worker
 
     def give_back(self, worker: Worker) -> None:
@@ -112,8 +111,7 @@ class ReaderPool:
         if worker not in self._current:
             worker.close()
         elif worker.is_alive:
-            self._idle.append(worker)
-            self._wake()
+            self._idle.put(worker)
 
     async def ask(self, worker: Worker, message: FromFront) -> Ran:
         """Have a taken reader run queries.
@@ -171,13 +169,12 @@ class ReaderPool:
     def close(self) -> list[Worker]:
         """End all readers; returns them."""
         self._is_closed = True
-        self._wake_all()
+        self._idle.fail(RunnerClosed())
         return self.replace([])
 
     def _worker_ended(self, worker: Worker) -> None:
         self.busy.discard(worker)
-        if worker in self._idle:
-            self._idle.remove(worker)
+        self._idle.take_out(worker)
         if worker in self._current:
             self._current.discard(worker)
             self._on_lost()
@@ -186,18 +183,6 @@ class ReaderPool:
         if not asking.cancelled():
             asking.exception()  # Nobody wants to know.
         self.give_back(worker)
-
-    def _wake(self) -> None:
-        while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_result(None)
-                return
-
-    def _wake_all(self) -> None:
-        for future in self._waiting:
-            if not future.done():
-                future.set_result(None)
 
 
 class WorkerWave:

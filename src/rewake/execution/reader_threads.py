@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rewake.database import Reader, Snapshot
+from rewake.execution.idle_queue import IdleQueue
 from rewake.execution.runner import QueryJob, QueryRun
 
 
@@ -40,7 +41,7 @@ class ReaderThreads:
         self._open_reader = open_reader
         self._run = run
         self._readers: list[_ReaderThread] = []
-        self._idle: asyncio.Queue[_ReaderThread] = asyncio.Queue()
+        self._idle: IdleQueue[_ReaderThread] = IdleQueue()
 
     def start(self) -> None:
         """Open the connections and start the threads.
@@ -60,7 +61,7 @@ class ReaderThreads:
             thread = _ReaderThread(number, reader, self._run)
             thread.start()
             self._readers.append(thread)
-            self._idle.put_nowait(thread)
+            self._idle.put(thread)
 
     async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None) -> InlineWave:
         """Take a snapshot (the latest, or the one at `at`) on an idle reader and run `jobs` on it."""
@@ -73,13 +74,13 @@ class ReaderThreads:
             opening.add_done_callback(lambda _: self._put_to_rest(reader))
             raise
         except BaseException:
-            self._idle.put_nowait(reader)
+            self._idle.put(reader)
             raise
         return InlineWave(self, reader, ts, runs)
 
     def give_back(self, reader: _ReaderThread) -> None:
         """A wave is over; its reader may serve the next."""
-        self._idle.put_nowait(reader)
+        self._idle.put(reader)
 
     async def close(self) -> None:
         """Wait for the waves under way and stop the threads."""

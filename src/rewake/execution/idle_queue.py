@@ -1,0 +1,70 @@
+"""The idle queue: readers at rest, and whoever waits for one, in the order in which they came.
+
+Floor 3, `execution`. A reader that comes back goes straight to the first who waits. With a queue that only
+wakes that one up, a caller in a loop who gives a reader back and asks again at once is always faster, and
+somebody else waits for ever.
+
+    put -> the first who waits | kept        get -> one that is kept | wait
+
+Not here: what is at rest (`reader_threads.py`, `reader_pool.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class IdleQueue(Generic[T]):
+    """A fair queue of one event loop."""
+
+    def __init__(self) -> None:
+        self._kept: deque[T] = deque()
+        self._waiting: deque[asyncio.Future[T]] = deque()
+
+    def put(self, item: T) -> None:
+        """Give `item` to the first who waits, or keep it."""
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_result(item)
+                return
+        self._kept.append(item)
+
+    async def get(self) -> T:
+        """Take an item; waits for its turn.
+
+        Raises:
+            BaseException: what `fail` was called with meanwhile.
+        """
+        if self._kept:
+            return self._kept.popleft()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self.put(future.result())  # It came just as we went.
+            raise
+
+    def take_out(self, item: T) -> None:
+        """Forget an item that is kept. Harmless when it is not."""
+        if item in self._kept:
+            self._kept.remove(item)
+
+    def empty(self) -> list[T]:
+        """Take out all that are kept."""
+        kept = list(self._kept)
+        self._kept.clear()
+        return kept
+
+    def fail(self, error: BaseException) -> None:
+        """Raise `error` for all who wait."""
+        waiting, self._waiting = self._waiting, deque()
+        for future in waiting:
+            if not future.done():
+                future.set_exception(error)

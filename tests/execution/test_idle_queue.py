@@ -1,0 +1,84 @@
+"""Readers at rest go to those who wait, in their order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from rewake.execution.idle_queue import IdleQueue
+
+
+def play(story: Callable[[IdleQueue[str]], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
+        await asyncio.wait_for(story(IdleQueue()), 20)
+
+    asyncio.run(run())
+
+
+def test_what_is_kept_comes_out_in_the_order_in_which_it_came() -> None:
+    async def story(idle: IdleQueue[str]) -> None:
+        for name in "abc":
+            idle.put(name)
+        idle.take_out("b")
+        idle.take_out("nothing of ours")
+        assert [await idle.get(), await idle.get()] == ["a", "c"]
+        idle.put("d")
+        assert idle.empty() == ["d"]
+        assert idle.empty() == []
+
+    play(story)
+
+
+def test_who_gives_back_and_asks_again_at_once_does_not_overtake_who_waits() -> None:
+    async def story(idle: IdleQueue[str]) -> None:
+        turns: list[int] = []
+
+        async def loop(number: int) -> None:
+            for _ in range(20):
+                item = await idle.get()
+                turns.append(number)
+                idle.put(item)
+
+        idle.put("only one")
+        taken = await idle.get()
+        tasks = [asyncio.ensure_future(loop(number)) for number in range(3)]
+        await asyncio.sleep(0)
+        idle.put(taken)
+        await asyncio.gather(*tasks)
+        assert turns == [0, 1, 2] * 20
+
+    play(story)
+
+
+def test_an_item_that_comes_as_its_taker_goes_is_not_lost() -> None:
+    async def story(idle: IdleQueue[str]) -> None:
+        goes, stays = asyncio.ensure_future(idle.get()), asyncio.ensure_future(idle.get())
+        await asyncio.sleep(0)
+        idle.put("a")
+        goes.cancel()
+        assert await stays == "a"
+        gone = asyncio.ensure_future(idle.get())
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.gather(goes, gone, return_exceptions=True)
+        idle.put("b")
+        assert await idle.get() == "b"
+
+    play(story)
+
+
+def test_those_who_wait_can_be_told_that_nothing_will_come() -> None:
+    async def story(idle: IdleQueue[str]) -> None:
+        waiting = [asyncio.ensure_future(idle.get()) for _ in range(2)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        idle.fail(LookupError("closed"))
+        with pytest.raises(LookupError):
+            await waiting[1]
+        with pytest.raises(asyncio.CancelledError):
+            await waiting[0]
+
+    play(story)
