@@ -53,7 +53,6 @@ from rewake.limits import (
 from rewake.schema import QuerySpec, TableDefinition, TableNames, ValidationFailed, plain_value
 from rewake.storage import GroupDoomed, StorageFailed
 from rewake.values import (
-    CommitTsUnsupported,
     InvalidValue,
     Value,
     decode,
@@ -203,8 +202,8 @@ class Host:
     def _encoded_return(self, record: FunctionRecord, value: Value) -> str:
         path = record.path.public
         text = encode(value)
-        if holds_commit_ts(text):
-            raise ReturnInvalid(_not_a_value(path, CommitTsUnsupported()))
+        if record.kind == "query" and holds_commit_ts(text):
+            raise ReturnInvalid(_not_a_value(path, "queries cannot return an unresolved commit timestamp"))
         refused = self._check_size(
             value, text=text, limit=RETURN_BYTES_MAX, what="Large size of the function return value"
         )
@@ -419,7 +418,9 @@ def _checked_return(record: FunctionRecord, result: Any, tables: TableNames) -> 
         value = normalize(convert(result))
     except (InvalidValue, ValidationFailed) as error:
         prefix = "ReturnsValidationError: " if isinstance(error, ValidationFailed) else ""
-        raise ReturnInvalid(f"{prefix}{error.message if prefix else _not_a_value(path, error)}") from None
+        raise ReturnInvalid(
+            f"{prefix}{error.message if prefix else _not_a_value(path, error.message)}"
+        ) from None
     if record.returns is not None:
         try:
             record.returns.validator.check(value, tables)
@@ -428,8 +429,8 @@ def _checked_return(record: FunctionRecord, result: Any, tables: TableNames) -> 
     return value
 
 
-def _not_a_value(path: str, error: RewakeError) -> str:
-    return f"Function {path} return value invalid: {error.message}"
+def _not_a_value(path: str, reason: str) -> str:
+    return f"Function {path} return value invalid: {reason}"
 
 
 def _metric(used: int, limit: int) -> TransactionMetric:
