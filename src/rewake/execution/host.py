@@ -53,6 +53,7 @@ from rewake.limits import (
 from rewake.schema import QuerySpec, TableDefinition, TableNames, ValidationFailed, plain_value
 from rewake.storage import GroupDoomed, StorageFailed
 from rewake.values import (
+    UNSET,
     InvalidValue,
     Value,
     decode,
@@ -412,6 +413,8 @@ def _checked_return(record: FunctionRecord, result: Any, tables: TableNames) -> 
             "Return value is a Query. Results must be retrieved with `.collect()`, `.take(n), `.unique()`, "
             "or `.first()`."
         )
+    if result is UNSET:
+        result = None  # Nothing as a whole is null (semantics 1.6), with a hint and without.
     path = record.path.public
     convert: Callable[[Any], Any] = plain_value if record.returns is None else record.returns.to_value
     try:
