@@ -119,6 +119,11 @@ def tell_only(ctx: MutationCtx) -> CommitTs:
 
 
 @mutation
+def tell_as_int64(ctx: MutationCtx) -> Int64:
+    return ctx.db.vars.commit_ts
+
+
+@mutation
 def tell_anything(ctx: MutationCtx) -> Any:
     return {"at": [ctx.db.vars.commit_ts, "[unresolved commit timestamp]"]}
 
@@ -645,6 +650,15 @@ def test_4_6_a_field_of_its_type_takes_an_int64_and_no_number(backend: Backend) 
     assert refusal(backend, lambda ctx: ctx.db.insert("events", {"kind": "b", "at": 5.0})).endswith(
         "Path: .at\nValue: 5.0\nValidator: v.commitTs()"
     )
+
+
+def test_4_6_it_is_checked_as_an_int64() -> None:
+    schema = define_schema({"counts": define_table({"n": v.int64()})})
+    with Backend.from_functions(tell_as_int64, schema=schema) as backend:
+        backend.run(lambda ctx: ctx.db.insert("counts", {"n": ctx.db.vars.commit_ts}))
+        ts = backend.deployment.last_ts
+        assert only(backend, "counts") == {"n": Int64(ts)}
+        assert backend.mutation(tell_as_int64) == ts
 
 
 def test_4_6_in_its_mutation_it_is_the_largest_int64(backend: Backend) -> None:

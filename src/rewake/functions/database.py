@@ -163,7 +163,7 @@ class Variables:
 
     @property
     def commit_ts(self) -> Int64:
-        """The mutation's own commit timestamp, for a field of type `CommitTs` or of no type.
+        """The mutation's own commit timestamp, for a field of type `CommitTs`, of Int64 or of no type.
 
         Until the commit a placeholder stands for it, which is typed as what it becomes: an Int64, in
         nanoseconds, greater than that of every commit before. In the mutation itself it sorts, compares and
