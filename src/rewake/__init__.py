@@ -19,6 +19,7 @@ from rewake.functions import (
     query,
 )
 from rewake.schema import (
+    CommitTs,
     Document,
     Id,
     Index,
@@ -38,6 +39,7 @@ from rewake.values import UNSET, Int64, Unset
 __all__ = [
     "UNSET",
     "ApplicationError",
+    "CommitTs",
     "Document",
     "Id",
     "Index",

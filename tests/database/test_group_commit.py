@@ -17,6 +17,7 @@ from rewake.database import (
 from rewake.environment import Environment, ManualClock, seeded_environment
 from rewake.limits import Limits
 from rewake.storage import GroupDoomed, StorageFailed, StorageFull
+from rewake.values import COMMIT_TS, Int64, encode
 from tests.database.world import START_NS, World, documents, query
 
 
@@ -82,6 +83,38 @@ def test_results_and_log_lines_are_replayed_with_the_original_timestamp(world: W
     assert not first.is_replay
     assert world.group.commit().rows == []
     assert len(rows(world)) == 2
+
+
+def test_a_result_and_its_record_have_the_commit_timestamp_in_place_of_the_placeholder(world: World) -> None:
+    keys = [ReplayKey("session", number) for number in range(3)]
+
+    def body(tx: WriteTransaction) -> CallResult:
+        tx.insert("t", {"at": COMMIT_TS})
+        return CallResult(encode([COMMIT_TS, {"at": COMMIT_TS}]))
+
+    world.group.begin()
+    told = [world.perform(body, replay=key) for key in keys]
+    world.group.commit()
+    assert len({performed.ts for performed in told}) == 3
+    world.group.begin()
+    for key, performed in zip(keys, told, strict=True):
+        ts = Int64(performed.ts)
+        assert performed.result == CallResult(encode([ts, {"at": ts}]))
+        again = world.perform(body, replay=key)
+        assert (again.is_replay, again.result, again.ts) == (True, performed.result, performed.ts)
+    world.group.rollback()
+    assert rows(world) == [{"at": Int64(performed.ts)} for performed in told]
+
+
+def test_where_nothing_was_written_the_placeholder_is_the_timestamp_that_the_caller_is_told(
+    world: World,
+) -> None:
+    world.insert("t", {})
+    world.group.begin()
+    performed = world.perform(lambda tx: CallResult(encode(COMMIT_TS)))
+    assert performed.result == CallResult(encode(Int64(performed.ts)))
+    assert world.group.commit().rows == []
+    assert performed.ts == world.database.last_ts()
 
 
 def test_a_mutation_that_wrote_nothing_is_recorded_too(world: World) -> None:
@@ -289,7 +322,9 @@ def test_a_crash_keeps_whole_groups_only(tmp_path: Path, moment: str) -> None:
     world.insert("t", {"n": 1})
     armed.append(True)
     world.group.begin()
-    world.perform(lambda tx: tx.insert("t", {"n": 2}), id="second", replay=ReplayKey("s", 1))
+    ts = world.perform(
+        lambda tx: tx.insert("t", {"n": 2, "at": COMMIT_TS}), id="second", replay=ReplayKey("s", 1)
+    ).ts
 
     def body(tx: WriteTransaction) -> None:
         tx.insert("t", {"n": 3})
@@ -307,7 +342,7 @@ def test_a_crash_keeps_whole_groups_only(tmp_path: Path, moment: str) -> None:
     copy = World(path=tmp_path / "copy", environment=Environment(clock=ManualClock()))
     try:
         kept = moment == "after commit"
-        assert rows(copy) == [{"n": 1.0}] + [{"n": 2.0}, {"n": 3.0}] * kept
+        assert rows(copy) == [{"n": 1.0}] + [{"n": 2.0, "at": Int64(ts)}, {"n": 3.0}] * kept
         found = [copy.group.find_invocation(id, after=0) is not None for id in ("second", "third")]
         assert found == [kept, kept]
         copy.group.begin()

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rewake.database import (
     InvalidArgument,
@@ -18,19 +22,25 @@ from rewake.database import (
     apply_schema,
 )
 from rewake.database import writes as writes_module
-from rewake.schema import define_schema, define_table, v
+from rewake.schema import RangeBound, define_schema, define_table, v
 from rewake.values import (
     COMMIT_TS,
     UNSET,
-    CommitTsUnsupported,
     Int64,
     InvalidName,
     InvalidValue,
+    ValueTooLarge,
     decode_id,
     decode_stored,
+    encode,
     encode_id,
+    encode_key,
+    get_path,
+    value_size,
 )
+from rewake.values.types import INT64_MAX
 from tests.database.world import START_NS, World, documents, query
+from tests.values.strategies import at_commit, pending_values
 
 
 def refused(world: World, kind: type[Exception], action: Any) -> str:
@@ -103,6 +113,9 @@ def test_system_fields_are_the_systems(world: World) -> None:
     refused(world, InvalidIdField, lambda tx: tx.patch(id, {"_id": UNSET}))
     refused(world, InvalidCreationTimeField, lambda tx: tx.patch(id, {"_creationTime": UNSET}))
     refused(world, InvalidCreationTimeField, lambda tx: tx.replace(id, {"_creationTime": 1}))
+    # To Python these two are equal; what a plain int means is a Float64.
+    refused(world, InvalidCreationTimeField, lambda tx: tx.patch(id, {"_creationTime": Int64(int(time))}))
+    assert world.mutate(lambda tx: tx.patch(id, {"_creationTime": int(time)})).rows == []
     world.mutate(lambda tx: tx.patch(id, {"_id": id, "_creationTime": time, "n": 2}))
     world.mutate(lambda tx: tx.replace(id, {"_id": id, "_creationTime": time, "m": 3}))
     assert stored(world, id) == {"_id": id, "_creationTime": time, "m": 3.0}
@@ -128,15 +141,208 @@ def test_documents_too_large_or_too_deep_are_refused(world: World) -> None:
     world.insert("notes", {"d": deep[0]}, {"s": "x" * (2**20 - 200)}, {"braces": "{" * 40})
 
 
-def test_a_commit_timestamp_to_come_cannot_be_stored_yet(world: World) -> None:
-    (id,) = world.insert("notes", {"n": 1, "text": '{"$commitTs":null}'})
-    for action in (
-        lambda transaction: transaction.insert("notes", {"at": COMMIT_TS}),
-        lambda transaction: transaction.patch(id, {"at": [{"in": COMMIT_TS}]}),
-        lambda transaction: transaction.replace(id, {"at": COMMIT_TS}),
+EVENTS = define_schema(
+    {
+        "events": define_table({"at": v.commit_ts(), "n": v.optional(v.number())}).index("by_at", ["at"]),
+        "notes": define_table(v.any()).index("by_at", ["at.in"]).index("by_n_at", ["n", "at"]),
+    }
+)
+
+
+def in_order_of(world: World, table: str, index: str, *bounds: RangeBound) -> list[dict[str, Any]]:
+    with world.reader.begin() as snapshot:
+        return documents(snapshot.transaction().scan(query(table, index, *bounds)))
+
+
+def test_a_commit_timestamp_is_known_when_the_mutation_commits(world: World) -> None:
+    looks_alike = {"n": 1.0, "text": '{"$commitTs":null}'}
+    (id,) = world.insert("notes", looks_alike)
+    for action, expected in (
+        (lambda tx: tx.insert("notes", {"at": COMMIT_TS}), lambda ts: {"at": ts}),
+        (
+            lambda tx: tx.patch(id, {"at": [{"in": COMMIT_TS}]}),
+            lambda ts: {**looks_alike, "at": [{"in": ts}]},
+        ),
+        (lambda tx: tx.replace(id, {"a": COMMIT_TS, "b": COMMIT_TS}), lambda ts: {"a": ts, "b": ts}),
     ):
-        assert "does not resolve commit timestamps yet" in refused(world, CommitTsUnsupported, action)
-    assert stored(world, id)["n"] == 1.0
+        row = world.mutate(action).rows[0]
+        write = row.writes[-1]
+        assert write.new is not None
+        assert documents([write.new]) == [expected(Int64(row.ts))]
+        assert write.new == world_text(world, write.id)
+
+
+def test_each_mutation_of_a_group_has_its_own_commit_timestamp(world: World) -> None:
+    world.mutate(lambda tx: apply_schema(tx, EVENTS))
+    seen: list[list[Any]] = []
+
+    def body(tx: WriteTransaction) -> None:
+        seen.append([event["at"] for event in documents(tx.scan(query("events", "by_at", order="desc")))])
+        tx.insert("events", {"at": COMMIT_TS})
+
+    world.group.begin()
+    told = [world.perform(body).ts for _ in range(3)]
+    rows = world.group.commit().rows
+    assert told == [row.ts for row in rows] == sorted(set(told))
+    assert in_order_of(world, "events", "by_at") == [{"at": Int64(ts)} for ts in told]
+    # The second of a group reads what the first wrote as if that were committed already.
+    assert seen == [[], [Int64(told[0])], [Int64(told[1]), Int64(told[0])]]
+
+
+def test_in_its_mutation_the_placeholder_is_found_as_the_largest_int64(world: World) -> None:
+    world.mutate(lambda tx: apply_schema(tx, EVENTS))
+    world.insert(
+        "events", {"at": Int64(5), "n": 1}, {"at": Int64(INT64_MAX), "n": 2}, {"at": Int64(-1), "n": 3}
+    )
+
+    def body(tx: WriteTransaction) -> None:
+        id = tx.insert("events", {"at": COMMIT_TS, "n": 4})
+        assert decode_stored(tx.get(id) or "")["at"] is COMMIT_TS  # type: ignore[index, call-overload]
+        for bounds, expected in (
+            ((), [3, 1, 2, 4]),
+            ((RangeBound("at", "eq", COMMIT_TS),), [2, 4]),
+            ((RangeBound("at", "eq", Int64(INT64_MAX)),), [2, 4]),
+            ((RangeBound("at", "lt", COMMIT_TS),), [3, 1]),
+            ((RangeBound("at", "gt", Int64(5)),), [2, 4]),
+            ((RangeBound("at", "gt", COMMIT_TS),), []),
+        ):
+            found = documents(tx.scan(query("events", "by_at", *bounds)))
+            assert [event["n"] for event in found] == expected
+        assert [event["n"] for event in documents(tx.scan(query("events", "by_at", order="desc")))] == [
+            4,
+            2,
+            1,
+            3,
+        ]
+
+    row = world.mutate(body).rows[0]
+    assert [event["n"] for event in in_order_of(world, "events", "by_at")] == [3, 1, 4, 2]
+    assert [
+        event["n"] for event in in_order_of(world, "events", "by_at", RangeBound("at", "eq", Int64(row.ts)))
+    ] == [4]
+    at_the_end = RangeBound("at", "eq", Int64(INT64_MAX))
+    assert [event["n"] for event in in_order_of(world, "events", "by_at", at_the_end)] == [2]
+
+
+def test_the_log_row_has_the_resolved_document_and_its_keys(world: World) -> None:
+    world.mutate(lambda tx: apply_schema(tx, EVENTS))
+    (id,) = world.insert("notes", {"at": {"in": Int64(1)}, "n": 1})
+    before = world_text(world, id)
+    for action in (
+        lambda tx: tx.patch(id, {"at": {"in": COMMIT_TS}}),
+        lambda tx: tx.patch(id, {"at": {"in": COMMIT_TS}, "n": COMMIT_TS}),
+        lambda tx: tx.patch(id, {"n": UNSET}),
+    ):
+        ((write,),) = (row.writes for row in world.mutate(action).rows)
+        after = world_text(world, id)
+        assert (write.old, write.new) == (before, after)
+        with world.reader.begin() as snapshot:
+            table = snapshot.catalog.tables["notes"]
+            for text, position in ((before, 1), (after, 2)):
+                keys = table.keys_of(decode_stored(text), encode_key([id]))  # type: ignore[arg-type]
+                assert [(key[0], key[position]) for key in write.keys] == list(keys)
+        before = after
+
+
+def test_writing_the_placeholder_again_changes_nothing_in_its_mutation_and_something_later(
+    world: World,
+) -> None:
+    def twice(tx: WriteTransaction) -> None:
+        id = tx.insert("notes", {"at": COMMIT_TS})
+        written = tx.usage.documents_written
+        tx.patch(id, {"at": COMMIT_TS})
+        tx.replace(id, {"at": COMMIT_TS})
+        assert tx.usage.documents_written == written
+        ids.append(id)
+
+    ids: list[str] = []
+    first = world.mutate(twice).rows[0]
+    second = world.mutate(lambda tx: tx.patch(ids[0], {"at": COMMIT_TS})).rows[0]
+    assert first.ts < second.ts
+    assert stored(world, ids[0])["at"] == Int64(second.ts)
+
+
+def test_a_document_that_is_gone_again_waits_for_nothing(world: World) -> None:
+    (kept,) = world.insert("notes", {"at": Int64(1)})
+
+    def body(tx: WriteTransaction) -> None:
+        tx.delete(tx.insert("notes", {"at": COMMIT_TS}))
+        tx.patch(kept, {"at": COMMIT_TS})
+        tx.patch(kept, {"at": Int64(1)})
+
+    assert world.mutate(body).rows == []
+    assert stored(world, kept)["at"] == Int64(1)
+
+
+def test_what_a_dropped_part_wrote_waits_for_nothing_and_the_rest_is_resolved(world: World) -> None:
+    world.mutate(lambda tx: apply_schema(tx, EVENTS))
+    ids = world.insert("events", {"at": Int64(1)}, {"at": Int64(2)})
+
+    def body(tx: WriteTransaction) -> None:
+        tx.patch(ids[0], {"at": COMMIT_TS})
+        with suppress(ZeroDivisionError), tx.savepoint():
+            tx.patch(ids[0], {"n": 1})
+            tx.patch(ids[1], {"at": COMMIT_TS})
+            tx.insert("events", {"at": COMMIT_TS})
+            raise ZeroDivisionError
+        with tx.savepoint():
+            tx.insert("events", {"at": COMMIT_TS, "n": 2})
+
+    ts = Int64(world.mutate(body).rows[0].ts)
+    assert in_order_of(world, "events", "by_at") == [{"at": Int64(2)}, {"at": ts}, {"at": ts, "n": 2.0}]
+
+
+def test_the_placeholder_has_nine_bytes_in_a_document(world: World) -> None:
+    room = 2**20 - value_size({"_id": "x" * 31, "_creationTime": 1.0, "at": COMMIT_TS, "text": ""})
+    for text in ("x" * (room - 20), "x" * (room + 20)):
+        try:
+            world.insert("notes", {"at": COMMIT_TS, "text": text})
+        except ValueTooLarge:
+            assert len(text) > room
+        else:
+            assert len(text) < room
+
+
+def test_the_schema_takes_the_placeholder_where_a_commit_timestamp_belongs(world: World) -> None:
+    world.mutate(lambda tx: apply_schema(tx, EVENTS))
+    world.insert("events", {"at": COMMIT_TS})
+    text = refused(
+        world, SchemaEnforcementError, lambda tx: tx.insert("events", {"at": Int64(1), "n": COMMIT_TS})
+    )
+    assert text.endswith("Path: .n\nValue: [unresolved commit timestamp]\nValidator: v.float64()")
+
+
+FIELDS = st.dictionaries(st.sampled_from(["at", "n", "o"]), pending_values(max_leaves=4), max_size=3)
+
+
+@given(mutations=st.lists(st.lists(st.tuples(st.integers(0, 4), FIELDS), max_size=5), max_size=4))
+@settings(max_examples=25)
+def test_whatever_waits_for_its_timestamp_gets_it_and_stands_where_it_belongs(
+    mutations: list[list[tuple[int, dict[str, Any]]]],
+) -> None:
+    world = World()
+    world.mutate(lambda tx: apply_schema(tx, EVENTS))
+    expected: dict[str, dict[str, Any]] = {}
+
+    def body(tx: WriteTransaction, writes: list[tuple[int, dict[str, Any]]]) -> None:
+        for place, fields in writes:
+            if place < len(expected):
+                id = list(expected)[place]
+                tx.replace(id, fields)
+            else:
+                id = tx.insert("notes", fields)
+            expected[id] = fields
+
+    for writes in mutations:
+        rows = world.mutate(partial(body, writes=writes)).rows
+        for id, fields in expected.items():
+            expected[id] = at_commit(fields, rows[-1].ts if rows else 0)
+    for index, path in (("by_at", "at.in"), ("by_n_at", "n")):
+        found = in_order_of(world, "notes", index)
+        assert sorted(map(encode, found)) == sorted(map(encode, expected.values()))
+        keys = [encode_key([get_path(document, path.split("."))]) for document in found]
+        assert keys == sorted(keys)
+    world.close()
 
 
 def test_unset_fields_are_dropped_and_in_patches_removed(world: World) -> None:

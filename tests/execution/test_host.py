@@ -15,7 +15,8 @@ MODULE = """
     import dataclasses
     from typing import Any
     from rewake import ApplicationError, Document, Id, Index, Int64, MutationCtx, QueryCtx
-    from rewake import internal_mutation, mutation, query
+    from rewake import UNSET, internal_mutation, mutation, query
+    from rewake.values import COMMIT_TS
 
     class Note(Document, table="notes"):
         text: str
@@ -42,6 +43,14 @@ MODULE = """
     @query
     def returns_query(ctx: QueryCtx):
         return ctx.db.query(Note)
+
+    @query
+    def returns_unset(ctx: QueryCtx):
+        return UNSET
+
+    @query
+    def returns_placeholder(ctx: QueryCtx):
+        return [COMMIT_TS]
 
     @query
     def returns_object(ctx: QueryCtx):
@@ -206,6 +215,11 @@ def test_results_are_checked_in_the_words_of_the_specification(tmp_path):
         )
         assert (await failure(stage, "m:returns_query")).startswith(
             "Return value is a Query. Results must be retrieved with `.collect()`"
+        )
+        assert await stage.query("m:returns_unset") is None
+        assert await failure(stage, "m:returns_placeholder") == (
+            "Function m:returns_placeholder return value invalid: "
+            "queries cannot return an unresolved commit timestamp\n"
         )
         for path in ("m:returns_object", "m:returns_generator"):
             assert (await failure(stage, path)).startswith(f"Function {path} return value invalid: ")

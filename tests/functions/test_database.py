@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rewake import UNSET
+from rewake import UNSET, Int64
 from rewake.database.catalog import SCHEDULED_FUNCTIONS as JOBS
 from rewake.database.catalog import STORAGE
 from rewake.errors import RewakeError
+from rewake.functions import DatabaseReader
 from rewake.values import encode_id
 from tests.functions.stage import act
 
@@ -32,6 +33,38 @@ def test_documents_come_back_as_their_class(tmp_path):
         assert ctx.db.get(id) is None
 
     act(tmp_path, body)
+
+
+def test_a_field_for_the_commit_timestamp_is_filled_at_commit(tmp_path):
+    schema = """
+        from rewake import UNSET, CommitTs, Document, Id, Index, Unset, field
+
+        class Event(Document, table="events"):
+            at: CommitTs
+            last: CommitTs | None = None
+            by_at = Index("at")
+    """
+    ids = []
+
+    def write(ctx, schema):
+        now = ctx.db.vars.commit_ts
+        ids.append(ctx.db.insert(schema.Event(at=now)))
+        ctx.db.patch(ids[0], last=now)
+        event = ctx.db.get(ids[0])
+        assert event.at is event.last is now
+        assert ctx.db.query(schema.Event).with_index(schema.Event.by_at, at=now).unique() == event
+
+    def read(ctx, schema):
+        event = ctx.db.get(ids[0])
+        assert type(event.at) is type(event.last) is Int64
+        assert event.at == event.last == ctx.meta.get_snapshot_ts()
+        assert ctx.db.query(schema.Event).with_index(schema.Event.by_at, at=event.at).unique() == event
+
+    act(tmp_path, write, read, schema=schema)
+
+
+def test_queries_know_no_commit_timestamp(tmp_path):
+    assert not hasattr(DatabaseReader, "vars")
 
 
 def test_tables_without_a_class_give_dicts(tmp_path):

@@ -11,6 +11,7 @@ import pydantic
 import pytest
 
 from rewake.schema.constraints import WHOLE_NUMBER, Constraint, constraints_of
+from rewake.values import COMMIT_TS
 
 
 def field_metadata(**options: Any) -> Any:
@@ -41,6 +42,16 @@ def test_a_mark_becomes_a_constraint(mark: Any, text: str, good: Any, bad: Any) 
     assert constraint.text == text
     assert constraint.accepts(good)
     assert not constraint.accepts(bad)
+
+
+def test_a_commit_timestamp_to_come_is_compared_as_the_largest_int64() -> None:
+    def accepts(mark: Any) -> bool:
+        (constraint,) = constraints_of(mark)
+        return constraint.accepts(COMMIT_TS)
+
+    assert accepts(annotated_types.Ge(2**63 - 1))
+    assert not accepts(annotated_types.Lt(2**63 - 1))
+    assert not accepts(annotated_types.MultipleOf(1))
 
 
 def test_one_mark_may_hold_several() -> None:

@@ -8,6 +8,7 @@ EXPORTED = [
     "NO_SCOPE",
     "ArgumentsCodec",
     "Builders",
+    "CommitTs",
     "Comparison",
     "Document",
     "DocumentUnreadable",

@@ -9,6 +9,7 @@ from typing import Any, Literal, assert_type
 
 from rewake.functions import MutationCtx, PaginationOptions, PaginationResult, QueryCtx, mutation, query
 from rewake.schema import (
+    CommitTs,
     Document,
     Id,
     Index,
@@ -46,6 +47,7 @@ class Message(Tracked, table="messages", rename={"body": "text"}):
     kind: Literal["text", "system"] = "text"
     likes: int = 0
     serial: Int64 = Int64(0)
+    sent: CommitTs | None = None
     tags: list[str] = field(default_factory=list[str])
     external: str = field(name="externalId", default="")
     by_channel = Index("channel")
@@ -90,7 +92,9 @@ def in_pages(ctx: QueryCtx, pagination_opts: PaginationOptions) -> PaginationRes
     return found.with_page([message.body for message in found.page])
 
 
-def by_table(ctx: MutationCtx, id: Id[Message], others: list[Id[Message]]) -> None:
+def by_table(
+    ctx: MutationCtx, id: Id[Message], others: list[Id[Message]], channel: Id[Channel], author: Id[User]
+) -> None:
     assert_type(ctx.db.get(Message, id), Message | None)
     assert_type(ctx.db.get("messages", id), dict[str, Any] | None)
     assert_type(ctx.db.get_many(others), list[Message | None])
@@ -100,6 +104,12 @@ def by_table(ctx: MutationCtx, id: Id[Message], others: list[Id[Message]]) -> No
     ctx.db.patch(id, body="x")
     ctx.db.replace(Message, id, {"body": "x"})
     ctx.db.delete(Message, id)
+    assert_type(ctx.db.vars.commit_ts, Int64)
+    ctx.db.insert(Message(channel=channel, author=author, body="x", sent=ctx.db.vars.commit_ts))
+    ctx.db.patch(id, sent=ctx.db.vars.commit_ts)
+    message = ctx.db.get(id)
+    if message is not None and message.sent is not None:
+        assert_type(message.sent // 10**6, Int64)
     assert_type(ctx.db.table(Message).get(id), Message | None)
     assert_type(ctx.db.table("messages").query().first(), dict[str, Any] | None)
     ctx.db.table(Message).patch(id, body="x")

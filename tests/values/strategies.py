@@ -115,13 +115,16 @@ def pending_values(*, max_leaves: int = 12) -> st.SearchStrategy[Value]:
 
 def resolved(value: Any) -> Any:
     """A pending value with the place that COMMIT_TS has in the order, the largest Int64, as itself."""
-    if value is COMMIT_TS:
-        return Int64(INT64_MAX)
+    return at_commit(value, INT64_MAX)
+
+
+def at_commit(value: Any, ts: int) -> Any:
+    """A pending value as it is once its mutation has committed at `ts`."""
     if isinstance(value, list):
-        return [resolved(element) for element in value]
+        return [at_commit(element, ts) for element in value]
     if isinstance(value, dict):
-        return {name: resolved(field) for name, field in value.items()}
-    return value
+        return {name: at_commit(field, ts) for name, field in value.items()}
+    return Int64(ts) if value is COMMIT_TS else value
 
 
 def document_fields(*, max_leaves: int = 6) -> st.SearchStrategy[dict[str, Value]]:

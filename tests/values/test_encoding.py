@@ -26,9 +26,11 @@ from rewake.values import (
     encode,
     holds_commit_ts,
     normalize,
+    resolve_commit_ts,
 )
 from rewake.values.types import INT64_MAX, INT64_MIN
 from tests.values.strategies import (
+    at_commit,
     bits_of_float,
     float_of_bits,
     floats,
@@ -113,6 +115,21 @@ def test_the_text_tells_whether_the_value_holds_the_placeholder(value: Any) -> N
 )
 def test_a_string_that_looks_like_the_placeholder_is_none(value: Any) -> None:
     assert not holds_commit_ts(encode(value))
+
+
+@given(pending_values(), int64s)
+def test_at_commit_the_text_has_the_timestamp_wherever_the_placeholder_was(value: Any, ts: int) -> None:
+    assert resolve_commit_ts(encode(value), ts) == encode(at_commit(value, ts))
+
+
+def test_what_looks_like_the_placeholder_is_left_alone_at_commit() -> None:
+    value = {"text": '{"$commitTs":null}', "at": [COMMIT_TS]}
+    assert decode(resolve_commit_ts(encode(value), 5)) == {"text": '{"$commitTs":null}', "at": [Int64(5)]}
+
+
+@given(pending_values())
+def test_within_its_mutation_stored_text_gives_the_placeholder_back(value: Any) -> None:
+    assert encode(decode_stored(encode(value))) == encode(value)
 
 
 @given(floats)

@@ -6,7 +6,7 @@ from rewake.errors import InvalidInput
 from rewake.limits import MIB
 from rewake.values import (
     ArrayTooLong,
-    CommitTsUnsupported,
+    CommitTsUnresolved,
     InvalidDocument,
     InvalidFieldName,
     InvalidId,
@@ -28,7 +28,7 @@ from rewake.values.errors import too_large
         (ValueTooLarge, "ValueTooLargeError"),
         (InvalidDocument, "InvalidDocumentError"),
         (InvalidFieldName, "InvalidFieldName"),
-        (CommitTsUnsupported, "CommitTsUnsupported"),
+        (CommitTsUnresolved, "CommitTsUnresolved"),
     ],
 )
 def test_every_error_of_a_value_is_an_invalid_value_with_a_code(error: type[InvalidValue], code: str) -> None:
@@ -48,8 +48,5 @@ def test_a_size_just_over_the_limit_is_given_in_bytes() -> None:
     assert too_large(MIB + 1, MIB).fields["size_bytes"] == MIB + 1
 
 
-def test_what_this_version_cannot_resolve_is_said_in_one_sentence() -> None:
-    assert str(CommitTsUnsupported()) == (
-        "This version does not resolve commit timestamps yet, "
-        "so their placeholder can be neither stored nor returned."
-    )
+def test_where_a_commit_timestamp_belongs_is_said_in_one_sentence() -> None:
+    assert str(CommitTsUnresolved()) == "An unresolved commit timestamp cannot leave its mutation."

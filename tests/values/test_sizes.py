@@ -10,7 +10,7 @@ from rewake.values import (
     COMMIT_TS,
     UNSET,
     ArrayTooLong,
-    CommitTs,
+    CommitTsPlaceholder,
     Int64,
     InvalidDocument,
     InvalidFieldName,
@@ -60,7 +60,7 @@ def model_size(value: Any) -> int:
     """The table of semantics 1.2, once more."""
     if value is None or isinstance(value, bool):
         return 1
-    if isinstance(value, float | Int64 | CommitTs):
+    if isinstance(value, float | Int64 | CommitTsPlaceholder):
         return 9
     if isinstance(value, str):
         return 2 + len(value.encode())

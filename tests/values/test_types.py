@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import copy
+import math
 import operator
 import pickle
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewake.values import COMMIT_TS, CommitTs, Int64, InvalidValue
+from rewake.values import COMMIT_TS, CommitTsPlaceholder, Int64, InvalidValue
 from rewake.values.types import INT64_MAX, INT64_MIN
 from tests.values.strategies import int64s
 
@@ -75,13 +77,13 @@ def test_arithmetic_that_leaves_64_bits_raises() -> None:
 
 def test_there_is_one_commit_timestamp_placeholder() -> None:
     for twin in (
-        CommitTs(),
+        CommitTsPlaceholder(),
         copy.copy(COMMIT_TS),
         copy.deepcopy(COMMIT_TS),
         pickle.loads(pickle.dumps(COMMIT_TS)),
     ):
         assert twin is COMMIT_TS
-    assert len({COMMIT_TS, CommitTs()}) == 1
+    assert len({COMMIT_TS, CommitTsPlaceholder()}) == 1
 
 
 def test_the_placeholder_shows_what_it_is() -> None:
@@ -101,19 +103,30 @@ def test_nor_does_anything_else_make_a_number_of_it(convert: Any) -> None:
         convert(COMMIT_TS)
 
 
-@pytest.mark.parametrize("other", [Int64(1), 1, 1.0, COMMIT_TS, None])
-def test_python_cannot_order_the_placeholder(other: Any) -> None:
+@pytest.mark.parametrize("other", [Int64(INT64_MIN), Int64(INT64_MAX), INT64_MAX, 0, 1.5, math.nan, True])
+def test_among_numbers_the_placeholder_stands_where_the_largest_int64_stands(other: Any) -> None:
+    for compare in (operator.lt, operator.le, operator.gt, operator.ge):
+        assert compare(COMMIT_TS, other) == compare(Int64(INT64_MAX), other)
+        assert compare(other, COMMIT_TS) == compare(other, Int64(INT64_MAX))
+        assert compare(COMMIT_TS, COMMIT_TS) == compare(Int64(INT64_MAX), Int64(INT64_MAX))
+    assert sorted([COMMIT_TS, Int64(5), Int64(3)], key=lambda x: x) == [Int64(3), Int64(5), COMMIT_TS]  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.parametrize("other", [None, "5", [], Decimal(5)])
+def test_and_beside_anything_else_it_has_no_place(other: Any) -> None:
     for compare in (operator.lt, operator.le, operator.gt, operator.ge):
         for pair in ((COMMIT_TS, other), (other, COMMIT_TS)):
-            with pytest.raises(TypeError, match="no number before its mutation commits"):
+            with pytest.raises(TypeError):
                 compare(*pair)
 
 
 @pytest.mark.parametrize("other", [Int64(1), 1, 1.0, COMMIT_TS])
 def test_nor_calculate_with_it(other: Any) -> None:
-    for calculate in (operator.add, operator.sub, operator.mul, operator.floordiv, operator.mod):
+    for calculate in (
+        operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod
+    ):  # fmt: skip
         for pair in ((COMMIT_TS, other), (other, COMMIT_TS)):
-            with pytest.raises(TypeError):
+            with pytest.raises(TypeError, match="no number before its mutation commits"):
                 calculate(*pair)
 
 

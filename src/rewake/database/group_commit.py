@@ -30,6 +30,7 @@ from rewake.database.writes import WriteTransaction
 from rewake.environment import Environment
 from rewake.limits import Limits
 from rewake.storage import GroupDoomed, Head, LogRow, WriterStore
+from rewake.values import holds_commit_ts, resolve_commit_ts
 
 _TRIM_STEP = 256
 """Rows that one step of trimming looks at, so that it fits between two mutations."""
@@ -58,7 +59,10 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What a mutation's body returns: canonical encoded JSON text, and its log lines."""
+    """What a mutation's body returns: canonical encoded JSON text, and its log lines.
+
+    `value` may hold COMMIT_TS; what `perform` answers has the timestamp in its place.
+    """
 
     value: str
     log_lines: tuple[str, ...] = ()
@@ -169,7 +173,7 @@ class GroupCommit:
         try:
             result = body(transaction)
             self._raise_if_doomed()
-            row = self._keep(head, invocation, transaction, result)
+            row, result = self._keep(head, invocation, transaction, result)
         except GroupDoomed:
             raise
         except Exception as error:
@@ -268,15 +272,21 @@ class GroupCommit:
 
     def _keep(
         self, head: Head, invocation: Invocation, transaction: WriteTransaction, result: CallResult
-    ) -> LogRow | None:
-        """Append the log row and the replay record, and release the savepoint: all or nothing."""
-        writes = transaction.log_writes()
+    ) -> tuple[LogRow | None, CallResult]:
+        """Append the log row and the replay record, and release the savepoint: all or nothing.
+
+        Before that everything that waits for the mutation's timestamp gets it, the result too; where nothing
+        was written, the timestamp that it read at, which is the one that its caller is told.
+        """
         row: LogRow | None = None
         ts, log_bytes = head.last_ts, head.log_bytes
-        if writes:
+        if transaction.has_written():
             ts = max(ts + 1, self._environment.clock.now_ns(), transaction.earliest_ts())
-            row = LogRow(ts, invocation.id, writes)
+            transaction.resolve_commit_ts(ts)
+            row = LogRow(ts, invocation.id, transaction.log_writes())
             log_bytes += self._store.append_log(row)
+        if holds_commit_ts(result.value):
+            result = replace(result, value=resolve_commit_ts(result.value, ts))
         if invocation.replay is not None:
             self._store.record_replay(
                 invocation.replay.session,
@@ -289,7 +299,7 @@ class GroupCommit:
         self._store.keep_mutation()
         head.last_ts, head.log_bytes = ts, log_bytes
         self._is_dirty |= row is not None or invocation.replay is not None
-        return row
+        return row, result
 
     def _raise_if_doomed(self) -> None:
         # A bare `except:` of an author may have swallowed GroupDoomed.

@@ -10,6 +10,10 @@ to is gathered per document, old against new, and becomes its one row of the com
 A sub-transaction is a savepoint in SQLite and a mark in the journal of what is pending. Taking it back
 restores both, and the catalog; ids and creation times go on, and what was read stays read.
 
+A document may hold COMMIT_TS until the mutation is over; only this mutation can see it, at the place of the
+largest Int64 in every index. `resolve_commit_ts` then moves such documents to their true places, before the
+log is written.
+
 Not here: savepoint of the mutation itself, its timestamp, the log (`group_commit.py`).
 Source: spec/semantics 1.7, 2.2, 4, 5.6.
 """
@@ -40,7 +44,6 @@ from rewake.schema import ValidationFailed, Validator
 from rewake.storage import GroupDoomed, Head, IndexKeys, LogWrite, WriterStore
 from rewake.values import (
     UNSET,
-    CommitTsUnsupported,
     Value,
     check_document_limits,
     check_table_name,
@@ -51,6 +54,8 @@ from rewake.values import (
     holds_commit_ts,
     new_internal_id,
     normalize,
+    resolve_commit_ts,
+    values_equal,
 )
 
 _DAY_NS = 86_400 * 10**9
@@ -94,6 +99,8 @@ class WriteTransaction(ReadTransaction):
         self._first_creation_time = self._creation_time
         self._pending: dict[tuple[int, str], _Pending] = {}
         self._journal: list[tuple[tuple[int, str], _Pending | None]] = []
+        # Set by the first document that holds COMMIT_TS, also where a savepoint takes that document back.
+        self._has_commit_ts = False
 
     # -- what authors call ------------------------------------------------------------------------------
 
@@ -181,6 +188,26 @@ class WriteTransaction(ReadTransaction):
 
     # -- what `group_commit` and `schema_change` call ---------------------------------------------------
 
+    def has_written(self) -> bool:
+        """Whether any document came out other than it was."""
+        return any(pending.old != pending.new for pending in self._pending.values())
+
+    def resolve_commit_ts(self, ts: int) -> None:
+        """Put the mutation's own timestamp into every document that waits for it, and into its index keys."""
+        if not self._has_commit_ts:
+            return
+        tables = {table.tablet: table for table in self.catalog.tables.values()}
+        for (tablet, id), pending in self._pending.items():
+            if pending.new is None or not holds_commit_ts(pending.new):
+                continue
+            table, id_key = tables[tablet], encode_key([id])
+            found = self.store.find_row(table.by_id, id_key)
+            assert found is not None, "a document that was written last has a row"
+            text, row = resolve_commit_ts(pending.new, ts), found[1]
+            keys = table.keys_of(_stored_fields(text), id_key)
+            self._move(row, text, table.keys_of(_stored_fields(pending.new), id_key), keys)
+            self._pending[tablet, id] = pending._replace(new=text, new_keys=keys)
+
     def log_writes(self) -> tuple[LogWrite, ...]:
         """The net effect on each document, in the order of first touch. What came to nothing is left out."""
         return tuple(
@@ -237,11 +264,7 @@ class WriteTransaction(ReadTransaction):
         id_key = encode_key([id])
         old_keys = table.keys_of(document, id_key)
         new_keys = table.keys_of(changed, id_key)
-        self.store.update_document(row, text)
-        for (index_id, old_key), (_, new_key) in zip(old_keys, new_keys, strict=True):
-            if old_key != new_key:
-                self.store.delete_entry(index_id, old_key)
-                self.store.insert_entry(index_id, new_key, row)
+        self._move(row, text, old_keys, new_keys)
         self._note(table, id, old=old, old_keys=old_keys, new=text, new_keys=new_keys)
 
     def target(self, table: Table, id: str) -> tuple[str, int, Fields] | None:
@@ -308,6 +331,14 @@ class WriteTransaction(ReadTransaction):
 
     # -- within -----------------------------------------------------------------------------------------
 
+    def _move(self, row: int, text: str, old_keys: Keys, new_keys: Keys) -> None:
+        """Give the document at `row` another text, and entries where that one belongs."""
+        self.store.update_document(row, text)
+        for (index_id, old_key), (_, new_key) in zip(old_keys, new_keys, strict=True):
+            if old_key != new_key:
+                self.store.delete_entry(index_id, old_key)
+                self.store.insert_entry(index_id, new_key, row)
+
     def _existing_or_new(self, name: str) -> Table:
         return self.table_named(name) or self.create_table(name)
 
@@ -328,9 +359,9 @@ class WriteTransaction(ReadTransaction):
     def _update(
         self, table: Table, id: str, row: int, *, old: str, document: Fields, changed: Fields
     ) -> None:
-        if changed["_id"] != document["_id"]:
+        if not _is_same(changed["_id"], document["_id"]):
             raise InvalidIdField(table=table.name)
-        if changed["_creationTime"] != document["_creationTime"]:
+        if not _is_same(changed["_creationTime"], document["_creationTime"]):
             raise InvalidCreationTimeField(table=table.name)
         self.update_in(table, id, row, old=old, document=document, changed=changed)
 
@@ -352,7 +383,7 @@ class WriteTransaction(ReadTransaction):
         if table.is_system:
             return
         if holds_commit_ts(text):
-            raise CommitTsUnsupported
+            self._has_commit_ts = True
         size = self.usage.count_write(text)
         # No value takes more than three times its text, so most documents need no walk.
         if (
@@ -393,6 +424,11 @@ def _normal_fields(value: Mapping[str, Any], operation: str) -> Fields:
     fields = normalize(value if isinstance(value, dict) else dict(value))
     assert isinstance(fields, dict)
     return fields
+
+
+def _is_same(given: Value, stored: Value) -> bool:
+    # To Python an Int64 equals the Float64 of the same number. What was not given is the very object.
+    return given is stored or values_equal(given, stored)
 
 
 def _stored_fields(text: str) -> Fields:

@@ -22,7 +22,7 @@ from rewake.errors import ApplicationError, RewakeError
 from rewake.execution.calls import Failure
 from rewake.limits import ERROR_MESSAGE_BYTES_MAX
 from rewake.schema import ValidationFailed, plain_value
-from rewake.values import CommitTsUnsupported, InvalidValue, encode, holds_commit_ts
+from rewake.values import CommitTsUnresolved, InvalidValue, encode, holds_commit_ts
 
 _HOUSE = str(Path(__file__).resolve().parent.parent) + os.sep
 _NOT_MADE = "<the error's text could not be made>"
@@ -51,7 +51,7 @@ def _described(error: BaseException, *, root: Path | None, log_lines: tuple[str,
         try:
             data = encode(plain_value(error.data))
             if holds_commit_ts(data):
-                raise CommitTsUnsupported()
+                raise CommitTsUnresolved()
         except (InvalidValue, ValidationFailed, RecursionError) as invalid:
             reason = invalid.message if isinstance(invalid, RewakeError) else "it is too nested."
             return Failure(

@@ -53,7 +53,7 @@ from rewake.limits import (
 from rewake.schema import QuerySpec, TableDefinition, TableNames, ValidationFailed, plain_value
 from rewake.storage import GroupDoomed, StorageFailed
 from rewake.values import (
-    CommitTsUnsupported,
+    UNSET,
     InvalidValue,
     Value,
     decode,
@@ -203,8 +203,8 @@ class Host:
     def _encoded_return(self, record: FunctionRecord, value: Value) -> str:
         path = record.path.public
         text = encode(value)
-        if holds_commit_ts(text):
-            raise ReturnInvalid(_not_a_value(path, CommitTsUnsupported()))
+        if record.kind == "query" and holds_commit_ts(text):
+            raise ReturnInvalid(_not_a_value(path, "queries cannot return an unresolved commit timestamp"))
         refused = self._check_size(
             value, text=text, limit=RETURN_BYTES_MAX, what="Large size of the function return value"
         )
@@ -413,13 +413,17 @@ def _checked_return(record: FunctionRecord, result: Any, tables: TableNames) -> 
             "Return value is a Query. Results must be retrieved with `.collect()`, `.take(n), `.unique()`, "
             "or `.first()`."
         )
+    if result is UNSET:
+        result = None  # Nothing as a whole is null (semantics 1.6), with a hint and without.
     path = record.path.public
     convert: Callable[[Any], Any] = plain_value if record.returns is None else record.returns.to_value
     try:
         value = normalize(convert(result))
     except (InvalidValue, ValidationFailed) as error:
         prefix = "ReturnsValidationError: " if isinstance(error, ValidationFailed) else ""
-        raise ReturnInvalid(f"{prefix}{error.message if prefix else _not_a_value(path, error)}") from None
+        raise ReturnInvalid(
+            f"{prefix}{error.message if prefix else _not_a_value(path, error.message)}"
+        ) from None
     if record.returns is not None:
         try:
             record.returns.validator.check(value, tables)
@@ -428,8 +432,8 @@ def _checked_return(record: FunctionRecord, result: Any, tables: TableNames) -> 
     return value
 
 
-def _not_a_value(path: str, error: RewakeError) -> str:
-    return f"Function {path} return value invalid: {error.message}"
+def _not_a_value(path: str, reason: str) -> str:
+    return f"Function {path} return value invalid: {reason}"
 
 
 def _metric(used: int, limit: int) -> TransactionMetric:

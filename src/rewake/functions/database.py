@@ -6,7 +6,7 @@ one; what lies below is a transaction over encoded text, known by `ports.Transac
     ctx.db.get(id)                     ctx.db.insert(Message(...))      ctx.db.patch(id, body="x")
     ctx.db.get_many(ids)               ctx.db.insert("notes", {...})    ctx.db.replace(id, Message(...))
     ctx.db.query(Message)                                               ctx.db.delete(id)
-    ctx.db.query("notes")
+    ctx.db.query("notes")             ctx.db.vars.commit_ts              the commit to come
     ctx.db.system.query("_storage")    tables of the system: a door of their own, to read
 
 Every method that takes an id also takes its table before it; an id of another table is then an error.
@@ -24,7 +24,7 @@ from rewake.errors import InvalidInput
 from rewake.functions.ports import Host
 from rewake.functions.query import Query
 from rewake.schema import Document, Id, TableDefinition, is_document_class, plain_value
-from rewake.values import InvalidId, decode_id, decode_stored
+from rewake.values import COMMIT_TS, Int64, InvalidId, decode_id, decode_stored
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
@@ -158,8 +158,29 @@ class TableReader(Generic[T]):
         return self._reader.normalize_id(self._table, text)
 
 
+class Variables:
+    """`ctx.db.vars`: what is known only when the mutation commits."""
+
+    @property
+    def commit_ts(self) -> Int64:
+        """The mutation's own commit timestamp, for a field of type `CommitTs`, of Int64 or of no type.
+
+        Until the commit a placeholder stands for it, which is typed as what it becomes: an Int64, in
+        nanoseconds, greater than that of every commit before. In the mutation itself it sorts, compares and
+        is found in indexes as the largest Int64, can be handed to nested functions and returned, prints as
+        `[unresolved commit timestamp]`, and raises TypeError where a number is needed.
+        """
+        return cast("Int64", COMMIT_TS)
+
+
 class DatabaseWriter(DatabaseReader):
     """Reading and writing."""
+
+    @property
+    def vars(self) -> Variables:
+        """What is known only when the mutation commits: `vars.commit_ts`."""
+        self._host.check_open()
+        return Variables()
 
     @overload
     def table(self, table: type[D], /) -> TableWriter[D]: ...

@@ -14,7 +14,7 @@ Not here: when something is checked (`functions`, `database`), TypeScript (`code
 
 from rewake.schema.annotations import NO_SCOPE, Scope
 from rewake.schema.arguments import ArgumentsCodec, arguments_codec, explicit_arguments, function_names
-from rewake.schema.builders import Builders, as_object_validator, v, validator_from_json
+from rewake.schema.builders import Builders, CommitTs, as_object_validator, v, validator_from_json
 from rewake.schema.codec import Purpose, TypeCodec
 from rewake.schema.documents import Document, UnsavedDocument, field, is_document_class, mark_stored
 from rewake.schema.errors import InvalidSchema, InvalidValidator, UnknownReference, UnsupportedType
@@ -68,6 +68,7 @@ __all__ = [
     "NO_SCOPE",
     "ArgumentsCodec",
     "Builders",
+    "CommitTs",
     "Comparison",
     "Document",
     "DocumentUnreadable",

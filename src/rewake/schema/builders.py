@@ -5,7 +5,8 @@ names only where Python demands it (`v.commit_ts`), so a schema can be carried o
 
     v.object({"body": v.string(), "tags": v.optional(v.array(v.string()))})
 
-Also here: reading an exported validator back (`validator_from_json`). Not here: validators from type hints
+Also here: reading an exported validator back (`validator_from_json`), and `CommitTs`, the one annotation that
+is a type with a validator of its own. Not here: validators from type hints
 (`type_codec`).
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 from rewake.errors import InvalidInput
 from rewake.schema.errors import InvalidValidator
@@ -185,6 +186,12 @@ class Builders:
 
 
 v = Builders()
+
+CommitTs: TypeAlias = Annotated[Int64, VCommitTs()]
+"""A field that holds the timestamp of the commit that wrote it: give it `ctx.db.vars.commit_ts`.
+
+An Int64 to everybody but the mutation itself, nanoseconds since the epoch, greater with every commit.
+"""
 
 _BY_TYPE: dict[str, type[Validator]] = {
     "null": VNull,

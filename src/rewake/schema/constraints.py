@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from rewake.limits import SAFE_INTEGER_MAX
+from rewake.values import COMMIT_TS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,10 @@ WHOLE_NUMBER = Constraint(
 
 
 def _multiple_of(divisor: Any) -> Constraint:
-    return Constraint(f"must be a multiple of {divisor}", lambda x: bool(x % divisor == 0), _NUMBERS)
+    # A commit timestamp that is not there yet is compared as the largest Int64, but divided by nothing.
+    return Constraint(
+        f"must be a multiple of {divisor}", lambda x: x is not COMMIT_TS and bool(x % divisor == 0), _NUMBERS
+    )
 
 
 def _pattern(pattern: Any) -> Constraint:

@@ -24,9 +24,9 @@ import msgspec
 
 from rewake.limits import VALUE_NESTING_MAX
 from rewake.schema.refusals import advice_for
-from rewake.values import UNSET, CommitTs, Int64, InvalidValue, TooNested, Unset, normalize
+from rewake.values import UNSET, CommitTsPlaceholder, Int64, InvalidValue, TooNested, Unset, normalize
 
-AS_THEY_ARE = frozenset({type(None), bool, float, str, bytes, Int64, CommitTs, Unset})
+AS_THEY_ARE = frozenset({type(None), bool, float, str, bytes, Int64, CommitTsPlaceholder, Unset})
 """Types whose objects are values already (UNSET is treated as one)."""
 
 

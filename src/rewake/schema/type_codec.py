@@ -5,7 +5,7 @@ ask here.
 
     str bool float bytes None Any        themselves
     int                                  v.float64() and whole; Int64 is the bigint
-    CommitTs                             v.commit_ts(), and so is `Int64 | CommitTs`
+    CommitTs, CommitTsPlaceholder        v.commit_ts(), and so is `Int64 | CommitTsPlaceholder`
     list tuple dict Sequence Mapping     arrays and records
     Literal Enum                         unions of literals
     X | Y                                unions; `float | int` is one number
@@ -50,7 +50,7 @@ from rewake.schema.validators import (
     VString,
     VUnion,
 )
-from rewake.values import UNSET, CommitTs, Int64, Unset
+from rewake.values import UNSET, CommitTsPlaceholder, Int64, Unset
 
 _ARRAYS = {
     list: list,
@@ -87,7 +87,7 @@ _SCALARS: dict[Any, Callable[[], TypeCodec]] = {
         VFloat64(constraints=(WHOLE_NUMBER,)), int, encode=plain_value, native=Native.WHOLE_NUMBERS
     ),
     Int64: lambda: TypeCodec(VInt64(), encode=_encode_int64),
-    CommitTs: lambda: TypeCodec(VCommitTs(), encode=_encode_int64),
+    CommitTsPlaceholder: lambda: TypeCodec(VCommitTs(), encode=_encode_int64),
 }
 
 
@@ -192,7 +192,7 @@ class CodecBuilder:
             )
         if float in members:
             members = tuple(member for member in members if member is not int)
-        if CommitTs in members:
+        if CommitTsPlaceholder in members:
             members = tuple(member for member in members if member is not Int64)
         return union_codec([self.build(member, names=names, where=where) for member in members])
 

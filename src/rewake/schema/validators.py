@@ -63,11 +63,23 @@ class VFloat64(_Scalar):
     _json_type, _source_name, _python_type = "number", "float64", float
 
 
-class VInt64(_Scalar):
+class _Integer(_Scalar):
+    """An Int64, or COMMIT_TS, which becomes one at commit and until then is checked as the largest."""
+
+    _python_type = Int64
+
+    def write_test(self, writer: CheckWriter, x: str) -> str:
+        return f"(type({x}) is Int64 or {x} is COMMIT_TS)"
+
+    def find_difference(self, value: Value, tables: TableNames | None, path: Path) -> ValidationFailed | None:
+        return None if value is COMMIT_TS else super().find_difference(value, tables, path)
+
+
+class VInt64(_Integer):
     """An Int64 (bigint); never a Float64."""
 
     kind = "int64"
-    _json_type, _source_name, _python_type = "bigint", "int64", Int64
+    _json_type, _source_name = "bigint", "int64"
 
 
 class VBoolean(_Scalar):
@@ -91,17 +103,11 @@ class VBytes(_Scalar):
     _json_type, _source_name, _python_type = "bytes", "bytes", bytes
 
 
-class VCommitTs(_Scalar):
-    """A commit timestamp: an Int64, or COMMIT_TS, which becomes one at commit."""
+class VCommitTs(_Integer):
+    """A commit timestamp; takes what `int64` takes, and says what it is for."""
 
     kind = "commitTs"
-    _json_type, _source_name, _python_type = "commitTs", "commitTs", Int64
-
-    def write_test(self, writer: CheckWriter, x: str) -> str:
-        return f"(type({x}) is Int64 or {x} is COMMIT_TS)"
-
-    def find_difference(self, value: Value, tables: TableNames | None, path: Path) -> ValidationFailed | None:
-        return None if value is COMMIT_TS else super().find_difference(value, tables, path)
+    _json_type, _source_name = "commitTs", "commitTs"
 
 
 class VNull(_Scalar):

@@ -15,10 +15,10 @@ Not here: which values a table or an argument admits (`schema`).
 
 from rewake.values.decoding import Placeholders, decode, decode_stored
 from rewake.values.document_id import DocumentId, decode_id, encode_id, new_internal_id
-from rewake.values.encoding import encode, holds_commit_ts
+from rewake.values.encoding import encode, holds_commit_ts, resolve_commit_ts
 from rewake.values.errors import (
     ArrayTooLong,
-    CommitTsUnsupported,
+    CommitTsUnresolved,
     InvalidDocument,
     InvalidFieldName,
     InvalidId,
@@ -42,14 +42,14 @@ from rewake.values.order import compare, values_equal
 from rewake.values.rendering import render
 from rewake.values.sizes import check_document_limits, check_value, nesting, value_size
 from rewake.values.surrogates import unicode_advice
-from rewake.values.types import COMMIT_TS, UNSET, CommitTs, Int64, Unset, Value
+from rewake.values.types import COMMIT_TS, UNSET, CommitTsPlaceholder, Int64, Unset, Value
 
 __all__ = [
     "COMMIT_TS",
     "UNSET",
     "ArrayTooLong",
-    "CommitTs",
-    "CommitTsUnsupported",
+    "CommitTsPlaceholder",
+    "CommitTsUnresolved",
     "DocumentId",
     "Int64",
     "InvalidDocument",
@@ -90,6 +90,7 @@ __all__ = [
     "normalize",
     "parse_field_path",
     "render",
+    "resolve_commit_ts",
     "unicode_advice",
     "value_size",
     "values_equal",

@@ -2,8 +2,8 @@
 
 Floor 0, `values`. There are two ways in. `decode` reads text from outside and trusts nothing. `decode_stored`
 reads text that `encode` wrote, where every number already is a float and every check was made; it is the
-hottest path of a read and mostly one call into orjson. Stored text holds no placeholders: whatever commits
-has real timestamps.
+hottest path of a read and mostly one call into orjson. Within a mutation such text may hold COMMIT_TS;
+whatever commits has real timestamps.
 
 orjson parses numbers to the nearest double and refuses lone surrogates and NaN literals. Two things it does
 not do as JavaScript's JSON.parse: a number beyond the largest double is an error (there: infinity), and `-0`
@@ -31,7 +31,7 @@ from rewake.limits import ARRAY_LENGTH_MAX, OBJECT_FIELDS_MAX, VALUE_BYTES_MAX, 
 from rewake.values.errors import ArrayTooLong, InvalidValue, TooManyFields, TooNested, too_large
 from rewake.values.names import field_names
 from rewake.values.sizes import value_size
-from rewake.values.types import COMMIT_TS, UNSET, CommitTs, Int64, Unset, Value
+from rewake.values.types import COMMIT_TS, UNSET, CommitTsPlaceholder, Int64, Unset, Value
 
 _loads: Callable[[str], Value] = orjson.loads
 _unpack_int64 = Struct("<q").unpack
@@ -103,8 +103,8 @@ def _revive(value: Any) -> Value:
     if type(value) is dict:
         if len(value) == 1:
             (name,) = value
-            if name in _SPECIALS:
-                return _SPECIALS[name](value[name])
+            if name in _SPECIALS_OF_MUTATIONS:
+                return _SPECIALS_OF_MUTATIONS[name](value[name])
         for name, field in value.items():
             if type(field) is dict or type(field) is list:
                 value[name] = _revive(field)
@@ -227,7 +227,7 @@ def _decode_bytes(content: Any) -> bytes:
     return _decode_base64(content, name="bytes", length=None)
 
 
-def _decode_commit_ts(content: Any) -> CommitTs:
+def _decode_commit_ts(content: Any) -> CommitTsPlaceholder:
     if content is not None:
         raise InvalidValue("Value of $commitTs must be null")
     return COMMIT_TS

@@ -37,7 +37,7 @@ _quote: Callable[[str], str] = encode_basestring
 _pack_int64 = Struct("<q").pack
 _pack_float = Struct("<d").pack
 _INFINITY = float("inf")
-_COMMIT_TS_NAME = '{"$commitTs":'
+_COMMIT_TS = '{"$commitTs":null}'
 
 
 class _Unusual(Exception):
@@ -66,8 +66,13 @@ def encode(value: object) -> str:
 
 def holds_commit_ts(text: str) -> bool:
     """Tell whether a value holds COMMIT_TS, by its canonical text."""
-    # Inside a string the quote would be escaped, so no string looks like this.
-    return _COMMIT_TS_NAME in text
+    # Inside a string the quotes would be escaped, so no string looks like this.
+    return _COMMIT_TS in text
+
+
+def resolve_commit_ts(text: str, ts: int) -> str:
+    """Put the Int64 `ts` in place of every COMMIT_TS of a canonical text, which stays canonical."""
+    return text.replace(_COMMIT_TS, encode_int64(ts))
 
 
 def encode_float(number: float) -> str:
@@ -114,7 +119,7 @@ def _encode(value: Any, level: int) -> str:
     if kind is bytes:
         return encode_bytes(value)
     if value is COMMIT_TS:
-        return _COMMIT_TS_NAME + "null}"
+        return _COMMIT_TS
     raise _Unusual
 
 

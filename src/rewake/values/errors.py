@@ -9,7 +9,7 @@ Floor 0, `values`. They stand in one place because four modules raise the same o
     │   ├── TooNested             │ official product's short codes
     │   ├── ValueTooLarge         ┘
     │   ├── InvalidDocument       a value that is fine, but not as a stored document
-    │   ├── CommitTsUnsupported   COMMIT_TS where only its resolved timestamp could be
+    │   ├── CommitTsUnresolved    COMMIT_TS where it would leave its mutation
     │   └── InvalidFieldName      also an InvalidName
     ├── InvalidName               an identifier, a table name, a field path
     └── InvalidId                 a string that is no document id
@@ -64,14 +64,11 @@ class InvalidDocument(InvalidValue):
     code = "InvalidDocumentError"
 
 
-class CommitTsUnsupported(InvalidValue):
-    """COMMIT_TS was to be stored or returned. Use the time of the call for now."""
+class CommitTsUnresolved(InvalidValue):
+    """A commit timestamp is known after its mutation only. Store or return it there; read it afterwards."""
 
-    code = "CommitTsUnsupported"
-    template = (
-        "This version does not resolve commit timestamps yet, "
-        "so their placeholder can be neither stored nor returned."
-    )
+    code = "CommitTsUnresolved"
+    template = "An unresolved commit timestamp cannot leave its mutation."
 
 
 class InvalidName(InvalidInput):

@@ -24,7 +24,7 @@ from typing import Any
 
 from rewake.errors import InvalidInput
 from rewake.values.encoding import encode, encode_bytes, encode_float
-from rewake.values.errors import InvalidValue
+from rewake.values.errors import CommitTsUnresolved
 from rewake.values.normal_form import normalize
 from rewake.values.types import COMMIT_TS, Int64
 
@@ -81,7 +81,7 @@ def _write(value: Any, leaf: Callable[[Any], str]) -> str:
     if type(value) is bool:
         return "true" if value else "false"
     if value is COMMIT_TS:
-        raise InvalidValue("An unresolved commit timestamp cannot leave its mutation.")
+        raise CommitTsUnresolved()
     return "null" if value is None else leaf(value)
 
 

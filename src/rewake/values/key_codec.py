@@ -32,7 +32,7 @@ from typing import Any
 from rewake.errors import InvalidInput
 from rewake.limits import SAFE_INTEGER_MAX, VALUE_NESTING_MAX
 from rewake.values.normal_form import normalize
-from rewake.values.types import INT64_MAX, INT64_MIN, UNSET, CommitTs, Int64, Unset, Value
+from rewake.values.types import INT64_MAX, INT64_MIN, UNSET, CommitTsPlaceholder, Int64, Unset, Value
 
 _UNDEFINED, _NULL, _ZERO, _FLOAT, _FALSE, _TRUE, _STRING, _BYTES, _ARRAY, _OBJECT = (
     0x01, 0x03, 0x08, 0x0D, 0x0E, 0x0F, 0x10, 0x11, 0x12, 0x15,
@@ -192,7 +192,7 @@ _ENCODERS: dict[type, Any] = {
     Unset: lambda _: b"\x01",
     type(None): lambda _: b"\x03",
     Int64: _encode_int64,
-    CommitTs: lambda _: _encode_int64(INT64_MAX),
+    CommitTsPlaceholder: lambda _: _encode_int64(INT64_MAX),
     int: _encode_int,
     float: _encode_float,
     bool: lambda claim: b"\x0f" if claim else b"\x0e",

@@ -20,7 +20,7 @@ from typing import Any
 from rewake.limits import ARRAY_LENGTH_MAX, OBJECT_FIELDS_MAX, SAFE_INTEGER_MAX, VALUE_NESTING_MAX
 from rewake.values.errors import ArrayTooLong, InvalidValue, TooManyFields, TooNested
 from rewake.values.names import check_field_name
-from rewake.values.types import UNSET, CommitTs, Int64, Unset, Value
+from rewake.values.types import UNSET, CommitTsPlaceholder, Int64, Unset, Value
 
 _DESCRIPTION_LENGTH_MAX = 500
 """Error texts quote the value; a megabyte of it would help nobody."""
@@ -80,7 +80,7 @@ def _normal(value: Any, level: int) -> Value:
         return _normal_object(value, level + 1)
     if isinstance(value, list | tuple):
         return _normal_array(value, level + 1)
-    if isinstance(value, CommitTs):
+    if isinstance(value, CommitTsPlaceholder):
         return value
     if isinstance(value, Unset):
         raise _Refusal("undefined is not a valid Convex value")

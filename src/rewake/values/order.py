@@ -20,7 +20,7 @@ from typing import Any
 
 from rewake.values.encoding import encode
 from rewake.values.normal_form import normalize
-from rewake.values.types import COMMIT_TS, INT64_MAX, UNSET, CommitTs, Int64, Unset, Value
+from rewake.values.types import COMMIT_TS, INT64_MAX, UNSET, CommitTsPlaceholder, Int64, Unset, Value
 
 _pack_float = Struct(">d").pack
 _unpack_signed = Struct(">q").unpack
@@ -29,7 +29,7 @@ _RANKS: dict[type, int] = {
     Unset: 0,
     type(None): 1,
     Int64: 2,
-    CommitTs: 2,
+    CommitTsPlaceholder: 2,
     float: 3,
     bool: 4,
     str: 5,
@@ -96,7 +96,7 @@ def _compare_arrays(a: list[Any], b: list[Any]) -> int:
     return (len(a) > len(b)) - (len(a) < len(b))
 
 
-def _int64_place(number: Int64 | CommitTs) -> int:
+def _int64_place(number: Int64 | CommitTsPlaceholder) -> int:
     return INT64_MAX if number is COMMIT_TS else number  # type: ignore[return-value]
 
 

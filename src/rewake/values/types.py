@@ -26,7 +26,7 @@ from msgspec import UnsetType as Unset
 
 from rewake.values.errors import InvalidValue
 
-__all__ = ["COMMIT_TS", "INT64_MAX", "INT64_MIN", "UNSET", "CommitTs", "Int64", "Unset", "Value"]
+__all__ = ["COMMIT_TS", "INT64_MAX", "INT64_MIN", "UNSET", "CommitTsPlaceholder", "Int64", "Unset", "Value"]
 
 INT64_MIN = -(2**63)
 INT64_MAX = 2**63 - 1
@@ -103,16 +103,17 @@ def _wrap(result: object) -> object:
 
 
 @final
-class CommitTs:
+class CommitTsPlaceholder:
     """The type of COMMIT_TS, which stands for the timestamp of a commit that has yet to happen.
 
-    In the order of values it is the largest Int64. To Python it is no number: it equals itself alone, and
-    converting it, calculating with it or asking which of two is less is a TypeError.
+    Among numbers it stands where the largest Int64 stands, as in indexes, so a list sorts and a filter
+    compares as the database does. It is no number itself: it equals itself alone, and converting it or
+    calculating with it is a TypeError.
     """
 
     __slots__ = ()
 
-    def __new__(cls) -> CommitTs:
+    def __new__(cls) -> CommitTsPlaceholder:
         return COMMIT_TS
 
     def __repr__(self) -> str:
@@ -130,28 +131,47 @@ class CommitTs:
     def __float__(self) -> NoReturn:
         _refuse_number()
 
-    def __lt__(self, other: object, /) -> NoReturn:
+    def __lt__(self, other: object, /) -> bool:
+        number = _number_beside(other)
+        return NotImplemented if number is None else number > INT64_MAX
+
+    def __le__(self, other: object, /) -> bool:
+        number = _number_beside(other)
+        return NotImplemented if number is None else number >= INT64_MAX
+
+    def __gt__(self, other: object, /) -> bool:
+        number = _number_beside(other)
+        return NotImplemented if number is None else number < INT64_MAX
+
+    def __ge__(self, other: object, /) -> bool:
+        number = _number_beside(other)
+        return NotImplemented if number is None else number <= INT64_MAX
+
+    def _refuse_operand(self, other: object, /) -> NoReturn:
         _refuse_number()
 
-    def __le__(self, other: object, /) -> NoReturn:
-        _refuse_number()
-
-    def __gt__(self, other: object, /) -> NoReturn:
-        _refuse_number()
-
-    def __ge__(self, other: object, /) -> NoReturn:
-        _refuse_number()
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse_operand
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _refuse_operand
 
 
 def _refuse_number() -> NoReturn:
     raise TypeError("A commit timestamp has no number before its mutation commits. Read it afterwards.")
 
 
-COMMIT_TS: CommitTs = object.__new__(CommitTs)
+def _number_beside(other: object) -> int | float | None:
+    """What to compare with, where that is a number; a placeholder is where the largest Int64 is."""
+    if isinstance(other, CommitTsPlaceholder):
+        return INT64_MAX
+    return other if isinstance(other, int | float) else None
+
+
+COMMIT_TS: CommitTsPlaceholder = object.__new__(CommitTsPlaceholder)
 """The placeholder of a mutation's own commit timestamp. There is no other of its type."""
 
 
-Value: TypeAlias = bool | float | Int64 | CommitTs | str | bytes | list["Value"] | dict[str, "Value"] | None
+Value: TypeAlias = (
+    bool | float | Int64 | CommitTsPlaceholder | str | bytes | list["Value"] | dict[str, "Value"] | None
+)
 """What can be stored and sent, COMMIT_TS within its mutation only.
 
 Where one is written a plain int is welcome too and means a Float64.
