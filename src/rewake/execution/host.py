@@ -396,6 +396,14 @@ class _Face:
 
 
 def _checked_arguments(record: FunctionRecord, value: Value, tables: TableNames) -> dict[str, Any]:
+    if isinstance(value, list):
+        # An array is the positional form of a call: it should have held one object.
+        if len(value) != 1:
+            raise ArgumentsInvalid(
+                "Expected to receive a single object as the function's argument. "
+                f"Instead received {len(value)} arguments: {render(value)}"
+            )
+        [value] = value
     if not isinstance(value, dict):
         raise ArgumentsInvalid(
             f"Expected to receive an object as the function's argument. Instead received: {render(value)}"
