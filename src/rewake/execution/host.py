@@ -167,15 +167,16 @@ class Host:
         return author_traceback(self.error)
 
     @contextmanager
-    def opened(self, record: FunctionRecord) -> Iterator[MutationCtx]:
-        """A context for a block of code in place of a handler, with the rights of `record`.
+    def opened(self, record: FunctionRecord) -> Iterator[QueryCtx]:
+        """A context for a block of code in place of a handler, with the rights of `record`: a mutation's is
+        a MutationCtx.
 
         For code of the house's own and tests: side effects are not refused, and errors go through.
         """
         face = _Face(self, record)
         self._running.append(record)
         try:
-            yield MutationCtx(face)
+            yield MutationCtx(face) if record.kind == "mutation" else QueryCtx(face)
         finally:
             self._running.pop()
             face.is_open = False
