@@ -195,8 +195,17 @@ def test_arguments_are_checked_in_the_words_of_the_specification(tmp_path):
         assert (await failure(stage, "m:typed", n=1, extra=2)).startswith(
             "ArgumentValidationError: Object contains extra field `extra` that is not in the validator."
         )
-        assert await raw(stage, "m:typed", "[1]") == (
-            "Expected to receive an object as the function's argument. Instead received: [1.0]\n"
+        for text, shown in (("[1]", "1.0"), ("5", "5.0"), ('[["a"]]', '["a"]')):
+            assert await raw(stage, "m:typed", text) == (
+                f"Expected to receive an object as the function's argument. Instead received: {shown}\n"
+            )
+        assert await raw(stage, "m:typed", '[{"n":1},2]') == (
+            "Expected to receive a single object as the function's argument. "
+            "Instead received 2 arguments: [{n: 1.0}, 2.0]\n"
+        )
+        assert await raw(stage, "m:typed", "[]") == (
+            "Expected to receive a single object as the function's argument. Instead received 0 arguments: "
+            "[]\n"
         )
         for text in ("{", '{"n":{"$float":1}}', '{"n":NaN}', '{"$bad":1}', "{" * 5000):
             assert (await raw(stage, "m:typed", text)).startswith("Invalid arguments for m:typed: ")

@@ -115,6 +115,7 @@ def test_fields_that_we_do_not_know_are_ignored() -> None:
 def test_arguments_keep_their_text(text: bytes) -> None:
     assert arguments_text(msgspec.Raw(text)) == text.strip().decode()
     assert arguments_text(msgspec.Raw(b"[ " + text + b" ]")) == text.strip().decode()
+    assert arguments_text(msgspec.Raw(b"[[" + text + b"]]")) == f"[[{text.decode()}]]"
 
 
 @pytest.mark.parametrize("text", [b"[]", b"[{},{}]"])

@@ -84,7 +84,7 @@ def test_calls(name: str, kind: type) -> None:
     assert (message.request_id, message.arguments, message.component_path) == (4, "{}", "c")
 
 
-@pytest.mark.parametrize("args", ["[]", "[{},{}]", "[[1],2]"])
+@pytest.mark.parametrize("args", ["[]", "[{},{}]", "[[1],2]", "[[1]]"])
 def test_a_wrong_number_of_arguments_is_left_to_the_function_to_refuse(args: str) -> None:
     message = parse_client_message('{"type":"Action","requestId":4,"udfPath":"m:f","args":' + args + "}")
     assert isinstance(message, Action)

@@ -124,6 +124,50 @@ def test_callers_make_other_callers(backend: Backend) -> None:
     assert backend.as_admin().query(chat.who_am_i) is None
 
 
+def test_users_without_a_subject_are_told_apart_by_their_claims(backend: Backend) -> None:
+    def subject(**claims: Any) -> Any:
+        seen = backend.as_user(**claims).query(chat.who_am_i)
+        assert seen is not None
+        return seen["subject"]
+
+    assert subject() == "test-user"
+    assert subject(name="Ann") == subject(name="Ann") != subject(name="Bob")
+
+
+# Functions on the spot.
+
+
+def test_a_function_on_the_spot_has_the_context_of_its_kind(
+    backend: Backend, channel: Id[chat.Channel]
+) -> None:
+    def look(ctx: QueryCtx) -> str:
+        found = ctx.db.get(channel)
+        assert found is not None
+        return found.name
+
+    assert backend.query(look) == "general"
+    assert backend.mutation(lambda ctx: ctx.db.patch(channel, name="changed")) is None
+    assert backend.query(look) == "changed"
+    ann = backend.as_user("ann")
+    assert ann.query(lambda ctx: ctx.auth.require_identity().subject) == "ann"
+    assert not hasattr(backend.query(lambda ctx: ctx.db), "insert")
+    assert backend.query(lambda ctx: ctx.run_query(chat.count)) == 0
+    with pytest.raises(AttributeError):
+        backend.query(lambda ctx: ctx.run_mutation(chat.clear))  # type: ignore[attr-defined]
+
+
+def test_a_function_on_the_spot_raises_into_the_test_and_takes_ctx_alone(backend: Backend) -> None:
+    with pytest.raises(ZeroDivisionError):
+        backend.query(lambda ctx: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        backend.mutation(lambda ctx: 1 / 0)
+    with pytest.raises(TypeError, match="takes `ctx` and nothing else"):
+        backend.query(lambda ctx: None, channel="x")  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="takes `ctx` and nothing else"):
+        backend.mutation(lambda ctx: None, channel="x")  # type: ignore[call-overload]
+    assert backend.query(chat.count) == 0
+
+
 # Time and chance.
 
 

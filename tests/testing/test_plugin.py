@@ -40,6 +40,8 @@ TESTS = """
 import pytest
 from memo_app import notes
 from memo_app.schema import Note
+from rewake.errors import LimitExceeded
+from rewake.limits import Limits
 
 def test_one(rewake_backend):
     rewake_backend.mutation(notes.write, text="x")
@@ -57,6 +59,12 @@ def test_seeded(rewake_backend):
 @pytest.mark.rewake(seed=1)
 def test_seeded_alike(rewake_backend):
     test_seeded(rewake_backend)
+
+@pytest.mark.rewake(limits=Limits(documents_written_max=1))
+def test_limits(rewake_backend):
+    rewake_backend.mutation(notes.write, text="x")
+    with pytest.raises(LimitExceeded):
+        rewake_backend.run(lambda ctx: [ctx.db.insert(Note(text="y")) for _ in range(2)])
 
 async def inside(backend):
     return backend.query(notes.list_all)
@@ -82,7 +90,7 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def test_each_test_gets_a_backend_of_the_project_around_it(project: pytest.Pytester) -> None:
-    run_pytest(project).assert_outcomes(passed=5)
+    run_pytest(project).assert_outcomes(passed=6)
     first, second = (project.path / "dice.txt").read_text().split()
     assert first == second
 

@@ -74,5 +74,5 @@ def test_the_context_of_a_run_block_ends_with_it(backend: Backend, channel: Id[c
 def test_a_block_that_cannot_begin_says_why(backend: Backend) -> None:
     loop, deployment = backend.loop, backend.deployment
     loop.run(deployment.close())
-    with pytest.raises(RunnerClosed), open_block(loop, deployment, backend.identity):
+    with pytest.raises(RunnerClosed), open_block(loop, deployment, backend.identity, "mutation"):
         pass

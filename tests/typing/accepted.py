@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import Any, Literal, assert_type
 
-from rewake.functions import MutationCtx, PaginationOptions, PaginationResult, QueryCtx, mutation, query
+from rewake.functions import (
+    MutationCtx,
+    PaginationOptions,
+    PaginationResult,
+    Query,
+    QueryCtx,
+    mutation,
+    query,
+)
 from rewake.schema import (
     CommitTs,
     Document,
@@ -92,6 +100,13 @@ def in_pages(ctx: QueryCtx, pagination_opts: PaginationOptions) -> PaginationRes
     return found.with_page([message.body for message in found.page])
 
 
+def filtered(ctx: QueryCtx, since: float) -> None:
+    messages = ctx.db.query(Message)
+    assert_type(messages.filter(lambda message: message.body != ""), Query[Message])
+    assert_type(ctx.db.query(Message).filter(body="x", creation_time=gte(since)), Query[Message])
+    assert_type(ctx.db.query("notes").filter({"a.b": 1}).collect(), list[dict[str, Any]])
+
+
 def by_table(
     ctx: MutationCtx, id: Id[Message], others: list[Id[Message]], channel: Id[Channel], author: Id[User]
 ) -> None:
@@ -152,3 +167,5 @@ def test(backend: Backend) -> None:
         assert_type(ctx.db.insert(Channel(name="y")), Id[Channel])
     assert_type(backend.run(lambda ctx: ctx.db.get(channel)), Channel | None)
     assert_type(backend.run(name_of), str)
+    assert_type(backend.query(lambda ctx: ctx.db.get(channel)), Channel | None)
+    assert_type(backend.mutation(name_of), str)

@@ -167,15 +167,16 @@ class Host:
         return author_traceback(self.error)
 
     @contextmanager
-    def opened(self, record: FunctionRecord) -> Iterator[MutationCtx]:
-        """A context for a block of code in place of a handler, with the rights of `record`.
+    def opened(self, record: FunctionRecord) -> Iterator[QueryCtx]:
+        """A context for a block of code in place of a handler, with the rights of `record`: a mutation's is
+        a MutationCtx.
 
         For code of the house's own and tests: side effects are not refused, and errors go through.
         """
         face = _Face(self, record)
         self._running.append(record)
         try:
-            yield MutationCtx(face)
+            yield MutationCtx(face) if record.kind == "mutation" else QueryCtx(face)
         finally:
             self._running.pop()
             face.is_open = False
@@ -396,6 +397,14 @@ class _Face:
 
 
 def _checked_arguments(record: FunctionRecord, value: Value, tables: TableNames) -> dict[str, Any]:
+    if isinstance(value, list):
+        # An array is the positional form of a call: it should have held one object.
+        if len(value) != 1:
+            raise ArgumentsInvalid(
+                "Expected to receive a single object as the function's argument. "
+                f"Instead received {len(value)} arguments: {render(value)}"
+            )
+        [value] = value
     if not isinstance(value, dict):
         raise ArgumentsInvalid(
             f"Expected to receive an object as the function's argument. Instead received: {render(value)}"

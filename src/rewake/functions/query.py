@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 from rewake.errors import InvalidInput
+from rewake.functions.field_filter import FieldFilter
 from rewake.functions.pages import PaginationOptions, PaginationResult
 from rewake.functions.ports import Host
 from rewake.limits import QUERY_OPERATORS_MAX
@@ -38,6 +39,7 @@ class Query(Generic[T]):
     __slots__ = (
         "_bounds",
         "_class",
+        "_field_filters",
         "_filters",
         "_has_begun",
         "_host",
@@ -57,6 +59,7 @@ class Query(Generic[T]):
         self._bounds: tuple[RangeBound, ...] = ()
         self._order: Literal["asc", "desc"] | None = None
         self._filters: tuple[Callable[[T], object], ...] = ()
+        self._field_filters: tuple[FieldFilter, ...] = ()
         self._steps = 0
         self._is_chained = False
         self._has_begun = False
@@ -83,14 +86,7 @@ class Query(Generic[T]):
             query._bounds = index.bounds(bounds, **fields)
         else:
             query._index = index
-            definition = self._host.table(self._table)
-            query._bounds = (
-                definition.bounds({**(bounds or {}), **fields})
-                if definition is not None
-                else range_bounds(
-                    {**(bounds or {}), **{_system_name(name): value for name, value in fields.items()}}
-                )
-            )
+            query._bounds = self._bounds_of(bounds, fields)
         return query
 
     def order(self, order: Literal["asc", "desc"], /) -> Query[T]:
@@ -103,12 +99,27 @@ class Query(Generic[T]):
         query._order = order
         return query
 
-    def filter(self, predicate: Callable[[T], object], /) -> Query[T]:
-        """Keep the documents for which `predicate` is true. Those dropped were read all the same: prefer an
+    def filter(
+        self, condition: Callable[[T], object] | Mapping[str, Any] | None = None, /, **fields: Any
+    ) -> Query[T]:
+        """Keep the documents for which `condition` is true. Those dropped were read all the same: prefer an
         index.
+
+        A function compares as Python does. Fields, as keywords or in a mapping with dotted paths, compare as
+        an index does: across all types, a missing field below everything. They take values, `gt`, `gte`,
+        `lt` and `lte`.
         """
         query = self._next()
-        query._filters = (*self._filters, predicate)
+        paths: Mapping[str, Any] | None = None
+        if isinstance(condition, Mapping):
+            paths = condition
+        elif condition is not None:
+            if not callable(condition):
+                raise InvalidQuery(f"`filter` takes a function of a document, or fields; got {condition!r}.")
+            query._filters = (*self._filters, condition)
+        bounds = self._bounds_of(paths, fields)
+        if bounds:
+            query._field_filters = (*self._field_filters, FieldFilter(bounds))
         return query
 
     def collect(self) -> list[T]:
@@ -164,6 +175,8 @@ class Query(Generic[T]):
         decode, page = self._decoder(), list[T]()
 
         def accept(text: str) -> bool:
+            if not all(fields.accepts(text) for fields in self._field_filters):
+                return False
             document = decode(text)
             is_kept = all(predicate(document) for predicate in self._filters)
             if is_kept:
@@ -182,7 +195,8 @@ class Query(Generic[T]):
     def _begin_reading(self, count: int | None) -> Iterator[T]:
         self._use()
         # With a filter nobody knows how many documents `count` takes.
-        return self._read(self._spec(), None if self._filters else count)
+        is_filtered = self._filters or self._field_filters
+        return self._read(self._spec(), None if is_filtered else count)
 
     def _spec(self) -> QuerySpec:
         return QuerySpec(self._table, self._index, self._bounds, self._order or "asc")
@@ -192,12 +206,24 @@ class Query(Generic[T]):
         transaction = self._host.transaction
         reads = transaction.system if spec.table[:1] == "_" else transaction
         for text in reads.scan(spec, limit_hint=limit_hint):
+            if self._field_filters and not all(fields.accepts(text) for fields in self._field_filters):
+                continue
             document = decode(text)
             if all(predicate(document) for predicate in self._filters):
                 yield document
                 # An iterator that outlived its run must not go on reading.
                 self._host.check_open()
         self._is_exhausted = True
+
+    def _bounds_of(
+        self, paths: Mapping[str, Any] | None, fields: Mapping[str, Any]
+    ) -> tuple[RangeBound, ...]:
+        """What was given as stored paths and as attributes, as bounds on stored paths."""
+        definition = self._host.table(self._table)
+        if definition is not None:
+            return definition.bounds(paths or {}) + definition.bounds(fields)
+        named = {_system_name(name): value for name, value in fields.items()}
+        return range_bounds(paths or {}) + range_bounds(named)
 
     def _decoder(self) -> Callable[[str], Any]:
         if self._class is None:
@@ -230,6 +256,7 @@ class Query(Generic[T]):
         query: Query[T] = Query(self._host, self._table, self._class)
         query._index, query._bounds = self._index, self._bounds
         query._order, query._filters = self._order, self._filters
+        query._field_filters = self._field_filters
         query._steps = self._steps + 1
         return query
 

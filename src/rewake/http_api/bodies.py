@@ -142,7 +142,9 @@ def arguments_text(args: msgspec.Raw | bytes) -> str:
             raise BadJsonBody(
                 f"args must be an object, or an array of exactly one object. Got {len(elements)}."
             )
-        text = bytes(elements[0]).strip()
+        element = bytes(elements[0]).strip()
+        # An array inside the array keeps its own, or it would pass for one of several arguments.
+        text = text if element.startswith(b"[") else element
     try:
         return text.decode()
     except UnicodeDecodeError as error:

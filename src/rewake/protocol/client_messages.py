@@ -82,10 +82,11 @@ class _Call(_Message, frozen=True, kw_only=True):
     def arguments(self) -> str:
         """JSON text of the one arguments object.
 
-        The wire carries an array of exactly one object. Anything else is handed on as it stands, since it is
-        the function's answer, not the socket's end, that says what was wrong with it.
+        The wire carries an array of exactly one object. Anything else is handed on, since it is the
+        function's answer, not the socket's end, that says what was wrong with it; as an array where it might
+        otherwise pass for another number of arguments.
         """
-        if len(self.args) == 1:
+        if len(self.args) == 1 and not bytes(self.args[0]).lstrip().startswith(b"["):
             return bytes(self.args[0]).decode()
         return "[" + ",".join(bytes(each).decode() for each in self.args) + "]"
 

@@ -176,8 +176,15 @@ class Index(_Declared):
         `fields` is for dotted paths; keywords are attributes. A plain value asks for equality, `gt`, `gte`,
         `lt`, `lte` and their `&` for a range. Whether the bounds fit the index is checked by `interval_for`.
         """
-        asked = {self._stored(path): thing for path, thing in {**(fields or {}), **named}.items()}
-        return range_bounds(asked, to_value=self._naming.to_value if self._naming is not None else None)
+        to_value = self._naming.to_value if self._naming is not None else None
+        # One after the other, so that a field in both is seen to be there twice.
+        return tuple(
+            bound
+            for asked in (fields or {}, named)
+            for bound in range_bounds(
+                {self._stored(path): thing for path, thing in asked.items()}, to_value=to_value
+            )
+        )
 
 
 class SearchIndex(_Declared):

@@ -13,11 +13,12 @@ Not here: what pytest sees of it (`plugin.py`), live queries (`live_query.py`), 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
 from rewake.deployment import Deployment
@@ -39,6 +40,7 @@ from rewake.execution import (
 from rewake.functions import (
     MutationCtx,
     MutationFunction,
+    QueryCtx,
     QueryFunction,
     RegisteredFunction,
 )
@@ -49,7 +51,7 @@ from rewake.testing.live_query import LiveQuery
 from rewake.testing.loop_thread import LoopThread
 from rewake.testing.outcomes import encoded_arguments, value_of
 from rewake.testing.run_block import open_block
-from rewake.values import normalize
+from rewake.values import encode, normalize
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -145,9 +147,14 @@ class Caller:
 
     # Other callers.
 
-    def as_user(self, subject: str = "test-user", issuer: str = ISSUER, **claims: Any) -> Caller:
-        """The backend as a signed-in user sees it. Claims in Python spelling (`email_verified=True`)."""
+    def as_user(self, subject: str | None = None, issuer: str = ISSUER, **claims: Any) -> Caller:
+        """The backend as a signed-in user sees it. Claims in Python spelling (`email_verified=True`).
+
+        Without a subject, the same claims are the same user and others another.
+        """
         named = {_CLAIMS.get(name, name): value for name, value in claims.items()}
+        if subject is None:
+            subject = _subject_of(named)
         attributes = {"tokenIdentifier": f"{issuer}|{subject}", "issuer": issuer, "subject": subject} | named
         return Caller(self._stage, User.from_attributes(normalize(attributes)))  # type: ignore[arg-type]
 
@@ -166,14 +173,21 @@ class Caller:
     def query(self, function: QueryFunction[P, R], /, *args: P.args, **arguments: P.kwargs) -> R: ...
     @overload
     def query(self, function: str, /, **arguments: Any) -> Any: ...
+    @overload
+    def query(self, function: Callable[[QueryCtx], R], /) -> R: ...
     def query(self, function: Any, /, *args: Any, **arguments: Any) -> Any:
-        """Call a query, as itself (internal ones too) or by its path, as a client would.
+        """Call a query, as itself (internal ones too) or by its path, as a client would. A plain function of
+        a `ctx` is run on the spot, with the context of a query; what it raises and returns stays as it is.
 
         Raises:
             ApplicationError: the function raised one; with the same data.
             FunctionFailed: anything else went wrong in it, its arguments and result included.
         """
         _refuse_positional("query", args)
+        if not isinstance(function, RegisteredFunction | str):
+            _refuse_named(arguments)
+            with self._opened("query") as ctx:
+                return function(ctx)
         record, call, visibility = self._prepared(function, arguments)
         deployment = self._stage.deployment
         result, _ = self._stage.loop.run(
@@ -185,8 +199,11 @@ class Caller:
     def mutation(self, function: MutationFunction[P, R], /, *args: P.args, **arguments: P.kwargs) -> R: ...
     @overload
     def mutation(self, function: str, /, **arguments: Any) -> Any: ...
+    @overload
+    def mutation(self, function: Callable[[MutationCtx], R], /) -> R: ...
     def mutation(self, function: Any, /, *args: Any, **arguments: Any) -> Any:
-        """Call a mutation, as itself (internal ones too) or by its path, as a client would.
+        """Call a mutation, as itself (internal ones too) or by its path, as a client would. A plain function
+        of a `ctx` is what `run` takes.
 
         Live queries have heard of it when this returns.
 
@@ -196,6 +213,9 @@ class Caller:
             Unavailable: an armed fault or a full disk; nothing was written.
         """
         _refuse_positional("mutation", args)
+        if not isinstance(function, RegisteredFunction | str):
+            _refuse_named(arguments)
+            return self.run(function)
         self._stage.refuse_inside_run("a mutation")
         record, call, visibility = self._prepared(function, arguments)
         deployment = self._stage.deployment
@@ -235,15 +255,15 @@ class Caller:
         files.
         """
         if work is None:
-            return self._opened()
-        with self._opened() as ctx:
+            return self._opened("mutation")
+        with self._opened("mutation") as ctx:
             return work(ctx)
 
     @contextmanager
-    def _opened(self) -> Iterator[MutationCtx]:
+    def _opened(self, kind: Literal["query", "mutation"]) -> Iterator[Any]:
         stage = self._stage
         stage.refuse_inside_run("another block")
-        with open_block(stage.loop, stage.deployment, self.identity) as ctx:
+        with open_block(stage.loop, stage.deployment, self.identity, kind) as ctx:
             stage.is_running = True
             try:
                 yield ctx
@@ -401,6 +421,17 @@ class Backend(Caller):
 def _refuse_positional(name: str, args: tuple[Any, ...]) -> None:
     if args:
         raise TypeError(f"{name} takes arguments by name")
+
+
+def _subject_of(claims: Mapping[str, Any]) -> str:
+    if not claims:
+        return "test-user"
+    return f"user-{hashlib.blake2b(encode(normalize(dict(claims))).encode(), digest_size=8).hexdigest()}"
+
+
+def _refuse_named(arguments: Mapping[str, Any]) -> None:
+    if arguments:
+        raise TypeError("a function on the spot takes `ctx` and nothing else: let it close over the rest")
 
 
 def _settings() -> ProjectSettings:

@@ -31,7 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker."""
-    config.addinivalue_line("markers", "rewake(seed=0): the seed of `rewake_backend`'s chance.")
+    config.addinivalue_line(
+        "markers", "rewake(seed=0, limits=Limits()): the seed of `rewake_backend`'s chance, and its limits."
+    )
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> None:
@@ -59,8 +61,8 @@ def rewake_backend(request: pytest.FixtureRequest, rewake_project: Path) -> Iter
     from rewake.testing.backend import Backend
 
     marker = request.node.get_closest_marker("rewake")
-    seed = marker.kwargs.get("seed", 0) if marker is not None else 0
-    with Backend.from_project(rewake_project, seed=seed) as backend:
+    wanted = {} if marker is None else marker.kwargs
+    with Backend.from_project(rewake_project, **wanted) as backend:
         yield backend
 
 

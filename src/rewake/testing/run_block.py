@@ -15,21 +15,24 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from rewake.auth import Identity
 from rewake.database import CallResult, GroupCommit, Invocation, WriteTransaction
 from rewake.deployment import Deployment
 from rewake.execution import FunctionRecord, Host, Registry
-from rewake.functions import MutationCtx, internal_mutation
+from rewake.functions import MutationCtx, QueryCtx, internal_mutation
 from rewake.protocol import FunctionPath
 from rewake.storage import GroupDoomed
 from rewake.testing.loop_thread import LoopThread
 
 
 @contextmanager
-def open_block(loop: LoopThread, deployment: Deployment, identity: Identity) -> Iterator[MutationCtx]:
-    """A context that writes: committed when the block ends, undone when it raises.
+def open_block(
+    loop: LoopThread, deployment: Deployment, identity: Identity, kind: Literal["query", "mutation"]
+) -> Iterator[QueryCtx]:
+    """A context for the test's own code: a query's, or a mutation's, whose writes are committed when the
+    block ends and undone when it raises.
 
     Raises:
         StorageFailed: the block could not be begun or committed; nothing of it was kept.
@@ -44,7 +47,7 @@ def open_block(loop: LoopThread, deployment: Deployment, identity: Identity) -> 
             seed=deployment.environment.random_bytes(16),
             cursors=deployment.cursors,
         )
-        with host.opened(_record(registry)) as ctx:
+        with host.opened(_record(registry, kind)) as ctx:
             yield ctx
 
 
@@ -102,8 +105,8 @@ class _ParkedWriter:
         return CallResult("null")
 
 
-def _record(registry: Registry) -> FunctionRecord:
-    """What a block goes by: an internal mutation that nobody can call."""
+def _record(registry: Registry, kind: Literal["query", "mutation"]) -> FunctionRecord:
+    """What a block goes by: an internal function that nobody can call."""
 
     @internal_mutation
     def run(ctx: MutationCtx) -> None:
@@ -111,7 +114,7 @@ def _record(registry: Registry) -> FunctionRecord:
 
     return FunctionRecord(
         path=FunctionPath.parse("testing:run"),
-        kind="mutation",
+        kind=kind,
         is_internal=True,
         function=run,
         arguments=registry.schema.arguments_codec([], names={}),
