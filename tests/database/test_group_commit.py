@@ -17,7 +17,7 @@ from rewake.database import (
 from rewake.environment import Environment, ManualClock, seeded_environment
 from rewake.limits import Limits
 from rewake.storage import GroupDoomed, StorageFailed, StorageFull
-from rewake.values import COMMIT_TS, Int64, encode
+from rewake.values import COMMIT_TS, Int64, decode_id, encode
 from tests.database.world import START_NS, World, documents, query
 
 
@@ -164,6 +164,23 @@ def fill_the_disk(world: World) -> None:
     """Let the file grow by no more pages."""
     pages = connection(world).execute("PRAGMA page_count").fetchall()[0][0]
     connection(world).execute(f"PRAGMA max_page_count = {pages}")
+
+
+def test_a_table_that_was_undone_takes_its_number_with_it(world: World) -> None:
+    # Its ids may have been told in the failure's text; they must never mean another table.
+    ids: list[str] = []
+
+    def fail(tx: WriteTransaction) -> None:
+        ids.append(tx.insert("lost", {}))
+        raise ValueError("no")
+
+    world.group.begin()
+    assert isinstance(world.perform(fail).error, ValueError)
+    world.group.commit()
+    [kept] = world.insert("kept", {})
+    assert decode_id(ids[0]).table_number != decode_id(kept).table_number
+    with world.reader.begin() as snapshot:
+        assert snapshot.transaction().normalize_id("kept", ids[0]) is None
 
 
 def test_a_full_disk_dooms_the_group_and_the_others_can_run_again(world: World) -> None:

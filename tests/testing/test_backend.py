@@ -296,6 +296,15 @@ def test_a_project_keeps_the_modules_that_tests_import(tmp_path: Path) -> None:
         assert again.mutation(notes.write, text="x").text == "x"
 
 
+def test_a_data_file_is_found_again_after_a_restart(tmp_path: Path) -> None:
+    data = tmp_path / "data.sqlite"
+    with Backend.from_modules(chat, data=data) as backend:
+        channel = backend.mutation(chat.open_channel, name="general")
+    with Backend.from_modules(chat, data=data, seed=1) as backend:
+        assert backend.run(lambda ctx: ctx.db.get(channel)).name == "general"  # type: ignore[union-attr]
+        assert backend.mutation(chat.open_channel, name="general") != channel
+
+
 async def called_from(backend: Backend) -> float:
     return backend.query(chat.now)
 

@@ -120,8 +120,6 @@ class GroupCommit:
         self._catalog: Catalog
         self._began: Head
         self._rows: list[LogRow] = []
-        # Whether something is to be committed: log rows, but also replay records and trimming.
-        self._is_dirty = False
 
     @property
     def is_open(self) -> bool:
@@ -143,7 +141,6 @@ class GroupCommit:
             raise error.reason from error
         self._began, self._head = replace(head), head
         self._rows = []
-        self._is_dirty = False
 
     def perform(self, invocation: Invocation, body: Callable[[WriteTransaction], CallResult]) -> Performed:
         """Run one mutation in the group.
@@ -205,7 +202,8 @@ class GroupCommit:
         assert head is not None, "begin the group first"
         self._environment.reach("group.before_commit")
         try:
-            if self._is_dirty:
+            # Also where every mutation failed: the numbers that they used up are not given out again.
+            if head != self._began:
                 self._store.set_head(head)
             self._store.commit()
         except GroupDoomed as error:
@@ -245,7 +243,6 @@ class GroupCommit:
         ]
         if replays:
             self._store.trim_replays(replays[-1])
-        self._is_dirty |= bool(rows or replays)
         return TrimResult(rows, len(replays), has_more=_TRIM_STEP in (rows, len(replays)))
 
     def find_invocation(self, id: str, *, after: int) -> int | None:
@@ -298,7 +295,6 @@ class GroupCommit:
             )
         self._store.keep_mutation()
         head.last_ts, head.log_bytes = ts, log_bytes
-        self._is_dirty |= row is not None or invocation.replay is not None
         return row, result
 
     def _raise_if_doomed(self) -> None:

@@ -57,6 +57,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ISSUER = "https://rewake.test"
+_IN_MEMORY = ":memory:"
 
 _CLAIMS = {
     "token_identifier": "tokenIdentifier",
@@ -86,7 +87,7 @@ class RunUnderWay(Conflict):
 class _Stage:
     """What all callers of one backend share."""
 
-    def __init__(self, registry: Registry, *, seed: int, limits: Limits) -> None:
+    def __init__(self, registry: Registry, *, data: Path | str, seed: int, limits: Limits) -> None:
         clock = ManualClock()
         self.clock = HandClock(clock)
         self.faults = Faults()
@@ -100,7 +101,7 @@ class _Stage:
         try:
             self.deployment = self.loop.run(
                 Deployment.open(
-                    data=":memory:",
+                    data=data,
                     registry=registry,
                     name="testing",
                     version="testing",
@@ -295,15 +296,31 @@ class Caller:
 
 
 class Backend(Caller):
-    """One deployment in memory, called anonymously. Use as a context manager, or `close` it."""
+    """One deployment, called anonymously. Use as a context manager, or `close` it.
 
-    def __init__(self, registry: Registry, *, seed: int = 0, limits: Limits = DEFAULT_LIMITS) -> None:
-        super().__init__(_Stage(registry, seed=seed, limits=limits), ANONYMOUS)
+    It lives in memory, or in the file `data`: opened again by another backend, that is what a restart finds.
+    Give a restart another `seed`, or it gives out the same ids again.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        data: Path | str = _IN_MEMORY,
+        seed: int = 0,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        super().__init__(_Stage(registry, data=data, seed=seed, limits=limits), ANONYMOUS)
         self._collect: Callable[[Schema | None], Registry] | None = None
 
     @classmethod
     def from_project(
-        cls, path: Path | str = ".", *, seed: int = 0, limits: Limits = DEFAULT_LIMITS
+        cls,
+        path: Path | str = ".",
+        *,
+        data: Path | str = _IN_MEMORY,
+        seed: int = 0,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> Backend:
         """The project at `path`, a folder with `backend/` or `[tool.rewake]`.
 
@@ -312,7 +329,7 @@ class Backend(Caller):
         Raises:
             ProjectInvalid: it cannot be loaded as it stands.
         """
-        return cls(collect_project(read_settings(Path(path))), seed=seed, limits=limits)
+        return cls(collect_project(read_settings(Path(path))), data=data, seed=seed, limits=limits)
 
     @classmethod
     def from_modules(
@@ -320,6 +337,7 @@ class Backend(Caller):
         *modules: ModuleType,
         schema: Schema | None = None,
         documents: Sequence[type[Document]] = (),
+        data: Path | str = _IN_MEMORY,
         seed: int = 0,
         limits: Limits = DEFAULT_LIMITS,
     ) -> Backend:
@@ -332,7 +350,7 @@ class Backend(Caller):
         def collect(with_schema: Schema | None) -> Registry:
             return collect_modules(by_path | _schema_module(with_schema, documents), _settings())
 
-        backend = cls(collect(schema), seed=seed, limits=limits)
+        backend = cls(collect(schema), data=data, seed=seed, limits=limits)
         backend._collect = collect
         return backend
 
@@ -342,6 +360,7 @@ class Backend(Caller):
         *functions: RegisteredFunction[..., Any],
         schema: Schema | None = None,
         documents: Sequence[type[Document]] = (),
+        data: Path | str = _IN_MEMORY,
         seed: int = 0,
         limits: Limits = DEFAULT_LIMITS,
     ) -> Backend:
@@ -356,7 +375,7 @@ class Backend(Caller):
             module = modules.setdefault(name, ModuleType(name))
             setattr(module, function.exported_name or function.__name__, function)
         return cls.from_modules(
-            *modules.values(), schema=schema, documents=documents, seed=seed, limits=limits
+            *modules.values(), schema=schema, documents=documents, data=data, seed=seed, limits=limits
         )
 
     @property
@@ -406,7 +425,7 @@ class Backend(Caller):
         self.push(self._collect(schema))
 
     def close(self) -> None:
-        """Give everything up. The data is gone."""
+        """Give everything up. What was in memory is gone."""
         self._stage.close()
 
     def __enter__(self) -> Backend:
