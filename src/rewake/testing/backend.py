@@ -282,17 +282,17 @@ class Backend(Caller):
         self._collect: Callable[[Schema | None], Registry] | None = None
 
     @classmethod
-    def from_project(
-        cls, path: Path | str = ".", *, seed: int = 0, limits: Limits = DEFAULT_LIMITS
-    ) -> Backend:
-        """The project at `path`, a folder with `backend/` or `[tool.rewake]`.
+    def from_project(cls, path: Path | str = ".", *, seed: int = 0, limits: Limits | None = None) -> Backend:
+        """The project at `path`, a folder with `backend/` or `[tool.rewake]`, whose limits hold where none
+        are given.
 
         Its modules are imported once and stay, so the functions and classes that a test imports are its own.
 
         Raises:
             ProjectInvalid: it cannot be loaded as it stands.
         """
-        return cls(collect_project(read_settings(Path(path))), seed=seed, limits=limits)
+        settings = read_settings(Path(path))
+        return cls(collect_project(settings), seed=seed, limits=settings.limits if limits is None else limits)
 
     @classmethod
     def from_modules(

@@ -43,6 +43,7 @@ def open_block(loop: LoopThread, deployment: Deployment, identity: Identity) -> 
             now_ms=transaction.now_ms,
             seed=deployment.environment.random_bytes(16),
             cursors=deployment.cursors,
+            deployment_name=deployment.deployment_name,
         )
         with host.opened(_record(registry)) as ctx:
             yield ctx
