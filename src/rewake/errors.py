@@ -14,7 +14,7 @@ rewording, an HTTP status, and a sentence made from its fields.
     ├── Unavailable             503  not now; try again (a full disk, a restart)
     ├── Internal                500  our mistake
     └── FunctionError           400  what a function run ends with; a result, never a closed socket
-        └── LimitExceeded            a limit of the transaction
+        └── LimitExceeded            a limit of the call or its transaction
 
     ApplicationError                 raised by authors; its data always reaches the client
 
@@ -107,9 +107,52 @@ class FunctionError(RewakeError):
 
 
 class LimitExceeded(FunctionError):
-    """A transaction went over one of its limits. Read or write less, or raise the named setting."""
+    """A call went over one of its limits. Read, write or pass less, or raise the named setting.
+
+    The text is the one that applications know; `setting`, `observed` and `limit` say which limit it was.
+    """
 
     code = "LimitExceeded"
+    setting: ClassVar[str] = ""
+    """The field of `limits.Limits`."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        /,
+        *,
+        limit: float = 0,
+        observed: float = 0,
+        cap: str | None = None,
+        **fields: Any,
+    ) -> None:
+        """`cap` names the limit of `with_limits` that was reached, where it was not the transaction's own."""
+        shown = {"shown_limit": self.show(limit), "shown_observed": self.show(observed)}
+        super().__init__(message, limit=limit, observed=observed, cap=cap, **shown, **fields)
+        # Python shows notes under a traceback; the text itself stays as it is known.
+        self.add_note(self.detail)
+
+    @staticmethod
+    def show(amount: float) -> str:
+        """An amount as the text says it."""
+        return str(amount)
+
+    @property
+    def limit(self) -> float:
+        """What there may be at most."""
+        return self.fields["limit"]  # type: ignore[no-any-return]
+
+    @property
+    def observed(self) -> float:
+        """What there was."""
+        return self.fields["observed"]  # type: ignore[no-any-return]
+
+    @property
+    def detail(self) -> str:
+        """Which limit it was and by how much: a line under the text, for authors and operators."""
+        cap = self.fields.get("cap")
+        source = f"setting {self.setting}" if cap is None else f"with_limits({cap})"
+        return f"[{source}, observed {self.fields['observed']}, limit {self.fields['limit']}]"
 
 
 class ApplicationError(Exception):

@@ -1,17 +1,24 @@
 """Limits: every bound of the house, with its unit and its reason.
 
 Floor 0. A constant here is part of the contract with official clients (spec/semantics 1.2, 5.8) or keeps a
-stranger from exhausting the server. Those that an operator may change are fields of `Limits`.
+stranger from exhausting the server. Those that an operator may change are fields of `Limits`; each says its
+unit and between which bounds it may be set, and `docs/reference/limits.md` has a row for it.
 
-Not here: the errors that name them, which live beside each check.
+Not here: the errors that name them, which live beside each check; where an operator writes them down
+(`execution/limit_settings.py`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, Literal
 
 KIB = 1024
 MIB = 1024 * KIB
+GIB = 1024 * MIB
+_MILLION = 1_000_000
 
 # Values (semantics 1.2).
 ARRAY_LENGTH_MAX = 8192
@@ -30,16 +37,8 @@ INDEXES_PER_TABLE_MAX = 64
 INDEX_FIELDS_MAX = 16
 TABLES_MAX = 10_000
 
-# Functions (semantics 5.8, wire 1.9, 6.4).
-ARGUMENTS_BYTES_MAX = 16 * MIB
-RETURN_BYTES_MAX = 16 * MIB
-LOG_LINES_MAX = 256
-LOG_LINE_BYTES_MAX = 32 * KIB
-ERROR_MESSAGE_BYTES_MAX = 64 * KIB
-NESTED_CALLS_MAX = 8
+# Functions (semantics 3.2, 5.8).
 QUERY_OPERATORS_MAX = 256
-FUNCTIONS_SCHEDULED_MAX = 1_000
-SCHEDULED_ARGUMENTS_BYTES_MAX = 16 * MIB
 LIMIT_WARNING_SHARE = 0.8
 """A run that used this part of a limit gets a log line that says so."""
 
@@ -57,71 +56,129 @@ PAGE_SPLIT_SHARE = 0.75
 USER_TABLE_NUMBER_MIN = 10_001
 
 
+Unit = Literal[
+    "actions",
+    "bytes",
+    "calls",
+    "documents",
+    "functions",
+    "lines",
+    "mutations",
+    "queries",
+    "ranges",
+    "seconds",
+    "transitions",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a field of `Limits` may be set to."""
+
+    name: str
+    unit: Unit
+    least: float
+    most: float
+    default: float
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether only whole numbers make sense."""
+        return type(self.default) is int
+
+
+def _setting(default: float, unit: str, least: float, most: float) -> Any:
+    """A field with its default, its unit, and the least and the most that an operator may set it to."""
+    return field(default=default, metadata={"default": default, "unit": unit, "least": least, "most": most})
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What an operator may set. Each default is the official product's, so applications move unchanged."""
 
-    documents_read_max: int = 32_000
+    documents_read_max: int = _setting(32_000, "documents", 1, 100 * _MILLION)
     """Documents scanned in one transaction."""
-    bytes_read_max: int = 16 * MIB
+    bytes_read_max: int = _setting(16 * MIB, "bytes", 1 * KIB, 64 * GIB)
     """Bytes of documents scanned in one transaction."""
-    intervals_read_max: int = 4_096
+    intervals_read_max: int = _setting(4_096, "ranges", 1, _MILLION)
     """Index ranges in one transaction's read set, after merging."""
-    documents_written_max: int = 16_000
+    documents_written_max: int = _setting(16_000, "documents", 1, 10 * _MILLION)
     """Documents written in one transaction."""
-    bytes_written_max: int = 16 * MIB
+    bytes_written_max: int = _setting(16 * MIB, "bytes", 1 * KIB, 1 * GIB)
     """Bytes written in one transaction."""
+    functions_scheduled_max: int = _setting(1_000, "functions", 1, _MILLION)
+    """Functions that one mutation may schedule."""
+    scheduled_arguments_bytes_max: int = _setting(16 * MIB, "bytes", 1 * KIB, 1 * GIB)
+    """Arguments of all functions that one mutation schedules, together."""
 
-    socket_message_bytes_max: int = 64 * MIB
-    """One incoming websocket message."""
-    socket_mutations_waiting_max: int = 1_000
-    """Mutations of one socket that wait their turn; more close it with 1013."""
-    socket_actions_running_max: int = 1_000
-    """Actions of one socket in flight; more close it with 1013."""
-    socket_silence_seconds: float = 15.0
-    """After so long without a message of ours we send a Ping (clients give up at 30 and 60)."""
-    socket_ping_seconds: float = 5.0
-    """How often a websocket ping frame goes out."""
-    socket_inactivity_seconds: float = 120.0
-    """A socket from which no frame came for so long is closed."""
-    socket_backlog_bytes_max: int = 64 * MIB
-    """Bytes waiting for a slow reader before it is dropped."""
-    socket_backlog_seconds_max: float = 30.0
-    """A reader that takes nothing for so long while bytes wait is dropped."""
-    transitions_waiting_max: int = 2
-    """Transitions computed and not yet handed to the kernel, per socket (wire 1.8)."""
-    chunk_bytes: int = 5_000_000
-    """npm clients get a larger Transition in parts of this size (wire 1.9)."""
-    frame_bytes_max: int = 4 * MIB
-    """Other clients get large messages in continuation frames of this size (Rust takes at most 16 MiB)."""
-
-    http_head_bytes_max: int = 1 * MIB
-    """Method, address and headers of one request; the parser hands them over as a whole."""
-    http_body_bytes_max: int = 20 * MIB
-    """Body of one API request."""
-    http_batch_queries_max: int = 1_000
-    """Queries in one `/api/query_batch`: they share a snapshot, which must not be held for long."""
-    group_seconds: float = 0.002
-    """A group of mutations stops gathering after about so much execution, and commits."""
-    group_mutations_max: int = 256
-    """Mutations in one commit group."""
-    function_seconds_max: float = 15.0
+    arguments_bytes_max: int = _setting(16 * MIB, "bytes", 1 * KIB, 1 * GIB)
+    """Arguments of one call."""
+    return_bytes_max: int = _setting(16 * MIB, "bytes", 1 * KIB, 1 * GIB)
+    """Result of one call."""
+    nested_calls_max: int = _setting(8, "calls", 1, 64)
+    """Functions that are under way at once in one transaction, the outermost included."""
+    log_lines_max: int = _setting(256, "lines", 1, 100_000)
+    """Log lines of one run; the last one says that more were left out."""
+    log_line_bytes_max: int = _setting(32 * KIB, "bytes", 64, 16 * MIB)
+    """One log line; a longer one is cut."""
+    error_message_bytes_max: int = _setting(64 * KIB, "bytes", 256, 16 * MIB)
+    """Text of one error; a longer one is cut."""
+    function_seconds_max: float = _setting(15.0, "seconds", 0.1, 3600.0)
     """One run of a query or mutation in a worker process. A longer one is cut off with its process, which
     is started again; other calls do not notice."""
-    worker_memory_bytes_max: int = 512 * MIB
+    worker_memory_bytes_max: int = _setting(512 * MIB, "bytes", 16 * MIB, 1024 * GIB)
     """Memory that functions of one worker process may take beyond what loading the project took."""
-    log_retention_seconds: float = 3600.0
+
+    socket_message_bytes_max: int = _setting(64 * MIB, "bytes", 64 * KIB, 1 * GIB)
+    """One incoming websocket message."""
+    socket_mutations_waiting_max: int = _setting(1_000, "mutations", 1, _MILLION)
+    """Mutations of one socket that wait their turn; more close it with 1013."""
+    socket_actions_running_max: int = _setting(1_000, "actions", 1, _MILLION)
+    """Actions of one socket in flight; more close it with 1013."""
+    socket_silence_seconds: float = _setting(15.0, "seconds", 0.1, 29.0)
+    """After so long without a message of ours we send a Ping (clients give up at 30 and 60)."""
+    socket_ping_seconds: float = _setting(5.0, "seconds", 0.1, 3600.0)
+    """How often a websocket ping frame goes out."""
+    socket_inactivity_seconds: float = _setting(120.0, "seconds", 1.0, 86_400.0)
+    """A socket from which no frame came for so long is closed."""
+    socket_backlog_bytes_max: int = _setting(64 * MIB, "bytes", 64 * KIB, 16 * GIB)
+    """Bytes waiting for a slow reader before it is dropped."""
+    socket_backlog_seconds_max: float = _setting(30.0, "seconds", 1.0, 3600.0)
+    """A reader that takes nothing for so long while bytes wait is dropped."""
+    transitions_waiting_max: int = _setting(2, "transitions", 1, 1_000)
+    """Transitions computed and not yet handed to the kernel, per socket (wire 1.8)."""
+    chunk_bytes: int = _setting(5_000_000, "bytes", 1 * KIB, 15 * MIB)
+    """npm clients get a larger Transition in parts of this size (wire 1.9)."""
+    frame_bytes_max: int = _setting(4 * MIB, "bytes", 1 * KIB, 15 * MIB)
+    """Other clients get large messages in continuation frames of this size (Rust takes at most 16 MiB)."""
+
+    http_head_bytes_max: int = _setting(1 * MIB, "bytes", 8 * KIB, 64 * MIB)
+    """Method, address and headers of one request; the parser hands them over as a whole."""
+    http_body_bytes_max: int = _setting(20 * MIB, "bytes", 1 * KIB, 1 * GIB)
+    """Body of one API request."""
+    http_batch_queries_max: int = _setting(1_000, "queries", 1, 100_000)
+    """Queries in one `/api/query_batch`: they share a snapshot, which must not be held for long."""
+    group_seconds: float = _setting(0.002, "seconds", 0.0, 1.0)
+    """A group of mutations stops gathering after about so much execution, and commits."""
+    group_mutations_max: int = _setting(256, "mutations", 1, 100_000)
+    """Mutations in one commit group."""
+    log_retention_seconds: float = _setting(3600.0, "seconds", 60.0, 365 * 86_400.0)
     """How long commit log rows are kept for reads at an older timestamp."""
-    log_retention_bytes: int = 256 * MIB
+    log_retention_bytes: int = _setting(256 * MIB, "bytes", 1 * MIB, 1024 * GIB)
     """Commit log rows are trimmed above this size, oldest first."""
-    replay_retention_seconds: float = 14 * 86_400.0
+    replay_retention_seconds: float = _setting(14 * 86_400.0, "seconds", 60.0, 365 * 86_400.0)
     """How long an acknowledged mutation can be recognised when a client sends it again."""
-    cache_bytes_max: int = 100 * MIB
+    cache_bytes_max: int = _setting(100 * MIB, "bytes", 0, 1024 * GIB)
     """Shared query results that no live query holds."""
-    wave_queries_max: int = 256
+    wave_queries_max: int = _setting(256, "queries", 1, 100_000)
     """Query runs in one wave; sessions beyond it go into the next."""
-    clock_result_seconds: float = 15.0
+    clock_result_seconds: float = _setting(15.0, "seconds", 0.0, 3600.0)
     """How long a cached result that read the clock serves new readers."""
 
 
 DEFAULT_LIMITS = Limits()
+
+SETTINGS: Mapping[str, Setting] = MappingProxyType(
+    {x.name: Setting(name=x.name, **x.metadata) for x in fields(Limits)}
+)
+"""The fields of `Limits` by name, in their order."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rewake.cli.call_lines import call_lines, duration, file_stamp, local_clock, log_moment, plain_lines
-from rewake.execution import CallRecord
+from rewake.execution import CallRecord, LimitReached, RunLogLine
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "backend/m.py", line 3, in f\nValueError: no\n'
 
@@ -14,7 +16,7 @@ def record(
     *,
     error: str | None = None,
     traceback: str | None = None,
-    log_lines: tuple[str, ...] = (),
+    log_lines: tuple[RunLogLine, ...] = (),
     path: str = "messages:send",
 ) -> CallRecord:
     return CallRecord(path, "mutation", 0.0018, log_lines, error, traceback, "1f")
@@ -29,14 +31,14 @@ def test_a_run_is_one_line() -> None:
 
 
 def test_what_it_printed_stands_under_it() -> None:
-    assert text_of(record(log_lines=("[LOG] 'a'", "[ERROR] 'b'")))[1:] == [
+    assert text_of(record(log_lines=(RunLogLine("LOG", "'a'"), RunLogLine("ERROR", "'b'"))))[1:] == [
         "            [LOG] 'a'",
         "            [ERROR] 'b'",
     ]
 
 
 def test_every_line_of_what_it_printed_is_indented() -> None:
-    given = record(log_lines=("[LOG] a\nb",), error="Uncaught ConvexError: x\n")
+    given = record(log_lines=(RunLogLine("LOG", "a\nb"),), error="Uncaught ConvexError: x\n")
     assert text_of(given)[1:3] == [" " * 12 + "[LOG] a", " " * 12 + "b"]
     assert plain_lines(given, moment="T")[1:] == [" " * 12 + "[LOG] a", " " * 12 + "b"]
 
@@ -75,7 +77,9 @@ def test_a_log_file_keeps_the_traceback_of_the_unexpected() -> None:
     ],
 )
 def test_a_log_file_spends_one_line_on_what_clients_bring_about(error: str, traceback: str | None) -> None:
-    lines = plain_lines(record(error=error, traceback=traceback, log_lines=("[LOG] 'x'",)), moment="T")
+    lines = plain_lines(
+        record(error=error, traceback=traceback, log_lines=(RunLogLine("LOG", "'x'"),)), moment="T"
+    )
     assert len(lines) == 2
     assert lines[0].endswith(error.split("\n", maxsplit=1)[0])
 
@@ -99,3 +103,11 @@ def test_moments_have_their_forms() -> None:
     assert log_moment(1_700_000_000_123_000_000) == "2023-11-14T22:13:20.123Z"
     assert len(local_clock(1_700_000_000_000_000_000)) == len("12:04:31")
     assert len(file_stamp(1_700_000_000_000_000_000)) == len("20231114-221320")
+
+
+def test_a_limit_is_told_of_with_its_setting_in_one_line() -> None:
+    text = "Too many writes in a single function execution (limit: 3)"
+    detail = "[setting documents_written_max, observed 4, limit 3]"
+    reached = LimitReached("TooManyWrites", "documents_written_max", 4, 3)
+    (line,) = plain_lines(replace(record(error=f"{text}\n{detail}\n"), limit=reached), moment="T")
+    assert line.endswith(f"failed: {text} {detail}")

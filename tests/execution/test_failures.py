@@ -6,7 +6,7 @@ import pytest
 
 from rewake.errors import ApplicationError, InvalidInput
 from rewake.execution import Failure, error_text, failure_of
-from rewake.limits import ERROR_MESSAGE_BYTES_MAX
+from rewake.limits import DEFAULT_LIMITS
 from tests.deployment.stage import CallFailed, Stage, play
 
 FAILING = """
@@ -95,7 +95,7 @@ def test_whatever_an_author_raises_ends_the_run_and_not_the_server(tmp_path):
     assert failure_in(tmp_path, "m:exits")[0].startswith("Uncaught SystemExit: 2\n")
     recursive = failure_in(tmp_path, "m:recursive")[0]
     assert recursive.startswith("Uncaught RecursionError: ")
-    assert len(recursive.encode()) <= ERROR_MESSAGE_BYTES_MAX
+    assert len(recursive.encode()) <= DEFAULT_LIMITS.error_message_bytes_max
     nameless = failure_in(tmp_path, "m:nameless")[0]
     assert nameless.startswith("Uncaught Odd: <the error's text could not be made>\n")
 
@@ -140,7 +140,7 @@ def test_errors_of_the_system_stand_as_they_are():
 
 def test_long_messages_are_cut():
     failure = failure_of(ValueError("ü" * 100_000), root=None)
-    assert len(failure.message.encode()) <= ERROR_MESSAGE_BYTES_MAX
+    assert len(failure.message.encode()) <= DEFAULT_LIMITS.error_message_bytes_max
     assert failure.message.endswith("ü\n")
 
 

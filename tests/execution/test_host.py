@@ -212,6 +212,7 @@ def test_arguments_are_checked_in_the_words_of_the_specification(tmp_path):
         large = json.dumps({"value": ["x" * 1_000_000] * 17})
         assert await raw(stage, "m:echo", large) == (
             "Arguments for m:echo are too large (actual: 16.2 MiB, limit: 16 MiB)\n"
+            "[setting arguments_bytes_max, observed 17000044, limit 16777216]\n"
         )
 
     story_of(tmp_path, story)
@@ -234,6 +235,7 @@ def test_results_are_checked_in_the_words_of_the_specification(tmp_path):
             assert (await failure(stage, path)).startswith(f"Function {path} return value invalid: ")
         assert await failure(stage, "m:returns_much") == (
             "Function m:returns_much return value is too large (actual: 16.2 MiB, limit: 16 MiB)\n"
+            "[setting return_bytes_max, observed 17000036, limit 16777216]\n"
         )
 
     story_of(tmp_path, story)

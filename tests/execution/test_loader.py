@@ -9,6 +9,7 @@ import pytest
 
 from rewake.execution import ProjectInvalid, Visibility, load_project, read_settings
 from rewake.execution.loader import ProjectSettings, camel_case
+from rewake.limits import MIB, Limits
 from tests.deployment.stage import NOTES, SCHEMA, load, write_project
 
 ANSWER = """
@@ -57,6 +58,12 @@ def test_settings_are_read_from_pyproject(tmp_path):
     assert ProjectSettings(tmp_path, name="日本").deployment_name == "rewake"
 
 
+def test_limits_are_read_from_pyproject(tmp_path):
+    (tmp_path / "backend").mkdir()
+    (tmp_path / "pyproject.toml").write_text('[tool.rewake.limits]\nbytes_read_max = "32 MiB"\n')
+    assert read_settings(tmp_path).limits == Limits(bytes_read_max=32 * MIB)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -67,6 +74,8 @@ def test_settings_are_read_from_pyproject(tmp_path):
         ('[tool.rewake]\nfunctions = "my-app"', "names a Python package folder"),
         ('[tool.rewake]\nfunctions = "../up"', "names a Python package folder"),
         ('[tool.rewake]\nfunctions = "nowhere"', "has no folder `nowhere` with functions"),
+        ("[tool.rewake]\nlimits = 1", "must be a table of limits"),
+        ("[tool.rewake.limits]\ndocument_read_max = 1", "Did you mean `documents_read_max`?"),
         ('[tool]\nrewake = "x"', "[tool.rewake]"),
         ('tool = "x"', "[tool.rewake]"),
     ],

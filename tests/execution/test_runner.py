@@ -28,7 +28,7 @@ def test_what_functions_say_comes_with_the_record_of_their_run(tmp_path: Path, p
             await stage.mutate("main:talk")
         await stage.query("main:get", name="a")
         failed, read = stage.call_log.records
-        assert failed.log_lines == ("[LOG] 'printed' 1", "[WARN] 'logged'")
+        assert tuple(map(str, failed.log_lines)) == ("[LOG] 'printed' 1", "[WARN] 'logged'")
         assert failed.traceback is not None
         assert 'raise ValueError("no")' in failed.traceback
         assert (read.path, read.kind, read.error) == ("main:get", "query", None)

@@ -14,11 +14,13 @@ from rewake.execution import (
     DocumentSource,
     Failure,
     FunctionCall,
+    LimitReached,
     MutationJob,
     ProjectInvalid,
     ProjectSettings,
     QueryJob,
     QueryRun,
+    RunLogLine,
     Success,
     Visibility,
 )
@@ -50,7 +52,10 @@ from rewake.execution.worker_messages import (
 from rewake.limits import DEFAULT_LIMITS
 from rewake.storage import LogRow, LogWrite
 
-RECORD = CallRecord("m:f", "query", 0.5, ("[LOG] 1",), None, "Traceback", "r")
+REACHED = LimitReached("TooManyWrites", "documents_written_max", 4, 3)
+RECORD = CallRecord(
+    "m:f", "query", 0.5, (RunLogLine("WARN", "1", "warning:x"),), None, "Traceback", "r", REACHED
+)
 
 
 def crossed(message: FromWorker) -> FromWorker:
@@ -134,7 +139,7 @@ def test_a_project_and_its_limits_cross(tmp_path: object) -> None:
     begin = crossed_down(Begin.of(settings, ["a", "b"]))
     assert isinstance(begin, Begin)
     assert (begin.settings, begin.path) == (settings, ["a", "b"])
-    fork = Fork("reader", "data", "FULL", DEFAULT_LIMITS, False)
+    fork = Fork("reader", "app", "data", "FULL", DEFAULT_LIMITS, False)
     assert crossed_down(fork) == fork
     assert crossed(Loaded(Analysis())) == Loaded(Analysis())
 

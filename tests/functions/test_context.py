@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from rewake.auth import ANONYMOUS, Admin, Identity, User
-from rewake.functions import DatabaseReader, DatabaseWriter, MutationCtx, NotSignedIn, QueryCtx, UserIdentity
+from rewake.functions import (
+    PLAIN_CALL,
+    CallOptions,
+    DatabaseReader,
+    DatabaseWriter,
+    MutationCtx,
+    NotSignedIn,
+    QueryCtx,
+    UserIdentity,
+)
 
 ANNA = User.from_attributes(
     {"tokenIdentifier": "i|s", "issuer": "i", "subject": "s", "name": "Anna", "role": "owner"}
@@ -31,8 +40,10 @@ class FakeHost:
     def random(self) -> Random:
         return Random(3)
 
-    def call(self, reference: object, arguments: dict[str, Any], *, kinds: tuple[str, ...]) -> Any:
-        self.seen.append((reference, arguments, kinds))
+    def call(
+        self, reference: object, arguments: dict[str, Any], *, kinds: tuple[str, ...], options: CallOptions
+    ) -> Any:
+        self.seen.append((reference, arguments, kinds, options))
         return "called"
 
 
@@ -66,10 +77,27 @@ def test_calls_go_to_the_host_with_the_kinds_that_they_may_have():
     host = FakeHost()
     ctx = MutationCtx(host)  # type: ignore[arg-type]
     assert ctx.run_query("m:q", a=1) == ctx.run_mutation("m:m", b=2) == "called"
-    assert host.seen == [("m:q", {"a": 1}, ("query",)), ("m:m", {"b": 2}, ("mutation",))]
+    assert host.seen == [
+        ("m:q", {"a": 1}, ("query",), PLAIN_CALL),
+        ("m:m", {"b": 2}, ("mutation",), PLAIN_CALL),
+    ]
     for run in (ctx.run_query, ctx.run_mutation):
         with pytest.raises(TypeError, match="takes arguments by name"):
             run("m:f", 1)
+
+
+def test_options_are_said_before_the_call():
+    host = FakeHost()
+    reads, writes = QueryCtx(host), MutationCtx(host)  # type: ignore[arg-type]
+    reads.with_limits(documents_read=1, bytes_read=None).run_query("m:q", documents_read=5)
+    writes.with_limits(documents_written=2).run_mutation("m:m")
+    writes.at_begin_snapshot().with_limits(bytes_read=3).run_query("m:q")
+    assert host.seen == [
+        ("m:q", {"documents_read": 5}, ("query",), CallOptions({"documents_read": 1})),
+        ("m:m", {}, ("mutation",), CallOptions({"documents_written": 2})),
+        ("m:q", {}, ("query",), CallOptions({"bytes_read": 3}, is_at_begin=True)),
+    ]
+    assert not hasattr(writes.at_begin_snapshot(), "run_mutation")
 
 
 def test_only_mutations_are_given_a_database_to_write():

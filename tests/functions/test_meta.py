@@ -112,7 +112,7 @@ async def lines_of(stage: Stage, path: str, **args: Any) -> tuple[str, ...]:
         await stage.query(path, **args)
     except CallFailed as failed:
         return failed.failure.log_lines
-    return stage.deployment.call_log.records[-1].log_lines
+    return tuple(map(str, stage.deployment.call_log.records[-1].log_lines))
 
 
 def test_a_run_that_comes_near_a_limit_is_told_and_goes_on(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from rewake.execution import CallRecord
 
 KIND_STYLES = {"query": "cyan", "mutation": "magenta", "action": "yellow"}
+_LOG_STYLES = {"ERROR": "red", "WARN": "yellow"}
 _KIND_WIDTH = 8
 _REASON_LENGTH_MAX = 400
 _INDENT = " " * 12
@@ -43,7 +44,7 @@ def call_lines(record: CallRecord, *, clock: str) -> list[list[Part]]:
         head.append(("  failed", "red"))
     lines = [head]
     for line in record.log_lines:
-        lines.extend([(_INDENT + part, _log_style(line))] for part in line.split("\n"))
+        lines.extend([(_INDENT + part, _LOG_STYLES.get(line.level, ""))] for part in str(line).split("\n"))
     reason = record.traceback or _UNHELPFUL.sub("", record.error or "")
     if reason:
         # With a traceback the message for clients says the same again, with the frames the other way round.
@@ -63,8 +64,10 @@ def plain_lines(record: CallRecord, *, moment: str) -> list[str]:
     )
     if not is_expected:
         return lines
-    reason = _UNHELPFUL.sub("", record.error or "").partition("\n")[0]
-    printed = sum(line.count("\n") + 1 for line in record.log_lines)
+    reason, _, rest = _UNHELPFUL.sub("", record.error or "").partition("\n")
+    if record.limit is not None:
+        reason = f"{reason} {rest}".rstrip("\n")
+    printed = sum(line.text.count("\n") + 1 for line in record.log_lines)
     return [f"{lines[0]}: {reason[:_REASON_LENGTH_MAX]}", *lines[1 : 1 + printed]]
 
 
@@ -90,9 +93,3 @@ def log_moment(now_ns: int) -> str:
 def file_stamp(now_ns: int) -> str:
     """A moment for names of files."""
     return datetime.fromtimestamp(now_ns / 1e9).strftime("%Y%m%d-%H%M%S")
-
-
-def _log_style(line: str) -> str:
-    if line.startswith("[ERROR]"):
-        return "red"
-    return "yellow" if line.startswith("[WARN]") else ""

@@ -39,7 +39,14 @@ from rewake.cli.project_home import (
 from rewake.cli.release import rewake_version
 from rewake.deployment import Deployment
 from rewake.environment import Environment
-from rewake.execution import Analysis, ProjectSettings, Registry, Template, WorkerPlan
+from rewake.execution import (
+    Analysis,
+    ProjectSettings,
+    Registry,
+    Template,
+    WorkerPlan,
+    limits_from_environment,
+)
 from rewake.observability import ROOT
 from rewake.server import PortInUse, Server
 from rewake.storage import DataFileLocked
@@ -147,10 +154,12 @@ async def open_deployment(
 
     Raises:
         ProjectInvalid: workers cannot load it.
+        LimitSettingInvalid: a `REWAKE_LIMIT_*` variable is wrong.
         CommandFailed, DataFileRefused: the data cannot be opened; another server may have it.
         SchemaMismatch: it holds documents that the schema does not fit.
     """
-    # First of all: a project that cannot be loaded touches no data.
+    # First of all: a project that cannot be loaded, or limits that cannot be, touch no data.
+    limits = limits_from_environment(os.environ, base=settings.limits)
     template = await Template.load(settings) if registry is None else None
     name, is_open = settings.deployment_name, False
     try:
@@ -162,6 +171,7 @@ async def open_deployment(
             version=rewake_version(),
             admin_key=deployment_key(settings.root, place, name=name, environment=environment),
             environment=environment,
+            limits=limits,
         )
         is_open = True
         return deployment

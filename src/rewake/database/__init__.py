@@ -48,9 +48,11 @@ from rewake.database.schema_change import SchemaChange, apply_schema
 from rewake.database.snapshots import Reader, Snapshot
 from rewake.database.usage import (
     Measure,
+    ScheduledArgumentsTooLarge,
     TooManyBytesRead,
     TooManyBytesWritten,
     TooManyDocumentsRead,
+    TooManyFunctionsScheduled,
     TooManyReads,
     TooManyWrites,
     Usage,
@@ -85,6 +87,7 @@ __all__ = [
     "ReadTransaction",
     "Reader",
     "ReplayKey",
+    "ScheduledArgumentsTooLarge",
     "SchemaChange",
     "SchemaEnforcementError",
     "SchemaMismatch",
@@ -100,6 +103,7 @@ __all__ = [
     "TooManyBytesRead",
     "TooManyBytesWritten",
     "TooManyDocumentsRead",
+    "TooManyFunctionsScheduled",
     "TooManyReads",
     "TooManyTables",
     "TooManyWrites",

@@ -28,8 +28,10 @@ from rewake.storage import CheckpointResult, Durability, Engine, LogRow, ReaderS
 class Database:
     """One deployment's data, as one process sees it."""
 
-    def __init__(self, engine: Engine, *, environment: Environment, limits: Limits) -> None:
+    def __init__(self, engine: Engine, *, environment: Environment, limits: Limits, name: str = "") -> None:
         self.engine = engine
+        self.name = name
+        """What the deployment is called; functions can ask."""
         self.environment = environment
         self.limits = limits
         self.schemas = ActiveSchemas()
@@ -44,6 +46,7 @@ class Database:
         path: str | Path,
         *,
         environment: Environment,
+        name: str = "",
         limits: Limits = DEFAULT_LIMITS,
         role: Role = Role.OWNER,
         durability: Durability = Durability.FULL,
@@ -54,7 +57,7 @@ class Database:
             DataFileRefused: it is locked, foreign, from the future, or cannot be there.
         """
         engine = open_database(path, environment=environment, role=role, durability=durability)
-        return cls(engine, environment=environment, limits=limits)
+        return cls(engine, name=name, environment=environment, limits=limits)
 
     def group_commit(self) -> GroupCommit:
         """The writer. Keep one at a time in the whole deployment."""

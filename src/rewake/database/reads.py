@@ -3,9 +3,9 @@
 Floor 2, `database`. One ReadTransaction is one run of a query at one snapshot; `writes.py` adds the
 mutations' half. Every read goes through the recorder:
 
-    get          the point of the id in by_id, also when nothing is there scan         from the start of the
-    range to the last key consumed; the rest only when the scan was exhausted table name   its point in
-    `_tables`; an index name its point in `_indexes`
+    get          the point of the id in by_id, also when nothing is there
+    scan         from the start of the range to the last key consumed; the rest only when it was exhausted
+    table name   its point in `_tables`; an index name its point in `_indexes`
 
 Scans read bounded pages by key and leave no statement open. Each step of a scan gives the first document
 after the last key given, *as the transaction stands at that step*: what is written meanwhile is seen, ahead
@@ -19,7 +19,8 @@ Source: spec/semantics 3.1 to 3.3, 5.2.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
@@ -102,11 +103,15 @@ class ReadTransaction:
         self.ts = ts
         self.now_ms = now_ms
         self.catalog = catalog
+        self.limits = limits
         self.usage = Usage(limits)
         self.reads = reads
         self.recorder = ReadRecorder()
         # Names and numbers whose point in the catalog is recorded already: each needs it once.
         self._seen: set[str | int | tuple[int, str]] = set()
+        # Parts that may be recorded before intervals are merged and counted again; only ever raised, except
+        # by a cap for as long as it lasts.
+        self._intervals_allowed = limits.intervals_read_max
         # Counts writes, so that a scan knows when its page is out of date. Only a WriteTransaction raises it.
         self.version = 0
 
@@ -129,11 +134,28 @@ class ReadTransaction:
         """What was used of each limit until now."""
         return self.usage.measures(intervals=len(self.recorder.read_set()))
 
-    def warnings(self) -> list[str]:
-        """A sentence about each limit that is near."""
+    def warnings(self) -> list[Measure]:
+        """The limits that are near."""
         if not self.usage.is_near_a_limit(parts=self.recorder.parts):
             return []
-        return [measure.warning for measure in self.measures() if measure.is_near]
+        return [measure for measure in self.measures() if measure.is_near]
+
+    @contextmanager
+    def capped(self, caps: Mapping[str, int]) -> Iterator[None]:
+        """Allow what follows only so much more of some limits, by their names in `measures`; never more than
+        is left. What it used stays counted.
+        """
+        intervals = len(self.recorder.read_set()) if caps else 0
+        allowed = self._intervals_allowed
+        before = self.usage.lower(caps, intervals=intervals)
+        self._intervals_allowed = min(
+            allowed, self.recorder.parts + self.usage.database_queries_most - intervals
+        )
+        try:
+            yield
+        finally:
+            self.usage.lift(before)
+            self._intervals_allowed = allowed
 
     def get(self, id: str, *, table: str | None = None) -> str | None:
         """Read a document by its id: canonical JSON text, or None where there is none.
@@ -245,8 +267,8 @@ class ReadTransaction:
         descending = spec.order == "desc"
         lower, upper = interval if part is None else part.narrow(interval, descending=descending)
         page = _PAGE_MIN if limit_hint is None else max(1, min(limit_hint, _PAGE_MAX))
-        rows = self._descending if descending else self._ascending
-        return rows(index.id, lower, upper, page, None if part is None else part.keys)
+        keys = None if part is None else part.keys
+        return self._walk(index.id, lower, upper, descending=descending, limit=page, keys=keys)
 
     def _range_of(self, spec: QuerySpec) -> tuple[Table | None, TableIndex, Interval]:
         """What a query goes through: its table, if that exists, the index, and the keys that it covers."""
@@ -261,19 +283,30 @@ class ReadTransaction:
             raise IndexNotReady(table=spec.table, index=spec.index)
         return table, index, interval_for(spec.table, index.name, index.all_fields, spec.bounds)
 
-    def _ascending(
-        self, index_id: int, lower: bytes, upper: bytes | None, limit: int, keys: list[bytes] | None
+    def _walk(
+        self,
+        index_id: int,
+        lower: bytes,
+        upper: bytes | None,
+        *,
+        descending: bool,
+        limit: int,
+        keys: list[bytes] | None,
     ) -> Iterator[str]:
+        """Give the documents between two keys, page by page; what was given out is taken down, no more."""
         span: Span | None = None
-        start = lower
+        begin, end = lower, upper
         while True:
             version = self.version
-            page = self.reads.page(index_id, lower, upper, descending=False, limit=limit)
+            page = self.reads.page(index_id, lower, upper, descending=descending, limit=limit)
             for key, text in page:
-                lower = key + b"\0"
-                if span is None:
-                    span = self._record_span(index_id, start, lower)
+                if descending:
+                    upper = key
+                    span = span or self._record_span(index_id, key, end)
+                    span.lower = key
                 else:
+                    lower = key + b"\0"
+                    span = span or self._record_span(index_id, begin, lower)
                     span.upper = lower
                 self.usage.count_read(text)
                 if keys is not None:
@@ -283,47 +316,19 @@ class ReadTransaction:
                     break
             else:
                 if len(page) < limit:
-                    if span is None:
-                        self._record_span(index_id, start, upper)
-                    else:
-                        span.upper = upper
-                    return
+                    break
                 limit = min(2 * limit, _PAGE_MAX)
                 continue
             # The rest of the page may no longer be true. A loop that writes at every step wants single
             # documents.
             limit = 1
-
-    def _descending(
-        self, index_id: int, lower: bytes, upper: bytes | None, limit: int, keys: list[bytes] | None
-    ) -> Iterator[str]:
-        span: Span | None = None
-        start = upper
-        while True:
-            version = self.version
-            page = self.reads.page(index_id, lower, upper, descending=True, limit=limit)
-            for key, text in page:
-                upper = key
-                if span is None:
-                    span = self._record_span(index_id, key, start)
-                else:
-                    span.lower = key
-                self.usage.count_read(text)
-                if keys is not None:
-                    keys.append(key)
-                yield text
-                if self.version != version:
-                    break
-            else:
-                if len(page) < limit:
-                    if span is None:
-                        self._record_span(index_id, lower, start)
-                    else:
-                        span.lower = lower
-                    return
-                limit = min(2 * limit, _PAGE_MAX)
-                continue
-            limit = 1
+        # The rest is empty, and was looked at.
+        if descending:
+            span = span or self._record_span(index_id, lower, end)
+            span.lower = lower
+        else:
+            span = span or self._record_span(index_id, lower, upper)
+            span.upper = upper
 
     def _record_index(self, table: Table, name: str) -> None:
         """Take down that a declared index was looked up, whether or not it is there."""
@@ -333,17 +338,20 @@ class ReadTransaction:
 
     def record_point(self, index_id: int, key: bytes) -> None:
         self.recorder.point(index_id, key)
-        if self.recorder.parts > self.usage.intervals_allowed:
+        if self.recorder.parts > self._intervals_allowed:
             self._count_intervals()
 
     def _record_span(self, index_id: int, lower: bytes, upper: bytes | None) -> Span:
         span = self.recorder.span(index_id, lower, upper)
-        if self.recorder.parts > self.usage.intervals_allowed:
+        if self.recorder.parts > self._intervals_allowed:
             self._count_intervals()
         return span
 
     def _count_intervals(self) -> None:
-        self.usage.count_intervals(parts=self.recorder.parts, merged=len(self.recorder.read_set()))
+        """Charge the read set: what was recorded in parts merges into fewer intervals."""
+        merged = len(self.recorder.read_set())
+        self.usage.check_intervals(merged)
+        self._intervals_allowed = self.recorder.parts + self.usage.database_queries_most - merged
 
 
 class SystemReads:

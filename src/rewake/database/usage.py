@@ -4,12 +4,21 @@ Floor 2, `database`. Limits hold for the whole transaction, nested calls include
 nothing: the next read fails again. Bytes are those of the stored text, which is what was really fetched or
 written.
 
-Not here: the numbers themselves (`limits`), limits of single documents (`values`).
-Source: spec/semantics 5.8.
+A nested call can be given less than what is left. Such a *cap* lowers the ceilings while the call lasts; what
+the call used stays counted when they go up again.
+
+    documents_read    0 ....... 100 ............. 400 ............ 32,000
+                                begin of the call  ceiling (300 more)   the transaction's own
+
+Not here: the numbers themselves (`limits`), limits of single documents (`values`), counting index ranges
+(`reads.py`, which has the read set).
+Source: spec/semantics 5.6, 5.8, 5.9.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from rewake.errors import LimitExceeded
@@ -24,36 +33,90 @@ _HELP = (
 class TooManyDocumentsRead(LimitExceeded):
     """One transaction scanned too many documents. Use an index range, a smaller limit, or pages."""
 
-    code = "TooManyDocumentsRead"
+    code, setting = "TooManyDocumentsRead", "documents_read_max"
     template = f"Too many documents read in a single function execution (limit: {{limit}}). {_HELP}"
 
 
 class TooManyBytesRead(LimitExceeded):
     """One transaction scanned too many bytes. Use an index range, a smaller limit, or pages."""
 
-    code = "TooManyBytesRead"
+    code, setting = "TooManyBytesRead", "bytes_read_max"
     template = f"Too many bytes read in a single function execution (limit: {{limit}} bytes). {_HELP}"
 
 
 class TooManyReads(LimitExceeded):
     """One transaction read too many separate ranges. Use an index that lays them side by side."""
 
-    code = "TooManyReads"
+    code, setting = "TooManyReads", "intervals_read_max"
     template = f"Too many reads in a single function execution (limit: {{limit}}). {_HELP}"
 
 
 class TooManyWrites(LimitExceeded):
     """One transaction wrote too many documents. Split the work over several mutations."""
 
-    code = "TooManyWrites"
+    code, setting = "TooManyWrites", "documents_written_max"
     template = "Too many writes in a single function execution (limit: {limit})"
 
 
 class TooManyBytesWritten(LimitExceeded):
     """One transaction wrote too many bytes. Split the work over several mutations."""
 
-    code = "TooManyBytesWritten"
-    template = "Too many bytes written in a single function execution (limit: {limit})"
+    code, setting = "TooManyBytesWritten", "bytes_written_max"
+    template = "Too many bytes written in a single function execution (limit: {shown_limit})"
+
+    @staticmethod
+    def show(amount: float) -> str:
+        """Bytes in the largest unit that leaves no rest."""
+        for unit, name in ((MIB, "MiB"), (KIB, "KiB")):
+            if amount >= unit and amount % unit == 0:
+                return f"{amount // unit:g} {name}"
+        return f"{amount} bytes"
+
+
+class TooManyFunctionsScheduled(LimitExceeded):
+    """One mutation scheduled too many functions. Let a scheduled function schedule the rest."""
+
+    code, setting = "TooManyFunctionsScheduled", "functions_scheduled_max"
+    template = "Too many functions scheduled by this mutation (limit: {limit})"
+
+
+class ScheduledArgumentsTooLarge(LimitExceeded):
+    """One mutation scheduled functions with too large arguments. Store the data and pass its id."""
+
+    code, setting = "ScheduledFunctionsArgumentsTooLarge", "scheduled_arguments_bytes_max"
+    template = (
+        "Too large total size of the arguments of scheduled functions from this mutation "
+        "(limit: {limit} bytes)"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """One thing that is counted: its name in `ctx.meta`, and what is said and raised about it."""
+
+    name: str
+    error: type[LimitExceeded]
+    description: str
+    unit: str = ""
+    advice: str = ""
+
+
+_HERE = "in a single function execution"
+_READS = "database_queries"
+_MEASURED = (
+    _Measured("documents_read", TooManyDocumentsRead, f"Many documents read {_HERE}", advice=_HELP),
+    _Measured(_READS, TooManyReads, f"Many reads {_HERE}", advice=_HELP),
+    _Measured("bytes_read", TooManyBytesRead, f"Many bytes read {_HERE}", " bytes", _HELP),
+    _Measured("documents_written", TooManyWrites, f"Many writes {_HERE}"),
+    _Measured("bytes_written", TooManyBytesWritten, f"Many bytes written {_HERE}", " bytes"),
+    _Measured("functions_scheduled", TooManyFunctionsScheduled, "Many functions scheduled by this mutation"),
+    _Measured(
+        "scheduled_function_args_bytes",
+        ScheduledArgumentsTooLarge,
+        "Large total size of the arguments of scheduled functions from this mutation",
+        " bytes",
+    ),
+)
 
 
 class Measure(NamedTuple):
@@ -65,6 +128,8 @@ class Measure(NamedTuple):
     description: str
     unit: str = ""
     advice: str = ""
+    code: str = ""
+    """Of the error that going over the limit is."""
 
     @property
     def is_near(self) -> bool:
@@ -78,119 +143,149 @@ class Measure(NamedTuple):
         return f"{text} {self.advice}" if self.advice else text
 
 
+class Ceilings(NamedTuple):
+    """Ceilings as they were before a cap: what `lift` puts back."""
+
+    most: Mapping[str, int]
+    begins: dict[str, int]
+
+
 class Usage:
-    """The counters of one transaction."""
+    """The counters of one transaction, under their names in `ctx.meta`, and the ceiling of each."""
 
     __slots__ = (
-        "_limits",
+        "_begins",
         "bytes_read",
+        "bytes_read_most",
         "bytes_written",
+        "bytes_written_most",
+        "database_queries_most",
         "documents_read",
+        "documents_read_most",
         "documents_written",
-        "intervals_allowed",
+        "documents_written_most",
+        "functions_scheduled",
+        "functions_scheduled_most",
+        "scheduled_function_args_bytes",
+        "scheduled_function_args_bytes_most",
     )
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
         self.documents_read = 0
         self.documents_written = 0
         self.bytes_read = 0
         self.bytes_written = 0
-        # Parts that may be recorded before intervals are merged and counted again; only ever raised.
-        self.intervals_allowed = limits.intervals_read_max
+        self.functions_scheduled = 0
+        self.scheduled_function_args_bytes = 0
+        # Ceilings count from the begin of the transaction. Only `lower` and `lift` change them.
+        self.documents_read_most = limits.documents_read_max
+        self.database_queries_most = limits.intervals_read_max
+        self.bytes_read_most = limits.bytes_read_max
+        self.documents_written_most = limits.documents_written_max
+        self.bytes_written_most = limits.bytes_written_max
+        self.functions_scheduled_most = limits.functions_scheduled_max
+        self.scheduled_function_args_bytes_most = limits.scheduled_arguments_bytes_max
+        # What was used when a cap began, for each ceiling that is a cap's and not the transaction's own.
+        self._begins: dict[str, int] = {}
 
     def count_read(self, text: str) -> None:
         """Charge one document that a read gave out, or looked at."""
         self.documents_read += 1
         self.bytes_read += _length(text)
-        if self.documents_read > self._limits.documents_read_max:
-            raise TooManyDocumentsRead(limit=self._limits.documents_read_max)
-        if self.bytes_read > self._limits.bytes_read_max:
-            raise TooManyBytesRead(limit=self._limits.bytes_read_max)
-
-    @property
-    def documents_left(self) -> int:
-        """How many documents may still be read."""
-        return self._limits.documents_read_max - self.documents_read
-
-    @property
-    def bytes_left(self) -> int:
-        """How many bytes may still be read."""
-        return self._limits.bytes_read_max - self.bytes_read
-
-    def measures(self, *, intervals: int) -> tuple[Measure, ...]:
-        """What was used of each limit; `intervals` is the size of the read set."""
-        limits, here = self._limits, "in a single function execution"
-        return (
-            Measure(
-                "documents_read",
-                self.documents_read,
-                limits.documents_read_max,
-                f"Many documents read {here}",
-                advice=_HELP,
-            ),
-            Measure(
-                "database_queries", intervals, limits.intervals_read_max, f"Many reads {here}", advice=_HELP
-            ),
-            Measure(
-                "bytes_read",
-                self.bytes_read,
-                limits.bytes_read_max,
-                f"Many bytes read {here}",
-                " bytes",
-                _HELP,
-            ),
-            Measure(
-                "documents_written",
-                self.documents_written,
-                limits.documents_written_max,
-                f"Many writes {here}",
-            ),
-            Measure(
-                "bytes_written",
-                self.bytes_written,
-                limits.bytes_written_max,
-                f"Many bytes written {here}",
-                " bytes",
-            ),
-        )
-
-    def is_near_a_limit(self, *, parts: int) -> bool:
-        """Whether `measures` are worth a look: asked after every run, so without making them."""
-        limits, share = self._limits, LIMIT_WARNING_SHARE
-        return (
-            self.documents_read >= share * limits.documents_read_max
-            or self.bytes_read >= share * limits.bytes_read_max
-            or parts >= share * limits.intervals_read_max
-            or self.documents_written >= share * limits.documents_written_max
-            or self.bytes_written >= share * limits.bytes_written_max
-        )
-
-    def count_intervals(self, *, parts: int, merged: int) -> None:
-        """Charge the read set: `parts` were recorded, which merge into so many intervals."""
-        limit = self._limits.intervals_read_max
-        if merged > limit:
-            raise TooManyReads(limit=limit)
-        self.intervals_allowed = parts + (limit - merged)
+        if self.documents_read > self.documents_read_most:
+            raise self._exceeded(TooManyDocumentsRead, "documents_read", self.documents_read)
+        if self.bytes_read > self.bytes_read_most:
+            raise self._exceeded(TooManyBytesRead, "bytes_read", self.bytes_read)
 
     def count_write(self, text: str) -> int:
         """Charge one written document; returns its bytes."""
         size = _length(text)
         self.documents_written += 1
         self.bytes_written += size
-        if self.documents_written > self._limits.documents_written_max:
-            raise TooManyWrites(limit=self._limits.documents_written_max)
-        if self.bytes_written > self._limits.bytes_written_max:
-            raise TooManyBytesWritten(limit=_readable(self._limits.bytes_written_max))
+        if self.documents_written > self.documents_written_most:
+            raise self._exceeded(TooManyWrites, "documents_written", self.documents_written)
+        if self.bytes_written > self.bytes_written_most:
+            raise self._exceeded(TooManyBytesWritten, "bytes_written", self.bytes_written)
         return size
+
+    def count_scheduled(self, arguments: str) -> None:
+        """Charge one scheduled function, by its encoded arguments."""
+        self.functions_scheduled += 1
+        self.scheduled_function_args_bytes += _length(arguments)
+        if self.functions_scheduled > self.functions_scheduled_most:
+            raise self._exceeded(TooManyFunctionsScheduled, "functions_scheduled", self.functions_scheduled)
+        size = self.scheduled_function_args_bytes
+        if size > self.scheduled_function_args_bytes_most:
+            raise self._exceeded(ScheduledArgumentsTooLarge, "scheduled_function_args_bytes", size)
+
+    def check_intervals(self, merged: int) -> None:
+        """Say so where the read set has too many intervals."""
+        if merged > self.database_queries_most:
+            raise self._exceeded(TooManyReads, _READS, merged)
+
+    @property
+    def documents_left(self) -> int:
+        """How many documents may still be read."""
+        return self.documents_read_most - self.documents_read
+
+    @property
+    def bytes_left(self) -> int:
+        """How many bytes may still be read."""
+        return self.bytes_read_most - self.bytes_read
+
+    def lower(self, caps: Mapping[str, int], *, intervals: int) -> Ceilings:
+        """Allow only so much more from now on, and never more than is left; returns what `lift` wants.
+
+        `caps` go by the names of `measures`; `intervals` is the size of the read set.
+        """
+        before = Ceilings({name: getattr(self, f"{name}_most") for name in caps}, self._begins)
+        self._begins = dict(before.begins)
+        for name, more in caps.items():
+            used = intervals if name == _READS else getattr(self, name)
+            if used + more < before.most[name]:
+                setattr(self, f"{name}_most", used + more)
+                self._begins[name] = used
+        return before
+
+    def lift(self, before: Ceilings) -> None:
+        """Take a cap back. What was used meanwhile stays counted."""
+        self._begins = before.begins
+        for name, most in before.most.items():
+            setattr(self, f"{name}_most", most)
+
+    def measures(self, *, intervals: int) -> tuple[Measure, ...]:
+        """What was used of each limit; `intervals` is the size of the read set."""
+        return tuple(
+            Measure(
+                x.name,
+                intervals if x.name == _READS else getattr(self, x.name),
+                getattr(self, f"{x.name}_most"),
+                x.description,
+                x.unit,
+                x.advice,
+                x.error.code,
+            )
+            for x in _MEASURED
+        )
+
+    def is_near_a_limit(self, *, parts: int) -> bool:
+        """Whether `measures` are worth a look: asked after every run, so without making them."""
+        share = LIMIT_WARNING_SHARE
+        return (
+            self.documents_read >= share * self.documents_read_most
+            or self.bytes_read >= share * self.bytes_read_most
+            or parts >= share * self.database_queries_most
+            or self.documents_written >= share * self.documents_written_most
+            or self.bytes_written >= share * self.bytes_written_most
+            or self.functions_scheduled >= share * self.functions_scheduled_most
+            or self.scheduled_function_args_bytes >= share * self.scheduled_function_args_bytes_most
+        )
+
+    def _exceeded(self, kind: type[LimitExceeded], name: str, used: int) -> LimitExceeded:
+        begin = self._begins.get(name, 0)
+        limit = getattr(self, f"{name}_most") - begin
+        return kind(limit=limit, observed=used - begin, cap=name if name in self._begins else None)
 
 
 def _length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
-
-
-def _readable(size: int) -> str:
-    for unit, name in ((MIB, "MiB"), (KIB, "KiB")):
-        if size >= unit and size % unit == 0:
-            return f"{size // unit} {name}"
-    return f"{size} bytes"

@@ -37,11 +37,12 @@ from rewake.database.errors import (
     TableNotFound,
     TooManyTables,
 )
+from rewake.database.past import PastReads
 from rewake.database.reads import Operation, ReadTransaction
 from rewake.environment import Environment
 from rewake.limits import DOCUMENT_BYTES_MAX, DOCUMENT_NESTING_MAX, TABLES_MAX, Limits
 from rewake.schema import ValidationFailed, Validator
-from rewake.storage import GroupDoomed, Head, IndexKeys, LogWrite, WriterStore
+from rewake.storage import GroupDoomed, Head, IndexKeys, LogRow, LogWrite, WriterStore
 from rewake.values import (
     UNSET,
     Value,
@@ -90,6 +91,7 @@ class WriteTransaction(ReadTransaction):
         now_ns = environment.clock.now_ns()
         super().__init__(store, catalog, ts=head.last_ts, now_ms=now_ns / 1e6, limits=limits)
         self.store = store
+        self._begin_catalog = catalog
         self.schemas = schemas
         self._head = head
         self._environment = environment
@@ -165,6 +167,22 @@ class WriteTransaction(ReadTransaction):
         owner = self._writable(id, table, "delete")
         old, row, document = self._target(owner, id, "Delete")
         self.delete_from(owner, id, row, old=old, document=document)
+
+    def at_begin(self) -> ReadTransaction:
+        """Reads of the database as it stood before this mutation's own writes.
+
+        They are charged to this transaction like its own, and not taken down in its read set.
+        """
+        undone = LogRow(self.ts, "", self.log_writes())
+        past = ReadTransaction(
+            PastReads(self.store, [undone]),
+            self._begin_catalog,
+            ts=self.ts,
+            now_ms=self.now_ms,
+            limits=self.limits,
+        )
+        past.usage = self.usage
+        return past
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -127,7 +127,7 @@ class Deployment:
             SchemaMismatch: a stored document does not fit the schema; nothing was changed.
         """
         database = await asyncio.to_thread(
-            Database.open, data, environment=environment or Environment(), limits=limits
+            Database.open, data, name=name, environment=environment or Environment(), limits=limits
         )
         try:
             call_log = CallLog()

@@ -9,12 +9,13 @@ call_log.py   what ran
 """
 
 from rewake.execution.analysis import Analysis, FunctionFacts, FunctionNotFound
-from rewake.execution.call_log import CallLog, CallRecord
+from rewake.execution.call_log import CallLog, CallRecord, LimitReached, RunLogLine
 from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility, error_text
 from rewake.execution.code_switch import DocumentSource, document_source
 from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
 from rewake.execution.inline_runner import InlineRunner
+from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_environment
 from rewake.execution.loader import (
     ProjectInvalid,
     ProjectSettings,
@@ -53,6 +54,8 @@ __all__ = [
     "GroupReport",
     "Host",
     "InlineRunner",
+    "LimitReached",
+    "LimitSettingInvalid",
     "MutationJob",
     "MutationOutcome",
     "ProjectInvalid",
@@ -60,6 +63,7 @@ __all__ = [
     "QueryJob",
     "QueryRun",
     "Registry",
+    "RunLogLine",
     "Runner",
     "RunnerClosed",
     "SideEffectRefused",
@@ -75,6 +79,7 @@ __all__ = [
     "document_source",
     "error_text",
     "failure_of",
+    "limits_from_environment",
     "load_project",
     "read_settings",
     "registry_of",

@@ -18,6 +18,31 @@ _log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class RunLogLine:
+    """One line that a run printed, or that the house added to it."""
+
+    level: str
+    """DEBUG, LOG, INFO, WARN or ERROR."""
+    text: str
+    code: str = ""
+    """What the house says with it, such as `warning:TooManyDocumentsRead`; empty for the author's lines."""
+
+    def __str__(self) -> str:
+        return f"[{self.level}] {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReached:
+    """Which limit ended a run."""
+
+    code: str
+    setting: str
+    """The field of `limits.Limits`."""
+    observed: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
 class CallRecord:
     """One function run."""
 
@@ -25,12 +50,14 @@ class CallRecord:
     """`module:function`, as the author wrote it."""
     kind: str
     seconds: float
-    log_lines: tuple[str, ...]
+    log_lines: tuple[RunLogLine, ...]
     error: str | None
     """The message for clients, or None where the run succeeded."""
     traceback: str | None
     """The author's traceback, where an exception of theirs ended the run."""
     request_id: str
+    limit: LimitReached | None = None
+    """The limit that the run went over, where that ended it."""
 
 
 class CallLog:

@@ -7,6 +7,9 @@ Frames of the house are trimmed.
     Uncaught ValueError: no
         at send (../backend/messages.py:12:9)
 
+    Too many documents read in a single function execution (limit: 32000). ...
+    [setting documents_read_max, observed 32001, limit 32000]
+
 Not here: request ids and redaction, which the door adds (`calls.error_text`).
 Source: wire 6.1 and 6.2.
 """
@@ -18,9 +21,9 @@ import os
 import traceback
 from pathlib import Path
 
-from rewake.errors import ApplicationError, RewakeError
+from rewake.errors import ApplicationError, LimitExceeded, RewakeError
 from rewake.execution.calls import Failure
-from rewake.limits import ERROR_MESSAGE_BYTES_MAX
+from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.schema import ValidationFailed, plain_value
 from rewake.values import CommitTsUnresolved, InvalidValue, encode, holds_commit_ts
 
@@ -30,22 +33,32 @@ _IMPORTING = ("<frozen importlib", importlib.__file__, str(Path(__file__).resolv
 """Files whose frames stand between two imports of the author's and say nothing to them."""
 
 
-def failure_of(error: BaseException, *, root: Path | None, log_lines: tuple[str, ...] = ()) -> Failure:
+def failure_of(
+    error: BaseException,
+    *,
+    root: Path | None,
+    log_lines: tuple[str, ...] = (),
+    limits: Limits = DEFAULT_LIMITS,
+) -> Failure:
     """The result of a run that ended with `error`. `root` is the project's folder; files are shown relative
     to it.
 
     Never raises: an exception can carry any code of its author's, and even that must come to a failure.
     """
     try:
-        return _described(error, root=root, log_lines=log_lines)
+        text, data = _described(error, root)
     except Exception:
-        return Failure(_bounded(f"Uncaught {type(error).__name__}: {_NOT_MADE}\n"), None, log_lines)
+        text, data = f"Uncaught {type(error).__name__}: {_NOT_MADE}\n", None
+    return Failure(_bounded(text, limits.error_message_bytes_max), data, log_lines)
 
 
-def _described(error: BaseException, *, root: Path | None, log_lines: tuple[str, ...]) -> Failure:
+def _described(error: BaseException, root: Path | None) -> tuple[str, str | None]:
+    """Message and data."""
+    if isinstance(error, LimitExceeded):
+        return f"{error.message}\n{error.detail}\n", None
     if isinstance(error, RewakeError):
         told = None if error.client_data is None else encode(dict(error.client_data))
-        return Failure(_bounded(error.message + "\n"), told, log_lines)
+        return error.message + "\n", told
     data: str | None = None
     if isinstance(error, ApplicationError):
         try:
@@ -54,16 +67,12 @@ def _described(error: BaseException, *, root: Path | None, log_lines: tuple[str,
                 raise CommitTsUnresolved()
         except (InvalidValue, ValidationFailed, RecursionError) as invalid:
             reason = invalid.message if isinstance(invalid, RewakeError) else "it is too nested."
-            return Failure(
-                _bounded(f"ApplicationError data is not a value that clients can receive: {reason}\n"),
-                None,
-                log_lines,
-            )
+            return f"ApplicationError data is not a value that clients can receive: {reason}\n", None
         text = error.data if isinstance(error.data, str) else data
         head = f"Uncaught ConvexError: {text}"
     else:
         head = f"Uncaught {type(error).__name__}: {_text_of(error)}"
-    return Failure(_bounded(f"{head}\n{_frames(error, root)}"), data, log_lines)
+    return f"{head}\n{_frames(error, root)}", data
 
 
 def author_traceback(error: BaseException) -> str:
@@ -118,8 +127,8 @@ def _text_of(error: BaseException) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def _bounded(text: str) -> str:
+def _bounded(text: str, bytes_max: int) -> str:
     raw = text.encode(errors="backslashreplace")
-    if len(raw) <= ERROR_MESSAGE_BYTES_MAX:
+    if len(raw) <= bytes_max:
         return raw.decode()
-    return raw[: ERROR_MESSAGE_BYTES_MAX - 1].decode(errors="ignore") + "\n"
+    return raw[: bytes_max - 1].decode(errors="ignore") + "\n"

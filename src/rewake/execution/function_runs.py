@@ -56,6 +56,7 @@ class FunctionRuns:
         self._environment = database.environment
         self._limits = database.limits
         self._cursors = database.cursors
+        self._deployment_name = database.name
 
     def perform(self, group: GroupCommit, job: MutationJob, registry: Registry) -> Mutated:
         """Run one mutation inside the group, or find what it came to before.
@@ -153,6 +154,7 @@ class FunctionRuns:
             cursors=self._cursors,
             journal=journal,
             request_id=request_id,
+            deployment_name=self._deployment_name,
         )
 
     def _record(
@@ -173,6 +175,7 @@ class FunctionRuns:
             error=failure.message if failure is not None else None,
             traceback=host.traceback() if host is not None else None,
             request_id=request_id,
+            limit=host.limit_reached() if host is not None else None,
         )
 
 

@@ -16,14 +16,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from rewake.auth import Identity
-from rewake.database import CursorSeal, Measure, ReadTransaction, WriteTransaction
-from rewake.errors import FunctionError, InvalidInput, RewakeError
+from rewake.database import CursorSeal, ReadTransaction, WriteTransaction
+from rewake.errors import FunctionError, InvalidInput, LimitExceeded, RewakeError
+from rewake.execution.call_log import LimitReached
+from rewake.execution.call_sizes import check_arguments_size, check_return_size, warn
 from rewake.execution.calls import Failure, Success, Visibility
 from rewake.execution.failures import author_traceback, failure_of
 from rewake.execution.output import LogLines, collecting
@@ -31,6 +33,8 @@ from rewake.execution.pages import Pages, SecondPage
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.side_effects import guarded
 from rewake.functions import (
+    CallOptions,
+    DeploymentMetadata,
     FunctionMetadata,
     MutationCtx,
     PageEnds,
@@ -41,14 +45,6 @@ from rewake.functions import (
     RequestMetadata,
     TransactionMetric,
     TransactionMetrics,
-)
-from rewake.limits import (
-    ARGUMENTS_BYTES_MAX,
-    FUNCTIONS_SCHEDULED_MAX,
-    MIB,
-    NESTED_CALLS_MAX,
-    RETURN_BYTES_MAX,
-    SCHEDULED_ARGUMENTS_BYTES_MAX,
 )
 from rewake.schema import QuerySpec, TableDefinition, TableNames, ValidationFailed, plain_value
 from rewake.storage import GroupDoomed, StorageFailed
@@ -61,7 +57,6 @@ from rewake.values import (
     holds_commit_ts,
     normalize,
     render,
-    value_size,
 )
 
 
@@ -95,6 +90,13 @@ class NestedCallRefused(FunctionError):
     code = "NestedCallRefused"
 
 
+class NestingTooDeep(LimitExceeded):
+    """Functions called each other too deep. Share code as plain Python functions."""
+
+    code, setting = "NestedCallDepthExceeded", "nested_calls_max"
+    template = "Cross component call depth limit exceeded. Do you have an infinite loop in your app?"
+
+
 @dataclass(slots=True)
 class Observed:
     """What a run looked at besides the database."""
@@ -117,10 +119,12 @@ class Host:
         cursors: CursorSeal,
         journal: str | None = None,
         request_id: str = "",
+        deployment_name: str = "",
     ) -> None:
         self.registry = registry
+        self.limits = transaction.limits
         self.observed = Observed()
-        self.log_lines = LogLines()
+        self.log_lines = LogLines(self.limits)
         self._transaction = transaction
         self._identity = identity
         self._now_ms = now_ms
@@ -129,6 +133,10 @@ class Host:
         self._running: list[FunctionRecord] = []
         self._journal = journal
         self.request_id = request_id
+        self.deployment_name = deployment_name
+        self._cursors = cursors
+        self._called_directly: set[str] = set()
+        """Functions that were called as plain ones: each is told of once."""
         self.pages = Pages(transaction, cursors, journal=journal)
         self.modules: set[str] = set()
         """Modules of the functions that were called, nested ones too: the result depends on their code."""
@@ -148,9 +156,10 @@ class Host:
             # Also SystemExit and CancelledError: what an author raises ends the run, not the runner's thread.
             self.error = error
             self._warn()
-            return failure_of(error, root=self.registry.root, log_lines=tuple(self.log_lines.lines))
+            lines = self.log_lines.rendered()
+            return failure_of(error, root=self.registry.root, log_lines=lines, limits=self.limits)
         self._warn()
-        return Success(text, tuple(self.log_lines.lines))
+        return Success(text, self.log_lines.rendered())
 
     @property
     def journal(self) -> str | None:
@@ -165,6 +174,14 @@ class Host:
         if self.error is None or issubclass(type(self.error), RewakeError):
             return None
         return author_traceback(self.error)
+
+    def limit_reached(self) -> LimitReached | None:
+        """The limit that ended the run, where one did."""
+        error = self.error
+        if error is None or not issubclass(type(error), LimitExceeded):
+            return None
+        assert isinstance(error, LimitExceeded)
+        return LimitReached(error.code, error.setting, error.observed, error.limit)
 
     @contextmanager
     def opened(self, record: FunctionRecord) -> Iterator[QueryCtx]:
@@ -185,8 +202,8 @@ class Host:
 
     def _warn(self) -> None:
         """Add a log line for each limit that the transaction has come near to."""
-        for warning in self._transaction.warnings():
-            self.log_lines.add("WARN", warning)
+        for measure in self._transaction.warnings():
+            warn(measure, self.log_lines)
 
     def _decoded_arguments(self, record: FunctionRecord, args: str) -> Value:
         path = record.path.public
@@ -194,11 +211,7 @@ class Host:
             value = decode(args)
         except InvalidInput as error:
             raise ArgumentsInvalid(f"Invalid arguments for {path}: {error.message}") from None
-        refused = self._check_size(
-            value, text=args, limit=ARGUMENTS_BYTES_MAX, what="Large size of the function arguments"
-        )
-        if refused:
-            raise ArgumentsInvalid(f"Arguments for {path} are too large {refused}")
+        check_arguments_size(value, args, path=path, limits=self.limits, log_lines=self.log_lines)
         return value
 
     def _encoded_return(self, record: FunctionRecord, value: Value) -> str:
@@ -206,25 +219,8 @@ class Host:
         text = encode(value)
         if record.kind == "query" and holds_commit_ts(text):
             raise ReturnInvalid(_not_a_value(path, "queries cannot return an unresolved commit timestamp"))
-        refused = self._check_size(
-            value, text=text, limit=RETURN_BYTES_MAX, what="Large size of the function return value"
-        )
-        if refused:
-            raise ReturnInvalid(f"Function {path} return value is too large {refused}")
+        check_return_size(value, text, path=path, limits=self.limits, log_lines=self.log_lines)
         return text
-
-    def _check_size(self, value: Value, *, text: str, limit: int, what: str) -> str:
-        """How far a value is over its limit, or nothing; one that comes near gets a log line."""
-        # The size model counts at most a few times the text, so short texts need no second look.
-        if len(text) <= limit // 10:
-            return ""
-        size = value_size(value)
-        if size > limit:
-            return f"(actual: {_mebibytes(size)}, limit: {_mebibytes(limit)})"
-        measure = Measure("", size, limit, what, " bytes")
-        if measure.is_near:
-            self.log_lines.add("WARN", measure.warning)
-        return ""
 
     def _enter(self, record: FunctionRecord, value: Value) -> Value:
         """Check arguments, call the handler, check the result; all as values."""
@@ -241,10 +237,26 @@ class Host:
             face.is_open = False
         return _checked_return(record, result, self._transaction.catalog)
 
-    def call_nested(self, reference: object, arguments: dict[str, Any], kinds: tuple[str, ...]) -> Any:
+    def call_nested(
+        self, reference: object, arguments: dict[str, Any], kinds: tuple[str, ...], options: CallOptions
+    ) -> Any:
         """Run another function in this transaction, as a savepoint if it writes."""
         record = self._resolve(reference)
+        self._check_nested(record, kinds, options)
+        value = record.arguments.to_value(arguments)
+        with (
+            self._chance_of_its_own(),
+            self._snapshot(options),
+            self._transaction.capped(options.caps),
+            self._part(record),
+        ):
+            result = self._enter(record, normalize(value))
+        return result if record.returns is None else record.returns.to_python(result)
+
+    def _check_nested(self, record: FunctionRecord, kinds: tuple[str, ...], options: CallOptions) -> None:
         caller = self._running[-1]
+        if options.is_at_begin and caller.kind == "query":
+            raise NestedCallRefused("`useStaleSnapshot` is only supported in mutations, not queries.")
         if record.kind not in kinds:
             callee, kind = record.kind.capitalize(), caller.kind.capitalize()
             raise NestedCallRefused(
@@ -252,25 +264,52 @@ class Host:
                 if caller.kind == "query"
                 else f"`run_{kinds[0]}` was given {record.path.public}, which is a {record.kind}."
             )
-        if len(self._running) >= NESTED_CALLS_MAX:
-            raise NestedCallRefused(
-                "Cross component call depth limit exceeded. Do you have an infinite loop in your app?"
-            )
-        value = record.arguments.to_value(arguments)
+        depth = len(self._running) + 1
+        if depth > self.limits.nested_calls_max:
+            raise NestingTooDeep(observed=depth, limit=self.limits.nested_calls_max)
+
+    @contextmanager
+    def _chance_of_its_own(self) -> Iterator[None]:
+        """Chance for a callee, seeded from its caller's: how much it draws does not change the caller's."""
         random = self._random
         self._random = Random(random.getrandbits(64))
-        transaction = self._transaction
-        savepoint = (
-            transaction.savepoint()
-            if record.kind == "mutation" and isinstance(transaction, WriteTransaction)
-            else nullcontext()
-        )
         try:
-            with savepoint:
-                result = self._enter(record, normalize(value))
+            yield
         finally:
             self._random = random
-        return result if record.returns is None else record.returns.to_python(result)
+
+    @contextmanager
+    def _snapshot(self, options: CallOptions) -> Iterator[None]:
+        """Let a callee read at the begin of the transaction, where it is to."""
+        transaction, pages = self._transaction, self.pages
+        if options.is_at_begin and isinstance(transaction, WriteTransaction):
+            self._transaction = transaction.at_begin()
+            self.pages = Pages(self._transaction, self._cursors, journal=None)
+        try:
+            yield
+        finally:
+            self._transaction, self.pages = transaction, pages
+
+    def _part(self, record: FunctionRecord) -> AbstractContextManager[None]:
+        """What a mutation does is undone by itself if it fails."""
+        transaction = self._transaction
+        if record.kind == "mutation" and isinstance(transaction, WriteTransaction):
+            return transaction.savepoint()
+        return nullcontext()
+
+    def tell_of_direct_call(self, function: RegisteredFunction[..., Any]) -> None:
+        """Add a log line about a function that was called as a plain one, the first time in a run."""
+        name = f"{function.__module__}.{function.__qualname__}"
+        if name in self._called_directly:
+            return
+        self._called_directly.add(name)
+        self.log_lines.add(
+            "WARN",
+            f"{function.__name__} is a registered {function.kind} and was called directly: it ran as a part "
+            "of its caller, and its arguments and result were not checked. Share code as a plain Python "
+            f"function, or call it with `ctx.run_{function.kind}`.",
+            "warning:DirectFunctionCall",
+        )
 
     def _resolve(self, reference: object) -> FunctionRecord:
         if isinstance(reference, RegisteredFunction):
@@ -374,12 +413,12 @@ class _Face:
 
     def transaction_metrics(self) -> TransactionMetrics:
         measures = self._opened().transaction.measures()
-        metrics = {measure.name: _metric(measure.used, measure.limit) for measure in measures}
         return TransactionMetrics(
-            **metrics,
-            functions_scheduled=_metric(0, FUNCTIONS_SCHEDULED_MAX),
-            scheduled_function_args_bytes=_metric(0, SCHEDULED_ARGUMENTS_BYTES_MAX),
+            **{measure.name: _metric(measure.used, measure.limit) for measure in measures}
         )
+
+    def deployment_metadata(self) -> DeploymentMetadata:
+        return DeploymentMetadata(name=self._opened().deployment_name)
 
     def snapshot_ts(self) -> int:
         host = self._opened()
@@ -389,8 +428,18 @@ class _Face:
     def request_metadata(self) -> RequestMetadata:
         return RequestMetadata(request_id=self._opened().request_id or None)
 
-    def call(self, reference: object, arguments: dict[str, Any], *, kinds: tuple[str, ...]) -> Any:
-        return self._opened().call_nested(reference, arguments, kinds)
+    def call(
+        self,
+        reference: object,
+        arguments: dict[str, Any],
+        *,
+        kinds: tuple[str, ...],
+        options: CallOptions,
+    ) -> Any:
+        return self._opened().call_nested(reference, arguments, kinds, options)
+
+    def called_directly(self, function: RegisteredFunction[..., Any]) -> None:
+        self._opened().tell_of_direct_call(function)
 
     def log(self, level: str, text: str) -> None:
         self._opened().log_lines.add(level, text)
@@ -447,7 +496,3 @@ def _not_a_value(path: str, reason: str) -> str:
 
 def _metric(used: int, limit: int) -> TransactionMetric:
     return TransactionMetric(used=used, remaining=max(0, limit - used))
-
-
-def _mebibytes(size: int) -> str:
-    return f"{size / MIB:.1f} MiB".replace(".0 MiB", " MiB")

@@ -33,10 +33,12 @@ from typing import Any
 
 from rewake.errors import InvalidInput, RewakeError
 from rewake.execution.failures import author_traceback
+from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_table
 from rewake.execution.output import function_print
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
 from rewake.execution.side_effects import install_guard
 from rewake.functions import RegisteredFunction
+from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import FunctionPath
 from rewake.schema import Schema, function_names, is_document_class
 
@@ -73,6 +75,8 @@ class ProjectSettings:
     """
     name: str | None = None
     """The deployment's name; the folder's name where it is left out."""
+    limits: Limits = DEFAULT_LIMITS
+    """`[tool.rewake.limits]`, over the defaults. Taken by who opens the deployment."""
 
     @property
     def functions_path(self) -> Path:
@@ -111,15 +115,17 @@ def read_settings(root: Path) -> ProjectSettings:
             raise ProjectInvalid(f"{file} cannot be read: {error}") from None
     if not isinstance(table, dict):
         raise ProjectInvalid(f"[tool.rewake] in {file} must be a table of settings.")
+    limits = _limits_of(table, file)
     known = {"functions", "case", "generated", "name"}
     for key, value in table.items():
         if key not in known:
             raise ProjectInvalid(
-                f"Unknown setting `{key}` under [tool.rewake] in {file}. Known: {', '.join(sorted(known))}."
+                f"Unknown setting `{key}` under [tool.rewake] in {file}. "
+                f"Known: {', '.join(sorted(known | {'limits'}))}."
             )
         if not isinstance(value, str):
             raise ProjectInvalid(f"The setting `{key}` under [tool.rewake] in {file} must be a string.")
-    settings = ProjectSettings(root=root, **table)
+    settings = ProjectSettings(root=root, limits=limits, **table)
     if settings.case not in ("snake", "camel"):
         raise ProjectInvalid(f'`case` under [tool.rewake] is "snake" or "camel"; got "{settings.case}".')
     if not all(_MODULE_NAME.fullmatch(part) for part in settings.functions.split("/")):
@@ -133,6 +139,14 @@ def read_settings(root: Path) -> ProjectSettings:
             "that runs, or set `functions` under [tool.rewake] in pyproject.toml."
         )
     return settings
+
+
+def _limits_of(table: dict[str, Any], file: Path) -> Limits:
+    """The limits among the settings, taken out of them."""
+    try:
+        return limits_from_table(table.pop("limits", {}), place=f"[tool.rewake.limits] in {file}")
+    except LimitSettingInvalid as error:
+        raise ProjectInvalid(error.message) from None
 
 
 def load_project(settings: ProjectSettings) -> Registry:

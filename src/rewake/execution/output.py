@@ -21,10 +21,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rewake.limits import LOG_LINE_BYTES_MAX, LOG_LINES_MAX
+from rewake.execution.call_log import RunLogLine
+from rewake.limits import DEFAULT_LIMITS, Limits
 
 _TRUNCATED = " (truncated due to length)"
-_OVERFLOW = f"[ERROR] Log overflow (maximum {LOG_LINES_MAX}). Remaining log lines omitted."
 
 _current = threading.local()
 
@@ -40,25 +40,33 @@ LEVELS = {
 class LogLines:
     """The log lines of one run, bounded in number and length."""
 
-    __slots__ = ("lines",)
+    __slots__ = ("_limits", "lines")
 
-    def __init__(self) -> None:
-        self.lines: list[str] = []
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
+        self.lines: list[RunLogLine] = []
 
-    def add(self, level: str, text: str) -> None:
+    def add(self, level: str, text: str, code: str = "") -> None:
         """Append a line; the last one that fits says that more were left out."""
-        if len(self.lines) >= LOG_LINES_MAX:
+        most = self._limits.log_lines_max
+        if len(self.lines) >= most:
             return
-        if len(self.lines) == LOG_LINES_MAX - 1:
-            self.lines.append(_OVERFLOW)
+        if len(self.lines) == most - 1:
+            text = f"Log overflow (maximum {most}). Remaining log lines omitted."
+            self.lines.append(RunLogLine("ERROR", text))
             return
         # A lone surrogate cannot cross the wire; what can be shown of it is its escape.
-        raw = f"[{level}] {text}".encode(errors="backslashreplace")
-        if len(raw) > LOG_LINE_BYTES_MAX:
-            keep = LOG_LINE_BYTES_MAX - len(_TRUNCATED)
-            self.lines.append(raw[:keep].decode(errors="ignore") + _TRUNCATED)
+        raw = text.encode(errors="backslashreplace")
+        room = self._limits.log_line_bytes_max - len(f"[{level}] ")
+        if len(raw) > room:
+            text = raw[: room - len(_TRUNCATED)].decode(errors="ignore") + _TRUNCATED
         else:
-            self.lines.append(raw.decode())
+            text = raw.decode()
+        self.lines.append(RunLogLine(level, text, code))
+
+    def rendered(self) -> tuple[str, ...]:
+        """The lines as clients read them."""
+        return tuple([str(line) for line in self.lines])
 
 
 @contextmanager

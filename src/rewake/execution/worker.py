@@ -318,6 +318,7 @@ def _serve_worker(fork: Fork, pipe: Pipe, mark: RunMark, registry: Registry) -> 
         database = Database.open(
             fork.data,
             environment=process_environment() if fork.is_armed else Environment(),
+            name=fork.name,
             limits=fork.limits,
             role=Role.WORKER,
             durability=Durability(fork.durability),

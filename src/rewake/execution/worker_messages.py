@@ -136,6 +136,7 @@ class Fork(_Message):
     """
 
     role: str
+    name: str
     data: str
     durability: str
     limits: Limits

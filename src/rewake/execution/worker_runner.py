@@ -205,7 +205,15 @@ class WorkerRunner:
 
     async def _fork(self, template: Template, role: str) -> Worker:
         engine = self._database.engine
-        fork = Fork(role, str(engine.path), engine.durability.value, self._database.limits, self._is_armed)
+        database = self._database
+        fork = Fork(
+            role,
+            database.name,
+            str(engine.path),
+            engine.durability.value,
+            database.limits,
+            self._is_armed,
+        )
         return await template.fork(fork, claim=engine.lock_descriptor)
 
     # Deaths.

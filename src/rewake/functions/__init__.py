@@ -1,12 +1,21 @@
 """Functions: what authors import. Floor 2, blind to the database.
 
 @query / @mutation ... -> RegisteredFunction          registration.py
-ctx                    -> QueryCtx, MutationCtx       context.py, meta.py
+ctx                    -> QueryCtx, MutationCtx       context.py, call_options.py, meta.py
 ctx.db                 -> DatabaseReader / Writer     database.py, query.py, pages.py
 what all that needs    -> Host, Transaction           ports.py
 """
 
-from rewake.functions.context import Auth, MutationCtx, NotSignedIn, QueryCtx, UserIdentity
+from rewake.functions.call_options import PLAIN_CALL, CallOptions, InvalidCallLimit
+from rewake.functions.context import (
+    Auth,
+    MutationCtx,
+    NestedCalls,
+    NestedQueries,
+    NotSignedIn,
+    QueryCtx,
+    UserIdentity,
+)
 from rewake.functions.database import (
     DatabaseReader,
     DatabaseWriter,
@@ -17,6 +26,7 @@ from rewake.functions.database import (
 )
 from rewake.functions.meta import Meta, MutationMeta
 from rewake.functions.metadata import (
+    DeploymentMetadata,
     FunctionMetadata,
     RequestMetadata,
     TransactionMetric,
@@ -44,19 +54,25 @@ from rewake.functions.registration import (
 )
 
 __all__ = [
+    "PLAIN_CALL",
     "Auth",
+    "CallOptions",
     "DatabaseReader",
     "DatabaseWriter",
+    "DeploymentMetadata",
     "FunctionKind",
     "FunctionMetadata",
     "Host",
     "InvalidArgument",
+    "InvalidCallLimit",
     "InvalidPaginationOptions",
     "InvalidQuery",
     "Meta",
     "MutationCtx",
     "MutationFunction",
     "MutationMeta",
+    "NestedCalls",
+    "NestedQueries",
     "NotSignedIn",
     "PageEnds",
     "PageStatus",

@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 from rewake.auth import Admin, Identity, User
 from rewake.errors import FunctionError
+from rewake.functions.call_options import PLAIN_CALL, CallOptions
 from rewake.functions.database import DatabaseReader, DatabaseWriter
 from rewake.functions.meta import Meta, MutationMeta
 from rewake.functions.ports import Host
@@ -122,6 +123,51 @@ class Auth:
         return identity
 
 
+class NestedQueries:
+    """Calls of queries within a transaction, under conditions of the caller's."""
+
+    def __init__(self, host: Host, options: CallOptions) -> None:
+        self._host = host
+        self._options = options
+
+    def run_query(
+        self, function: QueryReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs
+    ) -> R_co:
+        """See `QueryCtx.run_query`."""
+        if args:
+            raise TypeError("run_query takes arguments by name")
+        result: R_co = self._host.call(function, arguments, kinds=("query",), options=self._options)
+        return result
+
+    def with_limits(
+        self,
+        *,
+        bytes_read: int | None = None,
+        database_queries: int | None = None,
+        documents_read: int | None = None,
+    ) -> NestedQueries:
+        """See `QueryCtx.with_limits`."""
+        caps = {
+            "bytes_read": bytes_read,
+            "database_queries": database_queries,
+            "documents_read": documents_read,
+        }
+        return NestedQueries(self._host, self._options.capped(caps))
+
+
+class NestedCalls(NestedQueries):
+    """Calls of queries and mutations within a mutation, under conditions of the caller's."""
+
+    def run_mutation(
+        self, function: MutationReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs
+    ) -> R_co:
+        """See `MutationCtx.run_mutation`."""
+        if args:
+            raise TypeError("run_mutation takes arguments by name")
+        result: R_co = self._host.call(function, arguments, kinds=("mutation",), options=self._options)
+        return result
+
+
 class QueryCtx:
     """What a query is given: the database to read, the caller, frozen time and seeded chance."""
 
@@ -163,10 +209,34 @@ class QueryCtx:
 
         `function` is the query itself or its path (`"messages:list"`).
         """
-        if args:
-            raise TypeError("run_query takes arguments by name")
-        result: R_co = self._host.call(function, arguments, kinds=("query",))
-        return result
+        return NestedQueries(self._host, PLAIN_CALL).run_query(function, *args, **arguments)
+
+    def with_limits(
+        self,
+        *,
+        bytes_read: int | None = None,
+        database_queries: int | None = None,
+        documents_read: int | None = None,
+    ) -> NestedQueries:
+        """Give a query that you call less than what is left: `ctx.with_limits(documents_read=100).run_query`.
+
+        The numbers are what the call may use in addition, named as in `ctx.meta.get_transaction_metrics()`.
+        The call fails where it goes over one; you can catch that and go on.
+        """
+        caps = {
+            "bytes_read": bytes_read,
+            "database_queries": database_queries,
+            "documents_read": documents_read,
+        }
+        return NestedQueries(self._host, PLAIN_CALL.capped(caps))
+
+    def at_begin_snapshot(self) -> NestedQueries:
+        """Run a query at the moment when this mutation began: `ctx.at_begin_snapshot().run_query(...)`.
+
+        It does not see what the mutation wrote, and the mutation does not depend on what it read. In queries
+        the call is refused: they have no other snapshot.
+        """
+        return NestedQueries(self._host, PLAIN_CALL.at_begin())
 
 
 class MutationCtx(QueryCtx):
@@ -189,7 +259,36 @@ class MutationCtx(QueryCtx):
 
         If it raises, its own writes are undone and the error goes on to the caller, who may catch it.
         """
-        if args:
-            raise TypeError("run_mutation takes arguments by name")
-        result: R_co = self._host.call(function, arguments, kinds=("mutation",))
-        return result
+        return NestedCalls(self._host, PLAIN_CALL).run_mutation(function, *args, **arguments)
+
+    def with_limits(
+        self,
+        *,
+        bytes_read: int | None = None,
+        bytes_written: int | None = None,
+        database_queries: int | None = None,
+        documents_read: int | None = None,
+        documents_written: int | None = None,
+        functions_scheduled: int | None = None,
+        scheduled_function_args_bytes: int | None = None,
+    ) -> NestedCalls:
+        """Give a function that you call less than what is left. See `QueryCtx.with_limits`."""
+        caps = {
+            "bytes_read": bytes_read,
+            "bytes_written": bytes_written,
+            "database_queries": database_queries,
+            "documents_read": documents_read,
+            "documents_written": documents_written,
+            "functions_scheduled": functions_scheduled,
+            "scheduled_function_args_bytes": scheduled_function_args_bytes,
+        }
+        return NestedCalls(self._host, PLAIN_CALL.capped(caps))
+
+
+def tell_of_direct_call(ctx: QueryCtx, function: object) -> None:
+    """Have the run say once that a registered function was called past its checks.
+
+    A test's own stand-in for `ctx` has nobody to tell.
+    """
+    if isinstance(ctx, QueryCtx):
+        ctx._host.called_directly(function)

@@ -2,14 +2,18 @@
 
 Floor 2, `functions`. Like the context, a thin face of the host.
 
-Not here: what the answers are made of (`metadata.py`); metadata of the deployment, which a host does not
-know yet.
+Not here: what the answers are made of (`metadata.py`).
 Source: semantics 5.9.
 """
 
 from __future__ import annotations
 
-from rewake.functions.metadata import FunctionMetadata, RequestMetadata, TransactionMetrics
+from rewake.functions.metadata import (
+    DeploymentMetadata,
+    FunctionMetadata,
+    RequestMetadata,
+    TransactionMetrics,
+)
 from rewake.functions.ports import Host
 from rewake.values import Int64
 
@@ -27,6 +31,10 @@ class Meta:
     def get_transaction_metrics(self) -> TransactionMetrics:
         """How far the transaction is from its limits."""
         return self._host.transaction_metrics()
+
+    def get_deployment_metadata(self) -> DeploymentMetadata:
+        """The deployment in which the function runs."""
+        return self._host.deployment_metadata()
 
     def get_snapshot_ts(self) -> Int64:
         """The timestamp of the snapshot, in nanoseconds. It ages like `ctx.now`, and counts as a look at the

@@ -44,6 +44,17 @@ class TransactionMetrics(msgspec.Struct, frozen=True, kw_only=True, rename="came
     scheduled_function_args_bytes: TransactionMetric
 
 
+class DeploymentMetadata(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Where the function runs."""
+
+    name: str
+    """The deployment's name: `name` under `[tool.rewake]`, or that of the project's folder."""
+    region: str | None = None
+    """None: the deployment is on a machine of yours, and does not know where that stands."""
+    deployment_class: str = msgspec.field(default="self-hosted", name="class")
+    """`self-hosted`; the official service names the size of what is rented here."""
+
+
 class RequestMetadata(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Where the call came from, as far as it is known."""
 

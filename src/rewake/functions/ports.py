@@ -11,7 +11,13 @@ from random import Random
 from typing import Any, Protocol
 
 from rewake.auth import Identity
-from rewake.functions.metadata import FunctionMetadata, RequestMetadata, TransactionMetrics
+from rewake.functions.call_options import CallOptions
+from rewake.functions.metadata import (
+    DeploymentMetadata,
+    FunctionMetadata,
+    RequestMetadata,
+    TransactionMetrics,
+)
 from rewake.functions.pages import PageEnds, PaginationOptions
 from rewake.schema import QuerySpec, TableDefinition
 
@@ -117,8 +123,23 @@ class Host(Protocol):
         """Where the call came from."""
         ...
 
-    def call(self, reference: object, arguments: dict[str, Any], *, kinds: tuple[str, ...]) -> Any:
+    def deployment_metadata(self) -> DeploymentMetadata:
+        """Where the run takes place."""
+        ...
+
+    def call(
+        self,
+        reference: object,
+        arguments: dict[str, Any],
+        *,
+        kinds: tuple[str, ...],
+        options: CallOptions,
+    ) -> Any:
         """Run another function in the same transaction."""
+        ...
+
+    def called_directly(self, function: Any) -> None:
+        """Hear that a registered function is called as a plain one."""
         ...
 
     def log(self, level: str, text: str) -> None:

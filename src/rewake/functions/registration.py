@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overload
 
 from rewake.errors import InvalidInput
-from rewake.functions.context import MutationCtx, QueryCtx
+from rewake.functions.context import MutationCtx, QueryCtx, tell_of_direct_call
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,6 +58,7 @@ class QueryFunction(RegisteredFunction[P, R]):
     kind: FunctionKind = "query"
 
     def __call__(self, ctx: QueryCtx, *args: P.args, **kwargs: P.kwargs) -> R:
+        tell_of_direct_call(ctx, self)
         return self.handler(ctx, *args, **kwargs)
 
 
@@ -69,6 +70,7 @@ class MutationFunction(RegisteredFunction[P, R]):
     kind: FunctionKind = "mutation"
 
     def __call__(self, ctx: MutationCtx, *args: P.args, **kwargs: P.kwargs) -> R:
+        tell_of_direct_call(ctx, self)
         return self.handler(ctx, *args, **kwargs)
 
 

@@ -320,16 +320,19 @@ class Backend(Caller):
         *,
         data: Path | str = _IN_MEMORY,
         seed: int = 0,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: Limits | None = None,
     ) -> Backend:
-        """The project at `path`, a folder with `backend/` or `[tool.rewake]`.
+        """The project at `path`, a folder with `backend/` or `[tool.rewake]`, whose limits hold where none
+        are given.
 
         Its modules are imported once and stay, so the functions and classes that a test imports are its own.
 
         Raises:
             ProjectInvalid: it cannot be loaded as it stands.
         """
-        return cls(collect_project(read_settings(Path(path))), data=data, seed=seed, limits=limits)
+        settings = read_settings(Path(path))
+        bounds = settings.limits if limits is None else limits
+        return cls(collect_project(settings), data=data, seed=seed, limits=bounds)
 
     @classmethod
     def from_modules(
