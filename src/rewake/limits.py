@@ -108,8 +108,18 @@ class Limits:
     function_seconds_max: float = 15.0
     """One run of a query or mutation in a worker process. A longer one is cut off with its process, which
     is started again; other calls do not notice."""
+    action_seconds_max: float = 600.0
+    """One run of an action. A longer one is told to end, and its caller is given a failure."""
+    actions_running_max: int = 64
+    """Actions that run at once in one deployment; more wait for a place."""
+    action_wait_seconds: float = 10.0
+    """How long an action waits for a place before it is refused."""
+    action_grace_seconds: float = 5.0
+    """How long a stopping server waits for running actions before it ends them."""
     worker_memory_bytes_max: int = 512 * MIB
     """Memory that functions of one worker process may take beyond what loading the project took."""
+    action_memory_bytes_max: int = 2048 * MIB
+    """Memory that the actions of one process may take together beyond what loading the project took."""
     log_retention_seconds: float = 3600.0
     """How long commit log rows are kept for reads at an older timestamp."""
     log_retention_bytes: int = 256 * MIB

@@ -23,8 +23,9 @@ from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
 from rewake.database import CursorSeal, Database, GroupCommit, Invocation, ReplayKey
 from rewake.deployment.push import PushReport, differences
 from rewake.environment import Environment
-from rewake.errors import InvalidInput, Unauthenticated
+from rewake.errors import InvalidInput, RewakeError, Unauthenticated
 from rewake.execution import (
+    ActionJob,
     Analysis,
     CallLog,
     Code,
@@ -43,6 +44,7 @@ from rewake.execution import (
     WorkerRunner,
     failure_of,
 )
+from rewake.functions import FunctionKind
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.observability import logger
 from rewake.protocol import FunctionPath
@@ -147,7 +149,7 @@ class Deployment:
                 call_log=call_log,
                 is_redacted=is_redacted,
             )
-            await runner.start(deployment._on_group)
+            await runner.start(deployment._on_group, deployment)
         except BaseException:
             database.close()
             raise
@@ -269,21 +271,42 @@ class Deployment:
             MutationJob(call, identity, visibility or visibility_of(identity), invocation, request_id)
         )
 
-    async def act(self, call: FunctionCall, identity: Identity, *, request_id: str) -> Success | Failure:
-        """Run an action. There are none yet, so each is a function that cannot be found or is of another
-        kind.
+    async def act(
+        self,
+        call: FunctionCall,
+        identity: Identity,
+        *,
+        request_id: str,
+        visibility: Visibility | None = None,
+    ) -> Success | Failure:
+        """Run an action, at most once. `visibility` as for `mutate`.
+
+        Raises:
+            RateLimited: as many actions run as the server takes.
         """
         refusal = self._refuse_component(call)
         if refusal is not None:
             return refusal
-        try:
-            facts = self.analysis.find(call.path, visibility_of(identity))
-        except FunctionNotFound as error:
-            return failure_of(error, root=None)
-        actual = facts.kind.capitalize()
-        return Failure(
-            f"Trying to execute {facts.path.canonical} as Action, but it is defined as {actual}.\n"
+        return await self._runner.act(
+            ActionJob(call, identity, visibility or visibility_of(identity), request_id)
         )
+
+    async def call_from_action(
+        self, kind: FunctionKind, call: FunctionCall, identity: Identity, *, request_id: str
+    ) -> Success | Failure:
+        """Run a function that an action calls, internal ones too."""
+        seen = Visibility.INTERNAL
+        try:
+            if kind == "query":
+                result, _ = await self.query(call, identity, request_id=request_id, visibility=seen)
+            elif kind == "mutation":
+                outcome = await self.mutate(call, identity, request_id=request_id, visibility=seen)
+                result = outcome.result
+            else:
+                result = await self.act(call, identity, request_id=request_id, visibility=seen)
+        except RewakeError as error:
+            return failure_of(error, root=None)
+        return result
 
     async def query(
         self,

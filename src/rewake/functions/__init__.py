@@ -2,10 +2,12 @@
 
 @query / @mutation ... -> RegisteredFunction          registration.py
 ctx                    -> QueryCtx, MutationCtx       context.py, meta.py
+                       -> ActionCtx                   actions.py
 ctx.db                 -> DatabaseReader / Writer     database.py, query.py, pages.py
 what all that needs    -> Host, Transaction           ports.py
 """
 
+from rewake.functions.actions import ActionCtx, ActionHost, ActionMeta, BlockingActionCtx
 from rewake.functions.context import Auth, MutationCtx, NotSignedIn, QueryCtx, UserIdentity
 from rewake.functions.database import (
     DatabaseReader,
@@ -17,6 +19,7 @@ from rewake.functions.database import (
 )
 from rewake.functions.meta import Meta, MutationMeta
 from rewake.functions.metadata import (
+    FunctionKind,
     FunctionMetadata,
     RequestMetadata,
     TransactionMetric,
@@ -32,11 +35,14 @@ from rewake.functions.pages import (
 from rewake.functions.ports import Host, Transaction, WritableTransaction
 from rewake.functions.query import InvalidQuery, Query
 from rewake.functions.registration import (
-    FunctionKind,
+    ActionFunction,
+    BlockingActionFunction,
     MutationFunction,
     QueryFunction,
     RegisteredFunction,
     RegistrationError,
+    action,
+    internal_action,
     internal_mutation,
     internal_query,
     mutation,
@@ -44,7 +50,13 @@ from rewake.functions.registration import (
 )
 
 __all__ = [
+    "ActionCtx",
+    "ActionFunction",
+    "ActionHost",
+    "ActionMeta",
     "Auth",
+    "BlockingActionCtx",
+    "BlockingActionFunction",
     "DatabaseReader",
     "DatabaseWriter",
     "FunctionKind",
@@ -76,6 +88,8 @@ __all__ = [
     "TransactionMetrics",
     "UserIdentity",
     "WritableTransaction",
+    "action",
+    "internal_action",
     "internal_mutation",
     "internal_query",
     "mutation",

@@ -4,7 +4,7 @@ Floor 2, `functions`. A context is a thin face of the host: it holds nothing of 
 over the host refuses every use, so a context kept in a global or handed to a thread fails with a sentence
 instead of corrupting a later run.
 
-Not here: actions and their context (a later issue).
+Not here: the contexts of actions (`actions.py`).
 """
 
 from __future__ import annotations
@@ -94,10 +94,16 @@ class UserIdentity:
         return f"UserIdentity({self.attributes!r})"
 
 
+class KnowsCaller(Protocol):
+    """A run that can say who called."""
+
+    def read_identity(self) -> Identity: ...
+
+
 class Auth:
     """`ctx.auth`: who called."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: KnowsCaller) -> None:
         self._host = host
 
     def get_user_identity(self) -> UserIdentity | None:
