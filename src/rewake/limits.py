@@ -116,6 +116,10 @@ class Limits:
     """How long an action waits for a place before it is refused."""
     action_grace_seconds: float = 5.0
     """How long a stopping server waits for running actions before it ends them."""
+    scheduled_running_max: int = 8
+    """Scheduled functions that run at once."""
+    scheduled_retention_seconds: float = 7 * 86_400.0
+    """How long a scheduled function that is over can be looked at."""
     worker_memory_bytes_max: int = 512 * MIB
     """Memory that functions of one worker process may take beyond what loading the project took."""
     action_memory_bytes_max: int = 2048 * MIB

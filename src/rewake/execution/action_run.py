@@ -40,6 +40,7 @@ from rewake.execution.failures import author_traceback, failure_of
 from rewake.execution.output import LogLines, collecting
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.runner import ActionJob
+from rewake.execution.scheduled_calls import scheduled_call
 from rewake.execution.typed_calls import encoded_arguments, value_of
 from rewake.functions import (
     ActionCtx,
@@ -51,6 +52,7 @@ from rewake.functions import (
     RequestMetadata,
 )
 from rewake.schema import TableNames
+from rewake.values import encode
 
 Begin = Callable[[FunctionKind, FunctionCall], "Future[Success | Failure]"]
 """Begins a call of another function on behalf of a run."""
@@ -132,6 +134,10 @@ class ActionRun:
         for future in waiting:
             future.cancel()
 
+    def now_ms(self) -> float:
+        """The wall clock, in milliseconds since the epoch."""
+        return self._clock.now_ns() / 1e6
+
     def begin(self, kind: FunctionKind, call: FunctionCall) -> Future[Success | Failure]:
         """Begin a call for the handler.
 
@@ -208,17 +214,23 @@ class _Face:
     def begin_call(
         self, reference: object, arguments: dict[str, Any], *, kind: FunctionKind
     ) -> Awaitable[Any]:
-        run = self._opened()
-        call, record = _call_of(run.registry, reference, arguments)
-        task = asyncio.ensure_future(_value_later(run.begin(kind, call), record))
-        self.tasks[task] = f"run_{kind}({call.path})"
+        call, record = _call_of(self._opened().registry, reference, arguments)
+        return self._begin(call, record, kind=kind, name=f"run_{kind}({call.path})")
+
+    def call(self, reference: object, arguments: dict[str, Any], *, kind: FunctionKind) -> Any:
+        call, record = _call_of(self._opened().registry, reference, arguments)
+        return self._call(call, record, kind=kind)
+
+    def _begin(
+        self, call: FunctionCall, record: FunctionRecord | None, *, kind: FunctionKind, name: str
+    ) -> Awaitable[Any]:
+        task = asyncio.ensure_future(_value_later(self._opened().begin(kind, call), record))
+        self.tasks[task] = name
         task.add_done_callback(lambda done: self.tasks.pop(done, None))
         return task
 
-    def call(self, reference: object, arguments: dict[str, Any], *, kind: FunctionKind) -> Any:
-        run = self._opened()
-        call, record = _call_of(run.registry, reference, arguments)
-        future = run.begin(kind, call)
+    def _call(self, call: FunctionCall, record: FunctionRecord | None, *, kind: FunctionKind) -> Any:
+        future = self._opened().begin(kind, call)
         try:
             result = future.result()
         except BaseException:
@@ -226,6 +238,29 @@ class _Face:
                 raise ActionStopped() from None
             raise
         return value_of(result, record)
+
+    def begin_schedule(self, reference: object, arguments: dict[str, Any], *, at_ms: float) -> Awaitable[str]:
+        call = self._scheduling(reference, arguments, at_ms)
+        return self._begin(call, None, kind="mutation", name="scheduler.run")
+
+    def begin_cancel_scheduled(self, id: str) -> Awaitable[None]:
+        return self._begin(_cancelling(id), None, kind="mutation", name="scheduler.cancel")
+
+    def schedule(self, reference: object, arguments: dict[str, Any], *, at_ms: float) -> str:
+        return str(self._call(self._scheduling(reference, arguments, at_ms), None, kind="mutation"))
+
+    def cancel_scheduled(self, id: str) -> None:
+        self._call(_cancelling(id), None, kind="mutation")
+
+    def scheduling_ms(self) -> float:
+        return self._opened().now_ms()
+
+    def _scheduling(self, reference: object, arguments: dict[str, Any], at_ms: float) -> FunctionCall:
+        run = self._opened()
+        path, args = scheduled_call(run.registry, reference, arguments)
+        parent = encode(run.job.scheduled or None)
+        text = f'{{"arguments":{args},"at_ms":{encode(at_ms)},"name":{encode(path)},"parent":{parent}}}'
+        return FunctionCall("_system/scheduler:schedule", text)
 
     def function_metadata(self) -> FunctionMetadata:
         self._opened()
@@ -238,7 +273,12 @@ class _Face:
         )
 
     def request_metadata(self) -> RequestMetadata:
-        return RequestMetadata(request_id=self._opened().job.request_id or None)
+        job = self._opened().job
+        return RequestMetadata(request_id=job.request_id or None, scheduled_function_id=job.scheduled or None)
+
+
+def _cancelling(id: str) -> FunctionCall:
+    return FunctionCall("_system/scheduler:cancel", f'{{"id":{encode(id)}}}')
 
 
 async def _value_later(future: Future[Success | Failure], record: FunctionRecord | None) -> Any:

@@ -22,14 +22,23 @@ from random import Random
 from typing import Any
 
 from rewake.auth import Identity
-from rewake.database import CursorSeal, Measure, ReadTransaction, WriteTransaction
-from rewake.errors import FunctionError, InvalidInput, RewakeError
+from rewake.database import (
+    CursorSeal,
+    Measure,
+    ReadTransaction,
+    WriteTransaction,
+    cancel_scheduled,
+    schedule,
+)
+from rewake.errors import FunctionError, InvalidInput, LimitExceeded, RewakeError
 from rewake.execution.calls import Failure, Success, Visibility
 from rewake.execution.failures import author_traceback, failure_of
 from rewake.execution.output import LogLines, collecting
 from rewake.execution.pages import Pages, SecondPage
 from rewake.execution.registry import FunctionRecord, Registry
+from rewake.execution.scheduled_calls import scheduled_call
 from rewake.execution.side_effects import guarded
+from rewake.execution.system_functions import SYSTEM_PREFIX, SystemCtx
 from rewake.functions import (
     FunctionMetadata,
     MutationCtx,
@@ -95,6 +104,12 @@ class NestedCallRefused(FunctionError):
     code = "NestedCallRefused"
 
 
+class TooManyScheduled(LimitExceeded):
+    """One mutation scheduled too much. Schedule one function that goes on with the rest."""
+
+    code = "TooManyFunctionsScheduled"
+
+
 @dataclass(slots=True)
 class Observed:
     """What a run looked at besides the database."""
@@ -117,6 +132,7 @@ class Host:
         cursors: CursorSeal,
         journal: str | None = None,
         request_id: str = "",
+        scheduled: str = "",
     ) -> None:
         self.registry = registry
         self.observed = Observed()
@@ -129,6 +145,10 @@ class Host:
         self._running: list[FunctionRecord] = []
         self._journal = journal
         self.request_id = request_id
+        self.scheduled = scheduled
+        """The id of the job that this run is; empty without one."""
+        self.scheduled_count = 0
+        self.scheduled_bytes = 0
         self.pages = Pages(transaction, cursors, journal=journal)
         self.modules: set[str] = set()
         """Modules of the functions that were called, nested ones too: the result depends on their code."""
@@ -230,7 +250,7 @@ class Host:
         self.modules.add(record.path.module)
         arguments = _checked_arguments(record, value, self._transaction.catalog)
         face = _Face(self, record)
-        context = MutationCtx(face) if record.kind == "mutation" else QueryCtx(face)
+        context = _context_of(record, face)
         self._running.append(record)
         try:
             with guarded(), collecting(self.log_lines):
@@ -282,6 +302,24 @@ class Host:
         raise NestedCallRefused(
             f"A function is called by itself or by its path; got {reference!r}. Did you forget its decorator?"
         )
+
+    def count_scheduled(self, args: str) -> None:
+        """Charge one scheduled call.
+
+        Raises:
+            TooManyScheduled: it is one too many, or their arguments are too large together.
+        """
+        self.scheduled_count += 1
+        self.scheduled_bytes += len(args)
+        if self.scheduled_count > FUNCTIONS_SCHEDULED_MAX:
+            raise TooManyScheduled(
+                f"Too many functions scheduled by this mutation (limit: {FUNCTIONS_SCHEDULED_MAX})"
+            )
+        if self.scheduled_bytes > SCHEDULED_ARGUMENTS_BYTES_MAX:
+            raise TooManyScheduled(
+                "Too large total size of the arguments of scheduled functions from this mutation "
+                f"(limit: {SCHEDULED_ARGUMENTS_BYTES_MAX} bytes)"
+            )
 
     # What a face passes on.
 
@@ -376,8 +414,8 @@ class _Face:
         metrics = {measure.name: _metric(measure.used, measure.limit) for measure in measures}
         return TransactionMetrics(
             **metrics,
-            functions_scheduled=_metric(0, FUNCTIONS_SCHEDULED_MAX),
-            scheduled_function_args_bytes=_metric(0, SCHEDULED_ARGUMENTS_BYTES_MAX),
+            functions_scheduled=_metric(self._host.scheduled_count, FUNCTIONS_SCHEDULED_MAX),
+            scheduled_function_args_bytes=_metric(self._host.scheduled_bytes, SCHEDULED_ARGUMENTS_BYTES_MAX),
         )
 
     def snapshot_ts(self) -> int:
@@ -386,13 +424,38 @@ class _Face:
         return host.transaction.begin_ts
 
     def request_metadata(self) -> RequestMetadata:
-        return RequestMetadata(request_id=self._opened().request_id or None)
+        host = self._opened()
+        return RequestMetadata(
+            request_id=host.request_id or None, scheduled_function_id=host.scheduled or None
+        )
+
+    def schedule(self, reference: object, arguments: dict[str, Any], *, at_ms: float) -> str:
+        host = self._opened()
+        path, args = scheduled_call(host.registry, reference, arguments)
+        host.count_scheduled(args)
+        assert isinstance(host.transaction, WriteTransaction), "queries have no scheduler"
+        return schedule(host.transaction, path, decode(args), at_ms=at_ms)
+
+    def cancel_scheduled(self, id: str) -> None:
+        host = self._opened()
+        assert isinstance(host.transaction, WriteTransaction), "queries have no scheduler"
+        cancel_scheduled(host.transaction, id, own=host.scheduled)
+
+    def scheduling_ms(self) -> float:
+        return self._opened().now_ms
 
     def call(self, reference: object, arguments: dict[str, Any], *, kinds: tuple[str, ...]) -> Any:
         return self._opened().call_nested(reference, arguments, kinds)
 
     def log(self, level: str, text: str) -> None:
         self._opened().log_lines.add(level, text)
+
+
+def _context_of(record: FunctionRecord, face: _Face) -> QueryCtx:
+    if record.kind == "query":
+        return QueryCtx(face)
+    is_system = record.path.module.startswith(SYSTEM_PREFIX)
+    return SystemCtx(face) if is_system else MutationCtx(face)
 
 
 def _checked_arguments(record: FunctionRecord, value: Value, tables: TableNames) -> dict[str, Any]:

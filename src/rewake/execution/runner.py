@@ -38,6 +38,8 @@ class MutationJob:
     visibility: Visibility
     invocation: Invocation
     request_id: str
+    scheduled: str = ""
+    """The id of the job that it runs for, whose state changes in the same transaction; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class ActionJob:
     identity: Identity
     visibility: Visibility
     request_id: str
+    scheduled: str = ""
+    """The id of the job that it runs for; empty without one."""
 
 
 class Calls(Protocol):

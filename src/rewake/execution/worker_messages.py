@@ -158,6 +158,7 @@ class Mutate(_Message):
     session: str | None
     request: int
     request_id: str
+    scheduled: str
 
     @classmethod
     def of(cls, number: int, job: MutationJob) -> Mutate:
@@ -173,6 +174,7 @@ class Mutate(_Message):
             replay.session if replay is not None else None,
             replay.request if replay is not None else 0,
             job.request_id,
+            job.scheduled,
         )
 
     @property
@@ -185,6 +187,7 @@ class Mutate(_Message):
             self.visibility,
             Invocation(self.invocation, replay),
             self.request_id,
+            self.scheduled,
         )
 
 
@@ -252,6 +255,7 @@ class Act(_Message):
     identity: str
     visibility: Visibility
     request_id: str
+    scheduled: str
 
     @classmethod
     def of(cls, number: int, job: ActionJob) -> Act:
@@ -264,13 +268,14 @@ class Act(_Message):
             job.identity.fingerprint,
             job.visibility,
             job.request_id,
+            job.scheduled,
         )
 
     @property
     def job(self) -> ActionJob:
         """The inverse of `of`."""
         call = FunctionCall(self.path, self.args, self.component)
-        return ActionJob(call, identity_of(self.identity), self.visibility, self.request_id)
+        return ActionJob(call, identity_of(self.identity), self.visibility, self.request_id, self.scheduled)
 
 
 class StopAction(_Message):

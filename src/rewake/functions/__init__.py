@@ -48,12 +48,14 @@ from rewake.functions.registration import (
     mutation,
     query,
 )
+from rewake.functions.scheduler import AsyncScheduler, InvalidSchedule, Scheduler
 
 __all__ = [
     "ActionCtx",
     "ActionFunction",
     "ActionHost",
     "ActionMeta",
+    "AsyncScheduler",
     "Auth",
     "BlockingActionCtx",
     "BlockingActionFunction",
@@ -65,6 +67,7 @@ __all__ = [
     "InvalidArgument",
     "InvalidPaginationOptions",
     "InvalidQuery",
+    "InvalidSchedule",
     "Meta",
     "MutationCtx",
     "MutationFunction",
@@ -80,6 +83,7 @@ __all__ = [
     "RegisteredFunction",
     "RegistrationError",
     "RequestMetadata",
+    "Scheduler",
     "SystemReader",
     "TableReader",
     "TableWriter",

@@ -14,34 +14,25 @@ Source: semantics 6.3, 6.4.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from rewake.auth import Identity
-from rewake.functions.context import Auth, MutationReference, QueryReference
+from rewake.functions.context import Auth
 from rewake.functions.metadata import FunctionKind, FunctionMetadata, RequestMetadata
+from rewake.functions.references import (
+    ActionReference,
+    BlockingActionReference,
+    MutationReference,
+    QueryReference,
+)
+from rewake.functions.scheduler import AsyncScheduler, AsyncSchedulingHost, Scheduler, SchedulingHost
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 
 
-class ActionReference(Protocol[P, R_co]):
-    """An `async def` action, as `ctx.run_action` takes it."""
-
-    @property
-    def handler(self) -> Callable[..., Any]: ...
-    def __call__(self, ctx: ActionCtx, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R_co]: ...
-
-
-class BlockingActionReference(Protocol[P, R_co]):
-    """A plain `def` action, as `ctx.run_action` takes it."""
-
-    @property
-    def handler(self) -> Callable[..., Any]: ...
-    def __call__(self, ctx: BlockingActionCtx, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
-
-
-class ActionHost(Protocol):
+class ActionHost(SchedulingHost, AsyncSchedulingHost, Protocol):
     """One run of an action, seen from `ctx`."""
 
     def read_identity(self) -> Identity:
@@ -102,6 +93,11 @@ class _Context:
 class ActionCtx(_Context):
     """What an `async def` action is given: the caller, and calls of other functions."""
 
+    @property
+    def scheduler(self) -> AsyncScheduler:
+        """Functions that run later, whatever becomes of this action."""
+        return AsyncScheduler(self._host)
+
     def run_query(
         self, function: QueryReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs
     ) -> Awaitable[R_co]:
@@ -153,6 +149,11 @@ class BlockingActionCtx(_Context):
     """What a plain `def` action is given: it runs in a thread of its own, and its calls wait for their
     results.
     """
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """Functions that run later, whatever becomes of this action."""
+        return Scheduler(self._host)
 
     def run_query(
         self, function: QueryReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs

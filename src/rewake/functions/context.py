@@ -9,7 +9,6 @@ Not here: the contexts of actions (`actions.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -18,6 +17,8 @@ from rewake.errors import FunctionError
 from rewake.functions.database import DatabaseReader, DatabaseWriter
 from rewake.functions.meta import Meta, MutationMeta
 from rewake.functions.ports import Host
+from rewake.functions.references import MutationReference, QueryReference
+from rewake.functions.scheduler import Scheduler
 from rewake.values import decode_stored
 
 P = ParamSpec("P")
@@ -29,22 +30,6 @@ class NotSignedIn(FunctionError):
 
     code = "Unauthenticated"
     template = "Unauthenticated: this function requires a signed-in user."
-
-
-class QueryReference(Protocol[P, R_co]):
-    """A query, as `ctx.run_query` takes it."""
-
-    @property
-    def handler(self) -> Callable[..., R_co]: ...
-    def __call__(self, ctx: QueryCtx, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
-
-
-class MutationReference(Protocol[P, R_co]):
-    """A mutation, as `ctx.run_mutation` takes it."""
-
-    @property
-    def handler(self) -> Callable[..., R_co]: ...
-    def __call__(self, ctx: MutationCtx, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
 
 class UserIdentity:
@@ -182,6 +167,11 @@ class MutationCtx(QueryCtx):
     def db(self) -> DatabaseWriter:
         """The database: own writes are visible at once, to others when the mutation has committed."""
         return DatabaseWriter(self._host)
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """Functions that run later, if this mutation commits."""
+        return Scheduler(self._host)
 
     @property
     def meta(self) -> MutationMeta:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from rewake.errors import InvalidInput
 from rewake.functions.actions import ActionCtx, BlockingActionCtx
@@ -37,7 +37,10 @@ class RegistrationError(InvalidInput):
 class RegisteredFunction(Generic[P, R]):
     """A function with a kind and a visibility; its own reference."""
 
-    kind: FunctionKind
+    @property
+    def kind(self) -> FunctionKind:
+        """Query, mutation or action."""
+        raise NotImplementedError
 
     def __init__(self, handler: Callable[..., R], *, is_internal: bool, name: str | None) -> None:
         _refuse_wrong_shape(handler, self.kind)
@@ -58,7 +61,10 @@ class RegisteredFunction(Generic[P, R]):
 class QueryFunction(RegisteredFunction[P, R]):
     """A registered query. Calling it directly runs the plain function in the caller's context, unchecked."""
 
-    kind: FunctionKind = "query"
+    @property
+    def kind(self) -> Literal["query"]:
+        """Its kind."""
+        return "query"
 
     def __call__(self, ctx: QueryCtx, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.handler(ctx, *args, **kwargs)
@@ -69,7 +75,10 @@ class MutationFunction(RegisteredFunction[P, R]):
     unchecked.
     """
 
-    kind: FunctionKind = "mutation"
+    @property
+    def kind(self) -> Literal["mutation"]:
+        """Its kind."""
+        return "mutation"
 
     def __call__(self, ctx: MutationCtx, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.handler(ctx, *args, **kwargs)
@@ -80,7 +89,15 @@ class ActionFunction(RegisteredFunction[P, Awaitable[R]], Generic[P, R]):
     unchecked.
     """
 
-    kind: FunctionKind = "action"
+    @property
+    def kind(self) -> Literal["action"]:
+        """Its kind."""
+        return "action"
+
+    @property
+    def is_async(self) -> Literal[True]:
+        """Whether it is to be awaited."""
+        return True
 
     def __call__(self, ctx: ActionCtx, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
         return self.handler(ctx, *args, **kwargs)
@@ -91,7 +108,15 @@ class BlockingActionFunction(RegisteredFunction[P, R]):
     unchecked.
     """
 
-    kind: FunctionKind = "action"
+    @property
+    def kind(self) -> Literal["action"]:
+        """Its kind."""
+        return "action"
+
+    @property
+    def is_async(self) -> Literal[False]:
+        """Whether it is to be awaited."""
+        return False
 
     def __call__(self, ctx: BlockingActionCtx, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.handler(ctx, *args, **kwargs)
