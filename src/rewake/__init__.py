@@ -5,14 +5,18 @@ The front page: what authors import. It stands on no floor; the house never impo
     from rewake import Document, Id, Index, MutationCtx, QueryCtx, mutation, query
 """
 
-from rewake.errors import ApplicationError
+from rewake.errors import ApplicationError, FunctionFailed
 from rewake.functions import (
+    ActionCtx,
+    BlockingActionCtx,
     MutationCtx,
     PaginationOptions,
     PaginationResult,
     Query,
     QueryCtx,
     UserIdentity,
+    action,
+    internal_action,
     internal_mutation,
     internal_query,
     mutation,
@@ -38,9 +42,12 @@ from rewake.values import UNSET, Int64, Unset
 
 __all__ = [
     "UNSET",
+    "ActionCtx",
     "ApplicationError",
+    "BlockingActionCtx",
     "CommitTs",
     "Document",
+    "FunctionFailed",
     "Id",
     "Index",
     "Int64",
@@ -53,11 +60,13 @@ __all__ = [
     "Unset",
     "UserIdentity",
     "VectorIndex",
+    "action",
     "define_schema",
     "define_table",
     "field",
     "gt",
     "gte",
+    "internal_action",
     "internal_mutation",
     "internal_query",
     "lt",

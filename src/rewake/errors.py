@@ -17,6 +17,7 @@ rewording, an HTTP status, and a sentence made from its fields.
         └── LimitExceeded            a limit of the call or its transaction
 
     ApplicationError                 raised by authors; its data always reaches the client
+    FunctionFailed                   what a caller of a function in Python sees of every other failure
 
 Which error becomes which HTTP status or close code is decided in one table at each door
 (`http_api/errors.py`, `sync/closing.py`). Not here: the texts of one check, which live beside the check.
@@ -165,3 +166,15 @@ class ApplicationError(Exception):
     def __init__(self, data: Any = None) -> None:
         self.data = data
         super().__init__(data)
+
+
+class FunctionFailed(Exception):
+    """A function that was called from an action or a test failed otherwise than by an ApplicationError.
+
+    `message` is what a client would read, without the request id; `log_lines` is what the function printed.
+    """
+
+    def __init__(self, message: str, log_lines: tuple[str, ...] = ()) -> None:
+        self.message = message
+        self.log_lines = log_lines
+        super().__init__(message)

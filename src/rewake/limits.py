@@ -126,6 +126,20 @@ class Limits:
     function_seconds_max: float = _setting(15.0, "seconds", 0.1, 3600.0)
     """One run of a query or mutation in a worker process. A longer one is cut off with its process, which
     is started again; other calls do not notice."""
+    action_seconds_max: float = _setting(600.0, "seconds", 0.1, 86_400.0)
+    """One run of an action. A longer one is told to end, and its caller is given a failure."""
+    actions_running_max: int = _setting(64, "actions", 1, 10_000)
+    """Actions that run at once in one deployment; more wait for a place."""
+    action_wait_seconds: float = _setting(10.0, "seconds", 0.0, 3600.0)
+    """How long an action waits for a place before it is refused."""
+    action_grace_seconds: float = _setting(5.0, "seconds", 0.0, 3600.0)
+    """How long a stopping server waits for running actions before it ends them."""
+    scheduled_running_max: int = _setting(8, "functions", 1, 10_000)
+    """Scheduled functions that run at once."""
+    scheduled_retention_seconds: float = _setting(7 * 86_400.0, "seconds", 60.0, 365 * 86_400.0)
+    """How long a scheduled function that is over can be looked at."""
+    action_memory_bytes_max: int = _setting(2048 * MIB, "bytes", 16 * MIB, 1024 * GIB)
+    """Memory that the actions of one process may take together beyond what loading the project took."""
     worker_memory_bytes_max: int = _setting(512 * MIB, "bytes", 16 * MIB, 1024 * GIB)
     """Memory that functions of one worker process may take beyond what loading the project took."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rewake.errors import ApplicationError
-from rewake.execution import Failure, Success
-from rewake.testing.outcomes import FunctionFailed, encoded_arguments, value_of
+from rewake.errors import ApplicationError, FunctionFailed
+from rewake.execution import Failure, Success, encoded_arguments
+from rewake.testing.outcomes import value_of
 
 
 def test_arguments_of_an_unknown_function_are_sent_as_they_are() -> None:

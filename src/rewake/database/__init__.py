@@ -44,6 +44,21 @@ from rewake.database.group_commit import (
 from rewake.database.modules import module_read_set, record_module_read, store_modules
 from rewake.database.read_set import Interval, ReadSet
 from rewake.database.reads import Part, ReadTransaction, SystemReads
+from rewake.database.scheduled import (
+    CannotCancelItself,
+    InvalidScheduledId,
+    ScheduledJob,
+    begun_jobs,
+    due_jobs,
+    next_due_ms,
+    schedule,
+    touches_schedule,
+)
+from rewake.database.scheduled import cancel as cancel_scheduled
+from rewake.database.scheduled import claim as claim_scheduled
+from rewake.database.scheduled import finish as finish_scheduled
+from rewake.database.scheduled import state_of as scheduled_state
+from rewake.database.scheduled import trim_finished as trim_scheduled
 from rewake.database.schema_change import SchemaChange, apply_schema
 from rewake.database.snapshots import Reader, Snapshot
 from rewake.database.usage import (
@@ -63,6 +78,7 @@ __all__ = [
     "SYSTEM_TABLES",
     "ActiveSchemas",
     "CallResult",
+    "CannotCancelItself",
     "Catalog",
     "CatalogCache",
     "CommitResult",
@@ -78,6 +94,7 @@ __all__ = [
     "InvalidCreationTimeField",
     "InvalidCursor",
     "InvalidIdField",
+    "InvalidScheduledId",
     "Invocation",
     "Measure",
     "NonexistentDocument",
@@ -88,6 +105,7 @@ __all__ = [
     "Reader",
     "ReplayKey",
     "ScheduledArgumentsTooLarge",
+    "ScheduledJob",
     "SchemaChange",
     "SchemaEnforcementError",
     "SchemaMismatch",
@@ -111,8 +129,18 @@ __all__ = [
     "Usage",
     "WriteTransaction",
     "apply_schema",
+    "begun_jobs",
+    "cancel_scheduled",
+    "claim_scheduled",
+    "due_jobs",
+    "finish_scheduled",
     "module_read_set",
+    "next_due_ms",
     "record_module_read",
+    "schedule",
+    "scheduled_state",
     "store_modules",
     "stored_form",
+    "touches_schedule",
+    "trim_scheduled",
 ]

@@ -147,7 +147,11 @@ INDEXES = _system_table("_indexes", tablet=2, by_tablet_and_name=("tablet", "nam
 SCHEMAS = _system_table("_schemas", tablet=3, by_state=("state",))
 MODULES = _system_table("_modules", tablet=4, by_path=("path",))
 STORAGE = _system_table("_storage", tablet=5)
-SCHEDULED_FUNCTIONS = _system_table("_scheduled_functions", tablet=6)
+SCHEDULED_FUNCTIONS = _system_table(
+    "_scheduled_functions", tablet=6, by_due=("state.kind", "scheduledTime"), by_completed=("completedTime",)
+)
+AUTHOR_VISIBLE = frozenset({STORAGE.tablet, SCHEDULED_FUNCTIONS.tablet})
+"""Tables of the system that authors read: their documents are told apart by creation time, too."""
 SYSTEM_TABLES = (TABLES, INDEXES, SCHEMAS, MODULES, STORAGE, SCHEDULED_FUNCTIONS)
 
 TABLES_BY_NAME = TABLES.indexes["by_name"].id

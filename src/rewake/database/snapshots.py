@@ -51,6 +51,11 @@ class Snapshot:
         now_ms = self._environment.clock.now_ns() / 1e6
         return ReadTransaction(self._reads, self.catalog, ts=self.ts, now_ms=now_ms, limits=self._limits)
 
+    @property
+    def reads(self) -> Reads:
+        """The state without a read set: for the house's own reads."""
+        return self._reads
+
     def end(self) -> None:
         """Let the state go. Its transactions must not be used any more. Harmless when done before."""
         self._store.end()

@@ -26,7 +26,7 @@ from math import inf, nextafter
 from typing import Any, NamedTuple
 
 from rewake.database.active_schema import ActiveSchemas
-from rewake.database.catalog import SYSTEM_TABLES, TABLES, Catalog, Table
+from rewake.database.catalog import AUTHOR_VISIBLE, SYSTEM_TABLES, TABLES, Catalog, Table
 from rewake.database.errors import (
     InvalidArgument,
     InvalidCreationTimeField,
@@ -252,7 +252,7 @@ class WriteTransaction(ReadTransaction):
         text = encode(document)
         self._check_document(table, document, text)
         keys = table.keys_of(document, encode_key([id]))
-        if not table.is_system:
+        if not table.is_system or table.tablet in AUTHOR_VISIBLE:
             self._creation_time = nextafter(self._creation_time, inf)
         row = self.store.insert_document(table.tablet, text)
         for index_id, key in keys:

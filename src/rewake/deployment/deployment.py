@@ -17,14 +17,23 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
-from rewake.database import CursorSeal, Database, GroupCommit, Invocation, ReplayKey
+from rewake.database import (
+    CursorSeal,
+    Database,
+    GroupCommit,
+    Invocation,
+    Reader,
+    ReplayKey,
+    ScheduledJob,
+)
 from rewake.deployment.push import PushReport, differences
 from rewake.environment import Environment
-from rewake.errors import InvalidInput, Unauthenticated
+from rewake.errors import InvalidInput, RewakeError, Unauthenticated
 from rewake.execution import (
+    ActionJob,
     Analysis,
     CallLog,
     Code,
@@ -43,11 +52,16 @@ from rewake.execution import (
     WorkerRunner,
     failure_of,
 )
+from rewake.functions import FunctionKind
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.observability import logger
 from rewake.protocol import FunctionPath
 from rewake.reactivity import LiveListener, LiveQueries, LiveSession, visibility_of
+from rewake.scheduling import Scheduler
+from rewake.storage import Reads
 from rewake.values import encode, normalize
+
+T = TypeVar("T")
 
 _log = logger(__name__)
 
@@ -93,8 +107,15 @@ class Deployment:
         self._housekeeping: asyncio.Task[None] | None = None
         self._is_open = False
         self._push_lock = asyncio.Lock()
+        # Those who follow the commit log besides the live queries.
+        self._followers: list[Callable[[GroupReport], None]] = []
+        # For short reads of the house's own; made by the first.
+        self._reader: Reader | None = None
+        self._reading = asyncio.Lock()
         self._wants_checkpoint = asyncio.Event()
         self._rows_since_checkpoint = 0
+        self.scheduler = Scheduler(self)
+        """Functions that run later; it serves by itself where the deployment keeps house."""
         self.live = LiveQueries(
             runner, environment=database.environment, limits=database.limits, position=database.last_ts()
         )
@@ -147,7 +168,7 @@ class Deployment:
                 call_log=call_log,
                 is_redacted=is_redacted,
             )
-            await runner.start(deployment._on_group)
+            await runner.start(deployment._on_group, deployment)
         except BaseException:
             database.close()
             raise
@@ -159,11 +180,13 @@ class Deployment:
         deployment._is_open = True
         if keeps_house:
             deployment._housekeeping = asyncio.create_task(deployment._keep_house())
+            await deployment.scheduler.start()
         return deployment
 
     async def close(self) -> None:
         """Finish what was begun and give the data file up."""
         self._is_open = False
+        await self.scheduler.close()
         if self._housekeeping is not None:
             # Not cancelled: a checkpoint under way would go on in its thread, on a connection that we close.
             self._wants_checkpoint.set()
@@ -171,6 +194,10 @@ class Deployment:
             self._housekeeping = None
         await self.live.close()
         await self._runner.close()
+        async with self._reading:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
         await asyncio.to_thread(self._database.close)
 
     # Code.
@@ -205,6 +232,38 @@ class Deployment:
         """
         assert isinstance(self._runner, InlineRunner), "the writer is in another process"
         return await self._runner.change(work)
+
+    # What the scheduler asks.
+
+    def follow(self, listener: Callable[[GroupReport], None]) -> None:
+        """Have `listener` hear of every commit group from now on, after the live queries."""
+        self._followers.append(listener)
+
+    async def read(self, work: Callable[[Reads], T]) -> T:
+        """Run a short read of the house's own on the latest snapshot, in a thread."""
+        async with self._reading:
+            return await asyncio.to_thread(self._read, work)
+
+    def _read(self, work: Callable[[Reads], T]) -> T:
+        if self._reader is None:
+            self._reader = self._database.reader()
+        with self._reader.begin() as snapshot:
+            return work(snapshot.reads)
+
+    async def run_scheduled(self, kind: FunctionKind, job: ScheduledJob) -> Success | Failure:
+        """Run the function of a job, with nobody's identity. A mutation finishes the job in its commit."""
+        call, seen = FunctionCall(job.name, job.args), Visibility.INTERNAL
+        if kind == "action":
+            return await self._runner.act(ActionJob(call, ANONYMOUS, seen, "", job.id))
+        invocation = Invocation(self.environment.random_bytes(16).hex())
+        outcome = await self._runner.mutate(MutationJob(call, ANONYMOUS, seen, invocation, "", job.id))
+        return outcome.result
+
+    async def run_system(self, path: str, args: str) -> Success | Failure:
+        """Run a system mutation of the house's own."""
+        call = FunctionCall(path, args)
+        outcome = await self.mutate(call, ANONYMOUS, request_id="", visibility=Visibility.INTERNAL)
+        return outcome.result
 
     # What the doors ask.
 
@@ -269,21 +328,42 @@ class Deployment:
             MutationJob(call, identity, visibility or visibility_of(identity), invocation, request_id)
         )
 
-    async def act(self, call: FunctionCall, identity: Identity, *, request_id: str) -> Success | Failure:
-        """Run an action. There are none yet, so each is a function that cannot be found or is of another
-        kind.
+    async def act(
+        self,
+        call: FunctionCall,
+        identity: Identity,
+        *,
+        request_id: str,
+        visibility: Visibility | None = None,
+    ) -> Success | Failure:
+        """Run an action, at most once. `visibility` as for `mutate`.
+
+        Raises:
+            RateLimited: as many actions run as the server takes.
         """
         refusal = self._refuse_component(call)
         if refusal is not None:
             return refusal
-        try:
-            facts = self.analysis.find(call.path, visibility_of(identity))
-        except FunctionNotFound as error:
-            return failure_of(error, root=None)
-        actual = facts.kind.capitalize()
-        return Failure(
-            f"Trying to execute {facts.path.canonical} as Action, but it is defined as {actual}.\n"
+        return await self._runner.act(
+            ActionJob(call, identity, visibility or visibility_of(identity), request_id)
         )
+
+    async def call_from_action(
+        self, kind: FunctionKind, call: FunctionCall, identity: Identity, *, request_id: str
+    ) -> Success | Failure:
+        """Run a function that an action calls, internal ones too."""
+        seen = Visibility.INTERNAL
+        try:
+            if kind == "query":
+                result, _ = await self.query(call, identity, request_id=request_id, visibility=seen)
+            elif kind == "mutation":
+                outcome = await self.mutate(call, identity, request_id=request_id, visibility=seen)
+                result = outcome.result
+            else:
+                result = await self.act(call, identity, request_id=request_id, visibility=seen)
+        except RewakeError as error:
+            return failure_of(error, root=None)
+        return result
 
     async def query(
         self,
@@ -316,7 +396,7 @@ class Deployment:
             self._refuse_component(call) or result.result for call, result in zip(calls, results, strict=True)
         ], ts
 
-    def kind_of(self, path: str, component: str) -> Literal["query", "mutation", "action"] | None:
+    def kind_of(self, path: str, component: str) -> FunctionKind | None:
         """What kind of function lives at `path`, internal ones too."""
         if component:
             return None
@@ -364,6 +444,8 @@ class Deployment:
     def _on_group(self, report: GroupReport) -> None:
         """Hear of a commit group: live queries first, before anybody is answered."""
         self.live.on_group(report)
+        for follower in self._followers:
+            follower(report)
         self._rows_since_checkpoint += len(report.rows)
         if self._rows_since_checkpoint >= _CHECKPOINT_ROWS:
             self._wants_checkpoint.set()

@@ -8,6 +8,7 @@ host.py       one run: arguments in, encoded result out
 call_log.py   what ran
 """
 
+from rewake.execution.action_desk import TooManyActions
 from rewake.execution.analysis import Analysis, FunctionFacts, FunctionNotFound
 from rewake.execution.call_log import CallLog, CallRecord, LimitReached, RunLogLine
 from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility, error_text
@@ -26,6 +27,8 @@ from rewake.execution.loader import (
 )
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
 from rewake.execution.runner import (
+    ActionJob,
+    Calls,
     Code,
     GroupReport,
     MutationJob,
@@ -36,14 +39,17 @@ from rewake.execution.runner import (
     Wave,
 )
 from rewake.execution.side_effects import SideEffectRefused
+from rewake.execution.typed_calls import encoded_arguments, error_of, value_of
 from rewake.execution.worker_failures import WorkerLost
 from rewake.execution.worker_process import Template
 from rewake.execution.worker_runner import WorkerPlan, WorkerRunner
 
 __all__ = [
+    "ActionJob",
     "Analysis",
     "CallLog",
     "CallRecord",
+    "Calls",
     "Code",
     "DocumentSource",
     "Failure",
@@ -69,6 +75,7 @@ __all__ = [
     "SideEffectRefused",
     "Success",
     "Template",
+    "TooManyActions",
     "Visibility",
     "Wave",
     "WorkerLost",
@@ -77,10 +84,13 @@ __all__ = [
     "collect_modules",
     "collect_project",
     "document_source",
+    "encoded_arguments",
+    "error_of",
     "error_text",
     "failure_of",
     "limits_from_environment",
     "load_project",
     "read_settings",
     "registry_of",
+    "value_of",
 ]

@@ -11,6 +11,7 @@ Not here: what happens inside a run (`host.py`), groups (`group_writer.py`), thr
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rewake.auth import Identity
@@ -21,15 +22,18 @@ from rewake.database import (
     ReadTransaction,
     Snapshot,
     WriteTransaction,
+    claim_scheduled,
+    finish_scheduled,
     record_module_read,
 )
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
 from rewake.execution.call_log import CallRecord
-from rewake.execution.calls import Failure, MutationOutcome, Success
+from rewake.execution.calls import Failure, MutationOutcome, Success, Visibility
 from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.runner import MutationJob, QueryJob, QueryRun
+from rewake.execution.system_functions import SYSTEM_PREFIX, system_registry
 from rewake.functions import FunctionKind
 from rewake.limits import MIB, Limits
 from rewake.observability import logger
@@ -71,7 +75,20 @@ class FunctionRuns:
 
         def body(transaction: WriteTransaction) -> CallResult:
             nonlocal host, failure, path
-            host = self._host(transaction, job.identity, registry, request_id=job.request_id)
+            host = self._host(
+                transaction,
+                job.identity,
+                _registry_for(job, registry),
+                request_id=job.request_id,
+                scheduled=job.scheduled,
+            )
+            if job.scheduled:
+                result = self._run_scheduled(host, transaction, job)
+                # Whatever became of the function, its job has changed, and that is kept.
+                if isinstance(result, Failure):
+                    failure = result
+                    return CallResult("null", result.log_lines)
+                return CallResult(result.value, result.log_lines)
             # Here and not before: what was recorded for a repeated mutation counts, whatever became of the
             # function since.
             record, result = self._run(host, job, "mutation")
@@ -100,6 +117,21 @@ class FunctionRuns:
             path, host, kind="mutation", started=started, failure=failure, request_id=job.request_id
         )
         return Mutated(outcome, error, record)
+
+    def _run_scheduled(
+        self, host: Host, transaction: WriteTransaction, job: MutationJob
+    ) -> Success | Failure:
+        """Run the mutation of a job, and finish the job, in one transaction."""
+        if not claim_scheduled(transaction, job.scheduled):
+            return Success("null")  # Cancelled meanwhile, or done before its outcome was heard.
+        result: Success | Failure
+        with suppress(_RolledBack), transaction.savepoint():
+            _, result = self._run(host, job, "mutation")
+            if isinstance(result, Failure):
+                raise _RolledBack()
+        error = result.message.removesuffix("\n") if isinstance(result, Failure) else None
+        finish_scheduled(transaction, job.scheduled, error=error)
+        return result
 
     def query(self, snapshot: Snapshot, job: QueryJob, registry: Registry) -> tuple[QueryRun, CallRecord]:
         """Run one query on a snapshot."""
@@ -144,6 +176,7 @@ class FunctionRuns:
         *,
         journal: str | None = None,
         request_id: str = "",
+        scheduled: str = "",
     ) -> Host:
         return Host(
             registry=registry,
@@ -155,6 +188,7 @@ class FunctionRuns:
             journal=journal,
             request_id=request_id,
             deployment_name=self._deployment_name,
+            scheduled=scheduled,
         )
 
     def _record(
@@ -183,6 +217,11 @@ def out_of_memory_text(limits: Limits) -> str:
     """What a function that took too much memory fails with. Source: semantics 5.8, in our words."""
     most = limits.worker_memory_bytes_max // MIB
     return f"Function ran out of memory (maximum memory usage: {most} MB, setting worker_memory_bytes_max)\n"
+
+
+def _registry_for(job: MutationJob, registry: Registry) -> Registry:
+    is_system = job.visibility is Visibility.INTERNAL and job.call.path.startswith(SYSTEM_PREFIX)
+    return system_registry() if is_system else registry
 
 
 class _RolledBack(Exception):

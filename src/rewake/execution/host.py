@@ -22,16 +22,30 @@ from random import Random
 from typing import Any
 
 from rewake.auth import Identity
-from rewake.database import CursorSeal, ReadTransaction, WriteTransaction
-from rewake.errors import FunctionError, InvalidInput, LimitExceeded, RewakeError
+from rewake.database import (
+    CursorSeal,
+    ReadTransaction,
+    WriteTransaction,
+    cancel_scheduled,
+    schedule,
+)
+from rewake.errors import FunctionError, LimitExceeded, RewakeError
 from rewake.execution.call_log import LimitReached
-from rewake.execution.call_sizes import check_arguments_size, check_return_size, warn
+from rewake.execution.call_sizes import warn
 from rewake.execution.calls import Failure, Success, Visibility
+from rewake.execution.checked_values import (
+    checked_arguments,
+    checked_return,
+    decoded_arguments,
+    encoded_return,
+)
 from rewake.execution.failures import author_traceback, failure_of
 from rewake.execution.output import LogLines, collecting
 from rewake.execution.pages import Pages, SecondPage
 from rewake.execution.registry import FunctionRecord, Registry
+from rewake.execution.scheduled_calls import scheduled_call
 from rewake.execution.side_effects import guarded
+from rewake.execution.system_functions import SYSTEM_PREFIX, SystemCtx
 from rewake.functions import (
     CallOptions,
     DeploymentMetadata,
@@ -39,24 +53,18 @@ from rewake.functions import (
     MutationCtx,
     PageEnds,
     PaginationOptions,
-    Query,
     QueryCtx,
     RegisteredFunction,
     RequestMetadata,
     TransactionMetric,
     TransactionMetrics,
 )
-from rewake.schema import QuerySpec, TableDefinition, TableNames, ValidationFailed, plain_value
+from rewake.schema import QuerySpec, TableDefinition
 from rewake.storage import GroupDoomed, StorageFailed
 from rewake.values import (
-    UNSET,
-    InvalidValue,
     Value,
     decode,
-    encode,
-    holds_commit_ts,
     normalize,
-    render,
 )
 
 
@@ -70,18 +78,6 @@ class RunIsOver(FunctionError):
         "This `ctx` belongs to a run of {function} that is over, or to another thread. A context can be used "
         "only while its function runs and only in the thread that runs it."
     )
-
-
-class ArgumentsInvalid(FunctionError):
-    """The arguments do not fit the function's signature."""
-
-    code = "InvalidArgs"
-
-
-class ReturnInvalid(FunctionError):
-    """The function returned what its annotation, or the value model, does not allow."""
-
-    code = "InvalidReturnValue"
 
 
 class NestedCallRefused(FunctionError):
@@ -120,6 +116,7 @@ class Host:
         journal: str | None = None,
         request_id: str = "",
         deployment_name: str = "",
+        scheduled: str = "",
     ) -> None:
         self.registry = registry
         self.limits = transaction.limits
@@ -137,6 +134,8 @@ class Host:
         self._cursors = cursors
         self._called_directly: set[str] = set()
         """Functions that were called as plain ones: each is told of once."""
+        self.scheduled = scheduled
+        """The id of the job that this run is; empty without one."""
         self.pages = Pages(transaction, cursors, journal=journal)
         self.modules: set[str] = set()
         """Modules of the functions that were called, nested ones too: the result depends on their code."""
@@ -148,16 +147,19 @@ class Host:
     def run(self, record: FunctionRecord, args: str) -> Success | Failure:
         """Run the outermost function of a call. Never raises what an author can cause."""
         try:
-            value = self._enter(record, self._decoded_arguments(record, args))
-            text = self._encoded_return(record, value)
+            path, lines = record.path.public, self.log_lines
+            value = decoded_arguments(path, args, limits=self.limits, log_lines=lines)
+            value = self._enter(record, value)
+            kind = record.kind
+            text = encoded_return(path, value, kind=kind, limits=self.limits, log_lines=lines)
         except (GroupDoomed, StorageFailed):
             raise  # Not the function's failure: the runner must know.
         except BaseException as error:
             # Also SystemExit and CancelledError: what an author raises ends the run, not the runner's thread.
             self.error = error
             self._warn()
-            lines = self.log_lines.rendered()
-            return failure_of(error, root=self.registry.root, log_lines=lines, limits=self.limits)
+            rendered = self.log_lines.rendered()
+            return failure_of(error, root=self.registry.root, log_lines=rendered, limits=self.limits)
         self._warn()
         return Success(text, self.log_lines.rendered())
 
@@ -205,29 +207,12 @@ class Host:
         for measure in self._transaction.warnings():
             warn(measure, self.log_lines)
 
-    def _decoded_arguments(self, record: FunctionRecord, args: str) -> Value:
-        path = record.path.public
-        try:
-            value = decode(args)
-        except InvalidInput as error:
-            raise ArgumentsInvalid(f"Invalid arguments for {path}: {error.message}") from None
-        check_arguments_size(value, args, path=path, limits=self.limits, log_lines=self.log_lines)
-        return value
-
-    def _encoded_return(self, record: FunctionRecord, value: Value) -> str:
-        path = record.path.public
-        text = encode(value)
-        if record.kind == "query" and holds_commit_ts(text):
-            raise ReturnInvalid(_not_a_value(path, "queries cannot return an unresolved commit timestamp"))
-        check_return_size(value, text, path=path, limits=self.limits, log_lines=self.log_lines)
-        return text
-
     def _enter(self, record: FunctionRecord, value: Value) -> Value:
         """Check arguments, call the handler, check the result; all as values."""
         self.modules.add(record.path.module)
-        arguments = _checked_arguments(record, value, self._transaction.catalog)
+        arguments = checked_arguments(record, value, self._transaction.catalog)
         face = _Face(self, record)
-        context = MutationCtx(face) if record.kind == "mutation" else QueryCtx(face)
+        context = _context_of(record, face)
         self._running.append(record)
         try:
             with guarded(), collecting(self.log_lines):
@@ -235,7 +220,7 @@ class Host:
         finally:
             self._running.pop()
             face.is_open = False
-        return _checked_return(record, result, self._transaction.catalog)
+        return checked_return(record, result, self._transaction.catalog)
 
     def call_nested(
         self, reference: object, arguments: dict[str, Any], kinds: tuple[str, ...], options: CallOptions
@@ -426,7 +411,25 @@ class _Face:
         return host.transaction.begin_ts
 
     def request_metadata(self) -> RequestMetadata:
-        return RequestMetadata(request_id=self._opened().request_id or None)
+        host = self._opened()
+        return RequestMetadata(
+            request_id=host.request_id or None, scheduled_function_id=host.scheduled or None
+        )
+
+    def schedule(self, reference: object, arguments: dict[str, Any], *, at_ms: float) -> str:
+        host = self._opened()
+        path, args = scheduled_call(host.registry, reference, arguments)
+        assert isinstance(host.transaction, WriteTransaction), "queries have no scheduler"
+        host.transaction.usage.count_scheduled(args)
+        return schedule(host.transaction, path, decode(args), at_ms=at_ms)
+
+    def cancel_scheduled(self, id: str) -> None:
+        host = self._opened()
+        assert isinstance(host.transaction, WriteTransaction), "queries have no scheduler"
+        cancel_scheduled(host.transaction, id, own=host.scheduled)
+
+    def scheduling_ms(self) -> float:
+        return self._opened().now_ms
 
     def call(
         self,
@@ -445,53 +448,11 @@ class _Face:
         self._opened().log_lines.add(level, text)
 
 
-def _checked_arguments(record: FunctionRecord, value: Value, tables: TableNames) -> dict[str, Any]:
-    if isinstance(value, list):
-        # An array is the positional form of a call: it should have held one object.
-        if len(value) != 1:
-            raise ArgumentsInvalid(
-                "Expected to receive a single object as the function's argument. "
-                f"Instead received {len(value)} arguments: {render(value)}"
-            )
-        [value] = value
-    if not isinstance(value, dict):
-        raise ArgumentsInvalid(
-            f"Expected to receive an object as the function's argument. Instead received: {render(value)}"
-        )
-    try:
-        record.arguments.validator.check(value, tables)
-        return record.arguments.bind(value)
-    except ValidationFailed as error:
-        raise ArgumentsInvalid(f"ArgumentValidationError: {error.message}\n") from None
-
-
-def _checked_return(record: FunctionRecord, result: Any, tables: TableNames) -> Value:
-    if isinstance(result, Query):
-        raise ReturnInvalid(
-            "Return value is a Query. Results must be retrieved with `.collect()`, `.take(n), `.unique()`, "
-            "or `.first()`."
-        )
-    if result is UNSET:
-        result = None  # Nothing as a whole is null (semantics 1.6), with a hint and without.
-    path = record.path.public
-    convert: Callable[[Any], Any] = plain_value if record.returns is None else record.returns.to_value
-    try:
-        value = normalize(convert(result))
-    except (InvalidValue, ValidationFailed) as error:
-        prefix = "ReturnsValidationError: " if isinstance(error, ValidationFailed) else ""
-        raise ReturnInvalid(
-            f"{prefix}{error.message if prefix else _not_a_value(path, error.message)}"
-        ) from None
-    if record.returns is not None:
-        try:
-            record.returns.validator.check(value, tables)
-        except ValidationFailed as error:
-            raise ReturnInvalid(f"ReturnsValidationError: {error.message}") from None
-    return value
-
-
-def _not_a_value(path: str, reason: str) -> str:
-    return f"Function {path} return value invalid: {reason}"
+def _context_of(record: FunctionRecord, face: _Face) -> QueryCtx:
+    if record.kind == "query":
+        return QueryCtx(face)
+    is_system = record.path.module.startswith(SYSTEM_PREFIX)
+    return SystemCtx(face) if is_system else MutationCtx(face)
 
 
 def _metric(used: int, limit: int) -> TransactionMetric:

@@ -7,6 +7,7 @@ processes stand behind the same interface (`worker_runner.py`).
     loop:    mutate(job) -> queue ................... on_group(report), outcomes <- call_soon_threadsafe
     writer:                 begin, (run)*, commit -> GroupReport -'   (writer_thread.py)
     readers: open_wave(jobs) -> begin snapshot, run each -> Wave      (reader_threads.py)
+    actions: act(job) -> a thread each -> calls back into the loop    (action_crew.py)
 
 While the writer's COMMIT waits for the disk, the next mutations gather in its queue and form the next group.
 A query runs the code of its own snapshot: while a deploy commits, waves on either side of it are under way,
@@ -22,8 +23,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rewake.database import Database, GroupCommit, SchemaChange, Snapshot, TrimResult
+from rewake.execution.action_crew import ThreadCrew
+from rewake.execution.action_desk import ActionDesk
 from rewake.execution.call_log import CallLog
-from rewake.execution.calls import MutationOutcome
+from rewake.execution.calls import Failure, MutationOutcome, Success
 from rewake.execution.code_switch import apply_code
 from rewake.execution.function_runs import FunctionRuns
 from rewake.execution.group_writer import Change, Writing
@@ -31,7 +34,17 @@ from rewake.execution.loader import load_project
 from rewake.execution.output import install_log_handler
 from rewake.execution.reader_threads import ReaderThreads
 from rewake.execution.registry import Registry
-from rewake.execution.runner import Code, GroupReport, MutationJob, QueryJob, QueryRun, RunnerClosed, Wave
+from rewake.execution.runner import (
+    ActionJob,
+    Calls,
+    Code,
+    GroupReport,
+    MutationJob,
+    QueryJob,
+    QueryRun,
+    RunnerClosed,
+    Wave,
+)
 from rewake.execution.side_effects import install_guard
 from rewake.execution.writer_thread import WriterThread
 
@@ -54,14 +67,16 @@ class InlineRunner:
         self._runs = FunctionRuns(database)
         self._readers = ReaderThreads(readers, open_reader=database.reader, run=self._run_query)
         self._writer: WriterThread | None = None
+        self._actions = ActionDesk(database.limits, call_log=self.call_log)
+        self._crew: ThreadCrew | None = None
         # Each version of the code with the timestamp from which on snapshots are its own. Replaced, never
         # changed: reader threads look at it.
         self._versions: tuple[tuple[int, Registry], ...] = ((0, registry),)
         self._is_closed = False
 
-    async def start(self, on_group: Callable[[GroupReport], None]) -> int:
-        """Start the threads; `on_group` hears of every commit group, on this loop. Returns the latest
-        timestamp.
+    async def start(self, on_group: Callable[[GroupReport], None], calls: Calls | None = None) -> int:
+        """Start the threads; `on_group` hears of every commit group, on this loop, where `calls` serves
+        actions. Returns the latest timestamp.
         """
         install_guard()
         install_log_handler()
@@ -75,14 +90,22 @@ class InlineRunner:
             told_ts=last_ts,
         )
         self._writer.start()
+        if calls is not None:
+            self._crew = ThreadCrew(
+                self._database, self._actions, calls=calls, registry=lambda: self.registry
+            )
         return last_ts
 
     async def close(self) -> None:
         """Finish the mutations already handed in, wait for waves under way, stop the threads."""
         if self._is_closed:
             return
+        # Actions first: what they have begun may still write.
+        if self._crew is not None:
+            await self._actions.close(self._crew, grace_seconds=self._database.limits.action_grace_seconds)
+            self._crew.close()
         self._is_closed = True
-        # The writer first: a wave under way may be waiting for the news of its last group.
+        # The writer before readers: a wave under way may be waiting for the news of its last group.
         if self._writer is not None:
             await self._writer.close()
         await self._readers.close()
@@ -143,6 +166,14 @@ class InlineRunner:
         item.outcome = item.error = item.record = None
         done = self._runs.perform(group, item.job, self.registry)
         item.outcome, item.error, item.record = done.outcome, done.error, done.record
+
+    # Actions.
+
+    async def act(self, job: ActionJob) -> Success | Failure:
+        """Run one action in a thread of its own."""
+        if self._is_closed or self._crew is None:
+            raise RunnerClosed()
+        return await self._actions.act(job, self._crew)
 
     # Queries.
 

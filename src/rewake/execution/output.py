@@ -16,9 +16,9 @@ from __future__ import annotations
 import builtins
 import logging
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from rewake.execution.call_log import RunLogLine
@@ -26,7 +26,7 @@ from rewake.limits import DEFAULT_LIMITS, Limits
 
 _TRUNCATED = " (truncated due to length)"
 
-_current = threading.local()
+_current: ContextVar[LogLines | None] = ContextVar("log lines of the run", default=None)
 
 LEVELS = {
     logging.DEBUG: "DEBUG",
@@ -71,20 +71,21 @@ class LogLines:
 
 @contextmanager
 def collecting(lines: LogLines) -> Iterator[None]:
-    """Send what this thread prints and logs to `lines` until the block ends."""
-    before = getattr(_current, "lines", None)
-    _current.lines = lines
+    """Send what is printed and logged in this context to `lines` until the block ends: by this thread, and
+    by tasks and threads that an action starts with its context.
+    """
+    token = _current.set(lines)
     try:
         yield
     finally:
-        _current.lines = before
+        _current.reset(token)
 
 
 def function_print(
     *values: Any, sep: str | None = None, end: str | None = None, file: Any = None, flush: bool = False
 ) -> None:
     """The `print` of author modules: a log line while a function runs, the ordinary one otherwise."""
-    lines: LogLines | None = getattr(_current, "lines", None)
+    lines = _current.get()
     if lines is None or (file is not None and file not in (sys.stdout, sys.stderr)):
         builtins.print(*values, sep=sep, end=end, file=file, flush=flush)
         return
@@ -99,7 +100,7 @@ class RunLogHandler(logging.Handler):
     """Turns `logging` records of a running function into its log lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        lines: LogLines | None = getattr(_current, "lines", None)
+        lines = _current.get()
         if lines is None or record.name.startswith("rewake."):
             # We may be the only handler, and must not swallow what would be printed without us.
             last = logging.lastResort

@@ -6,6 +6,7 @@ worker processes.
 
     mutate(job) ----------> one writer, in groups ------> on_group(report), then the outcomes of the group
     open_wave(jobs) ------> one snapshot, many queries --> Wave(ts, runs), extended by more(jobs)
+    act(job) -------------> a thread of its own; its calls come back through Calls
 
 The order in which news leaves a group is part of the contract: first `on_group` with its commit log rows,
 then the outcomes of its mutations. Nothing of a group leaves before its COMMIT returned (DESIGN D4).
@@ -24,6 +25,7 @@ from rewake.execution.analysis import Analysis
 from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility
 from rewake.execution.loader import ProjectSettings
 from rewake.execution.registry import Registry
+from rewake.functions import FunctionKind
 from rewake.storage import LogRow
 
 
@@ -36,6 +38,8 @@ class MutationJob:
     visibility: Visibility
     invocation: Invocation
     request_id: str
+    scheduled: str = ""
+    """The id of the job that it runs for, whose state changes in the same transaction; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,28 @@ class QueryJob:
     identity: Identity
     visibility: Visibility
     journal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionJob:
+    """One action to run."""
+
+    call: FunctionCall
+    identity: Identity
+    visibility: Visibility
+    request_id: str
+    scheduled: str = ""
+    """The id of the job that it runs for; empty without one."""
+
+
+class Calls(Protocol):
+    """The house as a running action reaches it: each call is a run of its own."""
+
+    async def call_from_action(
+        self, kind: FunctionKind, call: FunctionCall, identity: Identity, *, request_id: str
+    ) -> Success | Failure:
+        """Run a function, internal ones too. Never raises what a caller can cause."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +138,10 @@ class Runner(Protocol):
         """What is known of the code that serves now."""
         ...
 
-    async def start(self, on_group: Callable[[GroupReport], None]) -> int:
-        """Open the database; `on_group` hears of every group in `ts` order. Returns the latest timestamp."""
+    async def start(self, on_group: Callable[[GroupReport], None], calls: Calls | None = None) -> int:
+        """Open the database; `on_group` hears of every group in `ts` order, and `calls` is what actions call
+        through. Returns the latest timestamp.
+        """
         ...
 
     async def mutate(self, job: MutationJob) -> MutationOutcome:
@@ -121,6 +149,15 @@ class Runner(Protocol):
 
         Raises:
             Unavailable: the group could not be written (a full disk); nothing of it was.
+        """
+        ...
+
+    async def act(self, job: ActionJob) -> Success | Failure:
+        """Run one action, at most once.
+
+        Raises:
+            TooManyActions: as many run as the server takes.
+            RunnerClosed: the server is stopping; the action did not begin.
         """
         ...
 

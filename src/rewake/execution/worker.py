@@ -5,6 +5,7 @@ Floor 3, `execution`. The front process starts one template for each version of 
     template: Begin -> load the project -> Loaded -> (Fork -> fork)*
     writer:   open the database -> Ready -> groups (`group_writer.py`) until the pipe ends
     reader:   open the database -> Ready -> one snapshot at a time until the pipe ends
+    actions:  open the database -> Ready -> a thread for each action (`action_worker.py`)
 
 Forking gives every worker exactly the code that was analysed, whatever lies on disk by then, in a few
 milliseconds. The template opens no database: connections of SQLite must not cross a fork. A process has one
@@ -31,6 +32,7 @@ from typing import Any
 from rewake.database import Database, GroupCommit, Reader, Snapshot
 from rewake.environment import Environment, process_environment
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
+from rewake.execution.action_worker import ActionWorker
 from rewake.execution.code_switch import apply_code
 from rewake.execution.function_runs import FunctionRuns
 from rewake.execution.group_writer import Change, GroupWriter, Writing
@@ -323,9 +325,14 @@ def _serve_worker(fork: Fork, pipe: Pipe, mark: RunMark, registry: Registry) -> 
             role=Role.WORKER,
             durability=Durability(fork.durability),
         )
-        kind = WriterWorker if fork.role == "writer" else ReaderWorker
-        worker = kind(pipe, mark, database, registry)
-        _bound_memory(fork.limits.worker_memory_bytes_max)
+        worker: WriterWorker | ReaderWorker | ActionWorker
+        if fork.role == "actions":
+            worker = ActionWorker(read=pipe.read, send=pipe.send, database=database, registry=registry)
+            _bound_memory(fork.limits.action_memory_bytes_max)
+        else:
+            kind = WriterWorker if fork.role == "writer" else ReaderWorker
+            worker = kind(pipe, mark, database, registry)
+            _bound_memory(fork.limits.worker_memory_bytes_max)
     except RewakeError as error:
         pipe.send(Failed(ErrorFacts.of(error)))
         return

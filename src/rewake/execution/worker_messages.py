@@ -7,6 +7,7 @@ after which the process at the other end is as good as dead.
     front -> template   Begin, Fork                template -> front   Loaded | Failed
     front -> writer     Mutate, Trim, Apply        writer -> front     Ready, Prepared, Told, LogLine
     front -> reader     OpenWave, More, EndWave    reader -> front     Ready, Ran | Failed, LogLine
+    front -> actor      Act, StopAction, Answer    actor -> front      Ready, Call, Acted, LogLine
 
 Not here: who sends what when (`worker.py` in the worker, `writer_desk.py` and `worker_runner.py` in front).
 """
@@ -29,7 +30,8 @@ from rewake.execution.call_log import CallRecord
 from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility
 from rewake.execution.code_switch import DocumentSource
 from rewake.execution.loader import ProjectInvalid, ProjectSettings
-from rewake.execution.runner import MutationJob, QueryJob, QueryRun
+from rewake.execution.runner import ActionJob, MutationJob, QueryJob, QueryRun
+from rewake.functions import FunctionKind
 from rewake.limits import Limits
 from rewake.storage import LogRow
 
@@ -157,6 +159,7 @@ class Mutate(_Message):
     session: str | None
     request: int
     request_id: str
+    scheduled: str
 
     @classmethod
     def of(cls, number: int, job: MutationJob) -> Mutate:
@@ -172,6 +175,7 @@ class Mutate(_Message):
             replay.session if replay is not None else None,
             replay.request if replay is not None else 0,
             job.request_id,
+            job.scheduled,
         )
 
     @property
@@ -184,6 +188,7 @@ class Mutate(_Message):
             self.visibility,
             Invocation(self.invocation, replay),
             self.request_id,
+            self.scheduled,
         )
 
 
@@ -241,7 +246,72 @@ class EndWave(_Message):
     """Let the snapshot go. Nothing is answered."""
 
 
+class Act(_Message):
+    """Run an action."""
+
+    number: int
+    path: str
+    args: str
+    component: str
+    identity: str
+    visibility: Visibility
+    request_id: str
+    scheduled: str
+
+    @classmethod
+    def of(cls, number: int, job: ActionJob) -> Act:
+        call = job.call
+        return cls(
+            number,
+            call.path,
+            call.args,
+            call.component,
+            job.identity.fingerprint,
+            job.visibility,
+            job.request_id,
+            job.scheduled,
+        )
+
+    @property
+    def job(self) -> ActionJob:
+        """The inverse of `of`."""
+        call = FunctionCall(self.path, self.args, self.component)
+        return ActionJob(call, identity_of(self.identity), self.visibility, self.request_id, self.scheduled)
+
+
+class StopAction(_Message):
+    """Have an action end soon."""
+
+    number: int
+    reason: str
+
+
+class Answer(_Message):
+    """What a call of an action came to."""
+
+    number: int
+    result: Result
+
+
 # From workers.
+
+
+class Call(_Message):
+    """An action calls another function. `number` is the call's, to be answered under."""
+
+    number: int
+    action: int
+    kind: FunctionKind
+    path: str
+    args: str
+
+
+class Acted(_Message):
+    """An action is over."""
+
+    number: int
+    result: Result
+    record: CallRecord
 
 
 class Loaded(_Message):
@@ -347,8 +417,8 @@ class LogLine(_Message):
     text: str
 
 
-FromFront = Begin | Fork | Mutate | Trim | Apply | OpenWave | More | EndWave
-FromWorker = Loaded | Ready | Failed | Prepared | Told | Ran | LogLine
+FromFront = Begin | Fork | Mutate | Trim | Apply | OpenWave | More | EndWave | Act | StopAction | Answer
+FromWorker = Loaded | Ready | Failed | Prepared | Told | Ran | LogLine | Call | Acted
 
 _encoder = msgspec.msgpack.Encoder()
 _from_front = msgspec.msgpack.Decoder(FromFront)

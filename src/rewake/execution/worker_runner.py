@@ -5,6 +5,7 @@ the template, so a worker that takes the place of a dead one runs the very code 
 
     push:   new template loads -> its workers open the database -> the writer's seat is held until it is idle
             -> the new writer commits schema and hashes -> seats change -> the old ones finish and end
+    actions: one process takes them (`action_workers.py`); the one before a push finishes what it has
     death:  of a writer, the commit log decides (`writer_seat.py`); of a reader, its queries run elsewhere
             (`reader_pool.py`); of a template, its workers go with it, and the project is pushed anew
     hang:   a run that is over its time is cut off with its process
@@ -25,12 +26,23 @@ from typing import Any
 
 from rewake.database import Database, SchemaChange, TrimResult
 from rewake.errors import RewakeError
+from rewake.execution.action_desk import ActionDesk
+from rewake.execution.action_workers import ActionWorkers
 from rewake.execution.analysis import Analysis
 from rewake.execution.call_log import CallLog
-from rewake.execution.calls import MutationOutcome
+from rewake.execution.calls import Failure, MutationOutcome, Success
 from rewake.execution.loader import ProjectSettings
 from rewake.execution.reader_pool import ReaderPool
-from rewake.execution.runner import Code, GroupReport, MutationJob, QueryJob, RunnerClosed, Wave
+from rewake.execution.runner import (
+    ActionJob,
+    Calls,
+    Code,
+    GroupReport,
+    MutationJob,
+    QueryJob,
+    RunnerClosed,
+    Wave,
+)
 from rewake.execution.worker_failures import WorkerLost
 from rewake.execution.worker_messages import Fork, Mutate, Trim
 from rewake.execution.worker_process import Template, Worker, pause
@@ -73,6 +85,8 @@ class WorkerRunner:
         self._readers = ReaderPool(
             database.limits, call_log=call_log, on_lost=self._reader_lost, code_hash=self.code_hash
         )
+        self._actions = ActionDesk(database.limits, call_log=call_log)
+        self._crew: ActionWorkers | None = None
         # One push or revival at a time.
         self._changing = asyncio.Lock()
         # While a switch commits: done when it is known what became of it.
@@ -84,8 +98,10 @@ class WorkerRunner:
         self._last_revival = -_CALM_SECONDS
         self._watching: asyncio.TimerHandle | None = None
 
-    async def start(self, on_group: Callable[[GroupReport], None]) -> int:
+    async def start(self, on_group: Callable[[GroupReport], None], calls: Calls | None = None) -> int:
         """Be ready for the first push. Returns the latest timestamp."""
+        if calls is not None:
+            self._crew = ActionWorkers(self._actions, calls=calls, on_lost=self._actions_lost)
         last_ts = self._database.last_ts()
         self._seat = WriterSeat(
             self._database,
@@ -101,6 +117,9 @@ class WorkerRunner:
         """Finish the mutations already handed in and the waves under way, and end all processes."""
         if self._is_closed:
             return
+        # Actions first: what they have begun may still write.
+        if self._crew is not None:
+            await self._actions.close(self._crew, grace_seconds=self._database.limits.action_grace_seconds)
         if self._template is not None:
             await self._seat.drain(_DRAIN_SECONDS)
         self._is_closed = True
@@ -111,6 +130,8 @@ class WorkerRunner:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         workers = self._readers.close()
+        if self._crew is not None:
+            workers += self._crew.close()
         writer = await self._seat.close()
         if writer is not None:
             workers.append(writer)
@@ -131,6 +152,12 @@ class WorkerRunner:
             raise RunnerClosed()
         outcome = await self._seat.hand_in(lambda number: Mutate.of(number, job))
         return outcome.mutated
+
+    async def act(self, job: ActionJob) -> Success | Failure:
+        """Run one action in the process for actions."""
+        if self._is_closed or self._crew is None:
+            raise RunnerClosed()
+        return await self._actions.act(job, self._crew)
 
     async def trim(self) -> TrimResult:
         """Forget old log rows and replay records, one small step of them."""
@@ -171,9 +198,9 @@ class WorkerRunner:
         if template is None or template.settings != settings or not template.is_alive:
             template = await Template.load(settings)
         try:
-            roles = ["writer", *["reader"] * self._plan.readers]
-            writer, *readers = [await self._fork(template, role) for role in roles]
-            await asyncio.gather(*(worker.ready() for worker in (writer, *readers)))
+            roles = ["writer", "actions", *["reader"] * self._plan.readers]
+            writer, actor, *readers = [await self._fork(template, role) for role in roles]
+            await asyncio.gather(*(worker.ready() for worker in (writer, actor, *readers)))
             await self._seat.hold()
             self._switch = asyncio.get_running_loop().create_future()
             try:
@@ -195,6 +222,11 @@ class WorkerRunner:
         left = self._readers.replace(readers)
         if self._seat.worker is not None:
             left.append(self._seat.worker)
+        if self._crew is None:
+            actor.close()
+        else:
+            last = self._crew.seat(actor)
+            left += [last] if last is not None else []
         self._seat.seat(writer)
         self._seat.tell(report)
         self._seat.release()
@@ -228,11 +260,17 @@ class WorkerRunner:
             _log.warning("a reader process ended and is started again")
             self._spawn(self._revive())
 
+    def _actions_lost(self) -> None:
+        if not self._is_closed:
+            _log.warning("the process for actions ended or is stuck, and another is started")
+            self._spawn(self._revive())
+
     def _template_lost(self, template: Template) -> None:
         if not self._is_closed and self._template is template:
             _log.warning("the process that holds the code ended; the project is loaded again")
             # Its workers end with it, by the kernel's doing on Linux, by ours elsewhere.
-            for worker in [*self._readers.replace([]), self._seat.worker]:
+            actor = None if self._crew is None else self._crew.worker
+            for worker in [*self._readers.replace([]), self._seat.worker, actor]:
                 if worker is not None:
                     worker.kill()
             self._spawn(self._revive())
@@ -251,7 +289,8 @@ class WorkerRunner:
 
     @property
     def _is_complete(self) -> bool:
-        return self._seat.worker is not None and self._readers.size >= self._plan.readers
+        has_actions = self._crew is None or self._crew.worker is not None
+        return self._seat.worker is not None and has_actions and self._readers.size >= self._plan.readers
 
     async def _fill(self) -> None:
         template = self._template
@@ -265,6 +304,10 @@ class WorkerRunner:
             writer = await self._fork(template, "writer")
             await writer.ready()
             self._seat.seat(writer)
+        if self._crew is not None and self._crew.worker is None:
+            actor = await self._fork(template, "actions")
+            await actor.ready()
+            self._crew.seat(actor)
         while self._readers.size < self._plan.readers:
             reader = await self._fork(template, "reader")
             await reader.ready()

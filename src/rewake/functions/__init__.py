@@ -2,10 +2,12 @@
 
 @query / @mutation ... -> RegisteredFunction          registration.py
 ctx                    -> QueryCtx, MutationCtx       context.py, call_options.py, meta.py
+                       -> ActionCtx                   actions.py
 ctx.db                 -> DatabaseReader / Writer     database.py, query.py, pages.py
 what all that needs    -> Host, Transaction           ports.py
 """
 
+from rewake.functions.actions import ActionCtx, ActionHost, ActionMeta, BlockingActionCtx
 from rewake.functions.call_options import PLAIN_CALL, CallOptions, InvalidCallLimit
 from rewake.functions.context import (
     Auth,
@@ -27,6 +29,7 @@ from rewake.functions.database import (
 from rewake.functions.meta import Meta, MutationMeta
 from rewake.functions.metadata import (
     DeploymentMetadata,
+    FunctionKind,
     FunctionMetadata,
     RequestMetadata,
     TransactionMetric,
@@ -42,20 +45,31 @@ from rewake.functions.pages import (
 from rewake.functions.ports import Host, Transaction, WritableTransaction
 from rewake.functions.query import InvalidQuery, Query
 from rewake.functions.registration import (
-    FunctionKind,
+    ActionFunction,
+    BlockingActionFunction,
     MutationFunction,
     QueryFunction,
     RegisteredFunction,
     RegistrationError,
+    action,
+    internal_action,
     internal_mutation,
     internal_query,
     mutation,
     query,
 )
+from rewake.functions.scheduler import AsyncScheduler, InvalidSchedule, Scheduler
 
 __all__ = [
     "PLAIN_CALL",
+    "ActionCtx",
+    "ActionFunction",
+    "ActionHost",
+    "ActionMeta",
+    "AsyncScheduler",
     "Auth",
+    "BlockingActionCtx",
+    "BlockingActionFunction",
     "CallOptions",
     "DatabaseReader",
     "DatabaseWriter",
@@ -67,6 +81,7 @@ __all__ = [
     "InvalidCallLimit",
     "InvalidPaginationOptions",
     "InvalidQuery",
+    "InvalidSchedule",
     "Meta",
     "MutationCtx",
     "MutationFunction",
@@ -84,6 +99,7 @@ __all__ = [
     "RegisteredFunction",
     "RegistrationError",
     "RequestMetadata",
+    "Scheduler",
     "SystemReader",
     "TableReader",
     "TableWriter",
@@ -92,6 +108,8 @@ __all__ = [
     "TransactionMetrics",
     "UserIdentity",
     "WritableTransaction",
+    "action",
+    "internal_action",
     "internal_mutation",
     "internal_query",
     "mutation",

@@ -4,12 +4,11 @@ Floor 2, `functions`. A context is a thin face of the host: it holds nothing of 
 over the host refuses every use, so a context kept in a global or handed to a thread fails with a sentence
 instead of corrupting a later run.
 
-Not here: actions and their context (a later issue).
+Not here: the contexts of actions (`actions.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -19,6 +18,8 @@ from rewake.functions.call_options import PLAIN_CALL, CallOptions
 from rewake.functions.database import DatabaseReader, DatabaseWriter
 from rewake.functions.meta import Meta, MutationMeta
 from rewake.functions.ports import Host
+from rewake.functions.references import MutationReference, QueryReference
+from rewake.functions.scheduler import Scheduler
 from rewake.values import decode_stored
 
 P = ParamSpec("P")
@@ -30,22 +31,6 @@ class NotSignedIn(FunctionError):
 
     code = "Unauthenticated"
     template = "Unauthenticated: this function requires a signed-in user."
-
-
-class QueryReference(Protocol[P, R_co]):
-    """A query, as `ctx.run_query` takes it."""
-
-    @property
-    def handler(self) -> Callable[..., R_co]: ...
-    def __call__(self, ctx: QueryCtx, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
-
-
-class MutationReference(Protocol[P, R_co]):
-    """A mutation, as `ctx.run_mutation` takes it."""
-
-    @property
-    def handler(self) -> Callable[..., R_co]: ...
-    def __call__(self, ctx: MutationCtx, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
 
 
 class UserIdentity:
@@ -95,10 +80,16 @@ class UserIdentity:
         return f"UserIdentity({self.attributes!r})"
 
 
+class KnowsCaller(Protocol):
+    """A run that can say who called."""
+
+    def read_identity(self) -> Identity: ...
+
+
 class Auth:
     """`ctx.auth`: who called."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: KnowsCaller) -> None:
         self._host = host
 
     def get_user_identity(self) -> UserIdentity | None:
@@ -246,6 +237,11 @@ class MutationCtx(QueryCtx):
     def db(self) -> DatabaseWriter:
         """The database: own writes are visible at once, to others when the mutation has committed."""
         return DatabaseWriter(self._host)
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """Functions that run later, if this mutation commits."""
+        return Scheduler(self._host)
 
     @property
     def meta(self) -> MutationMeta:

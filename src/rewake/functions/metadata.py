@@ -13,6 +13,8 @@ from typing import Literal
 
 import msgspec
 
+FunctionKind = Literal["query", "mutation", "action"]
+
 
 class FunctionMetadata(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Which function runs."""
@@ -21,7 +23,7 @@ class FunctionMetadata(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     """As clients call it: `messages:send`."""
     component_path: str
     """Empty: the application itself."""
-    type: Literal["query", "mutation"]
+    type: FunctionKind
     visibility: Literal["public", "internal"]
 
 

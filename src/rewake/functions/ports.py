@@ -142,6 +142,18 @@ class Host(Protocol):
         """Hear that a registered function is called as a plain one."""
         ...
 
+    def schedule(self, reference: object, arguments: dict[str, Any], *, at_ms: float) -> str:
+        """Store a job in the run's transaction; returns its id."""
+        ...
+
+    def cancel_scheduled(self, id: str) -> None:
+        """Take a job back, in the run's transaction."""
+        ...
+
+    def scheduling_ms(self) -> float:
+        """The frozen time of the run, for jobs."""
+        ...
+
     def log(self, level: str, text: str) -> None:
         """Add a log line to the run."""
         ...

@@ -6,6 +6,7 @@ the registry finds it when the project is loaded. The registered object is its o
 
     @query            read-only, live, cached            @internal_query       the same, for the house only
     @mutation         one transaction                    @internal_mutation
+    @action           talks to the world                 @internal_action
 
 Not here: argument and return validators (`schema`), finding and running (`execution`).
 """
@@ -13,16 +14,18 @@ Not here: argument and return validators (`schema`), finding and running (`execu
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, overload
+from collections.abc import Awaitable, Callable
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from rewake.errors import InvalidInput
+from rewake.functions.actions import ActionCtx, BlockingActionCtx
 from rewake.functions.context import MutationCtx, QueryCtx, tell_of_direct_call
+from rewake.functions.metadata import FunctionKind
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-FunctionKind = Literal["query", "mutation"]
+_CONTEXTS = {"query": "QueryCtx", "mutation": "MutationCtx", "action": "ActionCtx"}
 
 
 class RegistrationError(InvalidInput):
@@ -34,7 +37,10 @@ class RegistrationError(InvalidInput):
 class RegisteredFunction(Generic[P, R]):
     """A function with a kind and a visibility; its own reference."""
 
-    kind: FunctionKind
+    @property
+    def kind(self) -> FunctionKind:
+        """Query, mutation or action."""
+        raise NotImplementedError
 
     def __init__(self, handler: Callable[..., R], *, is_internal: bool, name: str | None) -> None:
         _refuse_wrong_shape(handler, self.kind)
@@ -55,7 +61,10 @@ class RegisteredFunction(Generic[P, R]):
 class QueryFunction(RegisteredFunction[P, R]):
     """A registered query. Calling it directly runs the plain function in the caller's context, unchecked."""
 
-    kind: FunctionKind = "query"
+    @property
+    def kind(self) -> Literal["query"]:
+        """Its kind."""
+        return "query"
 
     def __call__(self, ctx: QueryCtx, *args: P.args, **kwargs: P.kwargs) -> R:
         tell_of_direct_call(ctx, self)
@@ -67,10 +76,51 @@ class MutationFunction(RegisteredFunction[P, R]):
     unchecked.
     """
 
-    kind: FunctionKind = "mutation"
+    @property
+    def kind(self) -> Literal["mutation"]:
+        """Its kind."""
+        return "mutation"
 
     def __call__(self, ctx: MutationCtx, *args: P.args, **kwargs: P.kwargs) -> R:
         tell_of_direct_call(ctx, self)
+        return self.handler(ctx, *args, **kwargs)
+
+
+class ActionFunction(RegisteredFunction[P, Awaitable[R]], Generic[P, R]):
+    """A registered `async def` action. Calling it directly runs the plain function in the caller's context,
+    unchecked.
+    """
+
+    @property
+    def kind(self) -> Literal["action"]:
+        """Its kind."""
+        return "action"
+
+    @property
+    def is_async(self) -> Literal[True]:
+        """Whether it is to be awaited."""
+        return True
+
+    def __call__(self, ctx: ActionCtx, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
+        return self.handler(ctx, *args, **kwargs)
+
+
+class BlockingActionFunction(RegisteredFunction[P, R]):
+    """A registered plain `def` action. Calling it directly runs the plain function in the caller's context,
+    unchecked.
+    """
+
+    @property
+    def kind(self) -> Literal["action"]:
+        """Its kind."""
+        return "action"
+
+    @property
+    def is_async(self) -> Literal[False]:
+        """Whether it is to be awaited."""
+        return False
+
+    def __call__(self, ctx: BlockingActionCtx, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.handler(ctx, *args, **kwargs)
 
 
@@ -78,22 +128,27 @@ def _refuse_wrong_shape(handler: Callable[..., Any], kind: str) -> None:
     name = getattr(handler, "__qualname__", repr(handler))
     if not inspect.isfunction(handler):
         raise RegistrationError(f"@{kind} decorates a function; got {handler!r}.")
-    if inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler):
+    if inspect.isasyncgenfunction(handler) and kind == "action":
+        raise RegistrationError(f"{name} yields, and an action returns its result. Return a list instead.")
+    is_async = inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler)
+    if is_async and kind != "action":
         raise RegistrationError(
             f"{name} is `async def`, and a {kind} is plain `def`: the database is right there, so there is "
             "nothing to await. Write `def` instead; to talk to the outside world, call the function from an "
             "action."
         )
     if inspect.isgeneratorfunction(handler):
-        raise RegistrationError(f"{name} yields, and a {kind} returns its result. Return a list instead.")
+        article = "an" if kind == "action" else "a"
+        raise RegistrationError(
+            f"{name} yields, and {article} {kind} returns its result. Return a list instead."
+        )
     parameters = list(inspect.signature(handler).parameters.values())
     if not parameters or parameters[0].kind not in (
         inspect.Parameter.POSITIONAL_ONLY,
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
     ):
-        context = "QueryCtx" if kind == "query" else "MutationCtx"
         raise RegistrationError(
-            f"{name} needs the context as its first parameter: `def {name}(ctx: {context}, ...)`."
+            f"{name} needs the context as its first parameter: `def {name}(ctx: {_CONTEXTS[kind]}, ...)`."
         )
     for parameter in parameters[1:]:
         if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY):
@@ -156,6 +211,57 @@ def internal_mutation(
 def internal_mutation(handler: Any = None, /, *, name: str | None = None) -> Any:
     """Register a mutation that only other functions and administrators can call."""
     return _register(MutationFunction, handler, is_internal=True, name=name)
+
+
+@overload
+def action(handler: Callable[Concatenate[ActionCtx, P], Awaitable[R]], /) -> ActionFunction[P, R]: ...
+@overload
+def action(handler: Callable[Concatenate[BlockingActionCtx, P], R], /) -> BlockingActionFunction[P, R]: ...
+@overload
+def action(*, name: str | None = None) -> ActionDecorator: ...
+def action(handler: Any = None, /, *, name: str | None = None) -> Any:
+    """Register an action: it may talk to the world, and calls queries and mutations through `ctx`.
+
+    `async def` takes an `ActionCtx`; plain `def` takes a `BlockingActionCtx` and runs in a thread. An action
+    that a client called runs at most once; nothing of it is undone when it fails.
+
+    Raises:
+        RegistrationError: the function yields, or lacks the context parameter.
+    """
+    return _register(_action_kind, handler, is_internal=False, name=name)
+
+
+@overload
+def internal_action(
+    handler: Callable[Concatenate[ActionCtx, P], Awaitable[R]], /
+) -> ActionFunction[P, R]: ...
+@overload
+def internal_action(
+    handler: Callable[Concatenate[BlockingActionCtx, P], R], /
+) -> BlockingActionFunction[P, R]: ...
+@overload
+def internal_action(*, name: str | None = None) -> ActionDecorator: ...
+def internal_action(handler: Any = None, /, *, name: str | None = None) -> Any:
+    """Register an action that only other functions and administrators can call."""
+    return _register(_action_kind, handler, is_internal=True, name=name)
+
+
+class ActionDecorator(Protocol):
+    """What `action(name=...)` gives."""
+
+    @overload
+    def __call__(
+        self, handler: Callable[Concatenate[ActionCtx, P], Awaitable[R]], /
+    ) -> ActionFunction[P, R]: ...
+    @overload
+    def __call__(
+        self, handler: Callable[Concatenate[BlockingActionCtx, P], R], /
+    ) -> BlockingActionFunction[P, R]: ...
+
+
+def _action_kind(handler: Callable[..., Any], *, is_internal: bool, name: str | None) -> Any:
+    kind: Any = ActionFunction if inspect.iscoroutinefunction(handler) else BlockingActionFunction
+    return kind(handler, is_internal=is_internal, name=name)
 
 
 def _register(kind: Any, handler: Any, *, is_internal: bool, name: str | None) -> Any:

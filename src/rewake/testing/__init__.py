@@ -14,25 +14,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rewake.errors import FunctionFailed
     from rewake.testing.backend import Backend, Caller, RunUnderWay
     from rewake.testing.controls import Faults, HandClock
     from rewake.testing.live_query import LiveQuery
-    from rewake.testing.outcomes import FunctionFailed
 
 __all__ = ["Backend", "Caller", "Faults", "FunctionFailed", "HandClock", "LiveQuery", "RunUnderWay"]
 
 _HOMES = {
-    "Backend": "backend",
-    "Caller": "backend",
-    "Faults": "controls",
-    "FunctionFailed": "outcomes",
-    "HandClock": "controls",
-    "LiveQuery": "live_query",
-    "RunUnderWay": "backend",
+    "Backend": "rewake.testing.backend",
+    "Caller": "rewake.testing.backend",
+    "Faults": "rewake.testing.controls",
+    "FunctionFailed": "rewake.errors",
+    "HandClock": "rewake.testing.controls",
+    "LiveQuery": "rewake.testing.live_query",
+    "RunUnderWay": "rewake.testing.backend",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(_HOMES[name]), name)

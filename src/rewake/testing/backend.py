@@ -35,9 +35,12 @@ from rewake.execution import (
     Visibility,
     collect_modules,
     collect_project,
+    encoded_arguments,
     read_settings,
 )
 from rewake.functions import (
+    ActionFunction,
+    BlockingActionFunction,
     MutationCtx,
     MutationFunction,
     QueryCtx,
@@ -49,7 +52,7 @@ from rewake.schema import Document, Schema, function_names, is_document_class
 from rewake.testing.controls import Faults, HandClock
 from rewake.testing.live_query import LiveQuery
 from rewake.testing.loop_thread import LoopThread
-from rewake.testing.outcomes import encoded_arguments, value_of
+from rewake.testing.outcomes import value_of
 from rewake.testing.run_block import open_block
 from rewake.values import encode, normalize
 
@@ -225,6 +228,32 @@ class Caller:
         )
         self._stage.settle()
         return self._value(outcome.result, record)
+
+    @overload
+    def action(self, function: ActionFunction[P, R], /, *args: P.args, **arguments: P.kwargs) -> R: ...
+    @overload
+    def action(
+        self, function: BlockingActionFunction[P, R], /, *args: P.args, **arguments: P.kwargs
+    ) -> R: ...
+    @overload
+    def action(self, function: str, /, **arguments: Any) -> Any: ...
+    def action(self, function: Any, /, *args: Any, **arguments: Any) -> Any:
+        """Call an action, as itself (internal ones too) or by its path, as a client would; returns when it is
+        over.
+
+        Raises:
+            ApplicationError: the action raised one; with the same data.
+            FunctionFailed: anything else went wrong in it, its arguments and result included.
+        """
+        _refuse_positional("action", args)
+        self._stage.refuse_inside_run("an action")
+        record, call, visibility = self._prepared(function, arguments)
+        deployment = self._stage.deployment
+        result = self._stage.loop.run(
+            deployment.act(call, self.identity, request_id="", visibility=visibility)
+        )
+        self._stage.settle()
+        return self._value(result, record)
 
     @overload
     def watch(

@@ -1,0 +1,62 @@
+"""Crews: who runs the actions of a desk.
+
+Floor 3, `execution`. In the server's own process a crew is threads, and what they ask for is run on the loop
+of the server. Action workers are another crew (`action_workers.py`).
+
+    desk -> ThreadCrew.start -> ActionThreads ........ call, done -> call_soon_threadsafe -> loop
+
+Not here: the threads (`action_threads.py`), places and time (`action_desk.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+
+from rewake.database import Database
+from rewake.execution.action_desk import STOPPING, ActionDesk
+from rewake.execution.action_threads import ActionThreads
+from rewake.execution.call_log import CallRecord
+from rewake.execution.calls import Failure, FunctionCall, Success
+from rewake.execution.registry import Registry
+from rewake.execution.runner import ActionJob, Calls
+from rewake.functions import FunctionKind
+
+
+class ThreadCrew:
+    """Runs actions in threads of this process. Implements `Crew`; made in the loop that it serves."""
+
+    def __init__(
+        self, database: Database, desk: ActionDesk, *, calls: Calls, registry: Callable[[], Registry]
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._desk = desk
+        self._calls = calls
+        self._registry = registry
+        self._threads = ActionThreads(database, begin_call=self._begin_call, done=self._done)
+
+    def start(self, number: int, job: ActionJob) -> None:
+        """Run an action with the code that serves now."""
+        self._threads.start(number, job, self._registry())
+
+    def stop(self, number: int, reason: str) -> None:
+        """Have an action end soon."""
+        self._threads.stop(number, reason)
+
+    def close(self) -> None:
+        """Stop all of them."""
+        self._threads.close(STOPPING)
+
+    # In the threads of actions.
+
+    def _begin_call(
+        self, number: int, job: ActionJob, kind: FunctionKind, call: FunctionCall
+    ) -> Future[Success | Failure]:
+        calling = self._calls.call_from_action(kind, call, job.identity, request_id=job.request_id)
+        return asyncio.run_coroutine_threadsafe(calling, self._loop)
+
+    def _done(self, number: int, result: Success | Failure, record: CallRecord) -> None:
+        with suppress(RuntimeError):  # The loop was closed under us: nobody is left to be told.
+            self._loop.call_soon_threadsafe(self._desk.finished, number, result, record)

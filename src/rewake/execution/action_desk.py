@@ -1,0 +1,134 @@
+"""The action desk: actions in flight, as the front sees them.
+
+Floor 3, `execution`. Each action that was let in has a number, somebody who waits for it, and a time by which
+it must be over; whoever runs it (a crew: threads of this process, or action workers) only starts and stops.
+
+    act(job) -> place free? -> start(number, job) -> finished(number, ...) -> result
+                 | not within the wait                | over its time: stop, and a failure at once
+                 `-> TooManyConcurrentRequests        `-> lost(numbers): the process that ran them died
+
+At most once: an action is started once or not at all, and never again, whatever became of it.
+
+Not here: running (`action_threads.py`, `action_crew.py`), who may call (`deployment`).
+Source: semantics 5.8, 6.4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Protocol
+
+from rewake.errors import RateLimited
+from rewake.execution.call_log import CallLog, CallRecord
+from rewake.execution.calls import Failure, Success
+from rewake.execution.runner import ActionJob, RunnerClosed
+from rewake.limits import Limits
+
+LOST = "Transient error while executing action\n"
+"""What an action fails with whose process died. Source: semantics 6.5."""
+
+STOPPING = "The server stopped while this action was running. It may have done a part of its work.\n"
+
+
+class TooManyActions(RateLimited):
+    """More actions run at once than the server takes. Try again, or raise `actions_running_max`."""
+
+    code = "TooManyConcurrentRequests"
+    template = (
+        "Too many concurrent requests. Your backend is limited to {limit} concurrent actions. To resolve, "
+        "wait for running actions to finish or raise the setting actions_running_max."
+    )
+
+
+class Crew(Protocol):
+    """Who runs actions."""
+
+    def start(self, number: int, job: ActionJob) -> None:
+        """Run an action; its desk hears `finished` or `lost`."""
+        ...
+
+    def stop(self, number: int, reason: str) -> None:
+        """Have an action end soon."""
+        ...
+
+
+class ActionDesk:
+    """Actions in flight. Used from one event loop."""
+
+    def __init__(self, limits: Limits, *, call_log: CallLog) -> None:
+        self._limits = limits
+        self._call_log = call_log
+        self._places = asyncio.Semaphore(limits.actions_running_max)
+        # From `act` until the result is settled, whether or not anybody still waits for it.
+        self._running: dict[int, tuple[asyncio.Future[Success | Failure], asyncio.TimerHandle]] = {}
+        self._next_number = 1
+        self._is_closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def act(self, job: ActionJob, crew: Crew) -> Success | Failure:
+        """Run an action and wait for what it comes to.
+
+        Raises:
+            TooManyActions: no place became free within the wait.
+            RunnerClosed: the server is stopping; the action did not begin.
+        """
+        limits = self._limits
+        try:
+            await asyncio.wait_for(self._places.acquire(), limits.action_wait_seconds)
+        except TimeoutError:
+            raise TooManyActions(limit=limits.actions_running_max) from None
+        if self._is_closed:
+            self._places.release()
+            raise RunnerClosed()
+        number, self._next_number = self._next_number, self._next_number + 1
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Success | Failure] = loop.create_future()
+        timer = loop.call_later(limits.action_seconds_max, self._expire, number, crew)
+        self._running[number] = (future, timer)
+        self._idle.clear()
+        try:
+            crew.start(number, job)
+        except BaseException:
+            self._settle(number, Failure(LOST))
+            raise
+        # A caller who goes away does not end what has begun: half a payment is worse than one unheard of.
+        return await asyncio.shield(future)
+
+    def finished(self, number: int, result: Success | Failure, record: CallRecord) -> None:
+        """An action came to its result."""
+        self._call_log.append(record)
+        self._settle(number, result)
+
+    def lost(self, numbers: Iterable[int]) -> None:
+        """The process that ran these died."""
+        for number in numbers:
+            self._settle(number, Failure(LOST))
+
+    async def close(self, crew: Crew, *, grace_seconds: float) -> None:
+        """Let nobody in any more, give those that run a little time, then have them end."""
+        self._is_closed = True
+        try:
+            await asyncio.wait_for(self._idle.wait(), grace_seconds)
+        except TimeoutError:
+            for number in list(self._running):
+                crew.stop(number, STOPPING)
+                self._settle(number, Failure(STOPPING))
+
+    def _expire(self, number: int, crew: Crew) -> None:
+        reason = f"Function execution timed out (maximum duration: {self._limits.action_seconds_max:g}s)\n"
+        crew.stop(number, reason)
+        self._settle(number, Failure(reason))
+
+    def _settle(self, number: int, result: Success | Failure) -> None:
+        running = self._running.pop(number, None)
+        if running is None:
+            return  # Settled before: it was over its time, or the server stops.
+        future, timer = running
+        timer.cancel()
+        self._places.release()
+        if not self._running:
+            self._idle.set()
+        if not future.done():
+            future.set_result(result)

@@ -1,0 +1,83 @@
+"""Scheduled calls: from what an author hands to the scheduler to what is stored.
+
+Floor 3, `execution`. The function is looked up when it is scheduled, so that a typing mistake shows where it
+was made, and again when it runs, with the code of then. Arguments are encoded now and checked then.
+
+Not here: delays and moments (`functions/scheduler.py`), the job's document (`database/scheduled.py`).
+Source: semantics 6.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rewake.errors import FunctionError
+from rewake.execution.analysis import FunctionNotFound
+from rewake.execution.calls import Visibility
+from rewake.execution.registry import FunctionRecord, Registry
+from rewake.execution.typed_calls import encoded_arguments
+from rewake.functions import RegisteredFunction
+from rewake.limits import MIB
+from rewake.protocol import FunctionPath, InvalidFunctionPath
+
+_SCHEDULED_ARGUMENTS_BYTES_MAX = 4 * MIB
+
+
+class ScheduledFunctionMissing(FunctionNotFound):
+    """There is no such function to schedule. Check its path."""
+
+    code = "ScheduledFunctionNotFound"
+
+
+class NotSchedulable(FunctionError):
+    """Only mutations and actions can run later."""
+
+    code = "NotSchedulable"
+    template = "{path} is a query, and only mutations and actions can be scheduled."
+
+
+class ScheduledArgumentsTooLarge(FunctionError):
+    """The arguments of one scheduled call are too large. Store them in a document and pass its id."""
+
+    code = "ScheduledArgumentsTooLarge"
+    template = "The arguments of the scheduled {path} are too large (actual: {actual} bytes, limit: {limit})"
+
+
+def scheduled_call(registry: Registry, reference: object, arguments: Mapping[str, Any]) -> tuple[str, str]:
+    """The canonical path and the encoded arguments of a call to run later.
+
+    Raises:
+        ScheduledFunctionMissing, NotSchedulable, ScheduledArgumentsTooLarge.
+    """
+    record = _record(registry, reference)
+    path = record.path.canonical
+    if record.kind == "query":
+        raise NotSchedulable(path=path)
+    args = encoded_arguments(record, arguments)
+    if len(args) > _SCHEDULED_ARGUMENTS_BYTES_MAX:
+        raise ScheduledArgumentsTooLarge(path=path, actual=len(args), limit=_SCHEDULED_ARGUMENTS_BYTES_MAX)
+    return path, args
+
+
+def _record(registry: Registry, reference: object) -> FunctionRecord:
+    if isinstance(reference, RegisteredFunction):
+        return registry.record_of(reference)
+    if not isinstance(reference, str):
+        raise TypeError(
+            f"A function is scheduled by itself or by its path; got {reference!r}. Did you forget its "
+            "decorator?"
+        )
+    try:
+        path = FunctionPath.parse(reference)
+    except InvalidFunctionPath as error:
+        raise ScheduledFunctionMissing(error.message) from None
+    found = registry.functions.get(path)
+    if found is not None:
+        return registry.find(reference, Visibility.INTERNAL)
+    if any(known.module == path.module for known in registry.functions):
+        raise ScheduledFunctionMissing(
+            f"Attempted to schedule function, but no exported function {path.function} found in the file: "
+            f"{path.module}.js. Did you forget to export it?"
+        )
+    raise ScheduledFunctionMissing(f"Attempted to schedule function at nonexistent path: {path.canonical}")

@@ -1,0 +1,104 @@
+"""System functions: what the house itself does in transactions, written as an author would write it.
+
+Floor 3, `execution`. They live beside the functions of every project under paths that begin with `_system/`,
+are internal, and need no module of an author: a project that cannot be loaded does not stop them.
+
+    _system/scheduler:schedule, cancel       for actions, whose `ctx` has no transaction
+    _system/scheduler:begin, finish          around the run of a scheduled action
+    _system/scheduler:trim                   forget jobs that were over long ago
+
+Not here: who calls them (`scheduling`, `action_run.py`).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from rewake.database import (
+    WriteTransaction,
+    cancel_scheduled,
+    claim_scheduled,
+    finish_scheduled,
+    schedule,
+    scheduled_state,
+    trim_scheduled,
+)
+from rewake.execution.registry import FunctionRecord, Registry, registry_of
+from rewake.functions import MutationCtx, MutationFunction, RegisteredFunction, internal_mutation
+from rewake.protocol import FunctionPath
+from rewake.schema import Schema, function_names
+from rewake.values import Value
+
+SYSTEM_PREFIX = "_system/"
+
+
+class SystemCtx(MutationCtx):
+    """What a system function is given besides: the transaction itself."""
+
+    @property
+    def transaction(self) -> WriteTransaction:
+        """The transaction, in which tables of the system can be written."""
+        transaction = self._host.transaction
+        assert isinstance(transaction, WriteTransaction)
+        return transaction
+
+
+def _schedule(ctx: SystemCtx, name: str, arguments: dict[str, Any], at_ms: float, parent: str | None) -> str:
+    """Store a job on behalf of an action; `parent` is the job that the action runs for."""
+    is_canceled = parent is not None and scheduled_state(ctx.transaction, parent) == "canceled"
+    value: Value = arguments
+    return schedule(ctx.transaction, name, value, at_ms=at_ms, is_canceled=is_canceled)
+
+
+def _cancel(ctx: SystemCtx, id: str) -> None:
+    """Take a job back on behalf of an action."""
+    cancel_scheduled(ctx.transaction, id, own=None)
+
+
+def _begin(ctx: SystemCtx, id: str) -> bool:
+    """Begin the job of an action. False where it is not pending any more."""
+    return claim_scheduled(ctx.transaction, id)
+
+
+def _finish(ctx: SystemCtx, id: str, error: str | None) -> None:
+    """End the job of an action."""
+    finish_scheduled(ctx.transaction, id, error=error)
+
+
+def _trim(ctx: SystemCtx, before_ms: float, limit: float) -> float:
+    """Forget jobs that were over before `before_ms`; returns how many."""
+    return float(trim_scheduled(ctx.transaction, before_ms=before_ms, limit=int(limit)))
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "_system/scheduler:schedule": _schedule,
+    "_system/scheduler:cancel": _cancel,
+    "_system/scheduler:begin": _begin,
+    "_system/scheduler:finish": _finish,
+    "_system/scheduler:trim": _trim,
+}
+
+
+@cache
+def system_registry() -> Registry:
+    """The system functions, ready to run."""
+    return registry_of((_record(path, handler) for path, handler in _FUNCTIONS.items()), Schema({}))
+
+
+def _record(path: str, handler: Callable[..., Any]) -> FunctionRecord:
+    function: RegisteredFunction[..., Any] = internal_mutation(handler)
+    assert isinstance(function, MutationFunction)
+    schema, names = Schema({}), function_names(handler)
+    signature = inspect.signature(handler)
+    parameters = list(signature.parameters.values())[1:]
+    return FunctionRecord(
+        path=FunctionPath.parse(path),
+        kind=function.kind,
+        is_internal=True,
+        function=function,
+        arguments=schema.arguments_codec(parameters, names=names, where=path),
+        returns=schema.codec_for(signature.return_annotation, names=names, where=path),
+    )
