@@ -105,9 +105,12 @@ class Limits:
     """A group of mutations stops gathering after about so much execution, and commits."""
     group_mutations_max: int = 256
     """Mutations in one commit group."""
-    function_seconds_max: float = 15.0
-    """One run of a query or mutation in a worker process. A longer one is cut off with its process, which
-    is started again; other calls do not notice."""
+    function_seconds_max: float = 1.0
+    """Processor time of a query's or mutation's own code, libraries that it calls included and the database
+    not. It is interrupted, in worker processes."""
+    system_seconds_max: float = 15.0
+    """One run of a query or mutation in a worker process, database and waiting included. A longer one is cut
+    off with its process, which is started again; other calls do not notice."""
     worker_memory_bytes_max: int = 512 * MIB
     """Memory that functions of one worker process may take beyond what loading the project took."""
     log_retention_seconds: float = 3600.0

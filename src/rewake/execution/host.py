@@ -30,6 +30,7 @@ from rewake.execution.output import LogLines, collecting
 from rewake.execution.pages import Pages, SecondPage
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.side_effects import guarded
+from rewake.execution.time_limit import TimeLimit
 from rewake.functions import (
     FunctionMetadata,
     MutationCtx,
@@ -117,7 +118,9 @@ class Host:
         cursors: CursorSeal,
         journal: str | None = None,
         request_id: str = "",
+        time_limit: TimeLimit | None = None,
     ) -> None:
+        self.time_limit = time_limit
         self.registry = registry
         self.observed = Observed()
         self.log_lines = LogLines()
@@ -324,6 +327,9 @@ class _Face:
     def _opened(self) -> Host:
         if not self.is_open or not self._host.check_thread():
             raise RunIsOver(function=self._record.path.public)
+        limit = self._host.time_limit
+        if limit is not None:
+            limit.check()
         return self._host
 
     @property
