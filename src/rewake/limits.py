@@ -123,9 +123,12 @@ class Limits:
     """One log line; a longer one is cut."""
     error_message_bytes_max: int = _setting(64 * KIB, "bytes", 256, 16 * MIB)
     """Text of one error; a longer one is cut."""
-    function_seconds_max: float = _setting(15.0, "seconds", 0.1, 3600.0)
-    """One run of a query or mutation in a worker process. A longer one is cut off with its process, which
-    is started again; other calls do not notice."""
+    function_seconds_max: float = _setting(1.0, "seconds", 0.01, 3600.0)
+    """Processor time of a query's or mutation's own code, libraries that it calls included and the database
+    not. It is interrupted, in worker processes."""
+    system_seconds_max: float = _setting(15.0, "seconds", 0.1, 3600.0)
+    """One run of a query or mutation in a worker process, database and waiting included. A longer one is cut
+    off with its process, which is started again; other calls do not notice."""
     action_seconds_max: float = _setting(600.0, "seconds", 0.1, 86_400.0)
     """One run of an action. A longer one is told to end, and its caller is given a failure."""
     actions_running_max: int = _setting(64, "actions", 1, 10_000)

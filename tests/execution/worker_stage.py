@@ -97,6 +97,52 @@ MAIN = """
             pass
 
     @mutation
+    def cling(ctx: MutationCtx) -> str:
+        ctx.db.insert(Counter(name="cling", value=0.0))
+        try:
+            while True:
+                count = 0
+                try:
+                    while True:
+                        count += 1
+                except BaseException:
+                    print("not yet")
+        finally:
+            return "done"
+
+    @query
+    def cling_reading(ctx: QueryCtx) -> str:
+        try:
+            for n in range(10**12):
+                ctx.db.get_many([])
+                n += 1
+        except BaseException:
+            return "done"
+
+    @query
+    def wait_reading(ctx: QueryCtx) -> None:
+        lock = threading.Lock()
+        lock.acquire()
+        lock.acquire()
+
+    @mutation
+    def wait(ctx: MutationCtx) -> None:
+        ctx.db.insert(Counter(name="wait", value=0.0))
+        lock = threading.Lock()
+        lock.acquire()
+        lock.acquire()
+
+    @query
+    def stop_here(ctx: QueryCtx) -> None:
+        breakpoint()
+
+    @query
+    def double(ctx: QueryCtx) -> float:
+        held = [0.0]
+        while True:
+            held += held
+
+    @mutation
     def hoard(ctx: MutationCtx) -> None:
         ctx.db.insert(Counter(name="hoard", value=0.0))
         held = []

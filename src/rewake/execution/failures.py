@@ -29,8 +29,14 @@ from rewake.values import CommitTsUnresolved, InvalidValue, encode, holds_commit
 
 _HOUSE = str(Path(__file__).resolve().parent.parent) + os.sep
 _NOT_MADE = "<the error's text could not be made>"
-_IMPORTING = ("<frozen importlib", importlib.__file__, str(Path(__file__).resolve().with_name("loader.py")))
-"""Files whose frames stand between two imports of the author's and say nothing to them."""
+_BETWEEN = (
+    "<frozen importlib",
+    importlib.__file__,
+    str(Path(__file__).resolve().with_name("loader.py")),
+    str(Path(__file__).resolve().with_name("time_limit.py")),
+)
+"""Files whose frames stand between two imports of the author's, or where a run was interrupted, and say
+nothing to them."""
 
 
 def failure_of(
@@ -89,7 +95,7 @@ def _traceback_text(error: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(_IMPORTING)
+        if not frame.filename.startswith(_BETWEEN)
     ]
     while frames and frames[0].filename.startswith(_HOUSE):
         del frames[0]

@@ -11,7 +11,7 @@ Not here: what happens inside a run (`host.py`), groups (`group_writer.py`), thr
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
 from rewake.auth import Identity
@@ -34,8 +34,9 @@ from rewake.execution.host import Host
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.runner import MutationJob, QueryJob, QueryRun
 from rewake.execution.system_functions import SYSTEM_PREFIX, system_registry
+from rewake.execution.time_limit import FunctionTimedOut, TimeLimit
+from rewake.execution.worker_failures import out_of_memory, timed_out
 from rewake.functions import FunctionKind
-from rewake.limits import MIB, Limits
 from rewake.observability import logger
 
 _log = logger(__name__)
@@ -56,7 +57,8 @@ class Mutated:
 class FunctionRuns:
     """Runs functions for one deployment in one process."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, time_limit: TimeLimit | None = None) -> None:
+        self._time_limit = time_limit
         self._environment = database.environment
         self._limits = database.limits
         self._cursors = database.cursors
@@ -162,10 +164,19 @@ class FunctionRuns:
             record = host.registry.find_kind(job.call.path, job.visibility, kind)
         except RewakeError as error:
             return None, failure_of(error, root=None)
-        result = host.run(record, job.call.args)
+        limit, result = self._time_limit, None
+        try:
+            with limit.running() if limit is not None else nullcontext():
+                result = host.run(record, job.call.args)
+        except FunctionTimedOut:
+            # In code of the author's that makes the text of an exception.
+            assert limit is not None
+        log_lines = host.log_lines.rendered()
+        if result is None or (limit is not None and limit.is_reached):
+            result = timed_out(self._limits, log_lines)
         # By its type: an author's exception may lie about its class, or fail when asked.
-        if issubclass(type(host.error), MemoryError):
-            result = Failure(out_of_memory_text(self._limits), None, result.log_lines)
+        elif issubclass(type(host.error), MemoryError):
+            result = out_of_memory(self._limits, log_lines)
         return record, result
 
     def _host(
@@ -189,6 +200,7 @@ class FunctionRuns:
             request_id=request_id,
             deployment_name=self._deployment_name,
             scheduled=scheduled,
+            time_limit=self._time_limit,
         )
 
     def _record(
@@ -211,12 +223,6 @@ class FunctionRuns:
             request_id=request_id,
             limit=host.limit_reached() if host is not None else None,
         )
-
-
-def out_of_memory_text(limits: Limits) -> str:
-    """What a function that took too much memory fails with. Source: semantics 5.8, in our words."""
-    most = limits.worker_memory_bytes_max // MIB
-    return f"Function ran out of memory (maximum memory usage: {most} MB, setting worker_memory_bytes_max)\n"
 
 
 def _registry_for(job: MutationJob, registry: Registry) -> Registry:

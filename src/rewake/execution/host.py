@@ -46,6 +46,7 @@ from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.scheduled_calls import scheduled_call
 from rewake.execution.side_effects import guarded
 from rewake.execution.system_functions import SYSTEM_PREFIX, SystemCtx
+from rewake.execution.time_limit import TimeLimit
 from rewake.functions import (
     CallOptions,
     DeploymentMetadata,
@@ -117,7 +118,9 @@ class Host:
         request_id: str = "",
         deployment_name: str = "",
         scheduled: str = "",
+        time_limit: TimeLimit | None = None,
     ) -> None:
+        self.time_limit = time_limit
         self.registry = registry
         self.limits = transaction.limits
         self.observed = Observed()
@@ -349,6 +352,9 @@ class _Face:
     def _opened(self) -> Host:
         if not self.is_open or not self._host.check_thread():
             raise RunIsOver(function=self._record.path.public)
+        limit = self._host.time_limit
+        if limit is not None:
+            limit.check()
         return self._host
 
     @property

@@ -22,10 +22,9 @@ from rewake.execution.call_log import CallLog, CallRecord
 from rewake.execution.calls import Failure
 from rewake.execution.idle_queue import IdleQueue
 from rewake.execution.runner import QueryJob, QueryRun, RunnerClosed
-from rewake.execution.worker_failures import WorkerLost, given_up, timed_out
+from rewake.execution.worker_failures import CUT_OFF, WorkerLost, given_up
 from rewake.execution.worker_messages import EndWave, FromFront, More, OpenWave, Query, Ran
 from rewake.execution.worker_process import Worker
-from rewake.limits import Limits
 
 _DEATHS_MAX = 2
 _LOSSES_MAX = 5
@@ -36,13 +35,11 @@ class ReaderPool:
 
     def __init__(
         self,
-        limits: Limits,
         *,
         call_log: CallLog,
         on_lost: Callable[[], None],
         code_hash: Callable[[str], str | None],
     ) -> None:
-        self._limits = limits
         self._call_log = call_log
         self._on_lost = on_lost
         self._code_hash = code_hash
@@ -163,7 +160,7 @@ class ReaderPool:
     def verdict(self, worker: Worker, job: QueryJob, deaths: int) -> Failure | None:
         """What to fail `job` with, which `worker` was running when it died; None to run it again."""
         if worker.is_cut_off:
-            return timed_out(self._limits)
+            return CUT_OFF
         return given_up(job.call.path) if deaths >= _DEATHS_MAX else None
 
     def close(self) -> list[Worker]:

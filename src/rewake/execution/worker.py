@@ -17,7 +17,6 @@ Not here: the other end of the pipe (`worker_process.py`, `worker_runner.py`).
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import logging
 import os
@@ -26,7 +25,6 @@ import signal
 import socket
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 from rewake.database import Database, GroupCommit, Reader, Snapshot
@@ -42,6 +40,8 @@ from rewake.execution.registry import Registry
 from rewake.execution.run_mark import RunMark
 from rewake.execution.runner import GroupReport, MutationJob
 from rewake.execution.side_effects import install_guard
+from rewake.execution.time_limit import TimeLimit
+from rewake.execution.worker_bounds import bound_memory, die_with, refuse_debugger
 from rewake.execution.worker_messages import (
     Apply,
     Begin,
@@ -75,7 +75,6 @@ from rewake.storage import Durability, Role
 
 _log = logger(__name__)
 
-_PR_SET_PDEATHSIG = 1
 _PORTION = 1 << 18
 
 
@@ -126,12 +125,14 @@ class Pipe:
 class WriterWorker:
     """The writer's process: a group writer whose source and hearer are the pipe."""
 
-    def __init__(self, pipe: Pipe, mark: RunMark, database: Database, registry: Registry) -> None:
+    def __init__(
+        self, pipe: Pipe, mark: RunMark, database: Database, registry: Registry, time_limit: TimeLimit
+    ) -> None:
         self._pipe = pipe
         self._mark = mark
         self._registry = registry
         self._clock = database.environment.clock
-        self._runs = FunctionRuns(database)
+        self._runs = FunctionRuns(database, time_limit=time_limit)
         # The members of the group whose outcomes were sent before its COMMIT, with just these outcomes.
         self._prepared: dict[int, Any] = {}
         self._writer = GroupWriter(
@@ -215,12 +216,14 @@ def _outcome(item: Writing) -> Outcome:
 class ReaderWorker:
     """A reader's process: one snapshot at a time."""
 
-    def __init__(self, pipe: Pipe, mark: RunMark, database: Database, registry: Registry) -> None:
+    def __init__(
+        self, pipe: Pipe, mark: RunMark, database: Database, registry: Registry, time_limit: TimeLimit
+    ) -> None:
         self._pipe = pipe
         self._mark = mark
         self._registry = registry
         self._clock = database.environment.clock
-        self._runs = FunctionRuns(database)
+        self._runs = FunctionRuns(database, time_limit=time_limit)
         self._reader: Reader = database.reader()
         self._snapshot: Snapshot | None = None
 
@@ -290,6 +293,7 @@ def _serve_template(pipe: Pipe, descriptors: socket.socket) -> None:
     sys.path[:] = begin.path
     install_guard()
     install_log_handler()
+    refuse_debugger()
     try:
         registry = load_project(begin.settings)
         pipe.send(Loaded(registry.analysis()))
@@ -328,40 +332,20 @@ def _serve_worker(fork: Fork, pipe: Pipe, mark: RunMark, registry: Registry) -> 
         worker: WriterWorker | ReaderWorker | ActionWorker
         if fork.role == "actions":
             worker = ActionWorker(read=pipe.read, send=pipe.send, database=database, registry=registry)
-            _bound_memory(fork.limits.action_memory_bytes_max)
+            bound_memory(fork.limits.action_memory_bytes_max)
         else:
             kind = WriterWorker if fork.role == "writer" else ReaderWorker
-            worker = kind(pipe, mark, database, registry)
-            _bound_memory(fork.limits.worker_memory_bytes_max)
+            time_limit = TimeLimit(fork.limits, root=registry.root)
+            worker = kind(pipe, mark, database, registry, time_limit)
+            bound_memory(fork.limits.worker_memory_bytes_max)
     except RewakeError as error:
         pipe.send(Failed(ErrorFacts.of(error)))
         return
+    time_limit.start()
     pipe.send(Ready(os.getpid()))
     worker.work()
+    time_limit.stop()
     database.close()
-
-
-def _bound_memory(bytes_max: int) -> None:
-    """Let functions take this much more than is taken now; beyond it they see MemoryError."""
-    import resource
-
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return  # Not Linux: there is no bound that would count the right thing.
-    taken = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData:"))
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    bound = taken + bytes_max
-    if hard == resource.RLIM_INFINITY or bound < hard:
-        resource.setrlimit(resource.RLIMIT_DATA, (bound, hard))
-
-
-def die_with(parent: int) -> None:
-    """End this process when the one that made it ends, however that comes about."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)  # It went before we could ask.
 
 
 def main(arguments: list[str]) -> None:

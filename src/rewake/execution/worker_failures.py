@@ -1,6 +1,6 @@
-"""What a caller reads when a function took its worker with it.
+"""What a caller reads when a function took too much time or memory, or its worker with it.
 
-Floor 3, `execution`. Not here: telling that it did (`writer_desk.py`, `reader_pool.py`).
+Floor 3, `execution`. Not here: telling that it did (`time_limit.py`, `writer_desk.py`, `reader_pool.py`).
 Source: semantics 5.8.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rewake.errors import Unavailable
 from rewake.execution.calls import Failure
-from rewake.limits import Limits
+from rewake.limits import MIB, Limits
 
 
 class WorkerLost(Unavailable):
@@ -18,9 +18,21 @@ class WorkerLost(Unavailable):
     template = "A worker process ended before it could answer. Try again."
 
 
-def timed_out(limits: Limits) -> Failure:
-    """A run that was cut off because it took too long."""
-    return Failure(f"Function execution timed out (maximum duration: {limits.function_seconds_max:g}s)\n")
+CUT_OFF = Failure("Your request timed out performing too many system operations.\n")
+"""A run that was cut off because it took too long (`Limits.system_seconds_max`)."""
+
+
+def timed_out(limits: Limits, log_lines: tuple[str, ...]) -> Failure:
+    """A run whose own code computed for too long."""
+    most = limits.function_seconds_max
+    return Failure(f"Function execution timed out (maximum duration: {most:g}s)\n", None, log_lines)
+
+
+def out_of_memory(limits: Limits, log_lines: tuple[str, ...]) -> Failure:
+    """A run that took more memory than there is for it (`Limits.worker_memory_bytes_max`)."""
+    most = limits.worker_memory_bytes_max // MIB
+    text = f"Function execution ran out of memory (maximum memory usage: {most} MB)\n"
+    return Failure(text, None, log_lines)
 
 
 def given_up(path: str) -> Failure:

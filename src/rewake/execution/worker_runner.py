@@ -82,9 +82,7 @@ class WorkerRunner:
         self._first: Template | None = plan.template
         self._code_since = 0
         self._seat: WriterSeat
-        self._readers = ReaderPool(
-            database.limits, call_log=call_log, on_lost=self._reader_lost, code_hash=self.code_hash
-        )
+        self._readers = ReaderPool(call_log=call_log, on_lost=self._reader_lost, code_hash=self.code_hash)
         self._actions = ActionDesk(database.limits, call_log=call_log)
         self._crew: ActionWorkers | None = None
         # One push or revival at a time.
@@ -323,7 +321,7 @@ class WorkerRunner:
 
     def _watch(self) -> None:
         """Cut off what takes too long, for ever."""
-        most = self._database.limits.function_seconds_max
+        most = self._database.limits.system_seconds_max
         now = self._clock.monotonic()
         for worker in [*self._readers.busy, self._seat.worker]:
             if worker is None or not worker.is_alive or worker.is_cut_off:

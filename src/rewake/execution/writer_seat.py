@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from rewake.database import Database, SchemaChange
 from rewake.execution.call_log import CallLog
 from rewake.execution.runner import GroupReport
-from rewake.execution.worker_failures import WorkerLost, given_up, timed_out
+from rewake.execution.worker_failures import CUT_OFF, WorkerLost, given_up
 from rewake.execution.worker_messages import (
     Apply,
     FromWorker,
@@ -197,7 +197,7 @@ class WriterSeat:
             self.tell(GroupReport(tuple(rows), rows[-1].ts))
         delivered = self._desk.died(
             running=worker.marked[0] if worker.marked is not None else None,
-            cut_off=Result.of(timed_out(self._database.limits)) if worker.is_cut_off else None,
+            cut_off=Result.of(CUT_OFF) if worker.is_cut_off else None,
             given_up=lambda work: Result.of(given_up(_path(work))),
             committed={row.invocation for row in rows},
             ts=self.told_ts,

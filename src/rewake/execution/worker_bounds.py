@@ -1,0 +1,60 @@
+"""What a worker process takes on itself: an end with its parent, a bound on its memory, no debugger.
+
+Floor 3, `execution`, in templates and workers. Not here: the limit on time (`time_limit.py`), what is refused
+inside a function (`side_effects.py`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from rewake.errors import FunctionError
+
+_PR_SET_PDEATHSIG = 1
+
+
+class NoDebugger(FunctionError):
+    """A worker process has no terminal. Start the server with `--workers 0` to stop in a function."""
+
+    code = "NoDebugger"
+    template = (
+        "breakpoint() cannot stop here: functions run in worker processes, which have no terminal. Start the "
+        "server with `--workers 0` to run them in its own process."
+    )
+
+
+def refuse_debugger() -> None:
+    """Have `breakpoint()` say where it works, instead of reading from a terminal that is not there."""
+
+    def refuse(*_arguments: object, **_named: object) -> NoReturn:
+        raise NoDebugger()
+
+    sys.breakpointhook = refuse
+
+
+def bound_memory(bytes_max: int) -> None:
+    """Let functions take this much more than is taken now; beyond it they see MemoryError."""
+    import resource
+
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return  # Not Linux: there is no bound that would count the right thing.
+    taken = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData:"))
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    bound = taken + bytes_max
+    if hard == resource.RLIM_INFINITY or bound < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (bound, hard))
+
+
+def die_with(parent: int) -> None:
+    """End this process when the one that made it ends, however that comes about."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)  # It went before we could ask.
