@@ -26,7 +26,7 @@ from rewake.cli.hosting import (
 from rewake.cli.project_home import ServerRecord, data_place, read_server_record, write_server_record
 from rewake.deployment import Deployment
 from rewake.environment import Environment, seeded_environment
-from rewake.execution import load_project, read_settings
+from rewake.execution import LimitSettingInvalid, load_project, read_settings
 from rewake.server import PortInUse
 
 
@@ -159,3 +159,29 @@ def test_what_cannot_be_shown_does_not_disturb_whoever_logs(monkeypatch: pytest.
     house_logs(fail)
     logging.getLogger("rewake.cli.test").warning("one")
     logging.getLogger("rewake").handlers.pop()
+
+
+def test_limits_come_from_the_file_and_the_environment_over_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = project / "pyproject.toml"
+    table = '\n[tool.rewake.limits]\ndocuments_read_max = 7\nbytes_read_max = "1 MiB"\n'
+    file.write_text((file.read_text() if file.exists() else "") + table)
+    monkeypatch.setenv("REWAKE_LIMIT_DOCUMENTS_READ_MAX", "8")
+
+    async def story(deployment: Deployment) -> None:
+        limits = deployment.limits
+        assert (limits.documents_read_max, limits.bytes_read_max) == (8, 1 << 20)
+
+    with_deployment(project, story)
+
+
+def test_a_limit_that_cannot_be_touches_no_data(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REWAKE_LIMIT_DOCUMENT_READ_MAX", "8")
+
+    async def story(deployment: Deployment) -> None:
+        raise AssertionError("it is not opened")
+
+    with pytest.raises(LimitSettingInvalid, match="Did you mean `REWAKE_LIMIT_DOCUMENTS_READ_MAX`"):
+        with_deployment(project, story)
+    assert not (project / ".rewake").exists()

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 
 from rewake.database import (
+    ScheduledArgumentsTooLarge,
     TooManyBytesRead,
     TooManyBytesWritten,
     TooManyDocumentsRead,
+    TooManyFunctionsScheduled,
     TooManyReads,
     TooManyWrites,
     WriteTransaction,
@@ -115,6 +117,85 @@ def test_what_is_written_for_the_system_is_free() -> None:
         world.close()
 
 
+def test_an_error_says_which_setting_it_was_and_by_how_much() -> None:
+    usage = Usage(Limits(documents_read_max=2))
+    usage.count_read("x")
+    usage.count_read("x")
+    with pytest.raises(TooManyDocumentsRead) as caught:
+        usage.count_read("x")
+    assert (caught.value.setting, caught.value.observed, caught.value.limit) == ("documents_read_max", 3, 2)
+    assert caught.value.detail == "[setting documents_read_max, observed 3, limit 2]"
+    assert caught.value.__notes__ == [caught.value.detail]
+
+
+def test_scheduled_functions_are_limited() -> None:
+    usage = Usage(Limits(functions_scheduled_max=2, scheduled_arguments_bytes_max=100))
+    usage.count_scheduled("x" * 40)
+    usage.count_scheduled("x" * 40)
+    with pytest.raises(TooManyFunctionsScheduled) as many:
+        usage.count_scheduled("{}")
+    assert many.value.message == "Too many functions scheduled by this mutation (limit: 2)"
+    usage = Usage(Limits(scheduled_arguments_bytes_max=100))
+    with pytest.raises(ScheduledArgumentsTooLarge) as large:
+        usage.count_scheduled("x" * 101)
+    assert large.value.message == (
+        "Too large total size of the arguments of scheduled functions from this mutation (limit: 100 bytes)"
+    )
+
+
+def test_a_cap_lowers_ceilings_and_lifting_it_keeps_what_was_used() -> None:
+    usage = Usage(Limits(documents_read_max=5, documents_written_max=5))
+    usage.count_read("x")
+    before = usage.lower({"documents_read": 2, "documents_written": 9}, intervals=0)
+    assert (usage.documents_left, usage.documents_written_most) == (2, 5), "never more than is left"
+    usage.count_read("x")
+    usage.count_read("x")
+    with pytest.raises(TooManyDocumentsRead) as caught:
+        usage.count_read("x")
+    assert caught.value.detail == "[with_limits(documents_read), observed 3, limit 2]"
+    usage.lift(before)
+    assert (usage.documents_read, usage.documents_left) == (4, 1)
+    usage.count_read("x")
+    with pytest.raises(TooManyDocumentsRead) as caught:
+        usage.count_read("x")
+    assert caught.value.detail == "[setting documents_read_max, observed 6, limit 5]"
+
+
+def test_a_cap_within_a_cap_counts_where_it_is_lower() -> None:
+    usage = Usage(Limits())
+    outer = usage.lower({"bytes_read": 10}, intervals=0)
+    usage.count_read("x" * 6)
+    inner = usage.lower({"bytes_read": 100}, intervals=0)
+    with pytest.raises(TooManyBytesRead) as caught:
+        usage.count_read("x" * 6)
+    assert (caught.value.observed, caught.value.limit) == (12, 10)
+    usage.lift(inner)
+    usage.lift(outer)
+    assert usage.bytes_read_most == Limits().bytes_read_max
+
+
+def test_separate_ranges_can_be_capped() -> None:
+    world = World()
+    try:
+        ids = world.insert("t", *({"n": n} for n in range(20)))
+
+        def body(tx: WriteTransaction) -> None:
+            for id in ids[:5]:
+                tx.get(id)
+            with tx.capped({"database_queries": 3}):
+                for id in ids[:8]:
+                    tx.get(id)
+                with pytest.raises(TooManyReads) as caught:
+                    tx.get(ids[8])
+            assert caught.value.limit == 3
+            for id in ids:
+                tx.get(id)
+
+        world.mutate(body)
+    finally:
+        world.close()
+
+
 def test_each_limit_has_its_sentence_when_four_fifths_are_used() -> None:
     limits = Limits(
         documents_read_max=10,
@@ -137,7 +218,7 @@ def test_each_limit_has_its_sentence_when_four_fifths_are_used() -> None:
         f"Many documents read {here} (actual: 8, limit: 10). {HELP}",
         f"Many reads {here} (actual: 4, limit: 5). {HELP}",
         f"Many bytes read {here} (actual: 80 bytes, limit: 100 bytes). {HELP}",
-        f"Many writes {here} (actual: 16, limit: 20).",
-        f"Many bytes written {here} (actual: 160 bytes, limit: 200 bytes).",
+        f"Many writes {here} (actual: 16, limit: 20). {HELP}",
+        f"Many bytes written {here} (actual: 160 bytes, limit: 200 bytes). {HELP}",
     ]
     assert (usage.documents_left, usage.bytes_left) == (2, 20)

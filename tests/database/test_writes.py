@@ -581,3 +581,27 @@ def test_what_a_dropped_part_read_stays_read(world: World) -> None:
         assert tx.usage.documents_read == 1
 
     world.mutate(body)
+
+
+def test_reads_at_the_begin_see_no_own_write_and_leave_no_trace(world: World) -> None:
+    kept, changed, gone = world.insert("t", {"n": 1}, {"n": 2}, {"n": 3})
+
+    def body(tx: WriteTransaction) -> None:
+        tx.patch(changed, {"n": 20})
+        tx.delete(gone)
+        tx.insert("t", {"n": 4})
+        tx.insert("fresh", {"n": 5})
+        with suppress(NonexistentDocument), tx.savepoint():
+            tx.patch(kept, {"n": 10})
+            tx.delete(gone)
+        before, read = tx.read_set, tx.usage.documents_read
+        past = tx.at_begin()
+        assert [document["n"] for document in documents(past.scan(query("t")))] == [1, 2, 3]
+        assert [document["n"] for document in documents(past.scan(query("t", order="desc")))] == [3, 2, 1]
+        assert list(past.scan(query("fresh"))) == []
+        assert past.get(gone) is not None
+        assert tx.read_set == before
+        assert tx.usage.documents_read == read + 7
+        assert [document["n"] for document in documents(tx.scan(query("t")))] == [1, 20, 4]
+
+    world.mutate(body)

@@ -35,7 +35,9 @@ def test_what_comes_near_is_told_of_with_a_code() -> None:
     assert check("x" * 900) == [
         RunLogLine(
             "WARN",
-            "Large size of the function arguments (actual: 902 bytes, limit: 1000 bytes).",
+            "Large size of the function arguments (actual: 902 bytes, limit: 1000 bytes). "
+            "Consider using smaller limits in your queries, paginating your queries, or using indexed "
+            "queries with a selective index range expressions.",
             "warning:ArgumentsTooLarge",
         )
     ]

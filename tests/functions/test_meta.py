@@ -131,7 +131,7 @@ def test_writes_are_told_of_too_also_when_the_function_fails(tmp_path: Path) -> 
     async def story(stage: Stage) -> None:
         outcome = await stage.outcome("m:fail_near_the_limit", count=9)
         assert outcome.result.log_lines == (
-            "[WARN] Many writes in a single function execution (actual: 9, limit: 10).",
+            f"[WARN] Many writes in a single function execution (actual: 9, limit: 10). {HELP}",
         )
 
     tell(tmp_path, story, limits=SMALL)
@@ -142,6 +142,6 @@ def test_large_arguments_are_told_of(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         (line,) = await lines_of(stage, "m:points", ids=["x" * 1_000_000] * 14)
         assert line.startswith("[WARN] Large size of the function arguments (actual: 140000")
-        assert line.endswith(" bytes, limit: 16777216 bytes).")
+        assert line.endswith(f" bytes, limit: 16777216 bytes). {HELP}")
 
     tell(tmp_path, story)

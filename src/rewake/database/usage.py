@@ -98,15 +98,14 @@ class _Measured:
     error: type[LimitExceeded]
     description: str
     unit: str = ""
-    advice: str = ""
 
 
 _HERE = "in a single function execution"
 _READS = "database_queries"
 _MEASURED = (
-    _Measured("documents_read", TooManyDocumentsRead, f"Many documents read {_HERE}", advice=_HELP),
-    _Measured(_READS, TooManyReads, f"Many reads {_HERE}", advice=_HELP),
-    _Measured("bytes_read", TooManyBytesRead, f"Many bytes read {_HERE}", " bytes", _HELP),
+    _Measured("documents_read", TooManyDocumentsRead, f"Many documents read {_HERE}"),
+    _Measured(_READS, TooManyReads, f"Many reads {_HERE}"),
+    _Measured("bytes_read", TooManyBytesRead, f"Many bytes read {_HERE}", " bytes"),
     _Measured("documents_written", TooManyWrites, f"Many writes {_HERE}"),
     _Measured("bytes_written", TooManyBytesWritten, f"Many bytes written {_HERE}", " bytes"),
     _Measured("functions_scheduled", TooManyFunctionsScheduled, "Many functions scheduled by this mutation"),
@@ -127,7 +126,6 @@ class Measure(NamedTuple):
     limit: int
     description: str
     unit: str = ""
-    advice: str = ""
     code: str = ""
     """Of the error that going over the limit is."""
 
@@ -139,8 +137,8 @@ class Measure(NamedTuple):
     @property
     def warning(self) -> str:
         """What to say: the log line of semantics 5.8."""
-        text = f"{self.description} (actual: {self.used}{self.unit}, limit: {self.limit}{self.unit})."
-        return f"{text} {self.advice}" if self.advice else text
+        amounts = f"(actual: {self.used}{self.unit}, limit: {self.limit}{self.unit})"
+        return f"{self.description} {amounts}. {_HELP}"
 
 
 class Ceilings(NamedTuple):
@@ -262,7 +260,6 @@ class Usage:
                 getattr(self, f"{x.name}_most"),
                 x.description,
                 x.unit,
-                x.advice,
                 x.error.code,
             )
             for x in _MEASURED

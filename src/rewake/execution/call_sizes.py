@@ -51,7 +51,7 @@ def check_arguments_size(value: Value, text: str, *, path: str, limits: Limits, 
     if size > limits.arguments_bytes_max:
         raise ArgumentsTooLarge(path=path, observed=size, limit=limits.arguments_bytes_max)
     what = "Large size of the function arguments"
-    warn(Measure("", size, limits.arguments_bytes_max, what, " bytes", "", ArgumentsTooLarge.code), log_lines)
+    warn(Measure("", size, limits.arguments_bytes_max, what, " bytes", ArgumentsTooLarge.code), log_lines)
 
 
 def check_return_size(value: Value, text: str, *, path: str, limits: Limits, log_lines: LogLines) -> None:
@@ -64,7 +64,7 @@ def check_return_size(value: Value, text: str, *, path: str, limits: Limits, log
     if size > limits.return_bytes_max:
         raise ReturnTooLarge(path=path, observed=size, limit=limits.return_bytes_max)
     what = "Large size of the function return value"
-    warn(Measure("", size, limits.return_bytes_max, what, " bytes", "", ReturnTooLarge.code), log_lines)
+    warn(Measure("", size, limits.return_bytes_max, what, " bytes", ReturnTooLarge.code), log_lines)
 
 
 def warn(measure: Measure, log_lines: LogLines) -> None:

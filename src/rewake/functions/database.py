@@ -103,7 +103,9 @@ class DatabaseReader:
 
     def normalize_id(self, table: type[D] | str, text: str) -> Id[D] | None:
         """`text` as an id of `table`, or None where it is not one. Reads nothing."""
-        return self._host.transaction.normalize_id(table_of(table), text)  # type: ignore[return-value]
+        name = table_of(table)
+        _check_normalized(text)
+        return self._host.transaction.normalize_id(name, text)  # type: ignore[return-value]
 
 
 class SystemReader:
@@ -131,7 +133,9 @@ class SystemReader:
 
     def normalize_id(self, table: str, text: str) -> str | None:
         """`text` as an id of a system table, or None where it is not one. Reads nothing."""
-        return self._host.transaction.system.normalize_id(table_of(table), text)
+        name = table_of(table)
+        _check_normalized(text)
+        return self._host.transaction.system.normalize_id(name, text)
 
 
 class TableReader(Generic[T]):
@@ -363,4 +367,14 @@ def _check_id(id: object, method: str) -> None:
     if not isinstance(id, str):
         raise InvalidArgument(
             f"Invalid argument `id` for `db.{method}`, expected string but got '{type(id).__name__}': {id!r}"
+        )
+
+
+def _check_normalized(text: object) -> None:
+    if text is None:
+        raise InvalidArgument("Must provide arg 2 `id` to `normalizeId`")
+    if not isinstance(text, str):
+        raise InvalidArgument(
+            f"Invalid argument `id` for `db.normalizeId`, expected string but got '{type(text).__name__}': "
+            f"{text!r}"
         )

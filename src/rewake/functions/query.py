@@ -14,6 +14,7 @@ Source: semantics 3.2, 3.6.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Generic, Literal, TypeVar
 
 from rewake.errors import InvalidInput
@@ -130,15 +131,7 @@ class Query(Generic[T]):
         """The first `count` documents, or fewer."""
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             raise InvalidQuery("Arg 1 `n` to `take` must be a non-negative integer")
-        taken: list[T] = []
-        if count == 0:
-            self._use()
-            return taken
-        for document in self._begin_reading(count):
-            taken.append(document)
-            if len(taken) == count:
-                break
-        return taken
+        return list(islice(self._begin_reading(count), count))
 
     def first(self) -> T | None:
         """The first document, or None."""
@@ -193,19 +186,20 @@ class Query(Generic[T]):
         )
 
     def _begin_reading(self, count: int | None) -> Iterator[T]:
+        """Check the query, also where nothing will be taken; reading begins with the first step."""
         self._use()
+        decode, spec = self._decoder(), self._spec()
+        transaction = self._host.transaction
+        reads = transaction.system if spec.table[:1] == "_" else transaction
         # With a filter nobody knows how many documents `count` takes.
         is_filtered = self._filters or self._field_filters
-        return self._read(self._spec(), None if is_filtered else count)
+        return self._read(reads.scan(spec, limit_hint=None if is_filtered else count), decode)
 
     def _spec(self) -> QuerySpec:
         return QuerySpec(self._table, self._index, self._bounds, self._order or "asc")
 
-    def _read(self, spec: QuerySpec, limit_hint: int | None) -> Iterator[T]:
-        decode = self._decoder()
-        transaction = self._host.transaction
-        reads = transaction.system if spec.table[:1] == "_" else transaction
-        for text in reads.scan(spec, limit_hint=limit_hint):
+    def _read(self, texts: Iterator[str], decode: Callable[[str], Any]) -> Iterator[T]:
+        for text in texts:
             if self._field_filters and not all(fields.accepts(text) for fields in self._field_filters):
                 continue
             document = decode(text)

@@ -37,15 +37,15 @@ from rewake.values import COMMIT_TS, Int64, Value, encode, render, values_equal
 class _Scalar(Validator):
     """A validator that is told by the type of the value alone."""
 
-    _json_type: ClassVar[str]
-    _source_name: ClassVar[str]
     _python_type: ClassVar[type]
+    _json_type: ClassVar[str | None] = None
+    """Where it is exported under another name than its kind."""
 
     def to_json(self) -> Json:
-        return {"type": self._json_type}
+        return {"type": self._json_type or self.kind}
 
     def render(self) -> str:
-        return f"v.{self._source_name}()"
+        return f"v.{self.kind}()"
 
     def write_test(self, writer: CheckWriter, x: str) -> str:
         return f"type({x}) is {self._python_type.__name__}"
@@ -59,8 +59,8 @@ class _Scalar(Validator):
 class VFloat64(_Scalar):
     """Any Float64, NaN and the infinities included."""
 
-    kind = "float64"
-    _json_type, _source_name, _python_type = "number", "float64", float
+    kind, _python_type = "float64", float
+    _json_type = "number"
 
 
 class _Integer(_Scalar):
@@ -79,42 +79,37 @@ class VInt64(_Integer):
     """An Int64 (bigint); never a Float64."""
 
     kind = "int64"
-    _json_type, _source_name = "bigint", "int64"
+    _json_type = "bigint"
 
 
 class VBoolean(_Scalar):
     """`True` or `False`."""
 
-    kind = "boolean"
-    _json_type, _source_name, _python_type = "boolean", "boolean", bool
+    kind, _python_type = "boolean", bool
 
 
 class VString(_Scalar):
     """Any string."""
 
-    kind = "string"
-    _json_type, _source_name, _python_type = "string", "string", str
+    kind, _python_type = "string", str
 
 
 class VBytes(_Scalar):
     """Any bytes."""
 
-    kind = "bytes"
-    _json_type, _source_name, _python_type = "bytes", "bytes", bytes
+    kind, _python_type = "bytes", bytes
 
 
 class VCommitTs(_Integer):
     """A commit timestamp; takes what `int64` takes, and says what it is for."""
 
     kind = "commitTs"
-    _json_type, _source_name = "commitTs", "commitTs"
 
 
 class VNull(_Scalar):
     """`None`."""
 
-    kind = "null"
-    _json_type, _source_name, _python_type = "null", "null", type(None)
+    kind, _python_type = "null", type(None)
 
     def write_test(self, writer: CheckWriter, x: str) -> str:
         return f"{x} is None"
