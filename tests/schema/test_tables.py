@@ -152,3 +152,13 @@ def test_bounds_take_attributes_or_stored_names_and_convert_by_field() -> None:
     assert PLAIN.bounds({"id": "x"})[0].field == "_id"
     assert table({"id": v.string()}).bounds({"id": "x"})[0].field == "id"
     assert table(v.any()).bounds({"id": "x"})[0].field == "_id"
+
+
+def test_a_field_is_one_that_a_stored_document_may_have() -> None:
+    validator = v.object(
+        {"a": v.object({"b": v.null()}), "any": v.any(), "r": v.record(v.string(), v.null())}
+    )
+    table = define_schema({"t": define_table(validator)}).tables["t"]
+    known = ["_id", "_creationTime", "a", "a.b", "any.x.y", "r.x"]
+    assert [path for path in known if not table.has_field(path)] == []
+    assert [path for path in ("b", "a.c", "r.x.y", "_other") if table.has_field(path)] == []

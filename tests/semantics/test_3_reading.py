@@ -170,6 +170,8 @@ def test_3_1_get_many_keeps_order_gaps_and_duplicates(backend: Backend) -> None:
     assert backend.query(lambda ctx: ctx.db.get_many([])) == []
     with told('Invalid argument `id` for `db.get`: expected to be an Id<"people">, got Id<"notes"> instead.'):
         backend.query(lambda ctx: ctx.db.get_many("people", [one]))
+    with told("`db.get_many` takes ids, such as a list of them; got 'x'."):
+        backend.query(lambda ctx: ctx.db.get_many("x"))  # type: ignore[call-overload]
 
 
 def test_3_1_reads_see_the_snapshot_and_the_transactions_own_writes(backend: Backend) -> None:
@@ -547,6 +549,33 @@ def test_3_3_an_empty_range_is_a_dependency(backend: Backend) -> None:
         assert (live.wakes, ns(live.value.page)) == (1, [1])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ((5,), "`with_index` takes an index of the document class, or its name; got 5."),
+        (
+            ("by_room", "a"),
+            "`with_index` takes bounds as keywords, or a mapping of dotted paths; got 'a'.",
+        ),
+    ],
+)
+def test_3_3_what_is_no_index_and_no_range_is_refused(
+    backend: Backend, arguments: tuple[Any, ...], text: str
+) -> None:
+    with told(text):
+        backend.query(lambda ctx: ctx.db.query(Note).with_index(*arguments))
+
+
+def test_3_3_a_value_of_another_type_than_the_field_finds_nothing(backend: Backend) -> None:
+    fill(backend, ("a", 1))
+
+    def found(**fields: Any) -> list[int]:
+        return backend.query(lambda ctx: ns(ctx.db.query(Note).with_index(Note.by_room, **fields)))
+
+    assert found(room=5) == found(room=None) == found(room="a", n=Int64(1)) == []
+    assert found(room=gt(5)) == [1]
+
+
 # 3.4
 
 
@@ -607,6 +636,14 @@ def test_3_4_a_filter_takes_functions_fields_and_paths(backend: Backend) -> None
     assert found(id=first.id) == [1]
     with told("`filter` takes a function of a document, or fields; got 5."):
         found(5)
+    with told('`filter` was given "rooom", and Note has no such field.'):
+        found(rooom="a")
+
+
+def test_3_4_a_table_without_a_class_is_filtered_by_any_path(of_all_kinds: Backend) -> None:
+    of_all_kinds.run(lambda ctx: ctx.db.insert("mixed", {"a": {"b": 1}}))
+    assert of_all_kinds.query(lambda ctx: len(ctx.db.query("mixed").filter({"a.b": 1}).collect())) == 1
+    assert of_all_kinds.query(lambda ctx: len(ctx.db.query("mixed").filter({"x.y": UNSET}).collect())) == 1
 
 
 def test_3_4_an_error_in_a_filter_can_be_caught(backend: Backend) -> None:
@@ -766,6 +803,20 @@ def test_3_6_a_page_has_its_official_names(backend: Backend) -> None:
 def test_3_6_num_items_counts_after_the_filter(backend: Backend) -> None:
     fill(backend, *[("a", n) for n in range(10)])
     assert ask(backend, "even_page", num_items=3).page == [0, 2, 4]
+
+
+def test_3_6_a_page_keeps_its_order_and_its_filters(backend: Backend) -> None:
+    fill(backend, *[("a", n) for n in range(7)])
+
+    def page(ctx: QueryCtx, cursor: str | None) -> PaginationResult[Note]:
+        return ctx.db.query(Note).order("desc").filter(n=gte(2)).paginate(options(cursor=cursor))
+
+    seen, cursor, is_done = [], None, False
+    while not is_done:
+        found = backend.query(lambda ctx, cursor=cursor: page(ctx, cursor))
+        seen.append(ns(found.page))
+        cursor, is_done = found.continue_cursor, found.is_done
+    assert seen == [[6, 5], [4, 3], [2]]
 
 
 def test_3_6_an_end_stays_where_it_is_while_rows_come_and_go(backend: Backend) -> None:

@@ -73,9 +73,12 @@ class DatabaseReader:
     def get_many(self, table: str, ids: Iterable[str], /) -> list[dict[str, Any] | None]: ...
     def get_many(self, first: Any, second: Any = _MISSING, /) -> Any:
         """The documents with these ids, in their order; None where there is none. See `get`."""
+        ids = first if second is _MISSING else second
+        if isinstance(ids, str) or not isinstance(ids, Iterable):
+            raise InvalidArgument(f"`db.get_many` takes ids, such as a list of them; got {ids!r}.")
         if second is _MISSING:
-            return [self.get(id) for id in first]
-        return [self.get(first, id) for id in second]
+            return [self.get(id) for id in ids]
+        return [self.get(first, id) for id in ids]
 
     @overload
     def table(self, table: type[D], /) -> TableReader[D]: ...

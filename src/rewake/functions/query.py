@@ -78,6 +78,14 @@ class Query(Generic[T]):
         if self._index is not None:
             raise InvalidQuery("A query can use one index. `with_index` was called twice.")
         query = self._next()
+        if not isinstance(index, Index | str):
+            raise InvalidQuery(
+                f"`with_index` takes an index of the document class, or its name; got {index!r}."
+            )
+        if bounds is not None and not isinstance(bounds, Mapping):
+            raise InvalidQuery(
+                f"`with_index` takes bounds as keywords, or a mapping of dotted paths; got {bounds!r}."
+            )
         if isinstance(index, Index):
             if index.table != self._table:
                 raise InvalidQuery(
@@ -120,6 +128,7 @@ class Query(Generic[T]):
             query._filters = (*self._filters, condition)
         bounds = self._bounds_of(paths, fields)
         if bounds:
+            self._check_fields(bounds)
             query._field_filters = (*self._field_filters, FieldFilter(bounds))
         return query
 
@@ -218,6 +227,16 @@ class Query(Generic[T]):
             return definition.bounds(paths or {}) + definition.bounds(fields)
         named = {_system_name(name): value for name, value in fields.items()}
         return range_bounds(paths or {}) + range_bounds(named)
+
+    def _check_fields(self, bounds: tuple[RangeBound, ...]) -> None:
+        """Refuse a field that no document of the class has: it would be missing in all of them."""
+        definition = self._host.table(self._table)
+        if definition is None or definition.document_class is None:
+            return
+        for bound in bounds:
+            if not definition.has_field(bound.field):
+                kind = definition.document_class.__name__
+                raise InvalidQuery(f'`filter` was given "{bound.field}", and {kind} has no such field.')
 
     def _decoder(self) -> Callable[[str], Any]:
         if self._class is None:

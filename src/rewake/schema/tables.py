@@ -48,7 +48,7 @@ from rewake.schema.validators import (
     VObject,
     VUnion,
 )
-from rewake.values import InvalidName, Value, check_table_name
+from rewake.values import InvalidName, Value, check_table_name, parse_field_path
 
 PLAIN_DOCUMENTS = DocumentCodec(None, None, NO_SCOPE)
 
@@ -84,6 +84,14 @@ class TableDefinition:
         """What `with_index` was given as bounds on stored paths, values converted as their fields declare."""
         stored = {self._stored_path(path): thing for path, thing in fields.items()}
         return range_bounds(stored, to_value=self.codec.field_to_value)
+
+    def has_field(self, path: str) -> bool:
+        """Whether a stored document may have something at a dotted path.
+
+        Raises:
+            InvalidName: it is no path.
+        """
+        return bool(validators_at(self.document_validator, parse_field_path(path)))
 
     def index(self, name: str) -> IndexDefinition | None:
         """A declared or implicit database index; staged ones too."""
