@@ -40,6 +40,11 @@ class CuttableProxy:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def is_deaf(self) -> bool:
+        """Whether what the server says is dropped."""
+        return self._is_deaf
+
     def cut(self) -> None:
         """Reset every connection, and every new one until `mend`."""
         self._call(self._cut_now)

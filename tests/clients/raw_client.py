@@ -167,17 +167,25 @@ class RawClient:
         """Send anything at all."""
         self.socket.send(json.dumps(message))
 
-    def modify(self, *, add: Sequence[tuple[str, Message]] = (), remove: Sequence[int] = ()) -> list[int]:
-        """One ModifyQuerySet with these changes; the ids of what was added."""
+    def modify(
+        self,
+        *,
+        add: Sequence[tuple[str, Message] | tuple[str, Message, str | None]] = (),
+        remove: Sequence[int] = (),
+    ) -> list[int]:
+        """One ModifyQuerySet with these changes; the ids of what was added. What is added may have a third
+        part: its journal (1.10).
+        """
         base, self._query_set = self._query_set, self._query_set + 1
         modifications: list[Message] = []
         added = []
-        for path, args in add:
+        for path, args, *journal in add:
             query_id = self._next_query
             self._next_query += 1
             self.queries[query_id] = Query(path, added=self._query_set)
             added.append(query_id)
-            modifications.append({"type": "Add", "queryId": query_id, "udfPath": path, "args": [args]})
+            addition: Message = {"type": "Add", "queryId": query_id, "udfPath": path, "args": [args]}
+            modifications.append(addition | ({"journal": journal[0]} if journal else {}))
         for query_id in remove:
             self.queries[query_id].removed = self._query_set
             modifications.append({"type": "Remove", "queryId": query_id})

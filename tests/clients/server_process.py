@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -46,6 +47,8 @@ class ServerProcess:
     project: Path = PROJECT
     port: int = field(default_factory=free_port)
     arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables beside those of the test's own process, of which none that sets up Rewake is passed on."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -66,6 +69,7 @@ class ServerProcess:
         assert self.process is None or self.process.poll() is not None, "the last one still runs"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("REWAKE_")}
         environment["PYTHONUNBUFFERED"] = "1"
+        environment |= self.environment
         if kill_point is not None:
             environment["REWAKE_KILL_POINT"] = kill_point
         command = [sys.executable, "-m", "rewake", "serve", str(self.project), "--port", str(self.port)]

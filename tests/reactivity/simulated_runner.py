@@ -77,7 +77,7 @@ class History:
         found = values.get(key)
         text = f'"v{version} {called.path} {key} {found}"'
         match called.path:
-            case "m:get":
+            case "m:get" | "m:page":
                 return Answer(Success(text), by_key, False, False)
             case "m:dated":
                 return Answer(Success(text), by_key, False, True)
@@ -214,9 +214,14 @@ class SimulatedWave:
         answer = runner.history.answer(FunctionCall(path, job.call.args), job.identity, self.ts)
         runner.ever_read.append(answer.read_set)
         version = runner.history.at(self.ts)[1]
+        result, journal = answer.result, None
+        if path == "m:page":
+            # A page that ends where its first run found the end: here, at that run's timestamp.
+            journal = job.journal or f"end {self.ts}"
+            result = Success(f'"{runner.history.at(self.ts)[0]} up to {journal}"')
         return QueryRun(
-            answer.result,
-            None,
+            result,
+            journal,
             answer.read_set,
             answer.read_identity,
             answer.read_clock,

@@ -226,6 +226,60 @@ def test_a_slower_wave_does_not_replace_what_a_younger_one_brought():
     play(story)
 
 
+class PageViewer:
+    """A client that shows one page, and remembers where it was told to end. Implements `LiveListener`."""
+
+    def __init__(self, live: LiveQueries) -> None:
+        self.pages: list[str] = []
+        self.journals: list[str | None] = []
+        session = live.open_session(self)
+        session.add(0, call("m:page", "a"), None)
+
+    def begin_wave(self) -> bool:
+        return True
+
+    def finish_wave(self, ts: int, updates: Any) -> None:
+        for _, live_result in updates:
+            self.pages.append(live_result.result.value)
+            self.journals.append(live_result.journal)
+
+    def fail_wave(self) -> None:
+        raise AssertionError("no wave fails here")
+
+
+@pytest.mark.parametrize("is_older_first", [True, False])
+def test_each_client_keeps_the_end_of_the_page_that_it_was_shown_first(is_older_first):
+    # Two clients ask for the same page before either has an answer, and a commit falls between their runs.
+    async def story(stage: Stage) -> None:
+        stage.runner.is_gated = True
+        older = PageViewer(stage.live)
+        await stage.rest()
+        await stage.pass_gate()  # `older` has its snapshot at 1.
+        stage.runner.commit_and_deliver(("a", 7))
+        newer = PageViewer(stage.live)
+        await stage.rest()
+        if is_older_first:
+            await stage.pass_gate()
+        else:
+            last = stage.runner.gates.pop(0)
+            await stage.pass_gate()
+            await stage.pass_gate()
+            last.set_result(None)
+        stage.runner.is_gated = False
+        for gate in stage.runner.gates:
+            gate.set_result(None)
+        await stage.rest()
+        stage.runner.commit_and_deliver(("a", 8))
+        await stage.rest()
+        assert set(older.journals) == {"end 1"}
+        assert older.pages[0] == '"{} up to end 1"'
+        assert older.pages[-1] == "\"{'a': 8} up to end 1\""
+        assert set(newer.journals) == {"end 11"}
+        assert newer.pages[-1] == "\"{'a': 8} up to end 11\""
+
+    play(story)
+
+
 def test_a_deploy_wakes_what_ran_the_code():
     async def story(stage: Stage) -> None:
         watcher = stage.watch("m:get")

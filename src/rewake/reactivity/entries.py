@@ -130,7 +130,11 @@ class Entry:
             and (self.expires_at is None or now < self.expires_at)
         )
 
+    @property
+    def pin(self) -> str | None:
+        """The journal that runs are given: the newest there is, so that a page keeps its end."""
+        return self.result.journal if self.result is not None and self.result.journal else self.job.journal
+
     def rerun_job(self, identity: Identity | None = None) -> QueryJob:
-        """The job of the next run: the newest journal is passed on, so that a page's end stays pinned."""
-        journal = self.result.journal if self.result is not None and self.result.journal else self.job.journal
-        return QueryJob(self.job.call, identity or self.job.identity, self.job.visibility, journal)
+        """The job of the next run."""
+        return QueryJob(self.job.call, identity or self.job.identity, self.job.visibility, self.pin)

@@ -190,10 +190,11 @@ class LiveQueries:
     async def _run_alone(self, entry: Entry) -> tuple[LiveResult, int]:
         entry.runs += 1
         try:
-            wave = await self._runner.open_wave([entry.rerun_job()])
+            job = entry.rerun_job()
+            wave = await self._runner.open_wave([job])
             try:
                 await self._reached(wave.ts)
-                return self._accept(entry, wave.runs[0], wave.ts), wave.ts
+                return self._accept(entry, job, wave.runs[0], wave.ts), wave.ts
             finally:
                 await wave.close()
         finally:
@@ -223,8 +224,8 @@ class LiveQueries:
             entry = self._entries[key] = Entry(key, job)
         return entry
 
-    def _accept(self, entry: Entry, run: QueryRun, ts: int) -> LiveResult:
-        """Take in a run at snapshot `ts`; returns what to show at `ts`."""
+    def _accept(self, entry: Entry, job: QueryJob, run: QueryRun, ts: int) -> LiveResult:
+        """Take in a run of `job` at snapshot `ts`; returns what to show at `ts`."""
         result, before = LiveResult.of(run.result, run.journal), entry.result
         if before is not None and before.is_same_as(result):
             result = before  # Keep the encoded form that receivers share.
@@ -232,6 +233,8 @@ class LiveQueries:
         self._learn_identity_use(entry, run)
         if before is not None and entry.valid_from > ts:
             return result  # Another wave has already brought a newer one.
+        if entry.pin not in (job.journal, run.journal):
+            return result  # A page whose end another first run has fixed elsewhere: see `LiveSession`.
         touch = self._recent.first_touch(run.read_set, after=ts)
         if touch is None and (self._runner.code_hash(entry.key.question.path) or "") != run.code_hash:
             touch = ts + 1  # The code was replaced while the run travelled.
@@ -406,24 +409,26 @@ class LiveQueries:
         held: list[Entry] = []
         shown: dict[Entry, LiveResult] = {}
 
-        def jobs() -> list[QueryJob]:
+        def make_jobs() -> list[QueryJob]:
             for entry in needed:
                 entry.runs += 1
             held.extend(needed)
             return [entry.rerun_job() for entry in needed]
 
         try:
-            wave = await self._runner.open_wave(jobs())
+            jobs = make_jobs()
+            wave = await self._runner.open_wave(jobs)
             try:
                 await self._reached(wave.ts)
                 runs = wave.runs
                 while True:
-                    for entry, run in zip(needed, runs, strict=True):
-                        shown[entry] = self._accept(entry, run, wave.ts)
+                    for entry, job, run in zip(needed, jobs, runs, strict=True):
+                        shown[entry] = self._accept(entry, job, run, wave.ts)
                     needed = self._entries_to_run(sessions, wave.ts, shown)
                     if not needed:
                         break
-                    runs = await wave.more(jobs())
+                    jobs = make_jobs()
+                    runs = await wave.more(jobs)
                 # At once, while every pending query is known at this timestamp.
                 self._finish(sessions, wave.ts, shown)
             finally:

@@ -169,6 +169,12 @@ class LiveSession:
             updates.append((subscription.query_id, result))
             subscription.is_answered = True
             subscription.keep_journal(result.journal)
+            if result.journal is not None and result.journal != entry.pin:
+                # Two first runs of one page ended it in two places, and the entry kept the other end. This
+                # client was shown ours: its next page begins there.
+                self._hub.unsubscribe(subscription)
+                self._hub.subscribe(subscription)
+                continue
             if entry.stale_since is None and result is entry.result:
                 self.pending.discard(subscription)
         updates.sort(key=lambda update: update[0])
