@@ -31,6 +31,7 @@ from rewake.database.errors import (
     SystemTableRefused,
     TableNotFound,
     TooManyTables,
+    WriteInterrupted,
 )
 from rewake.database.group_commit import (
     CallResult,
@@ -105,6 +106,7 @@ __all__ = [
     "TooManyWrites",
     "TrimResult",
     "Usage",
+    "WriteInterrupted",
     "WriteTransaction",
     "apply_schema",
     "module_read_set",

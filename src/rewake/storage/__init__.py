@@ -22,7 +22,7 @@ from rewake.storage.data_file import (
     DataFileRefused,
 )
 from rewake.storage.engine import CheckpointResult, Durability, Engine, Role, open_database
-from rewake.storage.failures import GroupDoomed, StorageFailed, StorageFull
+from rewake.storage.failures import GroupDoomed, OutcomeUnknown, StorageFailed, StorageFull
 from rewake.storage.store import KEY_END, Head, ReaderStore, Reads, WriterStore
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "IndexKeys",
     "LogRow",
     "LogWrite",
+    "OutcomeUnknown",
     "ReaderStore",
     "Reads",
     "Role",

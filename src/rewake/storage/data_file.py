@@ -18,6 +18,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -143,8 +144,10 @@ class FileLock:
         if holder is not None:
             os.close(self._descriptor)
             raise DataFileLocked(path=path, pid=holder or "unknown")
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):
+            # The number is for people, and a full disk may have no room for it.
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     @property
     def descriptor(self) -> int:
