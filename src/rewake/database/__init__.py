@@ -56,6 +56,7 @@ from rewake.database.usage import (
     TooManyWrites,
     Usage,
 )
+from rewake.database.verification import Problem, Verdict, verify
 from rewake.database.writes import WriteTransaction
 
 __all__ = [
@@ -82,6 +83,7 @@ __all__ = [
     "NonexistentDocument",
     "Part",
     "Performed",
+    "Problem",
     "ReadSet",
     "ReadTransaction",
     "Reader",
@@ -106,6 +108,7 @@ __all__ = [
     "TooManyWrites",
     "TrimResult",
     "Usage",
+    "Verdict",
     "WriteInterrupted",
     "WriteTransaction",
     "apply_schema",
@@ -113,4 +116,5 @@ __all__ = [
     "record_module_read",
     "store_modules",
     "stored_form",
+    "verify",
 ]

@@ -96,6 +96,13 @@ class DataDirectoryUnwritable(DataFileRefused):
     template = "{path} cannot be written by this user ({detail}). SQLite also writes files beside it."
 
 
+class DataFileMissing(DataFileRefused):
+    """There is no data file at this path. Name another, or start a server, which makes one."""
+
+    code = "DataFileMissing"
+    template = "There is no data file at {path}."
+
+
 class DataFileForeign(DataFileRefused):
     """The file exists and is not one of Rewake's. It was left as it is."""
 
@@ -204,8 +211,8 @@ def check_place(path: Path) -> None:
 def prepare(connection: apsw.Connection, path: Path) -> None:
     """Make the tables in a new file, bring an old one up to `FORMAT`, refuse everything else."""
     try:
-        application_id = _pragma(connection, "application_id")
-        found = _pragma(connection, "user_version")
+        application_id = pragma(connection, "application_id")
+        found = pragma(connection, "user_version")
         tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0]
     except apsw.NotADBError as error:
         raise DataFileForeign(path=path, detail="not an SQLite file") from error
@@ -265,7 +272,7 @@ def _create(connection: apsw.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def _pragma(connection: apsw.Connection, name: str) -> int:
+def pragma(connection: apsw.Connection, name: str) -> int:
     value = connection.execute(f"PRAGMA {name}").fetchall()[0][0]
     assert isinstance(value, int)
     return value

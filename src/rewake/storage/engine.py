@@ -171,7 +171,8 @@ class Engine:
     def close(self) -> None:
         """Close what the engine itself holds and give the file up. Stores are closed by who made them."""
         if self._checkpointer is not None:
-            self._checkpointer.close()
+            with suppress(apsw.Error):  # As for stores: nothing is lost with what a failing disk keeps open.
+                self._checkpointer.close()
             self._checkpointer = None
         if self._lock is not None:
             self._lock.release()

@@ -30,7 +30,7 @@ from rewake.storage.failures import GroupDoomed, StorageFailed, failure_of
 KEY_END = b"\xff"
 """Above every key: the highest tag of the key codec is 0x15."""
 
-_HEAD = "SELECT last_ts, catalog_ts, log_floor_ts, log_bytes, next_tablet, next_index, next_number FROM _head"
+HEAD = "SELECT last_ts, catalog_ts, log_floor_ts, log_bytes, next_tablet, next_index, next_number FROM _head"
 _SET_HEAD = (
     "UPDATE _head SET last_ts = ?, catalog_ts = ?, log_floor_ts = ?, log_bytes = ?,"
     " next_tablet = ?, next_index = ?, next_number = ?"
@@ -145,13 +145,16 @@ class ReaderStore:
         return self._connection.in_transaction
 
     def close(self) -> None:
-        """Close the connection. Harmless when closed already."""
-        self._cursor.close(True)
-        self._connection.close()
+        """Close the connection. Harmless when closed already, and on a disk that fails: what is committed is in
+        the write-ahead log.
+        """
+        for each in (self._cursor, self._connection):
+            with suppress(apsw.Error):
+                each.close(True)
 
     def head(self) -> Head:
         """The head row as this connection sees it now."""
-        return Head(*self._select(_HEAD, ())[0])
+        return Head(*self._select(HEAD, ())[0])
 
     def find(self, index_id: int, key: bytes) -> str | None:
         """See `Reads.find`."""
@@ -260,8 +263,7 @@ class WriterStore(ReaderStore):
         """
         self.doomed = None
         self._is_lost = True
-        with suppress(apsw.Error):
-            self.close()
+        self.close()
         self._open()
         self._is_lost = False
 
