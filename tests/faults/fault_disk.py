@@ -5,8 +5,8 @@ locks see nothing unusual; on the way each operation may fail, and for every sec
 cut would leave of it:
 
     write   -> the sector's content so far joins the versions that may survive
-    sync    -> only the present content survives; a sync that fails makes nothing durable, and a later one does
-               not either for sectors that were not written again (the kernel takes their pages for clean)
+    sync    -> only the present content survives; a sync that fails makes nothing durable, and a later one not
+               either for sectors that were not written again (the kernel takes their pages for clean)
     cut     -> per sector one version by chance, per file the synced length or the present one
 
     disk = FaultDisk("test-disk")           Environment(disk=disk.name)

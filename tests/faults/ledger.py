@@ -1,4 +1,4 @@
-"""The application of the worlds of faults: numbers that are recorded and counted, and handlers that resist."""
+"""The application of the worlds of faults: numbers, recorded and counted, and handlers that resist."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def record_stubbornly(ctx: MutationCtx, number: int) -> int:
     """A handler that takes no error for an answer, and goes on writing."""
     for step in (
         lambda: ctx.db.query(Entry).collect(),
-        lambda: ctx.db.insert(Entry(number=number, body="stubborn")),
+        lambda: ctx.db.insert(Entry(number=number, body="stubborn" * 2_500)),
         lambda: _count(ctx, 1),
     ):
         try:

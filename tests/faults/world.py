@@ -71,9 +71,13 @@ class World:
         try:
             outcome = await self.deployment.mutate(call, ANONYMOUS, request_id="", replay=key)
         except StorageFailed as error:
-            self.told.refused[number] = error.message
+            # A refusal says nothing of what an earlier attempt came to.
+            if number not in self.told.kept and number not in self.told.unknown:
+                self.told.refused[number] = error.message
         except OutcomeUnknown:
-            self.told.unknown.add(number)
+            if number not in self.told.kept:
+                self.told.refused.pop(number, None)
+                self.told.unknown.add(number)
         else:
             assert isinstance(outcome.result, Success), outcome.result
             answer = (decode(outcome.result.value), outcome.ts)
@@ -101,7 +105,7 @@ class World:
         self.verify()
 
     async def replay(self) -> None:
-        """Send again what was sent, as clients do after a reconnect: in the end all is there, exactly once."""
+        """Send all again, as clients do after a reconnect: in the end everything is there, exactly once."""
         everything = [*self.told.kept, *self.told.refused, *self.told.unknown]
         await asyncio.gather(*(self.record(number) for number in everything))
         assert not self.told.refused

@@ -100,6 +100,7 @@ class Engine:
 
     def connect(self) -> apsw.Connection:
         """A bare connection with the house's settings."""
+        connection: apsw.Connection | None = None
         try:
             connection = apsw.Connection(str(self.path), vfs=self.environment.disk)
             connection.set_busy_timeout(_BUSY_MS)
@@ -112,6 +113,9 @@ class Engine:
                 "PRAGMA checkpoint_fullfsync = 1; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536"
             )
         except apsw.Error as error:
+            if connection is not None:
+                with suppress(apsw.Error):
+                    connection.close()
             raise failure_of(error) from error
         return connection
 
@@ -262,7 +266,8 @@ def open_database(
             prepare(with_nothing_set, path)
             engine.secret = _root_secret(with_nothing_set, environment)
         finally:
-            with_nothing_set.close()
+            with suppress(apsw.Error):
+                with_nothing_set.close()
         if role is Role.OWNER and durability is Durability.FULL:
             _preallocate_log(path)
             engine.keep_log()
