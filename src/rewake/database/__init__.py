@@ -31,6 +31,7 @@ from rewake.database.errors import (
     SystemTableRefused,
     TableNotFound,
     TooManyTables,
+    WriteInterrupted,
 )
 from rewake.database.group_commit import (
     CallResult,
@@ -72,6 +73,7 @@ from rewake.database.usage import (
     TooManyWrites,
     Usage,
 )
+from rewake.database.verification import Problem, Verdict, verify
 from rewake.database.writes import WriteTransaction
 
 __all__ = [
@@ -100,6 +102,7 @@ __all__ = [
     "NonexistentDocument",
     "Part",
     "Performed",
+    "Problem",
     "ReadSet",
     "ReadTransaction",
     "Reader",
@@ -127,6 +130,8 @@ __all__ = [
     "TooManyWrites",
     "TrimResult",
     "Usage",
+    "Verdict",
+    "WriteInterrupted",
     "WriteTransaction",
     "apply_schema",
     "begun_jobs",
@@ -143,4 +148,5 @@ __all__ = [
     "stored_form",
     "touches_schedule",
     "trim_scheduled",
+    "verify",
 ]

@@ -56,6 +56,15 @@ class Snapshot:
         """The state without a read set: for the house's own reads."""
         return self._reads
 
+    def raise_if_failed(self) -> None:
+        """Refuse what was made of a read that failed: a handler may have swallowed its error.
+
+        Raises:
+            StorageFailed: a read of this snapshot ran into it.
+        """
+        if self._store.failed is not None:
+            raise self._store.failed
+
     def end(self) -> None:
         """Let the state go. Its transactions must not be used any more. Harmless when done before."""
         self._store.end()

@@ -28,7 +28,7 @@ import threading
 from typing import Any
 
 from rewake.database import Database, GroupCommit, Reader, Snapshot
-from rewake.environment import Environment, process_environment
+from rewake.environment import process_environment
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
 from rewake.execution.action_worker import ActionWorker
 from rewake.execution.code_switch import apply_code
@@ -323,7 +323,7 @@ def _serve_worker(fork: Fork, pipe: Pipe, mark: RunMark, registry: Registry) -> 
     try:
         database = Database.open(
             fork.data,
-            environment=process_environment() if fork.is_armed else Environment(),
+            environment=process_environment(spared=not fork.is_armed),
             name=fork.name,
             limits=fork.limits,
             role=Role.WORKER,
