@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 from dataclasses import replace
 from random import Random
 
 import pytest
 
-from rewake.auth import ANONYMOUS, Admin, User
-from rewake.auth.keys import BadAdminKey
+from rewake.auth import ANONYMOUS
 from rewake.database import ReplayKey
-from rewake.deployment import InvalidHeader, TokensNotSupported
 from rewake.environment import Environment
-from rewake.errors import Unauthenticated, Unavailable
+from rewake.errors import Unavailable
 from rewake.execution import Failure, FunctionCall, Success
 from rewake.execution.inline_runner import RunnerClosed
 from rewake.limits import DEFAULT_LIMITS
@@ -352,37 +348,5 @@ def test_kinds_are_told_to_administrators_and_components_are_refused(tmp_path):
         missing = await deployment.act(FunctionCall("notes:none", "{}"), ANONYMOUS, request_id="r")
         assert isinstance(missing, Failure)
         assert missing.message == "Could not find public function for 'notes:none'.\n"
-
-    play(tmp_path, story)
-
-
-def test_tokens_and_headers_become_identities(tmp_path):
-    attributes = {"issuer": "i", "subject": "s"}
-    user = User('{"issuer":"i","subject":"s","tokenIdentifier":"i|s"}')
-    encoded = base64.b64encode(json.dumps(attributes).encode()).decode()
-
-    async def story(stage: Stage) -> None:
-        by_token, by_header = stage.deployment.authenticate, stage.deployment.authenticate_header
-        assert await by_token("None", None, None) == ANONYMOUS
-        assert await by_token("Admin", "test|aa", None) == Admin()
-        assert await by_token("Admin", "test|aa", attributes) == Admin(user)
-        for bad in ("test|ab", "", None):
-            with pytest.raises(BadAdminKey):
-                await by_token("Admin", bad, None)
-        with pytest.raises(TokensNotSupported):
-            await by_token("User", "x", None)
-        for impersonated in ("text", {"issuer": "i"}, {"tokenIdentifier": "t", "x": {"$y": 1}}):
-            with pytest.raises(Unauthenticated):
-                await by_token("Admin", "test|aa", impersonated)
-        assert await by_header(None) == ANONYMOUS
-        assert await by_header("Convex test|aa") == await by_header("convex  prod:test|aa ") == Admin()
-        assert await by_header(f"Convex test|aa:{encoded}") == Admin(user)
-        with pytest.raises(BadAdminKey):
-            await by_header("Convex test|bb")
-        with pytest.raises(TokensNotSupported):
-            await by_header("Bearer x.y.z")
-        for bad in ("Basic x", "Convex", "", "Convex test|aa:%%%"):
-            with pytest.raises(InvalidHeader):
-                await by_header(bad)
 
     play(tmp_path, story)

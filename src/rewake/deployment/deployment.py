@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
+from rewake.auth import ANONYMOUS, AdminKey, Identity
 from rewake.database import (
     CursorSeal,
     Database,
@@ -29,9 +29,10 @@ from rewake.database import (
     ReplayKey,
     ScheduledJob,
 )
+from rewake.deployment.callers import Callers
 from rewake.deployment.push import PushReport, differences
 from rewake.environment import Environment
-from rewake.errors import InvalidInput, RewakeError, Unauthenticated
+from rewake.errors import InvalidInput, RewakeError
 from rewake.execution import (
     ActionJob,
     Analysis,
@@ -59,7 +60,6 @@ from rewake.protocol import FunctionPath
 from rewake.reactivity import LiveListener, LiveQueries, LiveSession, visibility_of
 from rewake.scheduling import Scheduler
 from rewake.storage import Reads, StorageFailed
-from rewake.values import encode, normalize
 
 T = TypeVar("T")
 
@@ -68,23 +68,6 @@ _log = logger(__name__)
 _HOUSEKEEPING_SECONDS = 1.0
 _CHECKPOINT_ROWS = 200
 """About two thousand pages, 8 MiB: what the write-ahead log has blocks for already (decision 0004)."""
-
-
-class TokensNotSupported(Unauthenticated):
-    """This server does not check user tokens yet. Connect without one, or with the admin key."""
-
-    code = "NoAuthProvider"
-    template = (
-        "No auth provider found matching the given token (no providers configured). This version of Rewake "
-        "does not check user tokens yet."
-    )
-
-
-class InvalidHeader(InvalidInput):
-    """The Authorization header is neither `Bearer {token}` nor `Convex {admin key}`."""
-
-    code = "InvalidHeaderFailure"
-    template = "The Authorization header must be `Bearer {{token}}` or `Convex {{admin key}}`."
 
 
 class Deployment:
@@ -103,7 +86,7 @@ class Deployment:
     ) -> None:
         self._database = database
         self._runner = runner
-        self._admin_key = admin_key
+        self._callers = Callers(admin_key)
         self._housekeeping: asyncio.Task[None] | None = None
         self._is_open = False
         self._push_lock = asyncio.Lock()
@@ -420,26 +403,11 @@ class Deployment:
         self, token_type: str, value: str | None, impersonating: object | None
     ) -> Identity:
         """The identity behind a websocket's token. User tokens are not checked yet, so they are refused."""
-        if token_type == "None":
-            return ANONYMOUS
-        if token_type == "Admin":
-            self._admin_key.check(value or "")
-            return Admin(acting_as=_user_of(impersonating))
-        raise TokensNotSupported()
+        return self._callers.by_token(token_type, value, impersonating)
 
     async def authenticate_header(self, authorization: str | None) -> Identity:
         """The identity behind an `Authorization` header (wire 4.2)."""
-        if authorization is None:
-            return ANONYMOUS
-        scheme, _, rest = authorization.strip().partition(" ")
-        rest = rest.strip()
-        if not rest or scheme.lower() not in ("bearer", "convex"):
-            raise InvalidHeader()
-        if scheme.lower() == "bearer":
-            raise TokensNotSupported()
-        key, acting_as = _split_acting_as(rest, self._admin_key)
-        self._admin_key.check(key)
-        return Admin(acting_as=acting_as)
+        return self._callers.by_header(authorization)
 
     def _on_group(self, report: GroupReport) -> None:
         """Hear of a commit group: live queries first, before anybody is answered."""
@@ -478,38 +446,3 @@ class Deployment:
                 if trouble is not None:
                     _log.warning("the data file is tidied again")
                 trouble = None
-
-
-def _user_of(attributes: object | None) -> User | None:
-    if attributes is None:
-        return None
-    if not isinstance(attributes, dict):
-        raise Unauthenticated("The identity to act as must be an object of user attributes.")
-    fields: dict[str, Any] = dict(attributes)
-    if "tokenIdentifier" not in fields:
-        if not isinstance(fields.get("issuer"), str) or not isinstance(fields.get("subject"), str):
-            raise Unauthenticated(
-                "The identity to act as needs `tokenIdentifier`, or both `issuer` and `subject`."
-            )
-        fields["tokenIdentifier"] = f"{fields['issuer']}|{fields['subject']}"
-    try:
-        return User(encode(normalize(fields)))
-    except InvalidInput as error:
-        raise Unauthenticated(f"The identity to act as is not a value: {error.message}") from None
-
-
-def _split_acting_as(text: str, key: AdminKey) -> tuple[str, User | None]:
-    """Take `key:{base64 JSON}` apart (wire 4.2). An environment prefix such as `prod:` stays with the key."""
-    import base64
-    import binascii
-
-    import msgspec
-
-    head, colon, tail = text.rpartition(":")
-    if not colon or "|" in tail:
-        return text, None
-    try:
-        attributes = msgspec.json.decode(base64.b64decode(tail, validate=True))
-    except (binascii.Error, msgspec.DecodeError, ValueError):
-        raise InvalidHeader("The identity after the admin key is not base64 of a JSON object.") from None
-    return head, _user_of(attributes)

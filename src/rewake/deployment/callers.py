@@ -1,0 +1,106 @@
+"""Callers: who stands behind a token or a header.
+
+Floor 5, `deployment`. Administrators show the key of the deployment, and may act as a user. Tokens of users
+are refused, since nothing checks them yet.
+
+Not here: the key itself (`auth`), what an identity may do (`execution`).
+Source: wire 1.7, 4.2, 5.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+
+from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
+from rewake.errors import InvalidInput, Unauthenticated
+from rewake.values import encode, normalize
+
+
+class TokensNotSupported(Unauthenticated):
+    """This server does not check user tokens yet. Connect without one, or with the admin key."""
+
+    code = "NoAuthProvider"
+    template = (
+        "No auth provider found matching the given token (no providers configured). This version of Rewake "
+        "does not check user tokens yet."
+    )
+
+
+class InvalidHeader(InvalidInput):
+    """The Authorization header is neither `Bearer {token}` nor `Convex {admin key}`."""
+
+    code = "InvalidHeaderFailure"
+    template = "The Authorization header must be `Bearer {{token}}` or `Convex {{admin key}}`."
+
+
+class Callers:
+    """Tells identities for one deployment."""
+
+    def __init__(self, admin_key: AdminKey) -> None:
+        self._admin_key = admin_key
+
+    def by_token(self, token_type: str, value: str | None, impersonating: object | None) -> Identity:
+        """The identity behind a websocket's token.
+
+        Raises:
+            Unauthenticated: the key is wrong, or it is a user's token.
+        """
+        if token_type == "None":
+            return ANONYMOUS
+        if token_type == "Admin":
+            self._admin_key.check(value or "")
+            return Admin(acting_as=_user_of(impersonating))
+        raise TokensNotSupported()
+
+    def by_header(self, authorization: str | None) -> Identity:
+        """The identity behind an `Authorization` header (wire 4.2).
+
+        Raises:
+            InvalidHeader: it has neither of the two forms.
+            Unauthenticated: the key is wrong, or it is a user's token.
+        """
+        if authorization is None:
+            return ANONYMOUS
+        scheme, _, rest = authorization.strip().partition(" ")
+        rest = rest.strip()
+        if not rest or scheme.lower() not in ("bearer", "convex"):
+            raise InvalidHeader()
+        if scheme.lower() == "bearer":
+            raise TokensNotSupported()
+        key, acting_as = _split_acting_as(rest)
+        self._admin_key.check(key)
+        return Admin(acting_as=acting_as)
+
+
+def _user_of(attributes: object | None) -> User | None:
+    if attributes is None:
+        return None
+    if not isinstance(attributes, dict):
+        raise Unauthenticated("The identity to act as must be an object of user attributes.")
+    fields: dict[str, Any] = dict(attributes)
+    if "tokenIdentifier" not in fields:
+        if not isinstance(fields.get("issuer"), str) or not isinstance(fields.get("subject"), str):
+            raise Unauthenticated(
+                "The identity to act as needs `tokenIdentifier`, or both `issuer` and `subject`."
+            )
+        fields["tokenIdentifier"] = f"{fields['issuer']}|{fields['subject']}"
+    try:
+        return User(encode(normalize(fields)))
+    except InvalidInput as error:
+        raise Unauthenticated(f"The identity to act as is not a value: {error.message}") from None
+
+
+def _split_acting_as(text: str) -> tuple[str, User | None]:
+    """Take `key:{base64 JSON}` apart (wire 4.2). An environment prefix such as `prod:` stays with the key."""
+    head, colon, tail = text.rpartition(":")
+    if not colon or "|" in tail:
+        return text, None
+    try:
+        attributes = msgspec.json.decode(base64.b64decode(tail, validate=True))
+    except (binascii.Error, msgspec.DecodeError, ValueError):
+        raise InvalidHeader("The identity after the admin key is not base64 of a JSON object.") from None
+    return head, _user_of(attributes)
