@@ -6,8 +6,9 @@ import base64
 import json
 
 import pytest
+from rewake.auth.keys import BadAdminKey
 
-from rewake.auth import ANONYMOUS, Admin, AdminKey, BadAdminKey, User
+from rewake.auth import ANONYMOUS, Admin, AdminKey, User
 from rewake.deployment import InvalidHeader, TokensNotSupported
 from rewake.deployment.callers import Callers
 from rewake.errors import Unauthenticated

@@ -329,23 +329,30 @@ def _serve_worker(fork: Fork, pipe: Pipe, mark: RunMark, registry: Registry) -> 
             role=Role.WORKER,
             durability=Durability(fork.durability),
         )
-        worker: WriterWorker | ReaderWorker | ActionWorker
-        if fork.role == "actions":
-            worker = ActionWorker(read=pipe.read, send=pipe.send, database=database, registry=registry)
-            bound_memory(fork.limits.action_memory_bytes_max)
-        else:
-            kind = WriterWorker if fork.role == "writer" else ReaderWorker
-            time_limit = TimeLimit(fork.limits, root=registry.root)
-            worker = kind(pipe, mark, database, registry, time_limit)
-            bound_memory(fork.limits.worker_memory_bytes_max)
+        worker = _worker_of(fork, pipe, mark, database, registry)
     except RewakeError as error:
         pipe.send(Failed(ErrorFacts.of(error)))
         return
-    time_limit.start()
     pipe.send(Ready(os.getpid()))
     worker.work()
-    time_limit.stop()
     database.close()
+
+
+def _worker_of(
+    fork: Fork, pipe: Pipe, mark: RunMark, database: Database, registry: Registry
+) -> WriterWorker | ReaderWorker | ActionWorker:
+    """The worker of a role, bound to the memory that it may take."""
+    if fork.role == "actions":
+        actions = ActionWorker(read=pipe.read, send=pipe.send, database=database, registry=registry)
+        bound_memory(fork.limits.action_memory_bytes_max)
+        return actions
+    kind = WriterWorker if fork.role == "writer" else ReaderWorker
+    # Actions have no such limit: they wait for the world, in threads.
+    time_limit = TimeLimit(fork.limits, root=registry.root)
+    worker = kind(pipe, mark, database, registry, time_limit)
+    bound_memory(fork.limits.worker_memory_bytes_max)
+    time_limit.start()
+    return worker
 
 
 def main(arguments: list[str]) -> None:

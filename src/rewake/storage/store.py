@@ -145,8 +145,8 @@ class ReaderStore:
         return self._connection.in_transaction
 
     def close(self) -> None:
-        """Close the connection. Harmless when closed already, and on a disk that fails: what is committed is in
-        the write-ahead log.
+        """Close the connection. Harmless when closed already, and on a disk that fails: what is committed is
+        in the write-ahead log.
         """
         for each in (self._cursor, self._connection):
             with suppress(apsw.Error):
