@@ -320,7 +320,7 @@ FIELDS = st.fixed_dictionaries({"at": st.fixed_dictionaries({"in": LIKELY}) | LI
 
 
 @given(mutations=st.lists(st.lists(st.tuples(st.integers(0, 4), FIELDS), max_size=5), max_size=4))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_whatever_waits_for_its_timestamp_gets_it_and_stands_where_it_belongs(
     mutations: list[list[tuple[int, dict[str, Any]]]],
 ) -> None:
