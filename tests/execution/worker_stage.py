@@ -199,7 +199,7 @@ def play(
     write_project(root, schema=SCHEMA, main=MAIN)
 
     async def run() -> None:
-        database = Database.open(data, environment=Environment(), limits=limits)
+        database = Database.open(data, name="app", environment=Environment(), limits=limits)
         template = await Template.load(read_settings(root))
         runner = WorkerRunner(database, WorkerPlan(template, readers), call_log=CallLog())
         stage = Stage(runner, database, root)
