@@ -247,13 +247,13 @@ class Reference:
         table, index = query["table"], query["index"]
         if "slot" in query:
             return self._look_at(query)
-        if query["count"] == 0:
-            return ["value", []], None  # Nothing is asked, so nothing is looked up, the index neither.
         path = self._path(table, index)
         if path is None:
             return ["error", "IndexNotFoundError"], None
         if not _in_order(path, query["bounds"]):
             return ["error", "InvalidIndexRange"], None
+        if query["count"] == 0:
+            return ["value", []], None  # No document is asked for; table, index and range are checked.
         in_range = _range_test(path, query["bounds"])
         documents = sorted(self.tables.get(table, {}).values(), key=lambda each: place_of(each, path))
         found = [document for document in documents if in_range(place_of(document, path))]
