@@ -14,7 +14,7 @@ import pytest
 
 from rewake.database import ReplayKey
 from rewake.environment import KILL_POINT_VARIABLE
-from rewake.execution import Success, WorkerLost
+from rewake.execution import LimitReached, Success, WorkerLost
 from rewake.limits import DEFAULT_LIMITS
 from tests.execution.worker_stage import MAIN, CallFailed, Stage, play, query_job, value_of
 
@@ -31,6 +31,39 @@ def test_functions_run_in_other_processes_and_the_front_imports_none_of_them(tmp
         assert "main:crash" in [facts.path.public for facts in stage.runner.analysis.functions]
 
     play(tmp_path, story)
+
+
+LIMITED = """
+    from rewake import MutationCtx, QueryCtx, mutation, query
+    from .schema import Counter
+
+    @mutation
+    def write(ctx: MutationCtx, times: int) -> None:
+        for n in range(times):
+            ctx.db.insert(Counter(name=str(n), value=0.0))
+
+    @query
+    def deployment(ctx: QueryCtx) -> str:
+        return ctx.meta.get_deployment_metadata().name
+"""
+
+
+def test_limits_hold_in_workers_and_what_was_reached_comes_back(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.push(limited=LIMITED)
+        with pytest.raises(
+            CallFailed, match=r"Too many writes .*\n\[setting documents_written_max, observed 6,"
+        ):
+            await stage.mutate("limited:write", times=6)
+        assert stage.call_log.records[-1].limit == LimitReached(
+            "TooManyWrites", "documents_written_max", observed=6, limit=5
+        )
+        await stage.mutate("limited:write", times=4)
+        (line,) = stage.call_log.records[-1].log_lines
+        assert (line.level, line.code) == ("WARN", "warning:TooManyWrites")
+        assert await stage.query("limited:deployment") == "app"
+
+    play(tmp_path, story, limits=replace(DEFAULT_LIMITS, documents_written_max=5))
 
 
 @pytest.mark.parametrize("replayed", [False, True])

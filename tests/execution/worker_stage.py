@@ -251,7 +251,7 @@ def play(
 
     async def run() -> None:
         settings, call_log = read_settings(root), CallLog()
-        database = Database.open(data, environment=Environment(), limits=limits)
+        database = Database.open(data, name="app", environment=Environment(), limits=limits)
         runner: InlineRunner | WorkerRunner
         if place == "threads":
             runner = InlineRunner(database, load_project(settings), call_log=call_log, readers=readers)
