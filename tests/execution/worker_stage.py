@@ -245,9 +245,10 @@ def play(
     data: Path | str = ":memory:",
     readers: int = 2,
     place: str = "processes",
+    main: str = MAIN,
 ) -> None:
     """Serve the project, play `story` on it and end everything; nothing may take long."""
-    write_project(root, schema=SCHEMA, main=MAIN)
+    write_project(root, schema=SCHEMA, main=main)
 
     async def run() -> None:
         settings, call_log = read_settings(root), CallLog()

@@ -41,7 +41,7 @@ from rewake.database.group_commit import (
     ReplayKey,
     TrimResult,
 )
-from rewake.database.modules import module_read_set, record_module_read, store_modules
+from rewake.database.modules import module_read_set, record_module_read, store_modules, stored_modules
 from rewake.database.read_set import Interval, ReadSet
 from rewake.database.reads import Part, ReadTransaction, SystemReads
 from rewake.database.schema_change import SchemaChange, apply_schema
@@ -111,4 +111,5 @@ __all__ = [
     "record_module_read",
     "store_modules",
     "stored_form",
+    "stored_modules",
 ]

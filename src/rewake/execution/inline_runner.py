@@ -24,7 +24,7 @@ from typing import Any
 from rewake.database import Database, GroupCommit, SchemaChange, Snapshot, TrimResult
 from rewake.execution.call_log import CallLog
 from rewake.execution.calls import MutationOutcome
-from rewake.execution.code_switch import apply_code
+from rewake.execution.code_switch import apply_code, check_code
 from rewake.execution.function_runs import FunctionRuns
 from rewake.execution.group_writer import Change, Writing
 from rewake.execution.loader import load_project
@@ -52,7 +52,12 @@ class InlineRunner:
         """What is known of `registry`."""
         self.call_log = call_log or CallLog()
         self._runs = FunctionRuns(database)
-        self._readers = ReaderThreads(readers, open_reader=database.reader, run=self._run_query)
+        self._readers = ReaderThreads(
+            readers,
+            open_reader=database.reader,
+            run=self._run_query,
+            check_past=lambda snapshot: check_code(snapshot, self._version_at(snapshot.ts)),
+        )
         self._writer: WriterThread | None = None
         # Each version of the code with the timestamp from which on snapshots are its own. Replaced, never
         # changed: reader threads look at it.
@@ -159,6 +164,8 @@ class InlineRunner:
         return run
 
     def _version_at(self, ts: int) -> Registry:
-        """The code that belongs to a snapshot; the oldest that is kept for one from before."""
+        """The code that belongs to a snapshot; the oldest that is kept for one from before, which
+        `check_code` then refuses.
+        """
         versions = self._versions
         return next((code for since, code in reversed(versions) if since <= ts), versions[0][1])

@@ -29,7 +29,7 @@ from typing import Any
 from rewake.database import Database, GroupCommit, Reader, Snapshot
 from rewake.environment import Environment, process_environment
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
-from rewake.execution.code_switch import apply_code
+from rewake.execution.code_switch import apply_code, check_code
 from rewake.execution.function_runs import FunctionRuns
 from rewake.execution.group_writer import Change, GroupWriter, Writing
 from rewake.execution.loader import load_project
@@ -248,6 +248,8 @@ class ReaderWorker:
             self._end()
             at = message.at
             self._snapshot = self._reader.begin() if at is None else self._reader.begin_at(at)
+            if at is not None:
+                check_code(self._snapshot, self._registry)
             return Ran(self._snapshot.ts, self._run(self._snapshot, message.jobs))
         if isinstance(message, More) and self._snapshot is not None:
             return Ran(self._snapshot.ts, self._run(self._snapshot, message.jobs))
