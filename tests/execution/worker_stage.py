@@ -77,6 +77,23 @@ MAIN = """
         return os.getpid()
 
     @mutation
+    def stop_in_next_group(ctx: MutationCtx, point: str) -> None:
+        "Have the kernel stop this process at `point` of the group after this one."
+        import gc
+        from rewake.database import GroupCommit
+
+        (group,) = [each for each in gc.get_objects() if isinstance(each, GroupCommit) and each.is_open]
+        left = [2]
+
+        def reach(reached):
+            if reached == point:
+                left[0] -= 1
+                if left[0] == 0:
+                    os.kill(os.getpid(), signal.SIGSTOP)
+
+        group._environment.reach = reach
+
+    @mutation
     def crash(ctx: MutationCtx) -> None:
         ctx.db.insert(Counter(name="crash", value=0.0))
         os.kill(os.getpid(), signal.SIGKILL)

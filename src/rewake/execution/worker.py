@@ -222,6 +222,7 @@ class ReaderWorker:
         self._registry = registry
         self._clock = database.environment.clock
         self._runs = FunctionRuns(database, time_limit=time_limit)
+        self._reach = database.environment.reach
         self._reader: Reader = database.reader()
         self._snapshot: Snapshot | None = None
 
@@ -250,6 +251,7 @@ class ReaderWorker:
             self._snapshot = self._reader.begin() if at is None else self._reader.begin_at(at)
             if at is not None:
                 check_code(self._snapshot, self._registry)
+            self._reach("wave.after_snapshot")
             return Ran(self._snapshot.ts, self._run(self._snapshot, message.jobs))
         if isinstance(message, More) and self._snapshot is not None:
             return Ran(self._snapshot.ts, self._run(self._snapshot, message.jobs))
@@ -264,6 +266,7 @@ class ReaderWorker:
             finally:
                 self._mark.clear()
             runs.append(Run.of(run, record))
+        self._reach("wave.before_answer")
         return runs
 
     def _end(self) -> None:
