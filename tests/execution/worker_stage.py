@@ -170,6 +170,18 @@ MAIN = """
     def hoard_reading(ctx: QueryCtx) -> float:
         return len(bytes(2**40))
 
+    _kept = []
+
+    @query
+    def keep_reading(ctx: QueryCtx) -> float:
+        _kept.append(bytes(3 * 2**24))
+        return len(_kept)
+
+    @mutation
+    def keep(ctx: MutationCtx) -> float:
+        _kept.append(bytes(3 * 2**24))
+        return len(_kept)
+
     @mutation
     def talk(ctx: MutationCtx) -> None:
         print("printed", 1)
