@@ -42,7 +42,7 @@ from rewake.database.group_commit import (
     ReplayKey,
     TrimResult,
 )
-from rewake.database.modules import module_read_set, record_module_read, store_modules
+from rewake.database.modules import module_read_set, record_module_read, store_modules, stored_modules
 from rewake.database.read_set import Interval, ReadSet
 from rewake.database.reads import Part, ReadTransaction, SystemReads
 from rewake.database.scheduled import (
@@ -146,6 +146,7 @@ __all__ = [
     "scheduled_state",
     "store_modules",
     "stored_form",
+    "stored_modules",
     "touches_schedule",
     "trim_scheduled",
     "verify",
