@@ -105,11 +105,15 @@ class ObservedSocket:
         for number in sorted(self._open.keys() | self._unshown):
             self._say(number, self._open[number] if number in self._open else self._done[number][0])
 
-    def cut(self) -> None:
-        """Lose the socket, and come back."""
+    def leave(self) -> None:
+        """Lose the socket, until `connect`."""
         self._proxy.cut()
         self._client.close()
         self._proxy.mend()
+
+    def cut(self) -> None:
+        """Lose the socket, and come back."""
+        self.leave()
         self.connect()
 
     def go_deaf(self) -> None:
