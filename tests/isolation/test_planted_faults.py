@@ -160,6 +160,17 @@ def asks_as_two_people(stage: Stage) -> None:
         http.query("lists:read_own", {}, user=user)
 
 
+def becomes_somebody_else(stage: Stage) -> None:
+    http, socket = stage.http(), stage.socket()
+    http.transact(stage.append("own-alice"), stage.append("own-bob"))
+    socket.become("alice")
+    socket.watch("lists:read_own")
+    socket.finish()
+    socket.become("bob")
+    socket.finish()
+    http.read_all()
+
+
 def comes_back_to_a_page(stage: Stage) -> None:
     """While the first was away, the list grew and another began to show it, from its new top."""
     http, first, second = stage.http(), stage.socket(), stage.socket()
@@ -235,6 +246,7 @@ CASES = [
     Case("forgets_old_keys", asks_the_cache_after_an_acknowledgement, "G-single-realtime"),
     Case("reads_two_snapshots", shows_two_lists_at_once, "G-single"),
     Case("caches_without_identity", asks_as_two_people, "misdirected read", is_in_front=True),
+    Case("caches_without_identity", becomes_somebody_else, "misdirected read", is_in_front=True),
     Case("caches_without_journal", comes_back_to_a_page, "forked order", is_in_front=True),
     Case("skips_replay_lookup", sends_again, "doubled append"),
     Case("keeps_failed_parts", loses_a_part, "G1a"),
