@@ -73,10 +73,11 @@ from rewake.database.usage import (
     TooManyWrites,
     Usage,
 )
-from rewake.database.verification import Problem, Verdict, verify
+from rewake.database.verification import PROBLEMS_MAX, Problem, Verdict, verify
 from rewake.database.writes import WriteTransaction
 
 __all__ = [
+    "PROBLEMS_MAX",
     "SYSTEM_TABLES",
     "ActiveSchemas",
     "CallResult",
