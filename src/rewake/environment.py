@@ -7,12 +7,14 @@ Floor 0. Nothing else in the house calls `time`, `random`, `os.urandom` or `uuid
     clock.monotonic()     seconds, for intervals only
     random_bytes(n)       unguessable bytes
     reach(name)           a point where a crash test may kill the process or raise; does nothing otherwise
+    disk                  the SQLite VFS on which data files lie, for tests of failing disks
 
 Not here: what a *function* sees as time and chance (`functions/context.py`), which is frozen per run.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import signal
@@ -23,6 +25,10 @@ from typing import Protocol
 
 KILL_POINT_VARIABLE = "REWAKE_KILL_POINT"
 """`name:count`: kill this process with SIGKILL when the named point is reached for the count-th time."""
+
+
+FAULT_DISK_VARIABLE = "REWAKE_FAULT_DISK"
+"""`module:function`: call it for the name of the SQLite VFS to use, in every process of a server."""
 
 
 class Clock(Protocol):
@@ -77,6 +83,8 @@ class Environment:
     clock: Clock = field(default_factory=SystemClock)
     random_bytes: Callable[[int], bytes] = os.urandom
     reach: Callable[[str], None] = _nothing
+    disk: str | None = None
+    """The name of a registered SQLite VFS; None for the machine's own."""
 
 
 def seeded_environment(seed: int, *, clock: Clock | None = None) -> Environment:
@@ -84,11 +92,14 @@ def seeded_environment(seed: int, *, clock: Clock | None = None) -> Environment:
     return Environment(clock=clock or ManualClock(), random_bytes=random.Random(seed).randbytes)
 
 
-def process_environment() -> Environment:
-    """The environment of a real process; honours `REWAKE_KILL_POINT` for crash tests."""
+def process_environment(*, spared: bool = False) -> Environment:
+    """The environment of a real process; honours `REWAKE_KILL_POINT` and `REWAKE_FAULT_DISK` for tests of
+    crashes and failing disks. A process that is `spared` has no kill point.
+    """
+    disk = _fault_disk()
     armed = os.environ.get(KILL_POINT_VARIABLE)
-    if not armed:
-        return Environment()
+    if spared or not armed:
+        return Environment(disk=disk)
     name, _, count = armed.partition(":")
     left = [int(count or "1")]
 
@@ -98,4 +109,14 @@ def process_environment() -> Environment:
             if left[0] == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    return Environment(reach=reach)
+    return Environment(reach=reach, disk=disk)
+
+
+def _fault_disk() -> str | None:
+    named = os.environ.get(FAULT_DISK_VARIABLE)
+    if not named:
+        return None
+    module, _, function = named.partition(":")
+    disk = getattr(importlib.import_module(module), function)()
+    assert isinstance(disk, str), "a fault disk is the name of a VFS"
+    return disk

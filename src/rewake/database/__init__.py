@@ -31,6 +31,7 @@ from rewake.database.errors import (
     SystemTableRefused,
     TableNotFound,
     TooManyTables,
+    WriteInterrupted,
 )
 from rewake.database.group_commit import (
     CallResult,
@@ -55,9 +56,11 @@ from rewake.database.usage import (
     TooManyWrites,
     Usage,
 )
+from rewake.database.verification import PROBLEMS_MAX, Problem, Verdict, verify
 from rewake.database.writes import WriteTransaction
 
 __all__ = [
+    "PROBLEMS_MAX",
     "SYSTEM_TABLES",
     "ActiveSchemas",
     "CallResult",
@@ -81,6 +84,7 @@ __all__ = [
     "NonexistentDocument",
     "Part",
     "Performed",
+    "Problem",
     "ReadSet",
     "ReadTransaction",
     "Reader",
@@ -105,10 +109,13 @@ __all__ = [
     "TooManyWrites",
     "TrimResult",
     "Usage",
+    "Verdict",
+    "WriteInterrupted",
     "WriteTransaction",
     "apply_schema",
     "module_read_set",
     "record_module_read",
     "store_modules",
     "stored_form",
+    "verify",
 ]

@@ -15,6 +15,8 @@ there; uncaught they fail the function with their text.
     ├── TooManyTables
     ├── InvalidCursor              a page cursor that cannot be read, or of another query
     └── SnapshotTooOld / SnapshotInFuture
+    FunctionError
+    └── WriteInterrupted           Python gave up in the middle of a write
     LimitExceeded                  see `usage.py`
 
 Source: spec/semantics 2.2, 2.4, 2.5, 3.1, 3.6, 4.
@@ -24,7 +26,19 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from rewake.errors import InvalidInput
+from rewake.errors import FunctionError, InvalidInput
+
+
+class WriteInterrupted(FunctionError):
+    """A write stopped half way, and the mutation is taken back even where its error was caught. Recurse less
+    deeply.
+    """
+
+    code = "WriteInterrupted"
+    template = (
+        "A database write was interrupted half way (too deep a recursion, or too little memory), so this "
+        "mutation cannot be kept, even if the error was caught."
+    )
 
 
 class InvalidArgument(InvalidInput):

@@ -29,7 +29,15 @@ from rewake.database.catalog import Catalog, CatalogCache
 from rewake.database.writes import WriteTransaction
 from rewake.environment import Environment
 from rewake.limits import Limits
-from rewake.storage import GroupDoomed, Head, LogRow, WriterStore
+from rewake.storage import (
+    GroupDoomed,
+    Head,
+    LogRow,
+    OutcomeUnknown,
+    StorageFailed,
+    StorageFull,
+    WriterStore,
+)
 
 _TRIM_STEP = 256
 """Rows that one step of trimming looks at, so that it fits between two mutations."""
@@ -169,6 +177,7 @@ class GroupCommit:
         try:
             result = body(transaction)
             self._raise_if_doomed()
+            transaction.raise_if_torn()
             row = self._keep(head, invocation, transaction, result)
         except GroupDoomed:
             raise
@@ -195,7 +204,7 @@ class GroupCommit:
 
         Raises:
             GroupDoomed: nothing of the group was kept (it is rolled back already); run its mutations again.
-            StorageFailed: the data file cannot even be opened again; nobody knows until it can.
+            OutcomeUnknown: the data file cannot even be asked; nobody knows until it can.
         """
         head = self._head
         assert head is not None, "begin the group first"
@@ -299,18 +308,19 @@ class GroupCommit:
     def _settle_by_log(self, error: GroupDoomed) -> None:
         """COMMIT failed.
 
-        Open the file again and ask the log whether the group is in. It is in whole or not at all.
+        Open the file again and ask the log whether the group is in. It is in whole or not at all. If it is
+        not, it must stay out before anybody is told so.
         """
         self._head = None
-        self._store.reopen()
+        store = self._store
         try:
+            store.reopen()
             last = self._rows[-1] if self._rows else None
-            if (
-                last is not None
-                and self._store.find_invocation(last.invocation, after=last.ts - 1) is not None
-            ):
+            if last is not None and store.find_invocation(last.invocation, after=last.ts - 1) is not None:
                 return
-        except GroupDoomed as still:
-            self._store.rollback()
-            raise still.reason from still
+            if not isinstance(error.reason, StorageFull):
+                store.erase_lost_commit()
+        except (GroupDoomed, StorageFailed) as still:
+            store.rollback()
+            raise OutcomeUnknown(detail=str(still)) from still
         raise error

@@ -51,6 +51,15 @@ class Snapshot:
         now_ms = self._environment.clock.now_ns() / 1e6
         return ReadTransaction(self._reads, self.catalog, ts=self.ts, now_ms=now_ms, limits=self._limits)
 
+    def raise_if_failed(self) -> None:
+        """Refuse what was made of a read that failed: a handler may have swallowed its error.
+
+        Raises:
+            StorageFailed: a read of this snapshot ran into it.
+        """
+        if self._store.failed is not None:
+            raise self._store.failed
+
     def end(self) -> None:
         """Let the state go. Its transactions must not be used any more. Harmless when done before."""
         self._store.end()

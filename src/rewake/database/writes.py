@@ -32,6 +32,7 @@ from rewake.database.errors import (
     SystemTableRefused,
     TableNotFound,
     TooManyTables,
+    WriteInterrupted,
 )
 from rewake.database.reads import Operation, ReadTransaction
 from rewake.environment import Environment
@@ -94,6 +95,9 @@ class WriteTransaction(ReadTransaction):
         self._first_creation_time = self._creation_time
         self._pending: dict[tuple[int, str], _Pending] = {}
         self._journal: list[tuple[tuple[int, str], _Pending | None]] = []
+        # Set while a document, its index entries and its place in the log are not in step; stays set when
+        # Python itself gave up in between (too deep a recursion), which an author may have caught.
+        self._is_torn = False
 
     # -- what authors call ------------------------------------------------------------------------------
 
@@ -169,17 +173,34 @@ class WriteTransaction(ReadTransaction):
         self.store.begin_part()
         try:
             yield
+            self.raise_if_torn()
         except GroupDoomed:
             raise
         except BaseException:
+            self._is_torn = True
             self.store.drop_part()
             self._undo_to(mark)
             self.catalog = catalog
             self.version += 1
+            self._is_torn = False
             raise
+        self._is_torn = True
         self.store.keep_part()
+        self._is_torn = False
 
     # -- what `group_commit` and `schema_change` call ---------------------------------------------------
+
+    def raise_if_torn(self) -> None:
+        """Refuse to go on where a write stopped half way.
+
+        Raises:
+            WriteInterrupted: whatever the author made of the error, the mutation must be taken back.
+            GroupDoomed: the storage stopped it, and the whole group must be taken back.
+        """
+        if self._is_torn:
+            if self.store.doomed is not None:
+                raise GroupDoomed(self.store.doomed)
+            raise WriteInterrupted()
 
     def log_writes(self) -> tuple[LogWrite, ...]:
         """The net effect on each document, in the order of first touch. What came to nothing is left out."""
@@ -209,10 +230,13 @@ class WriteTransaction(ReadTransaction):
         keys = table.keys_of(document, encode_key([id]))
         if not table.is_system:
             self._creation_time = nextafter(self._creation_time, inf)
+        self.raise_if_torn()
+        self._is_torn = True
         row = self.store.insert_document(table.tablet, text)
         for index_id, key in keys:
             self.store.insert_entry(index_id, key, row)
         self._note(table, id, old=None, old_keys=(), new=text, new_keys=keys)
+        self._is_torn = False
         return id
 
     def delete_from(self, table: Table, id: str, row: int, *, old: str, document: Fields) -> None:
@@ -220,10 +244,13 @@ class WriteTransaction(ReadTransaction):
         keys = table.keys_of(document, encode_key([id]))
         if not table.is_system:
             self.usage.count_write(old)
+        self.raise_if_torn()
+        self._is_torn = True
         self.store.delete_document(row)
         for index_id, key in keys:
             self.store.delete_entry(index_id, key)
         self._note(table, id, old=old, old_keys=keys, new=None, new_keys=())
+        self._is_torn = False
 
     def update_in(
         self, table: Table, id: str, row: int, *, old: str, document: Fields, changed: Fields
@@ -237,12 +264,15 @@ class WriteTransaction(ReadTransaction):
         id_key = encode_key([id])
         old_keys = table.keys_of(document, id_key)
         new_keys = table.keys_of(changed, id_key)
+        self.raise_if_torn()
+        self._is_torn = True
         self.store.update_document(row, text)
         for (index_id, old_key), (_, new_key) in zip(old_keys, new_keys, strict=True):
             if old_key != new_key:
                 self.store.delete_entry(index_id, old_key)
                 self.store.insert_entry(index_id, new_key, row)
         self._note(table, id, old=old, old_keys=old_keys, new=text, new_keys=new_keys)
+        self._is_torn = False
 
     def target(self, table: Table, id: str) -> tuple[str, int, Fields] | None:
         """A document that is about to be changed: its text, where it lies, and its content."""

@@ -47,6 +47,7 @@ from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.observability import logger
 from rewake.protocol import FunctionPath
 from rewake.reactivity import LiveListener, LiveQueries, LiveSession, visibility_of
+from rewake.storage import StorageFailed
 from rewake.values import encode, normalize
 
 _log = logger(__name__)
@@ -372,6 +373,7 @@ class Deployment:
         """Checkpoint and trim off the path of acknowledgements, for ever: every so often, and after many
         commits.
         """
+        trouble: str | None = None
         while self._is_open:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wants_checkpoint.wait(), _HOUSEKEEPING_SECONDS)
@@ -384,8 +386,17 @@ class Deployment:
                     pass
             except asyncio.CancelledError:
                 raise
+            except StorageFailed as error:
+                # Said once: a disk stays full for hours, and its log may lie on it.
+                if error.message != trouble:
+                    _log.error("the data file cannot be tidied, which is tried again: %s", error)
+                trouble = error.message
             except Exception:
                 _log.exception("housekeeping failed; it is tried again")
+            else:
+                if trouble is not None:
+                    _log.warning("the data file is tidied again")
+                trouble = None
 
 
 def _user_of(attributes: object | None) -> User | None:

@@ -20,6 +20,7 @@ from rewake.database import (
     GroupCommit,
     ReadTransaction,
     Snapshot,
+    WriteInterrupted,
     WriteTransaction,
     record_module_read,
 )
@@ -76,6 +77,10 @@ class FunctionRuns:
             record, result = self._run(host, job, "mutation")
             if record is not None:
                 path = record.path.public
+            try:
+                transaction.raise_if_torn()
+            except WriteInterrupted as torn:
+                result = failure_of(torn, root=None, log_lines=result.log_lines)
             if isinstance(result, Failure):
                 failure = result
                 raise _RolledBack()
@@ -101,11 +106,16 @@ class FunctionRuns:
         return Mutated(outcome, error, record)
 
     def query(self, snapshot: Snapshot, job: QueryJob, registry: Registry) -> tuple[QueryRun, CallRecord]:
-        """Run one query on a snapshot."""
+        """Run one query on a snapshot.
+
+        Raises:
+            StorageFailed: a read failed, whatever the function made of that.
+        """
         started = self._environment.clock.monotonic()
         transaction = snapshot.transaction()
         host = self._host(transaction, job.identity, registry, journal=job.journal)
         record, result = self._run(host, job, "query")
+        snapshot.raise_if_failed()
         path = record.path.public if record is not None else job.call.path
         failure = result if isinstance(result, Failure) else None
         line = self._record(path, host, kind="query", started=started, failure=failure, request_id="")

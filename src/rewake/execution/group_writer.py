@@ -100,6 +100,8 @@ class GroupWriter:
         # The newest timestamp that was told upward, and whether the log may hold rows above it.
         self._told_ts = told_ts
         self._is_unsure = False
+        # What the disk failed with last, and was logged; None again once a group was committed.
+        self._trouble: str | None = None
 
     def work(self) -> None:
         """Do what the source gives until its end, then close the connection."""
@@ -164,14 +166,26 @@ class GroupWriter:
             self._after_doom(taken, running, doomed)
         except Exception as error:
             # The file could not be written, or could not even be asked whether it was.
-            _log.exception("a commit group failed")
+            if isinstance(error, Unavailable):
+                self._note_trouble(error)
+            else:
+                _log.exception("a commit group failed")
             self._give_up(taken, error)
         else:
+            if self._trouble is not None and result.rows:
+                self._trouble = None
+                _log.warning("the data file can be written again")
             self._tell(result.rows, result.last_ts, taken)
+
+    def _note_trouble(self, error: RewakeError) -> None:
+        """Log what the disk does, once: a full disk refuses thousands of groups in a minute."""
+        if error.message != self._trouble:
+            self._trouble = error.message
+            _log.error("%s Mutations fail until that is over; nothing that was acknowledged is lost.", error)
 
     def _after_doom(self, taken: list[Writing], culprit: Writing | None, doomed: GroupDoomed) -> None:
         """Run the members of a lost group again in their order, the culprit alone."""
-        _log.error("a commit group was rolled back by the storage: %s", doomed)
+        self._note_trouble(doomed.reason)
         if len(taken) == 1:
             taken[0].error = doomed.reason
             self._tell((), self._told_ts, taken)

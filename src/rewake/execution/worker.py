@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from rewake.database import Database, GroupCommit, Reader, Snapshot
-from rewake.environment import Environment, process_environment
+from rewake.environment import process_environment
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
 from rewake.execution.code_switch import apply_code
 from rewake.execution.function_runs import FunctionRuns
@@ -317,7 +317,7 @@ def _serve_worker(fork: Fork, pipe: Pipe, mark: RunMark, registry: Registry) -> 
     try:
         database = Database.open(
             fork.data,
-            environment=process_environment() if fork.is_armed else Environment(),
+            environment=process_environment(spared=not fork.is_armed),
             limits=fork.limits,
             role=Role.WORKER,
             durability=Durability(fork.durability),

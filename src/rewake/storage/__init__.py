@@ -19,10 +19,12 @@ from rewake.storage.data_file import (
     DataFileForeign,
     DataFileFromFuture,
     DataFileLocked,
+    DataFileMissing,
     DataFileRefused,
 )
 from rewake.storage.engine import CheckpointResult, Durability, Engine, Role, open_database
-from rewake.storage.failures import GroupDoomed, StorageFailed, StorageFull
+from rewake.storage.failures import GroupDoomed, OutcomeUnknown, StorageFailed, StorageFull
+from rewake.storage.inspection import Inspection, Notes
 from rewake.storage.store import KEY_END, Head, ReaderStore, Reads, WriterStore
 
 __all__ = [
@@ -33,14 +35,18 @@ __all__ = [
     "DataFileForeign",
     "DataFileFromFuture",
     "DataFileLocked",
+    "DataFileMissing",
     "DataFileRefused",
     "Durability",
     "Engine",
     "GroupDoomed",
     "Head",
     "IndexKeys",
+    "Inspection",
     "LogRow",
     "LogWrite",
+    "Notes",
+    "OutcomeUnknown",
     "ReaderStore",
     "Reads",
     "Role",

@@ -18,6 +18,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -95,6 +96,13 @@ class DataDirectoryUnwritable(DataFileRefused):
     template = "{path} cannot be written by this user ({detail}). SQLite also writes files beside it."
 
 
+class DataFileMissing(DataFileRefused):
+    """There is no data file at this path. Name another, or start a server, which makes one."""
+
+    code = "DataFileMissing"
+    template = "There is no data file at {path}."
+
+
 class DataFileForeign(DataFileRefused):
     """The file exists and is not one of Rewake's. It was left as it is."""
 
@@ -143,8 +151,10 @@ class FileLock:
         if holder is not None:
             os.close(self._descriptor)
             raise DataFileLocked(path=path, pid=holder or "unknown")
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):
+            # The number is for people, and a full disk may have no room for it.
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     @property
     def descriptor(self) -> int:
@@ -201,8 +211,8 @@ def check_place(path: Path) -> None:
 def prepare(connection: apsw.Connection, path: Path) -> None:
     """Make the tables in a new file, bring an old one up to `FORMAT`, refuse everything else."""
     try:
-        application_id = _pragma(connection, "application_id")
-        found = _pragma(connection, "user_version")
+        application_id = pragma(connection, "application_id")
+        found = pragma(connection, "user_version")
         tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()[0][0]
     except apsw.NotADBError as error:
         raise DataFileForeign(path=path, detail="not an SQLite file") from error
@@ -262,7 +272,7 @@ def _create(connection: apsw.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def _pragma(connection: apsw.Connection, name: str) -> int:
+def pragma(connection: apsw.Connection, name: str) -> int:
     value = connection.execute(f"PRAGMA {name}").fetchall()[0][0]
     assert isinstance(value, int)
     return value

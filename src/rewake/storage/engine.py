@@ -22,6 +22,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
@@ -31,7 +32,7 @@ import apsw
 from rewake.environment import Environment
 from rewake.limits import MIB
 from rewake.storage.data_file import FileLock, check_place, prepare, root_secret
-from rewake.storage.failures import failure_of
+from rewake.storage.failures import StorageFailed, failure_of
 from rewake.storage.store import ReaderStore, WriterStore
 
 MEMORY = ":memory:"
@@ -99,8 +100,9 @@ class Engine:
 
     def connect(self) -> apsw.Connection:
         """A bare connection with the house's settings."""
+        connection: apsw.Connection | None = None
         try:
-            connection = apsw.Connection(str(self.path))
+            connection = apsw.Connection(str(self.path), vfs=self.environment.disk)
             connection.set_busy_timeout(_BUSY_MS)
             connection.wal_autocheckpoint(0)
             # Without this SQLite plans a statement anew whenever its bindings change, in the hope of a better
@@ -111,6 +113,9 @@ class Engine:
                 "PRAGMA checkpoint_fullfsync = 1; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536"
             )
         except apsw.Error as error:
+            if connection is not None:
+                with suppress(apsw.Error):
+                    connection.close()
             raise failure_of(error) from error
         return connection
 
@@ -131,11 +136,18 @@ class Engine:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        _sync_directory(log.parent)
 
     def keep_log(self) -> None:
         """Hold the write-ahead log open: SQLite deletes the file whenever its last connection closes."""
-        self._checkpointer = self.connect()
-        self._checkpointer.execute("SELECT last_ts FROM _head").fetchall()
+        connection = self.connect()
+        try:
+            connection.execute("SELECT last_ts FROM _head").fetchall()
+        except apsw.Error as error:
+            with suppress(apsw.Error):
+                connection.close()
+            raise failure_of(error) from error
+        self._checkpointer = connection
 
     def checkpoint(self, *, restart: bool = False) -> CheckpointResult:
         """Move what the write-ahead log holds into the data file, as far as running readers allow.
@@ -151,12 +163,20 @@ class Engine:
         except apsw.BusyError:
             return CheckpointResult(-1, -1)
         except apsw.Error as error:
+            # A connection that met a failing disk is not trusted again. The new one first: the write-ahead
+            # log goes when nobody holds it.
+            before, self._checkpointer = self._checkpointer, None
+            with suppress(StorageFailed):
+                self.keep_log()
+            with suppress(apsw.Error):
+                before.close()
             raise failure_of(error) from error
 
     def close(self) -> None:
         """Close what the engine itself holds and give the file up. Stores are closed by who made them."""
         if self._checkpointer is not None:
-            self._checkpointer.close()
+            with suppress(apsw.Error):  # As for stores: nothing is lost with what a failing disk keeps open.
+                self._checkpointer.close()
             self._checkpointer = None
         if self._lock is not None:
             self._lock.release()
@@ -187,7 +207,10 @@ def _preallocate_log(path: Path) -> None:
     if log.exists():
         return
     mode = path.stat().st_mode & 0o777
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    except OSError:
+        return  # As below.
     try:
         block = bytes(2**20)
         for _ in range(_LOG_BYTES // len(block)):
@@ -196,6 +219,15 @@ def _preallocate_log(path: Path) -> None:
     except OSError:
         # A full disk: then commits will say so, to those who write.
         os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make durable which files a directory holds."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -213,6 +245,7 @@ def open_database(
 
     Raises:
         DataFileRefused: with a subclass for each reason (`data_file.py`); the file was not touched.
+        StorageFailed: the disk failed.
     """
     temporary: Path | None = None
     if str(path) == MEMORY:
@@ -228,19 +261,22 @@ def open_database(
         engine = Engine(path, environment=environment, durability=durability, lock=lock, temporary=temporary)
         # Checked on a connection that has not set anything yet: pragmas could write to a file that is not
         # ours.
-        with_nothing_set = apsw.Connection(str(path))
+        with_nothing_set = apsw.Connection(str(path), vfs=environment.disk)
         try:
             prepare(with_nothing_set, path)
             engine.secret = _root_secret(with_nothing_set, environment)
         finally:
-            with_nothing_set.close()
+            with suppress(apsw.Error):
+                with_nothing_set.close()
         if role is Role.OWNER and durability is Durability.FULL:
             _preallocate_log(path)
             engine.keep_log()
-    except BaseException:
+    except BaseException as error:
         if lock is not None:
             lock.release()
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, apsw.Error):
+            raise failure_of(error) from error
         raise
     return engine

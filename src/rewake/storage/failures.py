@@ -7,8 +7,9 @@ swallow by `except Exception`; and the writer refuses every further statement un
 other error is expected of a write, and one would leave a document half written, so the writer treats all of
 them alike.
 
-    apsw.Error --(in the writer)--> GroupDoomed(.reason)
+    apsw.Error --(in the writer)--> GroupDoomed(.reason)     nothing was kept, for certain
                --(in a reader)----> StorageFailed
+               --(around COMMIT)--> OutcomeUnknown           if the file cannot say what became of it
 
 Not here: running the group's other members again (`execution`).
 """
@@ -32,6 +33,15 @@ class StorageFull(StorageFailed):
 
     code = "StorageFull"
     template = "The disk that holds the data file is full: {detail}"
+
+
+class OutcomeUnknown(Unavailable):
+    """The disk failed during COMMIT, and the file cannot say yet whether it kept the call. A client that
+    sends the call again under its request id learns it; others must look.
+    """
+
+    code = "OutcomeUnknown"
+    template = "The disk failed while this call was made durable, and nobody knows yet if it was: {detail}"
 
 
 class GroupDoomed(BaseException):

@@ -18,6 +18,7 @@ Not here: what a tablet or an index means, limits, read sets (`database`); openi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
@@ -29,7 +30,7 @@ from rewake.storage.failures import GroupDoomed, StorageFailed, failure_of
 KEY_END = b"\xff"
 """Above every key: the highest tag of the key codec is 0x15."""
 
-_HEAD = "SELECT last_ts, catalog_ts, log_floor_ts, log_bytes, next_tablet, next_index, next_number FROM _head"
+HEAD = "SELECT last_ts, catalog_ts, log_floor_ts, log_bytes, next_tablet, next_index, next_number FROM _head"
 _SET_HEAD = (
     "UPDATE _head SET last_ts = ?, catalog_ts = ?, log_floor_ts = ?, log_bytes = ?,"
     " next_tablet = ?, next_index = ?, next_number = ?"
@@ -60,6 +61,8 @@ _LOG = "SELECT ts, invocation, writes FROM _commit_log WHERE ts > ? AND ts <= ? 
 _LOG_DESC = "SELECT ts, invocation, writes FROM _commit_log WHERE ts > ? AND ts < ? ORDER BY ts DESC LIMIT ?"
 _FIND_INVOCATION = "SELECT ts FROM _commit_log WHERE ts > ? AND invocation = ?"
 _APPEND_LOG = "INSERT INTO _commit_log VALUES (?, ?, ?)"
+_TOUCH_HEAD = ("UPDATE _head SET log_bytes = log_bytes + 1", "UPDATE _head SET log_bytes = log_bytes - 1")
+"""Together they change nothing and still make a commit write the page."""
 _OLDEST_LOG = "SELECT ts, length(writes) FROM _commit_log ORDER BY ts LIMIT ?"
 _TRIM_LOG = "DELETE FROM _commit_log WHERE ts <= ?"
 _REPLAY = "SELECT ts, result, log_lines FROM _replays WHERE session = ? AND request = ?"
@@ -107,8 +110,13 @@ class Reads(Protocol):
 class ReaderStore:
     """A connection that reads snapshots."""
 
+    failed: StorageFailed | None
+    """What a read of this snapshot ran into; `begin` clears it. A handler may have swallowed the error, and
+    what it came to afterwards is worth nothing."""
+
     def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
         self._connect = connect
+        self.failed = None
         self._open()
 
     def _open(self) -> None:
@@ -118,6 +126,7 @@ class ReaderStore:
 
     def begin(self) -> Head:
         """Take a snapshot; it lasts until `end`. The head is read inside it and so labels it truly."""
+        self.failed = None
         try:
             self._run("BEGIN")
             return self.head()
@@ -136,13 +145,16 @@ class ReaderStore:
         return self._connection.in_transaction
 
     def close(self) -> None:
-        """Close the connection. Harmless when closed already."""
-        self._cursor.close(True)
-        self._connection.close()
+        """Close the connection. Harmless when closed already, and on a failing disk: what is committed lies
+        in the write-ahead log.
+        """
+        for each in (self._cursor, self._connection):
+            with suppress(apsw.Error):
+                each.close(True)
 
     def head(self) -> Head:
         """The head row as this connection sees it now."""
-        return Head(*self._select(_HEAD, ())[0])
+        return Head(*self._select(HEAD, ())[0])
 
     def find(self, index_id: int, key: bytes) -> str | None:
         """See `Reads.find`."""
@@ -194,7 +206,8 @@ class ReaderStore:
             self._fail(error)
 
     def _fail(self, error: apsw.Error) -> NoReturn:
-        raise failure_of(error) from error
+        self.failed = failure_of(error)
+        raise self.failed from error
 
 
 class WriterStore(ReaderStore):
@@ -208,9 +221,17 @@ class WriterStore(ReaderStore):
     def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
         super().__init__(connect)
         self.doomed: StorageFailed | None = None
+        # Set while there is no connection that can be trusted; cleared by the `reopen` that succeeds.
+        self._is_lost = False
 
     def begin(self) -> Head:
-        """Begin the write transaction of a group."""
+        """Begin the write transaction of a group, on a new connection if the last one was lost.
+
+        Raises:
+            StorageFailed: the data file cannot be written now. Asking again later is safe.
+        """
+        if self._is_lost:
+            self.reopen()
         assert self.doomed is None, "a doomed group is rolled back before the next begins"
         try:
             self._run("BEGIN IMMEDIATE")
@@ -225,17 +246,45 @@ class WriterStore(ReaderStore):
     def rollback(self) -> None:
         """Take the whole transaction back, also a doomed one."""
         self.doomed = None
-        if self._connection.in_transaction:
-            self._run("ROLLBACK")
+        if self._is_lost:
+            return  # Closing it took everything back.
+        try:
+            if self._connection.in_transaction:
+                self._run("ROLLBACK")
+        except apsw.Error:
+            with suppress(StorageFailed):
+                self.reopen()
 
     def reopen(self) -> None:
-        """Throw the connection away and make a new one: the only safe thing after a failed COMMIT."""
+        """Throw the connection away and make a new one: the only safe thing after a failed COMMIT.
+
+        Raises:
+            StorageFailed: the file cannot be opened now; the next `begin` tries again.
+        """
         self.doomed = None
-        try:
-            self.close()
-        except apsw.Error:
-            pass
+        self._is_lost = True
+        self.close()
         self._open()
+        self._is_lost = False
+
+    def erase_lost_commit(self) -> None:
+        """Make sure that a COMMIT which failed stays undone, also over a crash.
+
+        Its pages may lie whole at the end of the write-ahead log, where nobody sees them until the log is
+        read anew after a crash: then a group that was reported as failed would come to life. A commit of our
+        own writes over them. It is not needed on a full disk, where the last page cannot have been written.
+
+        Raises:
+            StorageFailed: it could not be written either.
+        """
+        try:
+            self._run("BEGIN IMMEDIATE")
+            for text in _TOUCH_HEAD:
+                self._run(text)
+            self._run("COMMIT")
+        except apsw.Error as error:
+            self._is_lost = True
+            raise failure_of(error) from error
 
     def begin_mutation(self) -> None:
         """Begin a mutation within the group. They do not nest."""
@@ -364,6 +413,13 @@ class WriterStore(ReaderStore):
             self._run(text, bindings)
         except apsw.Error as error:
             self._fail(error)
+        except MemoryError as error:
+            # Python's own, and `writes.py` deals with what is half written; or SQLite's, which then may have
+            # rolled everything back.
+            if self._connection.in_transaction:
+                raise
+            self.doomed = StorageFailed(detail="out of memory")
+            raise GroupDoomed(self.doomed) from error
 
     def _select(self, text: str, bindings: tuple[object, ...]) -> list[Any]:
         if self.doomed is not None:

@@ -3,6 +3,8 @@
 Floor 6, `sync`. The one table of this door from errors to last messages and close frames. What an author's
 function raises never comes here: that is a result. The distinction matters to clients. npm never comes back
 after a FatalError, so it is for the client's own mistakes; after a close it reconnects and replays.
+A mutation that the disk refused does not come here either, it is answered as failed (`connection.py`); but
+one of which nobody knows whether it was kept does (`OutcomeUnknown`): its replay finds out.
 
 Source: wire 1.14.
 """

@@ -20,9 +20,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from rewake.errors import Internal, RewakeError
+from rewake.execution import MutationOutcome, failure_of
 from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.protocol import ClientVersion
+from rewake.storage import StorageFailed
 from rewake.sync.closing import GOING_AWAY_CODE, RESTART_REASON
 from rewake.sync.faults import WaveBroken
 from rewake.sync.instructions import (
@@ -279,6 +281,10 @@ class Connection:
             outcome = await self._backend.mutate(
                 start.call, start.identity, request_id=start.request_id, replay=start.replay
             )
+        except StorageFailed as error:
+            # A full disk, say. Nothing was kept and nothing was recorded, for certain, so this is an answer:
+            # closing instead would make npm send the same mutation again for ever.
+            outcome = MutationOutcome(failure_of(error, root=None), self._backend.last_ts)
         except Exception as error:
             self._feed(self._session.broke, error)
             return
