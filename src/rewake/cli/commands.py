@@ -5,7 +5,8 @@ only then: `rewake --help` should not load a database. Errors end here, as a sen
 
     init      starter_project.py        run       calling.py, watching.py
     dev       development.py            codegen   generating.py
-    serve     serving.py                version
+    serve     serving.py                verify    verifying.py
+    version
 
 Not here: the work. The pages of the reference are `docs/reference/cli.md`.
 """
@@ -288,6 +289,23 @@ def codegen(folder: Project = None) -> None:
         screen.say(f"{shown_path(settings.generated_path)}/ is up to date.")
     for file in written:
         screen.say(("wrote ", "green"), str(shown_path(file)))
+
+
+@app.command(
+    epilog="Examples:\n\n    rewake verify\n\n    rewake verify --data /var/lib/chat/data.sqlite3 --json",
+)
+def verify(
+    folder: Project = None,
+    *,
+    data: Data = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The verdict as JSON on stdout.")] = False,
+) -> None:
+    """Check a data file: indexes, documents and logs must agree. It may be served meanwhile."""
+    from rewake.cli.project_home import data_place
+    from rewake.cli.verifying import verify_file
+
+    place = data_place(folder if folder is not None else find_root(Path.cwd()), data)
+    raise typer.Exit(verify_file(place.data, Screen(), process_environment(), as_json=as_json))
 
 
 @app.command()

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import Console
 from rich.highlighter import JSONHighlighter
+from rich.status import Status
 from rich.text import Text
 
 from rewake.cli.failure import CommandFailed
@@ -87,6 +88,21 @@ class Screen:
             return
         with self._err.status(Text(text), spinner="dots"):
             yield
+
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[str], None]]:
+        """What to call with news of a long piece of work: one line on stderr that is replaced, for people
+        only; a pipe is told nothing.
+        """
+        if not self._err.is_terminal:
+            yield _ignored
+            return
+        with Status("", console=self._err, spinner="dots") as status:
+            yield lambda text: status.update(Text(text))
+
+
+def _ignored(text: str) -> None:
+    """Where nobody watches."""
 
 
 def _whole(value: Any) -> Any:

@@ -1,0 +1,78 @@
+"""Verifying: `rewake verify`, for a person and for a program.
+
+Floor 8, `cli`. The check itself is `database/verification.py`; here are its progress, once a second and on
+terminals only, its verdict in words or as JSON, and its exit code:
+
+    0  everything agrees
+    1  something does not, or the file could not be checked
+
+Not here: repairing. A file that does not agree is restored from a backup, and we want to hear of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rewake.cli.failure import ExitCode
+from rewake.cli.greeting import shown_path
+from rewake.cli.screen import Screen
+from rewake.database import Problem, Verdict, verify
+from rewake.environment import Environment
+
+_QUIET_SECONDS = 1.0
+"""Nothing is said about a check that takes no longer than this."""
+
+
+def verify_file(data: Path, screen: Screen, environment: Environment, *, as_json: bool) -> ExitCode:
+    """Check the data file and report.
+
+    Raises:
+        DataFileRefused, StorageFailed: it cannot be checked.
+    """
+    with screen.progress() as show:
+        progress = _Progress(show, environment)
+        verdict = verify(data, environment=environment, progress=progress.note)
+    if as_json:
+        screen.value({"file": str(data), **verdict.to_json()})
+    else:
+        _report(data, verdict, screen)
+    return ExitCode.OK if verdict.is_clean else ExitCode.FAILED
+
+
+class _Progress:
+    """Says what is looked at, at most once a second."""
+
+    def __init__(self, show: Callable[[str], None], environment: Environment) -> None:
+        self._show = show
+        self._clock = environment.clock
+        self._said_at = self._clock.monotonic()
+
+    def note(self, what: str, done: int, total: int) -> None:
+        now = self._clock.monotonic()
+        if now - self._said_at >= _QUIET_SECONDS:
+            self._said_at = now
+            self._show(f"checking {what}: {min(100, 100 * done // max(1, total))} %")
+
+
+def _report(data: Path, verdict: Verdict, screen: Screen) -> None:
+    screen.say(
+        (str(shown_path(data)), "bold"),
+        f": {verdict.documents:,} documents, {verdict.tables:,} tables, {verdict.index_entries:,} index "
+        f"entries, {verdict.log_rows:,} log rows, {verdict.replays:,} replay records",
+    )
+    if verdict.is_clean:
+        screen.say(("Everything agrees.", "green"))
+        return
+    for problem in verdict.problems:
+        screen.say(("  ! ", "red"), (_place(problem), "bold"), ": ", problem.detail)
+    left = verdict.problems_found - len(verdict.problems)
+    if left:
+        screen.say(f"  and {left:,} more")
+    screen.say((f"{verdict.problems_found:,} problems.", "red"), " Nothing was changed.")
+
+
+def _place(problem: Problem) -> str:
+    """Where a problem is: `messages.by_channel j57...`, or what kind of thing it concerns."""
+    names = ".".join(name for name in (problem.table, problem.index) if name)
+    return " ".join(part for part in (names or problem.kind, problem.document) if part)
