@@ -46,6 +46,8 @@ class ServerProcess:
     project: Path = PROJECT
     port: int = field(default_factory=free_port)
     arguments: tuple[str, ...] = ()
+    variables: dict[str, str] = field(default_factory=dict)
+    """What its environment holds beside ours."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -66,6 +68,7 @@ class ServerProcess:
         assert self.process is None or self.process.poll() is not None, "the last one still runs"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("REWAKE_")}
         environment["PYTHONUNBUFFERED"] = "1"
+        environment |= self.variables
         if kill_point is not None:
             environment["REWAKE_KILL_POINT"] = kill_point
         command = [sys.executable, "-m", "rewake", "serve", str(self.project), "--port", str(self.port)]
