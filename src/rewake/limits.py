@@ -30,6 +30,13 @@ INDEXES_PER_TABLE_MAX = 64
 INDEX_FIELDS_MAX = 16
 TABLES_MAX = 10_000
 
+SCHEMA_STEP_ROWS_MAX = 4_096
+"""Index entries in one background step, however fast they are: what a step writes is what a checkpoint has to
+move."""
+SCHEMA_SWITCH_ROWS_MAX = 512
+"""Documents that the transaction which switches to new code may look at by itself. With less than these to
+check and to index no background work is begun at all."""
+
 # Functions (semantics 5.8, wire 1.9, 6.4).
 ARGUMENTS_BYTES_MAX = 16 * MIB
 RETURN_BYTES_MAX = 16 * MIB
@@ -105,6 +112,9 @@ class Limits:
     """A group of mutations stops gathering after about so much execution, and commits."""
     group_mutations_max: int = 256
     """Mutations in one commit group."""
+    schema_step_seconds: float = 0.010
+    """How long one background step of a schema change (building an index, removing one) may hold the writer;
+    mutations go on between two steps."""
     function_seconds_max: float = 15.0
     """One run of a query or mutation in a worker process. A longer one is cut off with its process, which
     is started again; other calls do not notice."""

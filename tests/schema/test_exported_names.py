@@ -63,6 +63,7 @@ EXPORTED = [
     "gte",
     "interval_for",
     "is_document_class",
+    "is_subset",
     "lt",
     "lte",
     "mark_stored",

@@ -35,6 +35,7 @@ from rewake.cli.project_home import (
     write_server_record,
 )
 from rewake.cli.release import rewake_version
+from rewake.database import OnProgress, no_progress
 from rewake.deployment import Deployment
 from rewake.environment import Environment
 from rewake.execution import ProjectSettings, Registry, Template, WorkerPlan
@@ -115,9 +116,10 @@ async def open_deployment(
     *,
     readers: int = 0,
     environment: Environment,
+    on_progress: OnProgress = no_progress,
 ) -> Deployment:
     """The project's data with its code: `registry` in this process, or without one in worker processes, of
-    which `readers` run queries.
+    which `readers` run queries. `on_progress` hears how far a long schema change is.
 
     Raises:
         ProjectInvalid: workers cannot load it.
@@ -136,6 +138,7 @@ async def open_deployment(
             version=rewake_version(),
             admin_key=deployment_key(settings.root, place, name=name, environment=environment),
             environment=environment,
+            on_progress=on_progress,
         )
         is_open = True
         return deployment

@@ -27,6 +27,7 @@ from rewake.cli.hosting import (
     run_loop,
 )
 from rewake.cli.project_home import data_place, remove_server_record
+from rewake.cli.push_progress import ProgressLines
 from rewake.cli.release import rewake_version
 from rewake.cli.screen import Screen
 from rewake.cli.ways_out import mismatch_failure
@@ -72,7 +73,12 @@ async def _serve(
     house_logs(log.house)
     try:
         deployment = await open_deployment(
-            settings, registry, place, readers=options.readers, environment=environment
+            settings,
+            registry,
+            place,
+            readers=options.readers,
+            environment=environment,
+            on_progress=ProgressLines(environment.clock, lambda words: screen.plain(f"Schema: {words}")),
         )
     except SchemaMismatch as mismatch:
         raise mismatch_failure(mismatch) from None

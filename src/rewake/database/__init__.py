@@ -19,13 +19,17 @@ from rewake.database.database import Database
 from rewake.database.errors import (
     IndexNotFound,
     IndexNotReady,
+    IndexStaged,
     InvalidArgument,
     InvalidCreationTimeField,
     InvalidCursor,
     InvalidIdField,
+    NewDocumentMismatch,
     NonexistentDocument,
     SchemaEnforcementError,
     SchemaMismatch,
+    SchemaOutrun,
+    SchemaWorkLeft,
     SnapshotInFuture,
     SnapshotTooOld,
     SystemTableRefused,
@@ -41,10 +45,20 @@ from rewake.database.group_commit import (
     ReplayKey,
     TrimResult,
 )
+from rewake.database.index_building import BuildingStep, take_step
 from rewake.database.modules import module_read_set, record_module_read, store_modules
 from rewake.database.read_set import Interval, ReadSet
 from rewake.database.reads import Part, ReadTransaction, SystemReads
-from rewake.database.schema_change import SchemaChange, apply_schema
+from rewake.database.rollout import OnProgress, PushProgress, Rollout, no_progress
+from rewake.database.schema_change import (
+    DeclaredSchema,
+    SchemaChange,
+    apply_schema,
+    declare_schema,
+    fail_schema,
+)
+from rewake.database.schema_check import CheckProgress, DocumentCheck, Evidence, Survey
+from rewake.database.schema_records import SchemaState, note_validated
 from rewake.database.snapshots import Reader, Snapshot
 from rewake.database.usage import (
     Measure,
@@ -60,16 +74,22 @@ from rewake.database.writes import WriteTransaction
 __all__ = [
     "SYSTEM_TABLES",
     "ActiveSchemas",
+    "BuildingStep",
     "CallResult",
     "Catalog",
     "CatalogCache",
+    "CheckProgress",
     "CommitResult",
     "Cursor",
     "CursorSeal",
     "Database",
+    "DeclaredSchema",
+    "DocumentCheck",
+    "Evidence",
     "GroupCommit",
     "IndexNotFound",
     "IndexNotReady",
+    "IndexStaged",
     "IndexState",
     "Interval",
     "InvalidArgument",
@@ -78,20 +98,28 @@ __all__ = [
     "InvalidIdField",
     "Invocation",
     "Measure",
+    "NewDocumentMismatch",
     "NonexistentDocument",
+    "OnProgress",
     "Part",
     "Performed",
+    "PushProgress",
     "ReadSet",
     "ReadTransaction",
     "Reader",
     "ReplayKey",
+    "Rollout",
     "SchemaChange",
     "SchemaEnforcementError",
     "SchemaMismatch",
+    "SchemaOutrun",
+    "SchemaState",
+    "SchemaWorkLeft",
     "Snapshot",
     "SnapshotInFuture",
     "SnapshotTooOld",
     "StoredSchema",
+    "Survey",
     "SystemReads",
     "SystemTableRefused",
     "Table",
@@ -107,8 +135,13 @@ __all__ = [
     "Usage",
     "WriteTransaction",
     "apply_schema",
+    "declare_schema",
+    "fail_schema",
     "module_read_set",
+    "no_progress",
+    "note_validated",
     "record_module_read",
     "store_modules",
     "stored_form",
+    "take_step",
 ]

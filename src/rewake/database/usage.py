@@ -78,6 +78,18 @@ class Measure(NamedTuple):
         return f"{text} {self.advice}" if self.advice else text
 
 
+_NEVER = 2**62
+
+BOUNDLESS = Limits(
+    documents_read_max=_NEVER,
+    bytes_read_max=_NEVER,
+    intervals_read_max=_NEVER,
+    documents_written_max=_NEVER,
+    bytes_written_max=_NEVER,
+)
+"""For transactions of the house itself."""
+
+
 class Usage:
     """The counters of one transaction."""
 

@@ -2,7 +2,8 @@
 
 Floor 5. What the doors see of the house is this object: it makes the ports of `sync` and `http_api` true.
 
-    push(code)      -> schema change and code switch in one commit group; a failure leaves all as it was
+    push(code)      -> existing data made ready in the background, then schema and code in one commit group;
+                       a failure leaves all as it was
     mutate, query   -> execution, reactivity
     on_group        -> reactivity first, then the outcomes (the runner keeps that order)
 
@@ -20,7 +21,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
-from rewake.database import CursorSeal, Database, GroupCommit, Invocation, ReplayKey
+from rewake.database import (
+    CursorSeal,
+    Database,
+    GroupCommit,
+    Invocation,
+    OnProgress,
+    PushProgress,
+    ReplayKey,
+    no_progress,
+)
 from rewake.deployment.push import PushReport, differences
 from rewake.environment import Environment
 from rewake.errors import InvalidInput, Unauthenticated
@@ -52,6 +62,8 @@ from rewake.values import encode, normalize
 _log = logger(__name__)
 
 _HOUSEKEEPING_SECONDS = 1.0
+_TENDING_STEPS = 8
+"""Steps of background work on indexes between two checkpoints."""
 _CHECKPOINT_ROWS = 200
 """About two thousand pages, 8 MiB: what the write-ahead log has blocks for already (decision 0004)."""
 
@@ -102,6 +114,8 @@ class Deployment:
         self.server_version = version
         self.call_log = call_log
         self.is_redacted = is_redacted
+        self.push_progress: PushProgress | None = None
+        """How far the push under way is, where it has work to do on existing data; else None."""
 
     @classmethod
     async def open(
@@ -117,10 +131,12 @@ class Deployment:
         limits: Limits = DEFAULT_LIMITS,
         is_redacted: bool = False,
         keeps_house: bool = True,
+        on_progress: OnProgress = no_progress,
     ) -> Deployment:
         """Open the data file at `data` (`:memory:` for one that is gone at close) and push code onto it:
         `registry`, to run in threads of this process, or what `workers` says, to run in processes of its own.
-        Without `keeps_house` nothing happens between calls: no checkpoint, no trimming.
+        Without `keeps_house` nothing happens between calls: no checkpoint, no trimming, no work on staged
+        and dropped indexes. `on_progress` as for `push`.
 
         Raises:
             DataFileRefused: the file cannot be used; it was not touched.
@@ -152,7 +168,7 @@ class Deployment:
             database.close()
             raise
         try:
-            await deployment.push(code)
+            await deployment.push(code, on_progress=on_progress)
         except BaseException:
             await deployment.close()
             raise
@@ -186,17 +202,29 @@ class Deployment:
         assert isinstance(self._runner, InlineRunner), "functions run in other processes"
         return self._runner.registry
 
-    async def push(self, code: Code) -> PushReport:
+    async def push(self, code: Code, *, on_progress: OnProgress = no_progress) -> PushReport:
         """Switch to new code and schema in one step, without a pause. One push at a time.
+
+        Where the schema asks something of existing data, that is done before, while the old code goes on
+        serving; `on_progress` hears how far it is, and `push_progress` says it.
 
         Raises:
             ProjectInvalid: workers cannot load it; the old code goes on serving.
             SchemaMismatch: a stored document does not fit the new schema; the old code goes on serving.
         """
+
+        def heard(progress: PushProgress) -> None:
+            self.push_progress = progress
+            on_progress(progress)
+
         async with self._push_lock:
             before = self._runner.analysis
             invocation = self.environment.random_bytes(16).hex()
-            changes = await self._runner.push(code, invocation=invocation)
+            try:
+                changes = await self._runner.push(code, invocation=invocation, on_progress=heard)
+            finally:
+                self.push_progress = None
+            self._wants_checkpoint.set()
             return differences(before, self._runner.analysis, changes)
 
     async def change(self, work: Callable[[GroupCommit], Any]) -> Any:
@@ -382,10 +410,18 @@ class Deployment:
                 # In small steps, so that mutations pass between them.
                 while self._is_open and (await self._runner.trim()).has_more:
                     pass
+                await self._tend_indexes()
             except asyncio.CancelledError:
                 raise
             except Exception:
                 _log.exception("housekeeping failed; it is tried again")
+
+    async def _tend_indexes(self) -> None:
+        """Build staged indexes, and clear away dropped ones, for a while."""
+        for _ in range(_TENDING_STEPS):
+            if not self._is_open or not await self._runner.tend():
+                return
+        self._wants_checkpoint.set()
 
 
 def _user_of(attributes: object | None) -> User | None:
