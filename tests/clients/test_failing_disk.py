@@ -32,7 +32,7 @@ def server(request: pytest.FixtureRequest, make_server: Callable[..., ServerProc
     """A server on a disk that can be told to fail."""
     server = make_server(PROJECT, "--workers", request.param)
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    server.variables = {
+    server.environment = {
         "REWAKE_FAULT_DISK": "tests.faults.fault_disk:shared_disk",
         CONTROL_VARIABLE: str(control_file(server)),
         "PYTHONPATH": os.pathsep.join(paths),

@@ -27,11 +27,19 @@ import sys
 import threading
 from typing import Any
 
-from rewake.database import Database, GroupCommit, Reader, Snapshot
+from rewake.database import (
+    Database,
+    DocumentCheck,
+    GroupCommit,
+    Reader,
+    SchemaChange,
+    SchemaMismatch,
+    Snapshot,
+)
 from rewake.environment import process_environment
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
 from rewake.execution.action_worker import ActionWorker
-from rewake.execution.code_switch import apply_code, check_code
+from rewake.execution.code_switch import apply_code, check_code, name_source
 from rewake.execution.function_runs import FunctionRuns
 from rewake.execution.group_writer import Change, GroupWriter, Writing
 from rewake.execution.loader import load_project
@@ -39,12 +47,15 @@ from rewake.execution.output import install_log_handler
 from rewake.execution.registry import Registry
 from rewake.execution.run_mark import RunMark
 from rewake.execution.runner import GroupReport, MutationJob
+from rewake.execution.schema_steps import Stepped, change_of
 from rewake.execution.side_effects import install_guard
 from rewake.execution.time_limit import TimeLimit
 from rewake.execution.worker_bounds import MemoryBound, die_with, refuse_debugger
 from rewake.execution.worker_messages import (
     Apply,
     Begin,
+    Check,
+    Checked,
     EndWave,
     ErrorFacts,
     Failed,
@@ -54,6 +65,7 @@ from rewake.execution.worker_messages import (
     FromWorker,
     Loaded,
     LogLine,
+    LookRound,
     More,
     Mutate,
     OpenWave,
@@ -65,6 +77,8 @@ from rewake.execution.worker_messages import (
     Ready,
     Result,
     Run,
+    Step,
+    Surveyed,
     Told,
     Trim,
     pack,
@@ -137,6 +151,7 @@ class WriterWorker:
     ) -> None:
         self._pipe = pipe
         self._mark = mark
+        self._database = database
         self._registry = registry
         self._clock = database.environment.clock
         self._runs = runs
@@ -177,15 +192,20 @@ class WriterWorker:
             return Writing(message.job, message.number)
         if isinstance(message, Trim):
             return Writing(Change(lambda group: group.trim()), message.number)
+        if isinstance(message, Step):
+            change = change_of(message.step, self._database, invocation=message.invocation)
+            return Writing(change, message.number)
         if isinstance(message, Apply):
-            invocation = message.invocation
-            return Writing(
-                Change(lambda group: apply_code(group, self._registry, invocation=invocation)[0]),
-                message.number,
-            )
+            return Writing(Change(lambda group: self._apply(group, message)), message.number)
         raise PipeBroken(f"a writer has no use for {type(message).__name__}")
 
     # Its work and its news.
+
+    def _apply(self, group: GroupCommit, message: Apply) -> SchemaChange:
+        if message.evidence is not None:
+            self._database.environment.reach("schema.before_finish")
+        invocation, evidence = message.invocation, message.evidence
+        return apply_code(group, self._registry, invocation=invocation, evidence=evidence)[0]
 
     def _perform(self, group: GroupCommit, item: Writing) -> None:
         assert isinstance(item.job, MutationJob)
@@ -218,6 +238,8 @@ def _outcome(item: Writing) -> Outcome:
     if isinstance(item.job, MutationJob):
         outcome = item.outcome
         return Outcome(item.asker, outcome.ts, Result.of(outcome.result), record=item.record)
+    if isinstance(item.outcome, Stepped):
+        return Outcome(item.asker, stepped=item.outcome)
     if isinstance(item.outcome, tuple):
         return Outcome(item.asker, trimmed=item.outcome)  # type: ignore[arg-type]
     return Outcome(item.asker, changed=item.outcome)
@@ -256,6 +278,8 @@ class ReaderWorker:
         self._bound = bound
         self._reach = database.environment.reach
         self._reader: Reader = database.reader()
+        # Of the version that this worker has loaded, before it serves; made by LookRound.
+        self._check = DocumentCheck(registry.schema, database.schemas)
         self._snapshot: Snapshot | None = None
 
     def work(self) -> None:
@@ -279,7 +303,7 @@ class ReaderWorker:
         self._end()
         self._reader.close()
 
-    def _answer(self, message: FromFront) -> Ran:
+    def _answer(self, message: FromFront) -> FromWorker:
         if isinstance(message, OpenWave):
             self._end()
             at = message.at
@@ -290,7 +314,20 @@ class ReaderWorker:
             return Ran(self._snapshot.ts, self._run(self._snapshot, message.jobs))
         if isinstance(message, More) and self._snapshot is not None:
             return Ran(self._snapshot.ts, self._run(self._snapshot, message.jobs))
+        if isinstance(message, LookRound | Check):
+            self._end()
+            return self._check_documents(is_first=isinstance(message, LookRound))
         raise PipeBroken(f"a reader has no use for {type(message).__name__} now")
+
+    def _check_documents(self, *, is_first: bool) -> FromWorker:
+        with self._reader.begin() as snapshot:
+            if is_first:
+                return Surveyed(self._check.survey(snapshot))
+            try:
+                return Checked(self._check.step(snapshot))
+            except SchemaMismatch as mismatch:
+                name_source(mismatch, self._registry)
+                raise
 
     def _run(self, snapshot: Snapshot, jobs: list[Query]) -> list[Run]:
         runs = []
