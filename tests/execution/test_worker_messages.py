@@ -7,16 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rewake.auth import ANONYMOUS, Admin, User
-from rewake.database import Invocation, ReadSet, ReplayKey, SchemaChange, SchemaMismatch, TrimResult
-from rewake.errors import FunctionError, RewakeError
+from rewake.database import Invocation, ReadSet, ReplayKey, SchemaChange, TrimResult
 from rewake.execution import (
     CallRecord,
-    DocumentSource,
     Failure,
     FunctionCall,
     LimitReached,
     MutationJob,
-    ProjectInvalid,
     ProjectSettings,
     QueryJob,
     QueryRun,
@@ -25,20 +22,16 @@ from rewake.execution import (
     Visibility,
 )
 from rewake.execution.analysis import Analysis
+from rewake.execution.pipe_frames import FrameDecoder, PipeBroken
 from rewake.execution.worker_messages import (
-    FRAME_BYTES_MAX,
     Begin,
-    ErrorFacts,
     Fork,
-    FrameDecoder,
     FromFront,
     FromWorker,
     Loaded,
-    LogLine,
     Mutate,
     OpenWave,
     Outcome,
-    PipeBroken,
     Prepared,
     Query,
     Ran,
@@ -66,30 +59,6 @@ def crossed(message: FromWorker) -> FromWorker:
 def crossed_down(message: FromFront) -> FromFront:
     (body,) = FrameDecoder().feed(pack(message))
     return unpack_from_front(body)
-
-
-@given(st.lists(st.text(max_size=30), max_size=6), st.data())
-def test_a_stream_can_come_in_any_portions(texts: list[str], data: st.DataObject) -> None:
-    stream = b"".join(pack(LogLine(30, "rewake.a", text)) for text in texts)
-    decoder = FrameDecoder()
-    heard = []
-    while stream:
-        size = data.draw(st.integers(1, len(stream)))
-        heard += decoder.feed(stream[:size])
-        stream = stream[size:]
-    assert [unpack_from_worker(body).text for body in heard] == texts  # type: ignore[union-attr]
-    assert decoder.is_between_frames
-
-
-def test_a_stream_that_ends_within_a_frame_is_known_by_it() -> None:
-    decoder = FrameDecoder()
-    assert not decoder.feed(pack(LogLine(30, "a", "b"))[:-1])
-    assert not decoder.is_between_frames
-
-
-def test_a_frame_that_is_too_long_breaks_the_pipe() -> None:
-    with pytest.raises(PipeBroken):
-        FrameDecoder().feed((FRAME_BYTES_MAX + 1).to_bytes(4, "big"))
 
 
 @given(st.binary(max_size=40))
@@ -142,26 +111,3 @@ def test_a_project_and_its_limits_cross(tmp_path: object) -> None:
     fork = Fork("reader", "app", "data", "FULL", DEFAULT_LIMITS, False)
     assert crossed_down(fork) == fork
     assert crossed(Loaded(Analysis())) == Loaded(Analysis())
-
-
-def test_an_error_of_the_house_is_the_same_on_the_other_side() -> None:
-    source = DocumentSource("Person", "schema", {"name": "str"})
-    mismatch = SchemaMismatch(table="people", id="j", path=".a", detail="no", source=source)
-    again = ErrorFacts.of(mismatch).error()
-    assert type(again) is SchemaMismatch
-    assert (again.message, again.fields) == (mismatch.message, mismatch.fields)
-
-
-def test_an_invalid_project_keeps_the_traceback_of_its_author() -> None:
-    again = ErrorFacts.of(ProjectInvalid("no", traceback="Traceback ...")).error()
-    assert isinstance(again, ProjectInvalid)
-    assert (again.message, again.traceback) == ("no", "Traceback ...")
-
-
-def test_an_error_class_of_an_author_comes_as_the_nearest_one_of_the_house() -> None:
-    class Own(FunctionError):
-        pass
-
-    again: RewakeError = ErrorFacts.of(Own("own", thing=object())).error()
-    assert type(again) is FunctionError
-    assert again.message == "own"

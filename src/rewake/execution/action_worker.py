@@ -23,6 +23,7 @@ from rewake.execution.action_desk import STOPPING
 from rewake.execution.action_threads import ActionThreads
 from rewake.execution.call_log import CallRecord
 from rewake.execution.calls import Failure, FunctionCall, Success
+from rewake.execution.pipe_frames import PipeBroken
 from rewake.execution.registry import Registry
 from rewake.execution.runner import ActionJob
 from rewake.execution.worker_messages import (
@@ -32,7 +33,6 @@ from rewake.execution.worker_messages import (
     Call,
     FromFront,
     FromWorker,
-    PipeBroken,
     Result,
     StopAction,
 )

@@ -40,10 +40,12 @@ from rewake.environment import process_environment
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
 from rewake.execution.action_worker import ActionWorker
 from rewake.execution.code_switch import apply_code, check_code, name_source
+from rewake.execution.error_facts import ErrorFacts
 from rewake.execution.function_runs import FunctionRuns
 from rewake.execution.group_writer import Change, GroupWriter, Writing
 from rewake.execution.loader import load_project
 from rewake.execution.output import install_log_handler
+from rewake.execution.pipe_frames import FrameDecoder, PipeBroken
 from rewake.execution.registry import Registry
 from rewake.execution.run_mark import RunMark
 from rewake.execution.runner import GroupReport, MutationJob
@@ -57,10 +59,8 @@ from rewake.execution.worker_messages import (
     Check,
     Checked,
     EndWave,
-    ErrorFacts,
     Failed,
     Fork,
-    FrameDecoder,
     FromFront,
     FromWorker,
     Loaded,
@@ -70,7 +70,6 @@ from rewake.execution.worker_messages import (
     Mutate,
     OpenWave,
     Outcome,
-    PipeBroken,
     Prepared,
     Query,
     Ran,

@@ -1,8 +1,7 @@
 """What crosses the pipe between the front process and its workers.
 
-Floor 3, `execution`. Frames of a length and a msgpack body; bodies are tagged records of plain data. Nothing
-here does I/O: `FrameDecoder` is fed bytes in any portions, and whatever is no frame raises `PipeBroken`,
-after which the process at the other end is as good as dead.
+Floor 3, `execution`. Tagged records of plain data, each a frame (`pipe_frames.py`). Whatever is no message
+raises `PipeBroken`, after which the process at the other end is as good as dead.
 
     front -> template   Begin, Fork                template -> front   Loaded | Failed
     front -> writer     Mutate, Trim, Step, Apply  writer -> front     Ready, Prepared, Told, LogLine
@@ -15,11 +14,8 @@ Not here: who sends what when (`worker.py` in the worker, `writer_desk.py` and `
 
 from __future__ import annotations
 
-import importlib
-import struct
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -34,26 +30,17 @@ from rewake.database import (
     Survey,
     TrimResult,
 )
-from rewake.errors import RewakeError
 from rewake.execution.analysis import Analysis
 from rewake.execution.call_log import CallRecord
 from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility
-from rewake.execution.code_switch import DocumentSource
-from rewake.execution.loader import ProjectInvalid, ProjectSettings
+from rewake.execution.error_facts import ErrorFacts
+from rewake.execution.loader import ProjectSettings
+from rewake.execution.pipe_frames import PipeBroken, framed
 from rewake.execution.runner import ActionJob, MutationJob, QueryJob, QueryRun
 from rewake.execution.schema_steps import SchemaStep, Stepped
 from rewake.functions import FunctionKind
 from rewake.limits import Limits
 from rewake.storage import LogRow
-
-FRAME_BYTES_MAX = 2**30
-"""Far above any honest frame: a longer one means that the stream is out of step."""
-
-_length = struct.Struct(">I")
-
-
-class PipeBroken(Exception):
-    """What came through a pipe is no message."""
 
 
 class _Message(msgspec.Struct, array_like=True, tag=True):
@@ -80,36 +67,6 @@ class Result(msgspec.Struct, frozen=True, array_like=True):
             assert self.value is not None
             return Success(self.value, self.log_lines)
         return Failure(self.message, self.data, self.log_lines)
-
-
-class ErrorFacts(msgspec.Struct, frozen=True, array_like=True):
-    """An error of the house: raised again as the same class on the other side."""
-
-    module: str
-    name: str
-    message: str
-    fields: dict[str, Any]
-    traceback: str | None
-
-    @classmethod
-    def of(cls, error: RewakeError) -> ErrorFacts:
-        # An author's subclass does not exist on the other side: the nearest class of the house stands for it.
-        kind = next(each for each in type(error).__mro__ if each.__module__.startswith("rewake."))
-        fields = {name: _plain(value) for name, value in error.fields.items()}
-        return cls(kind.__module__, kind.__name__, error.message, fields, getattr(error, "traceback", None))
-
-    def error(self) -> RewakeError:
-        """The inverse of `of`."""
-        assert self.module.startswith("rewake."), "only errors of the house cross the pipe"
-        kind = getattr(importlib.import_module(self.module), self.name)
-        assert issubclass(kind, RewakeError)
-        error: RewakeError = kind(self.message)
-        error.fields = dict(self.fields)
-        if isinstance(error.fields.get("source"), dict):
-            error.fields["source"] = msgspec.convert(error.fields["source"], DocumentSource)
-        if isinstance(error, ProjectInvalid):
-            error.traceback = self.traceback
-        return error
 
 
 # From the front.
@@ -458,22 +415,9 @@ class LogLine(_Message):
     text: str
 
 
-FromFront = (
-    Begin
-    | Fork
-    | Mutate
-    | Trim
-    | Step
-    | Apply
-    | OpenWave
-    | More
-    | EndWave
-    | LookRound
-    | Check
-    | Act
-    | StopAction
-    | Answer
-)
+_ToWriter = Mutate | Trim | Step | Apply
+_ToReader = OpenWave | More | EndWave | LookRound | Check
+FromFront = Begin | Fork | _ToWriter | _ToReader | Act | StopAction | Answer
 FromWorker = Loaded | Ready | Failed | Prepared | Told | Ran | Surveyed | Checked | LogLine | Call | Acted
 
 _encoder = msgspec.msgpack.Encoder()
@@ -484,7 +428,7 @@ _from_worker = msgspec.msgpack.Decoder(FromWorker)
 def pack(message: FromFront | FromWorker) -> bytes:
     """A message as a frame."""
     body = _encoder.encode(message)
-    return _length.pack(len(body)) + body
+    return framed(body)
 
 
 def unpack_from_front(body: bytes) -> FromFront:
@@ -511,43 +455,3 @@ def unpack_from_worker(body: bytes) -> FromWorker:
     except (msgspec.MsgspecError, ValueError) as error:
         raise PipeBroken(str(error)) from None
     return message
-
-
-class FrameDecoder:
-    """Cuts a stream into the bodies of its frames."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    @property
-    def is_between_frames(self) -> bool:
-        """Whether the stream could end here in good order."""
-        return not self._buffer
-
-    def feed(self, data: bytes) -> Sequence[bytes]:
-        """Take the next bytes of the stream; returns the bodies that they complete.
-
-        Raises:
-            PipeBroken: a frame says that it is longer than any can be.
-        """
-        self._buffer += data
-        bodies = []
-        position = 0
-        while len(self._buffer) - position >= _length.size:
-            (length,) = _length.unpack_from(self._buffer, position)
-            if length > FRAME_BYTES_MAX:
-                raise PipeBroken(f"a frame of {length} bytes")
-            end = position + _length.size + length
-            if end > len(self._buffer):
-                break
-            bodies.append(bytes(self._buffer[position + _length.size : end]))
-            position = end
-        del self._buffer[:position]
-        return bodies
-
-
-def _plain(value: Any) -> Any:
-    """A field of an error in a form that crosses the pipe."""
-    if isinstance(value, msgspec.Struct):
-        return msgspec.to_builtins(value)
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

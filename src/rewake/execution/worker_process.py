@@ -25,18 +25,17 @@ from typing import cast
 
 from rewake.execution.analysis import Analysis
 from rewake.execution.loader import ProjectSettings
+from rewake.execution.pipe_frames import FrameDecoder, PipeBroken
 from rewake.execution.run_mark import RunMark
 from rewake.execution.worker_failures import WorkerLost
 from rewake.execution.worker_messages import (
     Begin,
     Failed,
     Fork,
-    FrameDecoder,
     FromFront,
     FromWorker,
     Loaded,
     LogLine,
-    PipeBroken,
     Ready,
     pack,
     unpack_from_worker,

@@ -22,8 +22,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from rewake.execution.call_log import CallRecord
+from rewake.execution.error_facts import ErrorFacts
 from rewake.execution.worker_failures import WorkerLost
-from rewake.execution.worker_messages import ErrorFacts, Mutate, Outcome, Result, Step, Told, Trim
+from rewake.execution.worker_messages import (
+    Mutate,
+    Outcome,
+    Result,
+    Step,
+    Told,
+    Trim,
+)
 
 _DEATHS_MAX = 2
 _LOSSES_MAX = 5

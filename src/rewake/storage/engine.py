@@ -167,8 +167,8 @@ class Engine:
             except apsw.BusyError:
                 return CheckpointResult(-1, -1)
             except apsw.Error as error:
-                # A connection that met a failing disk is not trusted again. The new one first: the write-ahead
-                # log goes when nobody holds it.
+                # A connection that met a failing disk is not trusted again. The new one first: the
+                # write-ahead log goes when nobody holds it.
                 before, self._checkpointer = self._checkpointer, None
                 with suppress(StorageFailed):
                     self.keep_log()
