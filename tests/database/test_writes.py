@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from functools import partial
+from functools import cmp_to_key, partial
 from typing import Any
 
 import pytest
@@ -30,6 +30,7 @@ from rewake.values import (
     InvalidName,
     InvalidValue,
     ValueTooLarge,
+    compare,
     decode_id,
     decode_stored,
     encode,
@@ -312,11 +313,14 @@ def test_the_schema_takes_the_placeholder_where_a_commit_timestamp_belongs(world
     assert text.endswith("Path: .n\nValue: [unresolved commit timestamp]\nValidator: v.float64()")
 
 
-FIELDS = st.dictionaries(st.sampled_from(["at", "n", "o"]), pending_values(max_leaves=4), max_size=3)
+LIKELY = st.sampled_from([COMMIT_TS, Int64(INT64_MAX), Int64(0), UNSET]) | pending_values(max_leaves=3)
+FIELDS = st.fixed_dictionaries({"at": st.fixed_dictionaries({"in": LIKELY}) | LIKELY, "n": LIKELY}).map(
+    lambda fields: {name: value for name, value in fields.items() if value is not UNSET}
+)
 
 
 @given(mutations=st.lists(st.lists(st.tuples(st.integers(0, 4), FIELDS), max_size=5), max_size=4))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_whatever_waits_for_its_timestamp_gets_it_and_stands_where_it_belongs(
     mutations: list[list[tuple[int, dict[str, Any]]]],
 ) -> None:
@@ -332,6 +336,16 @@ def test_whatever_waits_for_its_timestamp_gets_it_and_stands_where_it_belongs(
             else:
                 id = tx.insert("notes", fields)
             expected[id] = fields
+        # In the mutation itself the placeholder has its own place, and is what is found by it.
+        for order, sign in (("asc", 1), ("desc", -1)):
+            found = [
+                get_path(fields, ["at", "in"])
+                for fields in documents(tx.scan(query("notes", "by_at", order=order)))
+            ]
+            assert found == sorted(found, key=cmp_to_key(lambda one, other: sign * compare(one, other)))  # noqa: B023
+        at = [get_path(fields, ["at", "in"]) for fields in expected.values()]
+        most = [value for value in at if value is COMMIT_TS or (type(value) is Int64 and value == INT64_MAX)]
+        assert len(list(tx.scan(query("notes", "by_at", RangeBound("at.in", "eq", COMMIT_TS))))) == len(most)
 
     for writes in mutations:
         rows = world.mutate(partial(body, writes=writes)).rows

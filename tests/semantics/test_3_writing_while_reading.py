@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rewake import CommitTs, Document, Id, Index, Int64, MutationCtx, Query, gte, internal_mutation, lt
@@ -232,6 +232,7 @@ def expected_walk(due: list[int], moves: dict[int, list[Move]], order: Order) ->
     order=st.sampled_from(ORDERS),
 )
 @example(due=list(range(30)), moves={n: [("put", n, n + 20)] for n in range(1, 20)}, order="asc")
+@settings(deadline=None)
 @example(due=list(range(30)), moves={n: [("put", n, 0), ("new", 0, n)] for n in range(1, 20)}, order="desc")
 def test_3_2_a_loop_meets_what_the_rule_says(
     backend: Backend, due: list[int], moves: dict[int, list[Move]], order: Order
