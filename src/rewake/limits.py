@@ -37,6 +37,13 @@ INDEXES_PER_TABLE_MAX = 64
 INDEX_FIELDS_MAX = 16
 TABLES_MAX = 10_000
 
+SCHEMA_STEP_ROWS_MAX = 4_096
+"""Index entries in one background step, however fast they are: what a step writes is what a checkpoint has to
+move."""
+SCHEMA_SWITCH_ROWS_MAX = 512
+"""Documents that the transaction which switches to new code may look at by itself. With less than these to
+check and to index no background work is begun at all."""
+
 # Functions (semantics 3.2, 5.8).
 QUERY_OPERATORS_MAX = 256
 LIMIT_WARNING_SHARE = 0.8
@@ -179,6 +186,9 @@ class Limits:
     """A group of mutations stops gathering after about so much execution, and commits."""
     group_mutations_max: int = _setting(256, "mutations", 1, 100_000)
     """Mutations in one commit group."""
+    schema_step_seconds: float = _setting(0.010, "seconds", 0.001, 1.0)
+    """How long one background step of a schema change (building an index, removing one) may hold the writer;
+    mutations go on between two steps."""
     log_retention_seconds: float = _setting(3600.0, "seconds", 60.0, 365 * 86_400.0)
     """How long commit log rows are kept for reads at an older timestamp."""
     log_retention_bytes: int = _setting(256 * MIB, "bytes", 1 * MIB, 1024 * GIB)

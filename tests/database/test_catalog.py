@@ -24,7 +24,8 @@ def test_a_catalog_read_from_its_documents_is_the_one_that_was_made(world: World
     assert loaded.tables == known.tables
     assert loaded.schema == known.schema
     assert loaded.numbers == known.numbers
-    assert loaded.tables["a"].indexes["staged"].state is IndexState.STAGED
+    assert loaded.tables["a"].indexes["staged"].state is IndexState.READY
+    assert loaded.tables["a"].indexes["staged"].staged
     assert [table.name for table in loaded.user_tables()] == ["a", "b", "c"]
     assert loaded.table_name(10_001) == "a"
     assert loaded.table_name(9) is None
@@ -50,6 +51,7 @@ def test_system_tables_lie_where_they_always_did() -> None:
         ("_modules", 516, 4, 40),
         ("_storage", 517, 5, 50),
         ("_scheduled_functions", 518, 6, 60),
+        ("_backfills", 519, 7, 70),
     ]
     declared = {
         f"{table.name}.{name}": (index.id, index.fields)

@@ -64,6 +64,7 @@ EXPORTED = [
     "gte",
     "interval_for",
     "is_document_class",
+    "is_subset",
     "lt",
     "lte",
     "mark_stored",

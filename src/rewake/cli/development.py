@@ -31,6 +31,7 @@ from rewake.cli.generating import write_generated
 from rewake.cli.greeting import greet, shown_path, size_words
 from rewake.cli.hosting import Listening, Stopping, house_logs, listen, open_deployment
 from rewake.cli.project_home import DataPlace, data_place, remove_server_record, set_aside
+from rewake.cli.push_progress import ProgressLines
 from rewake.cli.release import rewake_version
 from rewake.cli.screen import Screen, indented
 from rewake.cli.source_files import changed_files, events, take_picture
@@ -137,7 +138,7 @@ class Development:
             registry = None
             if self._options.readers == 0:
                 registry = await _in_thread(lambda: load_project(settings))
-            self._settings = settings
+            before, self._settings = self._settings, settings
             if self._deployment is None:
                 deployment = await self._start(settings, registry)
                 seconds = self._environment.clock.monotonic() - begin
@@ -145,9 +146,12 @@ class Development:
                 self._tell("ready", "green", size, (f"  {duration(seconds)}", "dim"))
             else:
                 deployment = self._deployment
-                report = await deployment.push(settings if registry is None else registry)
+                code = settings if registry is None else registry
+                report = await deployment.push(code, on_progress=self._progress_lines())
                 seconds = self._environment.clock.monotonic() - begin
                 self._show_push(changed, report, seconds)
+                if settings.limits != before.limits:
+                    self._tell("note", "yellow", "New limits hold after the next start of `rewake dev`.")
             self._write_generated(settings, deployment.analysis)
         except ProjectInvalid as error:
             self._show_problem(error.message, error.traceback)
@@ -168,6 +172,7 @@ class Development:
             self._place,
             readers=self._options.readers,
             environment=self._environment,
+            on_progress=self._progress_lines(),
         )
         self._deployment = deployment
         loop = asyncio.get_running_loop()
@@ -209,6 +214,9 @@ class Development:
     def _tell(self, label: str, style: str, *parts: str | Part) -> None:
         clock = local_clock(self._environment.clock.now_ns())
         self._screen.say((clock, "dim"), "  ", (label.ljust(_LABEL_WIDTH), style), "  ", *parts)
+
+    def _progress_lines(self) -> ProgressLines:
+        return ProgressLines(self._environment.clock, lambda words: self._tell("schema", "cyan", words))
 
     def _show_call(self, record: CallRecord) -> None:
         for line in call_lines(record, clock=local_clock(self._environment.clock.now_ns())):

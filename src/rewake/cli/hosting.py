@@ -37,6 +37,7 @@ from rewake.cli.project_home import (
     write_server_record,
 )
 from rewake.cli.release import rewake_version
+from rewake.database import OnProgress, no_progress
 from rewake.deployment import Deployment
 from rewake.environment import Environment
 from rewake.execution import (
@@ -148,9 +149,10 @@ async def open_deployment(
     *,
     readers: int = 1,
     environment: Environment,
+    on_progress: OnProgress = no_progress,
 ) -> Deployment:
     """The project's data with its code: `registry` in this process, or without one in worker processes, of
-    which `readers` run queries.
+    which `readers` run queries. `on_progress` hears how far a long schema change is.
 
     Raises:
         ProjectInvalid: workers cannot load it.
@@ -172,6 +174,7 @@ async def open_deployment(
             admin_key=deployment_key(settings.root, place, name=name, environment=environment),
             environment=environment,
             limits=limits,
+            on_progress=on_progress,
         )
         is_open = True
         return deployment

@@ -27,6 +27,7 @@ from rewake.cli.hosting import (
     run_loop,
 )
 from rewake.cli.project_home import data_place, remove_server_record
+from rewake.cli.push_progress import ProgressLines
 from rewake.cli.release import rewake_version
 from rewake.cli.screen import Screen
 from rewake.cli.ways_out import mismatch_failure
@@ -71,7 +72,14 @@ async def _serve(
     log = _Log(screen, environment)
     house_logs(log.house)
     opening = asyncio.ensure_future(
-        open_deployment(settings, registry, place, readers=options.readers, environment=environment)
+        open_deployment(
+            settings,
+            registry,
+            place,
+            readers=options.readers,
+            environment=environment,
+            on_progress=ProgressLines(environment.clock, lambda words: screen.plain(f"Schema: {words}")),
+        )
     )
     # An import that never ends, or long work on the schema, must not keep anybody from stopping.
     await _first(opening, stopping.wait())

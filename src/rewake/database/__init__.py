@@ -19,13 +19,17 @@ from rewake.database.database import Database
 from rewake.database.errors import (
     IndexNotFound,
     IndexNotReady,
+    IndexStaged,
     InvalidArgument,
     InvalidCreationTimeField,
     InvalidCursor,
     InvalidIdField,
+    NewDocumentMismatch,
     NonexistentDocument,
     SchemaEnforcementError,
     SchemaMismatch,
+    SchemaOutrun,
+    SchemaWorkLeft,
     SnapshotInFuture,
     SnapshotTooOld,
     SystemTableRefused,
@@ -42,9 +46,11 @@ from rewake.database.group_commit import (
     ReplayKey,
     TrimResult,
 )
-from rewake.database.modules import module_read_set, record_module_read, store_modules
+from rewake.database.index_building import BuildingStep, take_step
+from rewake.database.modules import module_read_set, record_module_read, store_modules, stored_modules
 from rewake.database.read_set import Interval, ReadSet
 from rewake.database.reads import Part, ReadTransaction, SystemReads
+from rewake.database.rollout import OnProgress, PushProgress, Rollout, no_progress
 from rewake.database.scheduled import (
     CannotCancelItself,
     InvalidScheduledId,
@@ -60,7 +66,15 @@ from rewake.database.scheduled import claim as claim_scheduled
 from rewake.database.scheduled import finish as finish_scheduled
 from rewake.database.scheduled import state_of as scheduled_state
 from rewake.database.scheduled import trim_finished as trim_scheduled
-from rewake.database.schema_change import SchemaChange, apply_schema
+from rewake.database.schema_change import (
+    DeclaredSchema,
+    SchemaChange,
+    apply_schema,
+    declare_schema,
+    fail_schema,
+)
+from rewake.database.schema_check import CheckProgress, DocumentCheck, Evidence, Survey
+from rewake.database.schema_records import SchemaState, note_validated
 from rewake.database.snapshots import Reader, Snapshot
 from rewake.database.usage import (
     Measure,
@@ -73,23 +87,30 @@ from rewake.database.usage import (
     TooManyWrites,
     Usage,
 )
-from rewake.database.verification import Problem, Verdict, verify
+from rewake.database.verification import PROBLEMS_MAX, Problem, Verdict, verify
 from rewake.database.writes import WriteTransaction
 
 __all__ = [
+    "PROBLEMS_MAX",
     "SYSTEM_TABLES",
     "ActiveSchemas",
+    "BuildingStep",
     "CallResult",
     "CannotCancelItself",
     "Catalog",
     "CatalogCache",
+    "CheckProgress",
     "CommitResult",
     "Cursor",
     "CursorSeal",
     "Database",
+    "DeclaredSchema",
+    "DocumentCheck",
+    "Evidence",
     "GroupCommit",
     "IndexNotFound",
     "IndexNotReady",
+    "IndexStaged",
     "IndexState",
     "Interval",
     "InvalidArgument",
@@ -99,23 +120,31 @@ __all__ = [
     "InvalidScheduledId",
     "Invocation",
     "Measure",
+    "NewDocumentMismatch",
     "NonexistentDocument",
+    "OnProgress",
     "Part",
     "Performed",
     "Problem",
+    "PushProgress",
     "ReadSet",
     "ReadTransaction",
     "Reader",
     "ReplayKey",
+    "Rollout",
     "ScheduledArgumentsTooLarge",
     "ScheduledJob",
     "SchemaChange",
     "SchemaEnforcementError",
     "SchemaMismatch",
+    "SchemaOutrun",
+    "SchemaState",
+    "SchemaWorkLeft",
     "Snapshot",
     "SnapshotInFuture",
     "SnapshotTooOld",
     "StoredSchema",
+    "Survey",
     "SystemReads",
     "SystemTableRefused",
     "Table",
@@ -137,15 +166,21 @@ __all__ = [
     "begun_jobs",
     "cancel_scheduled",
     "claim_scheduled",
+    "declare_schema",
     "due_jobs",
+    "fail_schema",
     "finish_scheduled",
     "module_read_set",
     "next_due_ms",
+    "no_progress",
+    "note_validated",
     "record_module_read",
     "schedule",
     "scheduled_state",
     "store_modules",
     "stored_form",
+    "stored_modules",
+    "take_step",
     "touches_schedule",
     "trim_scheduled",
     "verify",

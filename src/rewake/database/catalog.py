@@ -5,9 +5,10 @@ as any other, so "this table does not exist yet" is a key that was read and foun
 wakes who looked (DESIGN D5). Only the system tables themselves are fixed, below.
 
     _tables   {name, number, tablet, byId, byCreationTime}      by_name, by_number
-    _indexes  {tablet, name, fields, index, state}              by_tablet_and_name
-    _schemas  {state, schema, marks}                                 by_state
+    _indexes  {tablet, name | becomes | was, fields, index, state, staged}    by_tablet_and_name
+    _schemas  {state, schema, marks, error?, table?}            by_state
     _modules  {path, hash}                                      by_path
+    _backfills  {work, tablet, index, document, cursor, until, done, total}
 
 A tablet is one instance of a table. Documents, keys, read sets and log rows name tablets and index ids, never
 names: an import may build a second copy of a table and switch to it. Tablets and index ids are never used
@@ -39,10 +40,18 @@ BY_CREATION_TIME = "by_creation_time"
 
 
 class IndexState(StrEnum):
-    """Whether an index may be queried. Every index is maintained from the moment it exists."""
+    """How far an index is. It is maintained from the moment it is declared until it is dropped.
 
+        backfilling -> ready -> enabled -> dropped -> (its document is removed with its last entry)
+
+    Only an enabled one may be queried. A ready one has all entries and waits: for the switch to the schema
+    that declares it, or, staged, for somebody to take the mark away.
+    """
+
+    BACKFILLING = "backfilling"
+    READY = "ready"
     ENABLED = "enabled"
-    STAGED = "staged"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,11 @@ class TableIndex:
     state: IndexState = IndexState.ENABLED
     document: str = ""
     """Id of its document in `_indexes`; empty for those fixed in code."""
+    staged: bool = False
+    """The schema that declares it does not want it to be queried yet."""
+    is_beside: bool = False
+    """It is built beside another of the same name, which serves until the switch. Its document says `becomes`
+    where others say `name`: nobody who queries by that name is to be woken by it."""
 
     @cached_property
     def paths(self) -> tuple[tuple[str, ...], ...]:
@@ -86,6 +100,9 @@ class Table:
     by_id: int
     by_creation_time: int
     indexes: Mapping[str, TableIndex] = field(default_factory=dict)
+    """By name; those that may not be queried yet, too."""
+    beside: tuple[TableIndex, ...] = ()
+    """Those that are built to take the place of one above; only maintained."""
 
     def index_by_name(self, name: str | None) -> TableIndex | None:
         """A declared or implicit index. None as a name means creation order."""
@@ -100,8 +117,9 @@ class Table:
         return TableIndex(self.by_creation_time, BY_CREATION_TIME, ()), TableIndex(self.by_id, BY_ID, ())
 
     @cached_property
-    def _declared(self) -> tuple[TableIndex, ...]:
-        return tuple(self.indexes.values())
+    def declared(self) -> tuple[TableIndex, ...]:
+        """Every index that is maintained, apart from the implicit ones."""
+        return (*self.indexes.values(), *self.beside)
 
     def keys_of(self, document: Mapping[str, Any], id_key: bytes) -> tuple[tuple[int, bytes], ...]:
         """(index id, key) of a document in every index of the table; `id_key` is its key in by_id."""
@@ -109,7 +127,7 @@ class Table:
         return (
             (self.by_id, id_key),
             (self.by_creation_time, suffix),
-            *((index.id, index.prefix_of(document) + suffix) for index in self._declared),
+            *((index.id, index.prefix_of(document) + suffix) for index in self.declared),
         )
 
     @property
@@ -118,12 +136,19 @@ class Table:
         return self.name[0] == "_"
 
     def with_index(self, index: TableIndex) -> Table:
-        """The table with one index more, or another in its place."""
-        return replace(self, indexes={**self.indexes, index.name: index})
+        """The table with one index more, or with what became of it."""
+        others = self.without_index(index)
+        if index.is_beside:
+            return replace(others, beside=(*others.beside, index))
+        return replace(others, indexes={**others.indexes, index.name: index})
 
-    def without_index(self, name: str) -> Table:
-        """The table with one index less."""
-        return replace(self, indexes={key: index for key, index in self.indexes.items() if key != name})
+    def without_index(self, index: TableIndex) -> Table:
+        """The table without an index, which is told by its id."""
+        return replace(
+            self,
+            indexes={name: each for name, each in self.indexes.items() if each.id != index.id},
+            beside=tuple(each for each in self.beside if each.id != index.id),
+        )
 
 
 def _system_table(name: str, *, tablet: int, **indexes: tuple[str, ...]) -> Table:
@@ -152,7 +177,8 @@ SCHEDULED_FUNCTIONS = _system_table(
 )
 AUTHOR_VISIBLE = frozenset({STORAGE.tablet, SCHEDULED_FUNCTIONS.tablet})
 """Tables of the system that authors read: their documents are told apart by creation time, too."""
-SYSTEM_TABLES = (TABLES, INDEXES, SCHEMAS, MODULES, STORAGE, SCHEDULED_FUNCTIONS)
+BACKFILLS = _system_table("_backfills", tablet=7)
+SYSTEM_TABLES = (TABLES, INDEXES, SCHEMAS, MODULES, STORAGE, SCHEDULED_FUNCTIONS, BACKFILLS)
 
 TABLES_BY_NAME = TABLES.indexes["by_name"].id
 TABLES_BY_NUMBER = TABLES.indexes["by_number"].id
@@ -178,19 +204,23 @@ class Catalog:
         """The tables of the application, by name."""
         return [table for name, table in sorted(self.tables.items()) if not table.is_system]
 
+    def table_of(self, tablet: int) -> Table | None:
+        """The table that a log row or a document of the house means by its tablet."""
+        return next((table for table in self.tables.values() if table.tablet == tablet), None)
+
     def index_ids(self) -> set[int]:
         """The ids of all indexes that are maintained."""
         ids: set[int] = set()
         for table in self.tables.values():
             ids |= {table.by_id, table.by_creation_time}
-            ids |= {index.id for index in table.indexes.values()}
+            ids |= {index.id for index in table.declared}
         return ids
 
     def with_table(self, table: Table) -> Catalog:
         """The catalog with one table more, or another in its place."""
         return Catalog({**self.tables, table.name: table}, schema=self.schema)
 
-    def with_schema(self, schema: StoredSchema) -> Catalog:
+    def with_schema(self, schema: StoredSchema | None) -> Catalog:
         """The catalog under another schema."""
         return Catalog(self.tables, schema=schema)
 
@@ -203,31 +233,43 @@ _PAGE = 512
 
 def load_catalog(reads: Reads) -> Catalog:
     """Decode the catalog from its documents, as a snapshot has them."""
-    indexes: dict[int, dict[str, TableIndex]] = {}
+    indexes: dict[int, list[TableIndex]] = {}
     for document in _documents(reads, INDEXES):
-        index = TableIndex(
-            id=int(document["index"]),
-            name=document["name"],
-            fields=tuple(document["fields"]),
-            state=IndexState(document["state"]),
-            document=document["_id"],
-        )
-        indexes.setdefault(int(document["tablet"]), {})[index.name] = index
+        if document["state"] != IndexState.DROPPED:
+            indexes.setdefault(int(document["tablet"]), []).append(index_of(document))
     tables = dict(EMPTY_CATALOG.tables)
     for document in _documents(reads, TABLES):
         tablet = int(document["tablet"])
+        declared = indexes.get(tablet, [])
         tables[document["name"]] = Table(
             name=document["name"],
             number=int(document["number"]),
             tablet=tablet,
             by_id=int(document["byId"]),
             by_creation_time=int(document["byCreationTime"]),
-            indexes=indexes.get(tablet, {}),
+            indexes={index.name: index for index in declared if not index.is_beside},
+            beside=tuple(index for index in declared if index.is_beside),
         )
     schema: StoredSchema | None = None
     for document in _documents(reads, SCHEMAS):
-        schema = StoredSchema(document["schema"], document["marks"], document["_id"])
+        if document["state"] == "active":
+            schema = StoredSchema(document["schema"], document["marks"], document["_id"])
     return Catalog(tables, schema=schema)
+
+
+def index_of(document: Mapping[str, Any]) -> TableIndex:
+    """What a document of `_indexes` that is not dropped means."""
+    # Data files from before schema changes went on in the background say `staged` for ready and staged.
+    is_old = document["state"] == "staged"
+    return TableIndex(
+        id=int(document["index"]),
+        name=document.get("name") or document["becomes"],
+        fields=tuple(document["fields"]),
+        state=IndexState.READY if is_old else IndexState(document["state"]),
+        document=document["_id"],
+        staged=is_old or document.get("staged", False),
+        is_beside="name" not in document,
+    )
 
 
 def _documents(reads: Reads, table: Table) -> Iterator[dict[str, Any]]:

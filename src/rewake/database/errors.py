@@ -7,16 +7,21 @@ there; uncaught they fail the function with their text.
     ├── InvalidArgument            not an id, not an object, an id of another table
     ├── NonexistentDocument        patch, replace or delete of nothing
     ├── TableNotFound              a write to an id whose table does not exist
-    ├── IndexNotFound / IndexNotReady
+    ├── IndexNotFound / IndexNotReady / IndexStaged
     ├── SystemTableRefused         a system table through the authors' door, or the other way round
     ├── SystemFieldRefused         `_id` or `_creationTime` given where the system sets them
     ├── SchemaEnforcementError     a write that the schema forbids
     ├── SchemaMismatch             a schema that existing documents do not fit
+    │   └── NewDocumentMismatch    or one that was written while it was pending
     ├── TooManyTables
     ├── InvalidCursor              a page cursor that cannot be read, or of another query
     └── SnapshotTooOld / SnapshotInFuture
     FunctionError
     └── WriteInterrupted           Python gave up in the middle of a write
+    Conflict
+    └── SchemaWorkLeft             a switch that needs background work first; stays within the house
+    Unavailable
+    └── SchemaOutrun               a push that never caught up with the writes
     LimitExceeded                  see `usage.py`
 
 Source: spec/semantics 2.2, 2.4, 2.5, 3.1, 3.6, 4.
@@ -26,7 +31,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from rewake.errors import FunctionError, InvalidInput
+from rewake.errors import Conflict, FunctionError, InvalidInput, Unavailable
 
 
 class WriteInterrupted(FunctionError):
@@ -69,9 +74,16 @@ class IndexNotFound(InvalidInput):
 
 
 class IndexNotReady(InvalidInput):
-    """The index exists and cannot be queried yet."""
+    """The index is being built for a schema that is not active yet. Wait until the push is over."""
 
     code = "IndexNotReady"
+    template = "Index {table}.{index} is currently backfilling and not available to query yet."
+
+
+class IndexStaged(IndexNotReady):
+    """The schema declares the index as staged. Take the mark away and push, and it can be queried."""
+
+    code = "IndexStaged"
     template = "Index {table}.{index} is currently staged and not available to query until it is enabled."
 
 
@@ -119,6 +131,37 @@ class SchemaMismatch(InvalidInput):
 
     code = "SchemaMismatch"
     template = 'Document with ID "{id}" in table "{table}" does not match the schema: {detail}'
+
+
+class NewDocumentMismatch(SchemaMismatch):
+    """A document that was written while the new schema was pending does not match it, so it was not taken.
+
+    The write itself stands. Fields as for SchemaMismatch.
+    """
+
+    code = "NewDocumentMismatch"
+    template = 'New document in table "{table}" does not match the schema: {detail}'
+
+
+class SchemaWorkLeft(Conflict):
+    """The switch to a new schema needs work first that does not fit into one transaction.
+
+    Nothing was written. Never seen outside the house: whoever pushes does the work in the background and
+    tries again.
+    """
+
+    code = "SchemaWorkLeft"
+    template = "The schema cannot be switched yet: {what}."
+
+
+class SchemaOutrun(Unavailable):
+    """Writes came faster than the new schema could be checked against them. Push again later."""
+
+    code = "SchemaOutrun"
+    template = (
+        "The push was given up after {rounds} rounds: writes came faster than the new schema could be "
+        "checked against them. The old code goes on serving; push again when there are fewer writes."
+    )
 
 
 class TooManyTables(InvalidInput):

@@ -13,15 +13,16 @@ Not here: what runs in it (`execution`), in what order (`reactivity`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import TracebackType
 
-from rewake.database.catalog import Catalog, CatalogCache, load_catalog
+from rewake.database.catalog import Catalog, CatalogCache, Table, load_catalog
 from rewake.database.errors import SnapshotInFuture, SnapshotTooOld
 from rewake.database.past import PastReads
 from rewake.database.reads import ReadTransaction
 from rewake.environment import Environment
 from rewake.limits import Limits
-from rewake.storage import ReaderStore, Reads
+from rewake.storage import Head, LogRow, ReaderStore, Reads
 
 
 class Snapshot:
@@ -35,12 +36,17 @@ class Snapshot:
         *,
         ts: int,
         catalog_ts: int,
+        head: Head,
         environment: Environment,
         limits: Limits,
     ) -> None:
         self.ts = ts
         self.catalog = catalog
         self.catalog_ts = catalog_ts
+        self.log_floor_ts = head.log_floor_ts
+        """The log rows above it are there."""
+        self.next_tablet = head.next_tablet
+        """Tables that are made later have this tablet or a higher one."""
         self._store = store
         self._reads = reads
         self._environment = environment
@@ -64,6 +70,29 @@ class Snapshot:
         """
         if self._store.failed is not None:
             raise self._store.failed
+
+    def documents(
+        self, table: Table, *, after: bytes = b"", until: bytes | None = None, limit: int
+    ) -> list[tuple[bytes, str]]:
+        """Up to `limit` documents of a table as (key in creation order, text), behind the key `after`, up to
+        and with `until`.
+        """
+        lower = after + b"\0" if after else b""
+        upper = None if until is None else until + b"\0"
+        return self._reads.page(table.by_creation_time, lower, upper, descending=False, limit=limit)
+
+    def last_key(self, table: Table) -> bytes | None:
+        """The key in creation order of a table's last document; None where it is empty."""
+        page = self._reads.page(table.by_creation_time, b"", None, descending=True, limit=1)
+        return page[0][0] if page else None
+
+    def count(self, table: Table) -> int:
+        """How many documents a table has. Looks at each, so it is for background work."""
+        return self._store.count(table.by_id)
+
+    def log_rows(self, *, after: int) -> Iterator[LogRow]:
+        """The commit log from above `after`, which is not below `log_floor_ts`, to this state."""
+        return self._store.log_rows(after=after, until=self.ts)
 
     def end(self) -> None:
         """Let the state go. Its transactions must not be used any more. Harmless when done before."""
@@ -104,6 +133,7 @@ class Reader:
             catalog,
             ts=head.last_ts,
             catalog_ts=head.catalog_ts,
+            head=head,
             environment=self._environment,
             limits=self._limits,
         )
@@ -139,6 +169,7 @@ class Reader:
             catalog,
             ts=ts,
             catalog_ts=catalog_ts,
+            head=head,
             environment=self._environment,
             limits=self._limits,
         )

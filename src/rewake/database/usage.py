@@ -148,6 +148,18 @@ class Ceilings(NamedTuple):
     begins: dict[str, int]
 
 
+_NEVER = 2**62
+
+BOUNDLESS = Limits(
+    documents_read_max=_NEVER,
+    bytes_read_max=_NEVER,
+    intervals_read_max=_NEVER,
+    documents_written_max=_NEVER,
+    bytes_written_max=_NEVER,
+)
+"""For transactions of the house itself."""
+
+
 class Usage:
     """The counters of one transaction, under their names in `ctx.meta`, and the ceiling of each."""
 

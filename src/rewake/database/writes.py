@@ -372,6 +372,11 @@ class WriteTransaction(ReadTransaction):
         columns = {name: f'$."{name}"' for name in ("_id", "_creationTime", *fields)}
         self.store.define_view(table.name, index_id=table.by_creation_time, columns=columns)
 
+    @property
+    def log_floor_ts(self) -> int:
+        """All log rows above it are there."""
+        return self._head.log_floor_ts
+
     def next_index_id(self) -> int:
         """A number for an index that no index of this deployment ever had."""
         self._head.next_index += 1

@@ -2,7 +2,8 @@
 
 Floor 5. What the doors see of the house is this object: it makes the ports of `sync` and `http_api` true.
 
-    push(code)      -> schema change and code switch in one commit group; a failure leaves all as it was
+    push(code)      -> existing data made ready in the background, then schema and code in one commit group;
+                       a failure leaves all as it was
     mutate, query   -> execution, reactivity
     on_group        -> reactivity first, then the outcomes (the runner keeps that order)
 
@@ -25,9 +26,12 @@ from rewake.database import (
     Database,
     GroupCommit,
     Invocation,
+    OnProgress,
+    PushProgress,
     Reader,
     ReplayKey,
     ScheduledJob,
+    no_progress,
 )
 from rewake.deployment.callers import Callers
 from rewake.deployment.push import PushReport, differences
@@ -66,6 +70,8 @@ T = TypeVar("T")
 _log = logger(__name__)
 
 _HOUSEKEEPING_SECONDS = 1.0
+_TENDING_STEPS = 8
+"""Steps of background work on indexes between two checkpoints."""
 _CHECKPOINT_ROWS = 200
 """About two thousand pages, 8 MiB: what the write-ahead log has blocks for already (decision 0004)."""
 
@@ -106,6 +112,8 @@ class Deployment:
         self.server_version = version
         self.call_log = call_log
         self.is_redacted = is_redacted
+        self.push_progress: PushProgress | None = None
+        """How far the push under way is, where it has work to do on existing data; else None."""
 
     @classmethod
     async def open(
@@ -121,10 +129,12 @@ class Deployment:
         limits: Limits = DEFAULT_LIMITS,
         is_redacted: bool = False,
         keeps_house: bool = True,
+        on_progress: OnProgress = no_progress,
     ) -> Deployment:
         """Open the data file at `data` (`:memory:` for one that is gone at close) and push code onto it:
         `registry`, to run in threads of this process, or what `workers` says, to run in processes of its own.
-        Without `keeps_house` nothing happens between calls: no checkpoint, no trimming.
+        Without `keeps_house` nothing happens between calls: no checkpoint, no trimming, no work on staged
+        and dropped indexes. `on_progress` as for `push`.
 
         Raises:
             DataFileRefused: the file cannot be used; it was not touched.
@@ -156,7 +166,7 @@ class Deployment:
             database.close()
             raise
         try:
-            await deployment.push(code)
+            await deployment.push(code, on_progress=on_progress)
         except BaseException:
             await deployment.close()
             raise
@@ -196,17 +206,29 @@ class Deployment:
         assert isinstance(self._runner, InlineRunner), "functions run in other processes"
         return self._runner.registry
 
-    async def push(self, code: Code) -> PushReport:
+    async def push(self, code: Code, *, on_progress: OnProgress = no_progress) -> PushReport:
         """Switch to new code and schema in one step, without a pause. One push at a time.
+
+        Where the schema asks something of existing data, that is done before, while the old code goes on
+        serving; `on_progress` hears how far it is, and `push_progress` says it.
 
         Raises:
             ProjectInvalid: workers cannot load it; the old code goes on serving.
             SchemaMismatch: a stored document does not fit the new schema; the old code goes on serving.
         """
+
+        def heard(progress: PushProgress) -> None:
+            self.push_progress = progress
+            on_progress(progress)
+
         async with self._push_lock:
             before = self._runner.analysis
             invocation = self.environment.random_bytes(16).hex()
-            changes = await self._runner.push(code, invocation=invocation)
+            try:
+                changes = await self._runner.push(code, invocation=invocation, on_progress=heard)
+            finally:
+                self.push_progress = None
+            self._wants_checkpoint.set()
             return differences(before, self._runner.analysis, changes)
 
     async def change(self, work: Callable[[GroupCommit], Any]) -> Any:
@@ -433,6 +455,7 @@ class Deployment:
                 # In small steps, so that mutations pass between them.
                 while self._is_open and (await self._runner.trim()).has_more:
                     pass
+                await self._tend_indexes()
             except asyncio.CancelledError:
                 raise
             except StorageFailed as error:
@@ -446,3 +469,10 @@ class Deployment:
                 if trouble is not None:
                     _log.warning("the data file is tidied again")
                 trouble = None
+
+    async def _tend_indexes(self) -> None:
+        """Build staged indexes, and clear away dropped ones, for a while."""
+        for _ in range(_TENDING_STEPS):
+            if not self._is_open or not await self._runner.tend():
+                return
+        self._wants_checkpoint.set()

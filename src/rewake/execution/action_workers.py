@@ -74,6 +74,13 @@ class ActionWorkers:
             self.start(*self._waiting.popleft())
         return None if before is None else before.worker
 
+    def vacate(self) -> None:
+        """Let the process take no more actions; whoever is told that it is missing starts another."""
+        seat, self._seat = self._seat, None
+        if seat is not None:
+            self._retire(seat)
+        self._on_lost()
+
     def start(self, number: int, job: ActionJob) -> None:
         """Have an action run in the seated process, or in the next one."""
         seat = self._seat

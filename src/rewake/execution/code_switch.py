@@ -5,9 +5,10 @@ group. The hashes are documents, so every live query whose module changed wakes 
 any other write, and queries of unchanged modules sleep on.
 
     open group -> schema change -> module documents -> COMMIT -> whoever runs functions takes the new code
+    older snapshot -> are its module documents those of our code? -> run | CodeReplaced
 
-Not here: validating and backfilling in the background on large data (a later issue), loading code
-(`loader.py`), what a push changed for people (`deployment/push.py`).
+Not here: what is done before in the background (`rollout_driver.py`), loading code (`loader.py`), what a push
+changed for people (`deployment/push.py`).
 Source: semantics 2.5, 7.1.
 """
 
@@ -22,14 +23,18 @@ import msgspec
 
 from rewake.database import (
     CallResult,
+    Evidence,
     GroupCommit,
     Invocation,
     SchemaChange,
     SchemaMismatch,
+    Snapshot,
     WriteTransaction,
     apply_schema,
     store_modules,
+    stored_modules,
 )
+from rewake.errors import InvalidInput
 from rewake.execution.registry import Registry
 from rewake.schema import TableDefinition
 
@@ -43,28 +48,57 @@ class DocumentSource(msgspec.Struct, frozen=True):
     """Type hints of the fields as they stand in the file."""
 
 
-def apply_code(group: GroupCommit, registry: Registry, *, invocation: str) -> tuple[SchemaChange, int]:
+def apply_code(
+    group: GroupCommit, registry: Registry, *, invocation: str, evidence: Evidence | None = None
+) -> tuple[SchemaChange, int]:
     """Make schema and module hashes of `registry` the stored ones, as one mutation of the writer's open
-    group; returns what changed and the timestamp at which it will be committed.
+    group; returns what changed and the timestamp at which it will be committed. `evidence` is what was found
+    out before about the documents.
 
     Raises:
         SchemaMismatch: a stored document does not fit; nothing of the mutation is kept. Its field `source` is
             the DocumentSource of the table, or None.
+        SchemaWorkLeft: something has to be done in the background first; nothing of the mutation is kept.
     """
     changes: list[SchemaChange] = []
 
     def body(transaction: WriteTransaction) -> CallResult:
-        changes.append(apply_schema(transaction, registry.schema))
+        changes.append(apply_schema(transaction, registry.schema, evidence))
         store_modules(transaction, registry.module_hashes)
         return CallResult("null")
 
     performed = group.perform(Invocation(invocation), body)
     if performed.error is not None:
         if isinstance(performed.error, SchemaMismatch):
-            table = registry.schema.tables.get(str(performed.error.fields["table"]))
-            performed.error.fields["source"] = document_source(table)
+            name_source(performed.error, registry)
         raise performed.error
     return changes[0], performed.ts
+
+
+def name_source(mismatch: SchemaMismatch, registry: Registry) -> None:
+    """Add what the author wrote for the table as the field `source`."""
+    table = registry.schema.tables.get(str(mismatch.fields["table"]))
+    mismatch.fields["source"] = document_source(table)
+
+
+class CodeReplaced(InvalidInput):
+    """The code that belongs to an older timestamp is no longer here. Read at a newer one."""
+
+    code = "CodeReplaced"
+    template = (
+        "The code that served at timestamp {ts} has been replaced by a push, and new code is never run on "
+        "older data. Read at a newer timestamp: `/api/query_ts` gives the latest."
+    )
+
+
+def check_code(snapshot: Snapshot, registry: Registry) -> None:
+    """Make sure that `registry` is the code that served at an older snapshot.
+
+    Raises:
+        CodeReplaced: it is not.
+    """
+    if stored_modules(snapshot.transaction()) != dict(registry.module_hashes):
+        raise CodeReplaced(ts=snapshot.ts)
 
 
 def document_source(table: TableDefinition | None) -> DocumentSource | None:

@@ -22,18 +22,33 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rewake.database import Database, GroupCommit, SchemaChange, Snapshot, TrimResult
+from rewake.database import (
+    CheckProgress,
+    Database,
+    DocumentCheck,
+    Evidence,
+    GroupCommit,
+    OnProgress,
+    Reader,
+    SchemaChange,
+    SchemaMismatch,
+    Snapshot,
+    Survey,
+    TrimResult,
+    no_progress,
+)
 from rewake.execution.action_crew import ThreadCrew
 from rewake.execution.action_desk import ActionDesk
 from rewake.execution.call_log import CallLog
 from rewake.execution.calls import Failure, MutationOutcome, Success
-from rewake.execution.code_switch import apply_code
+from rewake.execution.code_switch import apply_code, check_code, name_source
 from rewake.execution.function_runs import FunctionRuns
 from rewake.execution.group_writer import Change, Writing
 from rewake.execution.loader import load_project
 from rewake.execution.output import install_log_handler
 from rewake.execution.reader_threads import ReaderThreads
 from rewake.execution.registry import Registry
+from rewake.execution.rollout_driver import roll_out
 from rewake.execution.runner import (
     ActionJob,
     Calls,
@@ -45,6 +60,7 @@ from rewake.execution.runner import (
     RunnerClosed,
     Wave,
 )
+from rewake.execution.schema_steps import BuildIndexes, SchemaStep, Stepped, change_of
 from rewake.execution.side_effects import install_guard
 from rewake.execution.writer_thread import WriterThread
 
@@ -65,7 +81,12 @@ class InlineRunner:
         """What is known of `registry`."""
         self.call_log = call_log or CallLog()
         self._runs = FunctionRuns(database)
-        self._readers = ReaderThreads(readers, open_reader=database.reader, run=self._run_query)
+        self._readers = ReaderThreads(
+            readers,
+            open_reader=database.reader,
+            run=self._run_query,
+            check_past=lambda snapshot: check_code(snapshot, self._version_at(snapshot.ts)),
+        )
         self._writer: WriterThread | None = None
         self._actions = ActionDesk(database.limits, call_log=self.call_log)
         self._crew: ThreadCrew | None = None
@@ -132,15 +153,41 @@ class InlineRunner:
         result: TrimResult = await self.change(lambda group: group.trim())
         return result
 
-    async def push(self, code: Code, *, invocation: str) -> SchemaChange:
-        """Commit schema and hashes of `code`, and serve it from the moment that they are committed."""
+    async def tend(self) -> bool:
+        """Do a small step of what goes on in the background with indexes."""
+        return bool((await self.step(BuildIndexes(None))).built)
+
+    async def step(self, step: SchemaStep) -> Stepped:
+        """Do a step of a schema change on the writer thread."""
+        invocation = self._database.environment.random_bytes(16).hex()
+        stepped: Stepped = await self._hand_in(change_of(step, self._database, invocation=invocation))
+        return stepped
+
+    async def push(
+        self, code: Code, *, invocation: str, on_progress: OnProgress = no_progress
+    ) -> SchemaChange:
+        """Do what the schema of `code` asks of existing data, and switch to it."""
         registry = code if isinstance(code, Registry) else await asyncio.to_thread(load_project, code)
+        port = InlineRollout(self, self._database, registry, invocation=invocation)
+        try:
+            return await roll_out(port, on_progress)
+        finally:
+            port.close()
+
+    async def switch(self, registry: Registry, evidence: Evidence | None, *, invocation: str) -> SchemaChange:
+        """Commit schema and hashes of `registry`, and serve it from the moment that they are committed.
+
+        Raises:
+            SchemaWorkLeft: something has to be done in the background first.
+        """
         analysis = registry.analysis()
         added: tuple[int, Registry] | None = None
 
         def begin(group: GroupCommit) -> SchemaChange:
             nonlocal added
-            changes, ts = apply_code(group, registry, invocation=invocation)
+            if evidence is not None:
+                self._database.environment.reach("schema.before_finish")
+            changes, ts = apply_code(group, registry, invocation=invocation, evidence=evidence)
             # Before COMMIT: no snapshot has this timestamp before, and the first that has it needs the code.
             added = (ts, registry)
             self._versions = (*self._versions[1 - _VERSIONS_KEPT :], added)
@@ -190,6 +237,65 @@ class InlineRunner:
         return run
 
     def _version_at(self, ts: int) -> Registry:
-        """The code that belongs to a snapshot; the oldest that is kept for one from before."""
+        """The code that belongs to a snapshot; the oldest that is kept for one from before, which
+        `check_code` then refuses.
+        """
         versions = self._versions
         return next((code for since, code in reversed(versions) if since <= ts), versions[0][1])
+
+
+class InlineRollout:
+    """One rollout in this process. Implements `RolloutPort`.
+
+    Documents are read in a thread, on a connection that lasts as long as the rollout.
+    """
+
+    def __init__(
+        self, runner: InlineRunner, database: Database, registry: Registry, *, invocation: str
+    ) -> None:
+        self._runner = runner
+        self._database = database
+        self._registry = registry
+        self._invocation = invocation
+        self._check = DocumentCheck(registry.schema, database.schemas)
+        # Made by the survey: most rollouts need none.
+        self._reader: Reader | None = None
+
+    async def switch(self, evidence: Evidence | None) -> SchemaChange:
+        """See `InlineRunner.switch`."""
+        return await self._runner.switch(self._registry, evidence, invocation=self._invocation)
+
+    async def step(self, step: SchemaStep) -> Stepped:
+        """See `InlineRunner.step`."""
+        return await self._runner.step(step)
+
+    async def survey(self) -> Survey:
+        """Begin the check."""
+        self._reader = self._reader or self._database.reader()
+        return await asyncio.to_thread(self._survey, self._reader)
+
+    async def check(self) -> CheckProgress:
+        """Do a step of the check."""
+        assert self._reader is not None, "a check begins with the survey"
+        return await asyncio.to_thread(self._step, self._reader)
+
+    async def checkpoint(self) -> None:
+        """Move what the steps wrote into the data file."""
+        await asyncio.to_thread(self._database.checkpoint)
+
+    def close(self) -> None:
+        """Close the connection; nothing of the rollout is under way."""
+        if self._reader is not None:
+            self._reader.close()
+
+    def _survey(self, reader: Reader) -> Survey:
+        with reader.begin() as snapshot:
+            return self._check.survey(snapshot)
+
+    def _step(self, reader: Reader) -> CheckProgress:
+        with reader.begin() as snapshot:
+            try:
+                return self._check.step(snapshot)
+            except SchemaMismatch as mismatch:
+                name_source(mismatch, self._registry)
+                raise

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rewake.auth import Identity
-from rewake.database import Invocation, ReadSet, SchemaChange, TrimResult
+from rewake.database import Invocation, OnProgress, ReadSet, SchemaChange, TrimResult, no_progress
 from rewake.errors import Unavailable
 from rewake.execution.analysis import Analysis
 from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility
@@ -165,14 +165,24 @@ class Runner(Protocol):
         """Take a snapshot (the latest, or the one at timestamp `at`) and run `jobs` on it."""
         ...
 
-    async def push(self, code: Code, *, invocation: str) -> SchemaChange:
+    async def push(
+        self, code: Code, *, invocation: str, on_progress: OnProgress = no_progress
+    ) -> SchemaChange:
         """Switch to new code: its schema and hashes are committed, and everything after that commit runs it.
 
-        No call fails meanwhile. Whatever is raised, the code from before goes on serving.
+        What the new schema asks of existing data is done before, in the background; `on_progress` hears how
+        far that is. No call fails meanwhile. Whatever is raised, the code from before goes on serving. One
+        push at a time.
 
         Raises:
             ProjectInvalid: the code cannot be loaded.
             SchemaMismatch: a stored document does not fit the new schema.
+        """
+        ...
+
+    async def tend(self) -> bool:
+        """Build staged indexes and remove what is left of dropped ones, one small step; whether there was
+        anything to do.
         """
         ...
 

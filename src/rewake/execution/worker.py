@@ -27,11 +27,19 @@ import sys
 import threading
 from typing import Any
 
-from rewake.database import Database, GroupCommit, Reader, Snapshot
+from rewake.database import (
+    Database,
+    DocumentCheck,
+    GroupCommit,
+    Reader,
+    SchemaChange,
+    SchemaMismatch,
+    Snapshot,
+)
 from rewake.environment import process_environment
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
 from rewake.execution.action_worker import ActionWorker
-from rewake.execution.code_switch import apply_code
+from rewake.execution.code_switch import apply_code, check_code, name_source
 from rewake.execution.function_runs import FunctionRuns
 from rewake.execution.group_writer import Change, GroupWriter, Writing
 from rewake.execution.loader import load_project
@@ -39,12 +47,15 @@ from rewake.execution.output import install_log_handler
 from rewake.execution.registry import Registry
 from rewake.execution.run_mark import RunMark
 from rewake.execution.runner import GroupReport, MutationJob
+from rewake.execution.schema_steps import Stepped, change_of
 from rewake.execution.side_effects import install_guard
 from rewake.execution.time_limit import TimeLimit
-from rewake.execution.worker_bounds import bound_memory, die_with, refuse_debugger
+from rewake.execution.worker_bounds import MemoryBound, die_with, refuse_debugger
 from rewake.execution.worker_messages import (
     Apply,
     Begin,
+    Check,
+    Checked,
     EndWave,
     ErrorFacts,
     Failed,
@@ -54,6 +65,7 @@ from rewake.execution.worker_messages import (
     FromWorker,
     Loaded,
     LogLine,
+    LookRound,
     More,
     Mutate,
     OpenWave,
@@ -65,6 +77,8 @@ from rewake.execution.worker_messages import (
     Ready,
     Result,
     Run,
+    Step,
+    Surveyed,
     Told,
     Trim,
     pack,
@@ -73,7 +87,7 @@ from rewake.execution.worker_messages import (
 from rewake.observability import ROOT, logger
 from rewake.storage import Durability, Role
 
-_log = logger(__name__)
+_log = logger("rewake.execution.worker")  # By its name: here it is `__main__`.
 
 _PORTION = 1 << 18
 
@@ -126,13 +140,22 @@ class WriterWorker:
     """The writer's process: a group writer whose source and hearer are the pipe."""
 
     def __init__(
-        self, pipe: Pipe, mark: RunMark, database: Database, registry: Registry, time_limit: TimeLimit
+        self,
+        pipe: Pipe,
+        mark: RunMark,
+        database: Database,
+        registry: Registry,
+        *,
+        runs: FunctionRuns,
+        bound: MemoryBound,
     ) -> None:
         self._pipe = pipe
         self._mark = mark
+        self._database = database
         self._registry = registry
         self._clock = database.environment.clock
-        self._runs = FunctionRuns(database, time_limit=time_limit)
+        self._runs = runs
+        self._bound = bound
         # The members of the group whose outcomes were sent before its COMMIT, with just these outcomes.
         self._prepared: dict[int, Any] = {}
         self._writer = GroupWriter(
@@ -145,13 +168,15 @@ class WriterWorker:
         )
 
     def work(self) -> None:
-        """Write until the pipe ends."""
+        """Write until the pipe ends, or until memory is worn out."""
         self._writer.work()
 
     # The source of the group writer.
 
     def get(self) -> Writing | None:
-        """Wait for work; None at the end of the pipe."""
+        """Wait for work; None at the end of the pipe, and where a fresh process should go on."""
+        if _is_worn(self._runs, self._bound):
+            return None
         message = self._pipe.read()
         return None if message is None else self._writing(message)
 
@@ -167,15 +192,20 @@ class WriterWorker:
             return Writing(message.job, message.number)
         if isinstance(message, Trim):
             return Writing(Change(lambda group: group.trim()), message.number)
+        if isinstance(message, Step):
+            change = change_of(message.step, self._database, invocation=message.invocation)
+            return Writing(change, message.number)
         if isinstance(message, Apply):
-            invocation = message.invocation
-            return Writing(
-                Change(lambda group: apply_code(group, self._registry, invocation=invocation)[0]),
-                message.number,
-            )
+            return Writing(Change(lambda group: self._apply(group, message)), message.number)
         raise PipeBroken(f"a writer has no use for {type(message).__name__}")
 
     # Its work and its news.
+
+    def _apply(self, group: GroupCommit, message: Apply) -> SchemaChange:
+        if message.evidence is not None:
+            self._database.environment.reach("schema.before_finish")
+        invocation, evidence = message.invocation, message.evidence
+        return apply_code(group, self._registry, invocation=invocation, evidence=evidence)[0]
 
     def _perform(self, group: GroupCommit, item: Writing) -> None:
         assert isinstance(item.job, MutationJob)
@@ -208,52 +238,96 @@ def _outcome(item: Writing) -> Outcome:
     if isinstance(item.job, MutationJob):
         outcome = item.outcome
         return Outcome(item.asker, outcome.ts, Result.of(outcome.result), record=item.record)
+    if isinstance(item.outcome, Stepped):
+        return Outcome(item.asker, stepped=item.outcome)
     if isinstance(item.outcome, tuple):
         return Outcome(item.asker, trimmed=item.outcome)  # type: ignore[arg-type]
     return Outcome(item.asker, changed=item.outcome)
+
+
+def _is_worn(runs: FunctionRuns, bound: MemoryBound) -> bool:
+    """Whether memory was wanting, and most of it is still taken after that run."""
+    if not runs.has_run_out_of_memory:
+        return False
+    runs.has_run_out_of_memory = False
+    gc.collect()
+    is_worn = bound.is_worn
+    if is_worn:
+        _log.warning("earlier runs have left too little memory in this process; a fresh one takes its place")
+    return is_worn
 
 
 class ReaderWorker:
     """A reader's process: one snapshot at a time."""
 
     def __init__(
-        self, pipe: Pipe, mark: RunMark, database: Database, registry: Registry, time_limit: TimeLimit
+        self,
+        pipe: Pipe,
+        mark: RunMark,
+        database: Database,
+        registry: Registry,
+        *,
+        runs: FunctionRuns,
+        bound: MemoryBound,
     ) -> None:
         self._pipe = pipe
         self._mark = mark
         self._registry = registry
         self._clock = database.environment.clock
-        self._runs = FunctionRuns(database, time_limit=time_limit)
+        self._runs = runs
+        self._bound = bound
+        self._reach = database.environment.reach
         self._reader: Reader = database.reader()
+        # Of the version that this worker has loaded, before it serves; made by LookRound.
+        self._check = DocumentCheck(registry.schema, database.schemas)
         self._snapshot: Snapshot | None = None
 
     def work(self) -> None:
-        """Read until the pipe ends."""
+        """Read until the pipe ends, or until memory is worn out."""
         while (message := self._pipe.read()) is not None:
             if isinstance(message, EndWave):
                 self._end()
+                if _is_worn(self._runs, self._bound):
+                    break
                 continue
             try:
                 self._pipe.send(self._answer(message))
             except RewakeError as error:
                 self._end()
                 self._pipe.send(Failed(ErrorFacts.of(error)))
-            except Exception:
+            except Exception as error:
+                self._runs.has_run_out_of_memory |= isinstance(error, MemoryError)
                 _log.exception("a wave failed inside the house")
                 self._end()
                 self._pipe.send(Failed(ErrorFacts.of(Internal(INTERNAL_MESSAGE))))
         self._end()
         self._reader.close()
 
-    def _answer(self, message: FromFront) -> Ran:
+    def _answer(self, message: FromFront) -> FromWorker:
         if isinstance(message, OpenWave):
             self._end()
             at = message.at
             self._snapshot = self._reader.begin() if at is None else self._reader.begin_at(at)
+            if at is not None:
+                check_code(self._snapshot, self._registry)
+            self._reach("wave.after_snapshot")
             return Ran(self._snapshot.ts, self._run(self._snapshot, message.jobs))
         if isinstance(message, More) and self._snapshot is not None:
             return Ran(self._snapshot.ts, self._run(self._snapshot, message.jobs))
+        if isinstance(message, LookRound | Check):
+            self._end()
+            return self._check_documents(is_first=isinstance(message, LookRound))
         raise PipeBroken(f"a reader has no use for {type(message).__name__} now")
+
+    def _check_documents(self, *, is_first: bool) -> FromWorker:
+        with self._reader.begin() as snapshot:
+            if is_first:
+                return Surveyed(self._check.survey(snapshot))
+            try:
+                return Checked(self._check.step(snapshot))
+            except SchemaMismatch as mismatch:
+                name_source(mismatch, self._registry)
+                raise
 
     def _run(self, snapshot: Snapshot, jobs: list[Query]) -> list[Run]:
         runs = []
@@ -264,6 +338,7 @@ class ReaderWorker:
             finally:
                 self._mark.clear()
             runs.append(Run.of(run, record))
+        self._reach("wave.before_answer")
         return runs
 
     def _end(self) -> None:
@@ -344,13 +419,14 @@ def _worker_of(
     """The worker of a role, bound to the memory that it may take."""
     if fork.role == "actions":
         actions = ActionWorker(read=pipe.read, send=pipe.send, database=database, registry=registry)
-        bound_memory(fork.limits.action_memory_bytes_max)
+        MemoryBound(fork.limits.action_memory_bytes_max)
         return actions
     kind = WriterWorker if fork.role == "writer" else ReaderWorker
     # Actions have no such limit: they wait for the world, in threads.
     time_limit = TimeLimit(fork.limits, root=registry.root)
-    worker = kind(pipe, mark, database, registry, time_limit)
-    bound_memory(fork.limits.worker_memory_bytes_max)
+    bound = MemoryBound(fork.limits.worker_memory_bytes_max)
+    runs = FunctionRuns(database, time_limit=time_limit)
+    worker = kind(pipe, mark, database, registry, runs=runs, bound=bound)
     time_limit.start()
     return worker
 

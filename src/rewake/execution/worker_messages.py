@@ -5,8 +5,9 @@ here does I/O: `FrameDecoder` is fed bytes in any portions, and whatever is no f
 after which the process at the other end is as good as dead.
 
     front -> template   Begin, Fork                template -> front   Loaded | Failed
-    front -> writer     Mutate, Trim, Apply        writer -> front     Ready, Prepared, Told, LogLine
+    front -> writer     Mutate, Trim, Step, Apply  writer -> front     Ready, Prepared, Told, LogLine
     front -> reader     OpenWave, More, EndWave    reader -> front     Ready, Ran | Failed, LogLine
+                        LookRound, Check                               Surveyed, Checked | Failed
     front -> actor      Act, StopAction, Answer    actor -> front      Ready, Call, Acted, LogLine
 
 Not here: who sends what when (`worker.py` in the worker, `writer_desk.py` and `worker_runner.py` in front).
@@ -23,7 +24,16 @@ from typing import Any
 import msgspec
 
 from rewake.auth import identity_of
-from rewake.database import Invocation, ReadSet, ReplayKey, SchemaChange, TrimResult
+from rewake.database import (
+    CheckProgress,
+    Evidence,
+    Invocation,
+    ReadSet,
+    ReplayKey,
+    SchemaChange,
+    Survey,
+    TrimResult,
+)
 from rewake.errors import RewakeError
 from rewake.execution.analysis import Analysis
 from rewake.execution.call_log import CallRecord
@@ -31,6 +41,7 @@ from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Succe
 from rewake.execution.code_switch import DocumentSource
 from rewake.execution.loader import ProjectInvalid, ProjectSettings
 from rewake.execution.runner import ActionJob, MutationJob, QueryJob, QueryRun
+from rewake.execution.schema_steps import SchemaStep, Stepped
 from rewake.functions import FunctionKind
 from rewake.limits import Limits
 from rewake.storage import LogRow
@@ -198,11 +209,20 @@ class Trim(_Message):
     number: int
 
 
+class Step(_Message):
+    """Do a step of a schema change."""
+
+    number: int
+    invocation: str
+    step: SchemaStep
+
+
 class Apply(_Message):
     """Make the schema and the hashes of the worker's own code the stored ones."""
 
     number: int
     invocation: str
+    evidence: Evidence | None
 
 
 class Query(msgspec.Struct, frozen=True, array_like=True):
@@ -244,6 +264,14 @@ class More(_Message):
 
 class EndWave(_Message):
     """Let the snapshot go. Nothing is answered."""
+
+
+class LookRound(_Message):
+    """Begin to check the stored documents against the schema of the worker's own code."""
+
+
+class Check(_Message):
+    """Go on with it, a step."""
 
 
 class Act(_Message):
@@ -333,7 +361,7 @@ class Failed(_Message):
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
-    """What a piece of the writer's work came to: one of result, error, trimmed, changed."""
+    """What a piece of the writer's work came to: one of result, error, trimmed, changed, stepped."""
 
     number: int
     ts: int = 0
@@ -342,6 +370,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     record: CallRecord | None = None
     trimmed: TrimResult | None = None
     changed: SchemaChange | None = None
+    stepped: Stepped | None = None
 
     @property
     def mutated(self) -> MutationOutcome:
@@ -409,6 +438,18 @@ class Ran(_Message):
     runs: list[Run]
 
 
+class Surveyed(_Message):
+    """What there is to do before the switch to the worker's own code."""
+
+    survey: Survey
+
+
+class Checked(_Message):
+    """How far the check is."""
+
+    progress: CheckProgress
+
+
 class LogLine(_Message):
     """Something that the house has to say from inside a worker."""
 
@@ -417,8 +458,23 @@ class LogLine(_Message):
     text: str
 
 
-FromFront = Begin | Fork | Mutate | Trim | Apply | OpenWave | More | EndWave | Act | StopAction | Answer
-FromWorker = Loaded | Ready | Failed | Prepared | Told | Ran | LogLine | Call | Acted
+FromFront = (
+    Begin
+    | Fork
+    | Mutate
+    | Trim
+    | Step
+    | Apply
+    | OpenWave
+    | More
+    | EndWave
+    | LookRound
+    | Check
+    | Act
+    | StopAction
+    | Answer
+)
+FromWorker = Loaded | Ready | Failed | Prepared | Told | Ran | Surveyed | Checked | LogLine | Call | Acted
 
 _encoder = msgspec.msgpack.Encoder()
 _from_front = msgspec.msgpack.Decoder(FromFront)

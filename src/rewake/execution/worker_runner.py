@@ -3,8 +3,9 @@
 Floor 3, `execution`. One template for each version of the code, one writer, a few readers; all forked from
 the template, so a worker that takes the place of a dead one runs the very code that was analysed.
 
-    push:   new template loads -> its workers open the database -> the writer's seat is held until it is idle
-            -> the new writer commits schema and hashes -> seats change -> the old ones finish and end
+    push:   new template loads -> its workers open the database -> what the schema asks of existing data is
+            done in the background (`worker_rollout.py`) -> the writer's seat is held until it is idle -> the
+            new writer commits schema and hashes -> seats change -> the old ones finish and end
     actions: one process takes them (`action_workers.py`); the one before a push finishes what it has
     death:  of a writer, the commit log decides (`writer_seat.py`); of a reader, its queries run elsewhere
             (`reader_pool.py`); of a template, its workers go with it, and the project is pushed anew
@@ -24,7 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from rewake.database import Database, SchemaChange, TrimResult
+from rewake.database import Database, Evidence, OnProgress, SchemaChange, TrimResult, no_progress
 from rewake.errors import RewakeError
 from rewake.execution.action_desk import ActionDesk
 from rewake.execution.action_workers import ActionWorkers
@@ -33,6 +34,7 @@ from rewake.execution.call_log import CallLog
 from rewake.execution.calls import Failure, MutationOutcome, Success
 from rewake.execution.loader import ProjectSettings
 from rewake.execution.reader_pool import ReaderPool
+from rewake.execution.rollout_driver import roll_out
 from rewake.execution.runner import (
     ActionJob,
     Calls,
@@ -43,9 +45,11 @@ from rewake.execution.runner import (
     RunnerClosed,
     Wave,
 )
+from rewake.execution.schema_steps import BuildIndexes, SchemaStep, Stepped
 from rewake.execution.worker_failures import WorkerLost
-from rewake.execution.worker_messages import Fork, Mutate, Trim
+from rewake.execution.worker_messages import Fork, Mutate, Outcome, Step, Trim
 from rewake.execution.worker_process import Template, Worker, pause
+from rewake.execution.worker_rollout import WorkerRollout
 from rewake.execution.writer_seat import WriterSeat
 from rewake.observability import logger
 
@@ -85,8 +89,11 @@ class WorkerRunner:
         self._readers = ReaderPool(call_log=call_log, on_lost=self._reader_lost, code_hash=self.code_hash)
         self._actions = ActionDesk(database.limits, call_log=call_log)
         self._crew: ActionWorkers | None = None
-        # One push or revival at a time.
+        # One push at a time, which may take long; one change of seats at a time, which may not: a writer that
+        # dies during a push is replaced before the push goes on. Taken in this order.
+        self._pushing = asyncio.Lock()
         self._changing = asyncio.Lock()
+        self._reviving = asyncio.Lock()
         # While a switch commits: done when it is known what became of it.
         self._switch: asyncio.Future[None] | None = None
         self._is_armed = True
@@ -183,35 +190,124 @@ class WorkerRunner:
 
     # Code.
 
-    async def push(self, code: Code, *, invocation: str) -> SchemaChange:
+    async def tend(self) -> bool:
+        """Do a small step of what goes on in the background with indexes."""
+        return bool((await self.step(BuildIndexes(None))).built)
+
+    async def step(self, step: SchemaStep, *, unseated: Worker | None = None) -> Stepped:
+        """Have the writer do a step of a schema change; or `unseated`, where no code serves yet.
+
+        Raises:
+            WorkerLost: the code that serves was lost.
+        """
+        if self._is_closed:
+            raise RunnerClosed()
+        invocation = self._database.environment.random_bytes(16).hex()
+        if self._template is None or not self._template.is_alive:
+            if unseated is None:
+                raise WorkerLost()
+            outcome = await self._seat.step_unseated(unseated, Step(0, invocation, step))
+        else:
+            outcome = await self._served(
+                self._seat.hand_in(lambda number: Step(number, invocation, step)), self._template
+            )
+        assert outcome.stepped is not None
+        return outcome.stepped
+
+    async def _served(self, work: Coroutine[Any, Any, Outcome], serving: Template) -> Outcome:
+        """What `work` of a seated writer comes to, unless the code that serves is lost.
+
+        Whoever brings it back may be waiting for us.
+        """
+        doing = asyncio.ensure_future(work)
+        while not doing.done():
+            if not serving.is_alive:
+                doing.cancel()
+                raise WorkerLost()
+            ends: list[asyncio.Future[Any]] = [doing, serving.ended]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            serving = self._template or serving
+        return doing.result()
+
+    async def push(
+        self, code: Code, *, invocation: str, on_progress: OnProgress = no_progress
+    ) -> SchemaChange:
         """Load `code` in new processes and switch to them."""
         assert isinstance(code, ProjectSettings), "workers load their project themselves"
-        async with self._changing:
+        async with self._pushing:
             if self._is_closed:
                 raise RunnerClosed()
-            return await self._push(code, invocation)
+            return await self._push(code, invocation, on_progress)
 
-    async def _push(self, settings: ProjectSettings, invocation: str) -> SchemaChange:
+    async def _push(
+        self, settings: ProjectSettings, invocation: str, on_progress: OnProgress
+    ) -> SchemaChange:
         template, self._first = self._first, None
         if template is None or template.settings != settings or not template.is_alive:
             template = await Template.load(settings)
         try:
-            roles = ["writer", "actions", *["reader"] * self._plan.readers]
-            writer, actor, *readers = [await self._fork(template, role) for role in roles]
-            await asyncio.gather(*(worker.ready() for worker in (writer, actor, *readers)))
-            await self._seat.hold()
-            self._switch = asyncio.get_running_loop().create_future()
-            try:
-                changes, report = await self._seat.apply(writer, invocation)
-            except BaseException:
-                self._seat.release()
-                raise
-            finally:
-                self._switch.set_result(None)
-                self._switch = None
+            roles = ["writer", *["reader"] * self._plan.readers]
+            writer, *readers = [await self._fork(template, role) for role in roles]
+            await asyncio.gather(*(worker.ready() for worker in (writer, *readers)))
+            port = WorkerRollout(self, self._database, template, writer, readers, invocation=invocation)
+            changes = await roll_out(port, on_progress)
+        finally:
+            if self._template is not template:
+                await template.end()
+        await self._seat_actions(template)
+        return changes
+
+    async def _seat_actions(self, template: Template) -> None:
+        """Let actions run the code of `template`, which serves, from now on."""
+        if self._crew is None:
+            return
+        try:
+            actor = await self._fork(template, "actions")
+            await actor.ready()
+        except RewakeError as error:
+            # The push is committed. Better no actions for a moment than those of the code from before.
+            _log.error("the process for actions cannot be started; it is tried again: %s", error.message)
+            self._crew.vacate()
+        else:
+            self._crew.seat(actor)
+
+    async def switch(
+        self,
+        template: Template,
+        writer: Worker,
+        readers: list[Worker],
+        evidence: Evidence | None,
+        *,
+        invocation: str,
+    ) -> SchemaChange:
+        """Have `writer` commit schema and hashes of the code of `template`, and seat these workers.
+
+        Raises:
+            SchemaWorkLeft: something has to be done in the background first.
+        """
+        async with self._changing:
+            if self._is_closed:
+                raise RunnerClosed()
+            return await self._switch_to(template, writer, readers, evidence, invocation)
+
+    async def _switch_to(
+        self,
+        template: Template,
+        writer: Worker,
+        readers: list[Worker],
+        evidence: Evidence | None,
+        invocation: str,
+    ) -> SchemaChange:
+        await self._seat.hold()
+        self._switch = asyncio.get_running_loop().create_future()
+        try:
+            changes, report = await self._seat.apply(writer, invocation, evidence)
         except BaseException:
-            await template.end()
+            self._seat.release()
             raise
+        finally:
+            self._switch.set_result(None)
+            self._switch = None
         # From here on without a pause: nobody may see one half of it.
         before, self._template = self._template, template
         self.analysis = template.analysis
@@ -220,11 +316,8 @@ class WorkerRunner:
         left = self._readers.replace(readers)
         if self._seat.worker is not None:
             left.append(self._seat.worker)
-        if self._crew is None:
-            actor.close()
-        else:
-            last = self._crew.seat(actor)
-            left += [last] if last is not None else []
+        if self._crew is not None and self._crew.worker is not None:
+            left.append(self._crew.worker)
         self._seat.seat(writer)
         self._seat.tell(report)
         self._seat.release()
@@ -275,7 +368,7 @@ class WorkerRunner:
 
     async def _revive(self) -> None:
         """Bring the processes back up to their number."""
-        async with self._changing:
+        async with self._reviving:
             while not self._is_closed and not self._is_complete:
                 await self._back_off()
                 try:
@@ -294,9 +387,16 @@ class WorkerRunner:
         template = self._template
         assert template is not None, "only what was served once can be lost"
         if not template.is_alive:
-            invocation = self._database.environment.random_bytes(16).hex()
-            await self._push(template.settings, invocation)
+            async with self._pushing:
+                if self._template is template:
+                    invocation = self._database.environment.random_bytes(16).hex()
+                    await self._push(template.settings, invocation, no_progress)
             return
+        async with self._changing:
+            if self._template is template:
+                await self._fill_from(template)
+
+    async def _fill_from(self, template: Template) -> None:
         await self._seat.recovered()
         if self._seat.worker is None:
             writer = await self._fork(template, "writer")

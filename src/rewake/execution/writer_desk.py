@@ -23,7 +23,7 @@ from typing import Any
 
 from rewake.execution.call_log import CallRecord
 from rewake.execution.worker_failures import WorkerLost
-from rewake.execution.worker_messages import ErrorFacts, Mutate, Outcome, Result, Told, Trim
+from rewake.execution.worker_messages import ErrorFacts, Mutate, Outcome, Result, Step, Told, Trim
 
 _DEATHS_MAX = 2
 _LOSSES_MAX = 5
@@ -34,7 +34,7 @@ class Work:
     """One piece of the writer's work."""
 
     number: int
-    message: Mutate | Trim
+    message: Mutate | Trim | Step
     asker: Any
     """Whom the driver tells; nothing here looks at it."""
     deaths: int = 0
@@ -68,7 +68,7 @@ class WriterDesk:
         """Whether there is no work at all."""
         return not self._taken and not self._waiting
 
-    def hand_in(self, make: Callable[[int], Mutate | Trim], asker: Any) -> None:
+    def hand_in(self, make: Callable[[int], Mutate | Trim | Step], asker: Any) -> None:
         """Put work at the end of the queue; `make` gives its message by its number."""
         self._waiting.append(Work(self._next_number, make(self._next_number), asker))
         self._next_number += 1

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from rewake.database import Database, SchemaChange
+from rewake.database import Database, Evidence, SchemaChange
 from rewake.execution.call_log import CallLog
 from rewake.execution.runner import GroupReport
 from rewake.execution.worker_failures import CUT_OFF, WorkerLost, given_up
@@ -25,6 +25,7 @@ from rewake.execution.worker_messages import (
     Outcome,
     Prepared,
     Result,
+    Step,
     Told,
     Trim,
 )
@@ -63,7 +64,7 @@ class WriterSeat:
         self._idle: list[asyncio.Future[None]] = []
         self._recovering: set[asyncio.Task[None]] = set()
 
-    async def hand_in(self, make: Callable[[int], Mutate | Trim]) -> Outcome:
+    async def hand_in(self, make: Callable[[int], Mutate | Trim | Step]) -> Outcome:
         """Have work done; returns after COMMIT, when `on_group` was told."""
         asker = asyncio.get_running_loop().create_future()
         self._desk.hand_in(make, asker)
@@ -98,16 +99,19 @@ class WriterSeat:
         while self._recovering:
             await asyncio.wait(self._recovering)
 
-    async def apply(self, worker: Worker, invocation: str) -> tuple[SchemaChange, GroupReport]:
+    async def apply(
+        self, worker: Worker, invocation: str, evidence: Evidence | None
+    ) -> tuple[SchemaChange, GroupReport]:
         """Have `worker`, which does not sit here yet, commit its own code as the code that serves. The seat
         is held. The report is for the caller to pass on, once it serves that code.
 
         Raises:
             WorkerLost: it died, and the log says that nothing was committed.
             SchemaMismatch: a document does not fit.
+            SchemaWorkLeft: something has to be done first.
         """
         try:
-            told = await worker.ask(Apply(0, invocation))
+            told = await worker.ask(Apply(0, invocation, evidence))
         except WorkerLost:
             rows = await self._untold()
             if all(row.invocation != invocation for row in rows):
@@ -119,6 +123,21 @@ class WriterSeat:
             raise outcome.error.error()
         assert outcome.changed is not None
         return outcome.changed, GroupReport(tuple(told.rows), told.last_ts)
+
+    async def step_unseated(self, worker: Worker, step: Step) -> Outcome:
+        """Have `worker` do a step of a schema change while nobody sits here: before the first push.
+
+        Raises:
+            WorkerLost: it died.
+        """
+        await self.recovered()
+        told = await worker.ask(step)
+        assert isinstance(told, Told)
+        (outcome,) = told.outcomes
+        if outcome.error is not None:
+            raise outcome.error.error()
+        self.tell(GroupReport(tuple(told.rows), told.last_ts))
+        return outcome
 
     def tell(self, report: GroupReport) -> None:
         """Pass the news of a group on."""

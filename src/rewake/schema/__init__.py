@@ -44,6 +44,7 @@ from rewake.schema.mismatch import TableNames, ValidationFailed
 from rewake.schema.plain_values import plain_value
 from rewake.schema.schemas import Schema, define_schema, schema_from_json
 from rewake.schema.stored_documents import DocumentUnreadable
+from rewake.schema.subset import is_subset
 from rewake.schema.tables import TableBuilder, TableDefinition, define_table
 from rewake.schema.type_codec import codec_for
 from rewake.schema.validator import Validator
@@ -124,6 +125,7 @@ __all__ = [
     "gte",
     "interval_for",
     "is_document_class",
+    "is_subset",
     "lt",
     "lte",
     "mark_stored",

@@ -20,6 +20,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -87,6 +88,8 @@ class Engine:
             self._remove = weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
         # Made by `keep_log` when an owner opens the file, or by the first checkpoint; closed with the engine.
         self._checkpointer: apsw.Connection | None = None
+        # Housekeeping and a schema change may want a checkpoint at the same time, each in a thread.
+        self._checkpointing = threading.Lock()
         self.secret = b""
         """Set once, when the file is opened: what keys of this data file are derived from."""
 
@@ -155,22 +158,23 @@ class Engine:
         Waits for nobody unless `restart`, which waits for readers so that the log begins anew. Call it off
         the path of acknowledgements.
         """
-        if self._checkpointer is None:
-            self._checkpointer = self.connect()
-        mode = apsw.SQLITE_CHECKPOINT_RESTART if restart else apsw.SQLITE_CHECKPOINT_PASSIVE
-        try:
-            return CheckpointResult(*self._checkpointer.wal_checkpoint(mode=mode))
-        except apsw.BusyError:
-            return CheckpointResult(-1, -1)
-        except apsw.Error as error:
-            # A connection that met a failing disk is not trusted again. The new one first: the write-ahead
-            # log goes when nobody holds it.
-            before, self._checkpointer = self._checkpointer, None
-            with suppress(StorageFailed):
-                self.keep_log()
-            with suppress(apsw.Error):
-                before.close()
-            raise failure_of(error) from error
+        with self._checkpointing:
+            if self._checkpointer is None:
+                self._checkpointer = self.connect()
+            mode = apsw.SQLITE_CHECKPOINT_RESTART if restart else apsw.SQLITE_CHECKPOINT_PASSIVE
+            try:
+                return CheckpointResult(*self._checkpointer.wal_checkpoint(mode=mode))
+            except apsw.BusyError:
+                return CheckpointResult(-1, -1)
+            except apsw.Error as error:
+                # A connection that met a failing disk is not trusted again. The new one first: the write-ahead
+                # log goes when nobody holds it.
+                before, self._checkpointer = self._checkpointer, None
+                with suppress(StorageFailed):
+                    self.keep_log()
+                with suppress(apsw.Error):
+                    before.close()
+                raise failure_of(error) from error
 
     def close(self) -> None:
         """Close what the engine itself holds and give the file up. Stores are closed by who made them."""

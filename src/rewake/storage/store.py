@@ -56,7 +56,12 @@ _UPDATE_DOCUMENT = "UPDATE _documents SET json = ? WHERE row = ?"
 _DELETE_DOCUMENT = "DELETE FROM _documents WHERE row = ?"
 _INSERT_ENTRY = "INSERT INTO _index_entries VALUES (?, ?, ?)"
 _DELETE_ENTRY = "DELETE FROM _index_entries WHERE index_id = ? AND key = ?"
-_DELETE_INDEX = "DELETE FROM _index_entries WHERE index_id = ?"
+_ENSURE_ENTRY = "INSERT OR IGNORE INTO _index_entries VALUES (?, ?, ?)"
+_DELETE_ENTRIES = (
+    "DELETE FROM _index_entries WHERE index_id = ?1"
+    " AND key IN (SELECT key FROM _index_entries WHERE index_id = ?1 LIMIT ?2)"
+)
+_COUNT = "SELECT count(*) FROM _index_entries WHERE index_id = ?"
 _LOG = "SELECT ts, invocation, writes FROM _commit_log WHERE ts > ? AND ts <= ? ORDER BY ts LIMIT ?"
 _LOG_DESC = "SELECT ts, invocation, writes FROM _commit_log WHERE ts > ? AND ts < ? ORDER BY ts DESC LIMIT ?"
 _FIND_INVOCATION = "SELECT ts FROM _commit_log WHERE ts > ? AND invocation = ?"
@@ -145,7 +150,7 @@ class ReaderStore:
         return self._connection.in_transaction
 
     def close(self) -> None:
-        """Close the connection. Harmless when closed already, and on a disk that fails: what is committed is
+        """Close the connection. Harmless when closed already, and on a failing disk: what is committed lies
         in the write-ahead log.
         """
         for each in (self._cursor, self._connection):
@@ -167,6 +172,10 @@ class ReaderStore:
         """See `Reads.page`."""
         text = _PAGE_DESC if descending else _PAGE_ASC
         return self._select(text, (index_id, lower, KEY_END if upper is None else upper, limit))
+
+    def count(self, index_id: int) -> int:
+        """The entries of an index. Looks at each of them, so it is for background work."""
+        return int(self._select(_COUNT, (index_id,))[0][0])
 
     def log_rows(self, *, after: int, until: int = _TS_END) -> Iterator[LogRow]:
         """The log rows with after < ts <= until, oldest first; read in pages, so it may be left early."""
@@ -357,9 +366,14 @@ class WriterStore(ReaderStore):
         """Remove an index entry."""
         self._statement(_DELETE_ENTRY, (index_id, key))
 
-    def delete_index(self, index_id: int) -> None:
-        """Remove every entry of an index."""
-        self._statement(_DELETE_INDEX, (index_id,))
+    def ensure_entry(self, index_id: int, key: bytes, row: int) -> None:
+        """Add an index entry unless a write has done so meanwhile."""
+        self._statement(_ENSURE_ENTRY, (index_id, key, row))
+
+    def delete_entries(self, index_id: int, *, limit: int) -> int:
+        """Remove up to `limit` entries of an index; returns how many there were."""
+        self._statement(_DELETE_ENTRIES, (index_id, limit))
+        return self._connection.changes()
 
     def append_log(self, row: LogRow) -> int:
         """Append a row to the commit log; returns the bytes it takes."""
