@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -52,8 +53,8 @@ def read(world: World, name: str) -> list[dict[str, Any]]:
 def test_a_declared_index_is_kept_up_but_not_queried_until_the_switch(full: World) -> None:
     declared = declare(full, schema(("by_n", "n")))
     assert declared.indexes == (index(full, "by_n").id,)
-    text = r"^Index t\.by_n is currently backfilling and not available to query yet\.$"
-    with pytest.raises(IndexNotReady, match=text):
+    text = "Index t.by_n is currently backfilling and not available to query yet."
+    with pytest.raises(IndexNotReady, match=f"^{re.escape(text)}$"):
         read(full, "by_n")
     (id,) = full.insert("t", {"n": 100})
     assert len(entries(full)[index(full, "by_n").id]) == 1, "only what was written since"
@@ -63,7 +64,7 @@ def test_a_declared_index_is_kept_up_but_not_queried_until_the_switch(full: Worl
         pass
     assert index(full, "by_n").state is IndexState.READY
     check_entries(full)
-    with pytest.raises(IndexNotReady, match=text):
+    with pytest.raises(IndexNotReady, match=f"^{re.escape(text)}$"):
         read(full, "by_n")
     full.mutate(lambda tx: apply_schema(tx, schema(("by_n", "n"))))
     assert len(read(full, "by_n")) == MANY + 1
