@@ -32,7 +32,7 @@ from tests.model.strategies import VALUES
 
 IS_LONG = os.environ.get("REWAKE_MODEL") == "long"
 SEED = int(os.environ.get("REWAKE_MODEL_SEED", "1" if IS_LONG else "0"))
-EXAMPLES = int(os.environ.get("REWAKE_MODEL_EXAMPLES", "1000" if IS_LONG else "90"))
+EXAMPLES = int(os.environ.get("REWAKE_MODEL_EXAMPLES", "1000" if IS_LONG else "60"))
 STEPS = 40 if IS_LONG else 20
 
 
