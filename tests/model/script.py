@@ -3,7 +3,7 @@
     script.mutation(steps, answers, known); script.watched(1, asked); ...; print(script.text())
 
 Each line is appended when it happens. `text()` is a Python file; the few words in it that are not of
-`rewake` (`Stage`, `nest`, `refused`, `tried`, `until`, `followed`) are at the end of this one.
+`rewake` (`Stage`, `ask`, `nest`, `refused`, `tried`, `until`, `followed`) are at the end of this one.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from tests.model.order import at_path
 from tests.model.shapes import SchemaShape, source_of_schema
 
 _HEAD = """\
+from itertools import islice
+
 from rewake import UNSET, ApplicationError, Int64, gt, gte, lt, lte
 from rewake.schema import define_schema, define_table, v
 from tests.model.order import KINDS, at_path
-from tests.model.script import Stage, double, followed, ids, nest, refused, tried, until
+from tests.model.script import Stage, ask, double, followed, ids, nest, refused, tried, until
 
 stage = Stage()
 backend = stage.backend
@@ -95,10 +97,15 @@ class Script:
                 self._names[answer[1]["_id"]] = name
                 target = f"{name} = "
             self._lines.append(f"{indent}{target}ctx.db.insert({step[1]!r}, {value})")
-        elif verb in ("look", "ask"):
+        elif verb == "look":
             self._lines.append(f"{indent}{self._question(step[1])}")
+        elif verb == "ask":
+            self._lines.append(f"{indent}ask(ctx, lambda ctx: {self._question(step[1])})")
         elif verb == "sweep":
-            self._lines.append(f"{indent}for document in {self._scan(step[1])}:")
+            if not refusal and answer[1] and isinstance(answer[1][-1], str):
+                self._lines.append(f"{indent}with refused({answer[1][-1]!r}):")
+                indent += "    "
+            self._lines.append(f"{indent}for document in islice({self._scan(step[1])}, {int(step[3])}):")
             self._lines.append(f'{indent}    ctx.db.patch(document["_id"], {self._fields(step[2])})')
         elif known:
             id = self._value(known[int(step[1]) % len(known)])
@@ -228,6 +235,12 @@ class Stage:
         return tried(lambda: self.backend.query(answer, number=len(_questions) - 1))
 
 
+def ask(ctx: MutationCtx, question: Callable[[QueryCtx], Any]) -> Any:
+    """Ask in a query of its own: a function reads one page at most."""
+    _questions.append(question)
+    return ctx.run_query(answer, number=len(_questions) - 1)
+
+
 def nest(ctx: MutationCtx, part: Callable[[MutationCtx], None]) -> None:
     """Run a part as a mutation of its own, and go on if it fails."""
     _parts.append(part)
@@ -248,11 +261,11 @@ def refused(code: str) -> Iterator[None]:
 
 
 def tried(action: Callable[[], Any]) -> Any:
-    """What it comes to, be it an error."""
+    """What it comes to, be it the text of an error."""
     try:
         return action()
     except (RewakeError, FunctionFailed, ApplicationError) as error:
-        return error
+        return str(error)
 
 
 def until(is_last: Callable[[Any], bool], documents: Any) -> list[Any]:
