@@ -25,11 +25,16 @@ from rewake.storage import LogRow, LogWrite
 from rewake.values import encode_key, key_successor
 
 BY_KEY, BY_VALUE, MODULES = 1, 2, 3
-PATHS = ("m:get", "m:having", "m:whoami", "m:sometimes", "m:odd_fails", "m:dated")
+PATHS = ("m:get", "m:having", "m:whoami", "m:sometimes", "m:odd_fails", "m:dated", "m:page")
 
 
 def call(path: str, key: str | int = "") -> FunctionCall:
     return FunctionCall(path, json.dumps({"key": key}))
+
+
+def ended(text: str, end: str | None) -> str:
+    """The text of a page that ends at `end`."""
+    return text if end is None else f'{text[:-1]} up to {end}"'
 
 
 @dataclass
@@ -217,8 +222,9 @@ class SimulatedWave:
         result, journal = answer.result, None
         if path == "m:page":
             # A page that ends where its first run found the end: here, at that run's timestamp.
+            assert isinstance(result, Success)
             journal = job.journal or f"end {self.ts}"
-            result = Success(f'"{runner.history.at(self.ts)[0]} up to {journal}"')
+            result = Success(ended(result.value, journal))
         return QueryRun(
             result,
             journal,

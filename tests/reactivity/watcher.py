@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rewake.auth import ANONYMOUS, Identity
 from rewake.execution import Failure, FunctionCall, Success
 from rewake.reactivity import LiveQueries, LiveResult, LiveSession
-from tests.reactivity.simulated_runner import History
+from tests.reactivity.simulated_runner import History, ended
 
 
 def shown_text(result: Success | Failure) -> str:
@@ -22,14 +22,30 @@ class Watcher:
         self.session: LiveSession = live.open_session(self)
         self.is_ready = True
         self.is_broken = False
+        self.wrong: AssertionError | None = None
+        """What this client was told that it should not have been."""
         self.ts = 0
         self.shown: dict[int, str] = {}
         """What the client shows, by query."""
         self.transitions: list[tuple[int, dict[int, str]]] = []
+        self._ends: dict[int, str] = {}
+        """Where each page ended that was shown: the next page begins there."""
         self._wanted: dict[int, FunctionCall] = {}
         self._identity: Identity = ANONYMOUS
         self._fixed: dict[int, FunctionCall] | None = None
         self._fixed_identity: Identity = ANONYMOUS
+
+    def fresh(self, ts: int) -> dict[int, str]:
+        """What a client would show who asked everything anew at `ts`, pages up to the ends that they have."""
+        return self._fresh(self._wanted, self._identity, ts)
+
+    def _fresh(self, calls: dict[int, FunctionCall], identity: Identity, ts: int) -> dict[int, str]:
+        return {
+            query_id: ended(
+                shown_text(self.history.answer(call, identity, ts).result), self._ends.get(query_id)
+            )
+            for query_id, call in calls.items()
+        }
 
     # What a client does.
 
@@ -60,6 +76,19 @@ class Watcher:
         return True
 
     def finish_wave(self, ts: int, updates: Sequence[tuple[int, LiveResult]]) -> None:
+        try:
+            self._take_wave(ts, updates)
+        except AssertionError as wrong:
+            # The hub lives with listeners that fail, so the test must be told by other means.
+            self.wrong = wrong
+            raise
+
+    def check(self) -> None:
+        """Fail where anything was wrong that this client was told."""
+        if self.wrong is not None:
+            raise self.wrong
+
+    def _take_wave(self, ts: int, updates: Sequence[tuple[int, LiveResult]]) -> None:
         assert self._fixed is not None, "a wave ends once"
         assert not self.session.is_closed
         assert ts >= self.ts, "time went back"
@@ -69,10 +98,11 @@ class Watcher:
         assert len(changed) == len(updates)
         self.shown = {query_id: text for query_id, text in self.shown.items() if query_id in self._fixed}
         self.shown.update(changed)
-        fresh = {
-            query_id: shown_text(self.history.answer(call, self._fixed_identity, ts).result)
-            for query_id, call in self._fixed.items()
-        }
+        for query_id, result in updates:
+            if result.journal is not None:
+                end = self._ends.setdefault(query_id, result.journal)
+                assert result.journal == end, "the end of a page moved"
+        fresh = self._fresh(self._fixed, self._fixed_identity, ts)
         assert self.shown == fresh, f"at {ts}"
         self.transitions.append((ts, changed))
         self._fixed = None
