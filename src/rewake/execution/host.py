@@ -144,6 +144,8 @@ class Host:
         """Run the outermost function of a call. Never raises what an author can cause."""
         try:
             value = self._enter(record, self._decoded_arguments(record, args))
+            if self.time_limit is not None:
+                self.time_limit.check()
             text = self._encoded_return(record, value)
         except (GroupDoomed, StorageFailed):
             raise  # Not the function's failure: the runner must know.

@@ -5,7 +5,7 @@ here does I/O: `FrameDecoder` is fed bytes in any portions, and whatever is no f
 after which the process at the other end is as good as dead.
 
     front -> template   Begin, Fork                template -> front   Loaded | Failed
-    front -> writer     Mutate, Trim, Apply        writer -> front     Ready, Prepared, Told, LogLine
+    front -> writer     Mutate, Trim, Apply        writer -> front     Ready, Told, LogLine
     front -> reader     OpenWave, More, EndWave    reader -> front     Ready, Ran | Failed, LogLine
 
 Not here: who sends what when (`worker.py` in the worker, `writer_desk.py` and `worker_runner.py` in front).
@@ -279,8 +279,10 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
         return MutationOutcome(self.result.result(), self.ts)
 
 
-class Prepared(_Message):
-    """What the members of a group came to, should its COMMIT succeed. To be kept back until it is told."""
+class Prepared(msgspec.Struct, array_like=True):
+    """What the members of a group came to, should its COMMIT succeed. It lies beside the writer's mark, and
+    is read when the writer dies before it can tell.
+    """
 
     outcomes: list[Outcome]
 
@@ -290,8 +292,6 @@ class Told(_Message):
 
     rows: list[LogRow]
     last_ts: int
-    prepared: list[int]
-    """Members whose outcome is the one that was last prepared for them."""
     outcomes: list[Outcome]
 
 
@@ -347,11 +347,12 @@ class LogLine(_Message):
 
 
 FromFront = Begin | Fork | Mutate | Trim | Apply | OpenWave | More | EndWave
-FromWorker = Loaded | Ready | Failed | Prepared | Told | Ran | LogLine
+FromWorker = Loaded | Ready | Failed | Told | Ran | LogLine
 
 _encoder = msgspec.msgpack.Encoder()
 _from_front = msgspec.msgpack.Decoder(FromFront)
 _from_worker = msgspec.msgpack.Decoder(FromWorker)
+_prepared = msgspec.msgpack.Decoder(Prepared)
 
 
 def pack(message: FromFront | FromWorker) -> bytes:
@@ -384,6 +385,16 @@ def unpack_from_worker(body: bytes) -> FromWorker:
     except (msgspec.MsgspecError, ValueError) as error:
         raise PipeBroken(str(error)) from None
     return message
+
+
+def pack_prepared(prepared: Prepared) -> bytes:
+    """What a writer leaves behind before COMMIT."""
+    return _encoder.encode(prepared)
+
+
+def unpack_prepared(body: bytes) -> Prepared:
+    """The inverse of `pack_prepared`; nothing was prepared where nothing was left behind."""
+    return _prepared.decode(body) if body else Prepared([])
 
 
 class FrameDecoder:
