@@ -148,6 +148,20 @@ def test_the_time_of_the_house_is_not_counted(tmp_path: Path, limit: TimeLimit) 
     assert not limit.is_reached
 
 
+def test_the_import_of_a_library_is_not_counted(
+    tmp_path: Path, limit: TimeLimit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "heavy_library.py").write_text(
+        f"import time\nbegin = time.process_time()\nwhile time.process_time() - begin < {3 * MOST}: pass\n"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+    with limit.running():
+        assert author(tmp_path, "import heavy_library\nreturn heavy_library.begin")() > 0
+    assert not limit.is_reached
+
+
 def test_time_outside_a_run_is_nobodys(tmp_path: Path, limit: TimeLimit) -> None:
     begin = processor_seconds()
     function = author(tmp_path, "while not enough():\n    pass")

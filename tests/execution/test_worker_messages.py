@@ -39,8 +39,10 @@ from rewake.execution.worker_messages import (
     Run,
     Told,
     pack,
+    pack_prepared,
     unpack_from_front,
     unpack_from_worker,
+    unpack_prepared,
 )
 from rewake.limits import DEFAULT_LIMITS
 from rewake.storage import LogRow, LogWrite
@@ -97,10 +99,11 @@ def test_a_group_crosses() -> None:
     failure = Outcome(2, 9, Result.of(Failure("no\n", "null", ())), record=RECORD)
     changed = Outcome(3, changed=SchemaChange(tables_added=["a"]))
     trimmed = Outcome(4, trimmed=TrimResult(1, 2, has_more=True))
-    told = crossed(Told([row], 9, [1], [failure, changed, trimmed]))
-    assert told == Told([row], 9, [1], [failure, changed, trimmed])
+    told = crossed(Told([row], 9, [failure, changed, trimmed]))
+    assert told == Told([row], 9, [failure, changed, trimmed])
     assert failure.mutated.result == Failure("no\n", "null", ())
-    assert crossed(Prepared([failure])) == Prepared([failure])
+    assert unpack_prepared(pack_prepared(Prepared([failure]))) == Prepared([failure])
+    assert unpack_prepared(b"") == Prepared([])
 
 
 def test_a_project_and_its_limits_cross(tmp_path: object) -> None:

@@ -40,9 +40,15 @@ def desk_with(count: int, *, taken_max: int = 10) -> tuple[WriterDesk, list[int]
 
 
 def die(
-    desk: WriterDesk, *, running: int | None = None, cut_off: bool = False, committed: Any = ()
+    desk: WriterDesk,
+    *,
+    prepared: Any = (),
+    running: int | None = None,
+    cut_off: bool = False,
+    committed: Any = (),
 ) -> list[int]:
     delivered = desk.died(
+        prepared=prepared,
         running=running,
         cut_off=failed("too long") if cut_off else None,
         given_up=lambda work: failed("gave up"),
@@ -56,31 +62,28 @@ def test_work_is_taken_in_order_and_no_more_than_allowed() -> None:
     desk, taken = desk_with(5, taken_max=3)
     assert taken == [1, 2, 3]
     assert desk.take() == ([], [])
-    delivered = desk.told(Told([], 1, [], [done(2), done(1)]))
+    delivered = desk.told(Told([], 1, [done(2), done(1)]))
     assert [work.number for work, _ in delivered] == [1, 2]
     assert [work.number for work in desk.take()[0]] == [4, 5]
 
 
 def test_prepared_outcomes_stand_when_the_log_has_their_group() -> None:
     desk, _ = desk_with(3)
-    desk.prepared([done(1), done(2)])
-    assert die(desk, committed={"i2"}) == [1, 2]
+    assert die(desk, prepared=[done(1), done(2)], committed={"i2"}) == [1, 2]
     assert [work.number for work in desk.take()[0]] == [3]
 
 
 def test_everything_runs_again_in_order_when_the_log_has_nothing() -> None:
     desk, _ = desk_with(3)
-    desk.prepared([done(1), done(2)])
-    assert die(desk) == []
+    assert die(desk, prepared=[done(1), done(2)]) == []
     desk.hand_in(mutation, None)
     assert [work.number for work in desk.take()[0]] == [1, 2, 3, 4]
 
 
 def test_outcomes_prepared_for_a_group_that_was_told_mean_nothing_afterwards() -> None:
     desk, _ = desk_with(2)
-    desk.prepared([done(1)])
-    assert [work.number for work, _ in desk.told(Told([], 1, [1], []))] == [1]
-    assert die(desk, committed={"i1"}) == []
+    assert [work.number for work, _ in desk.told(Told([], 1, [done(1)]))] == [1]
+    assert die(desk, prepared=[done(1)], committed={"i1"}) == []
     assert [work.number for work in desk.take()[0]] == [2]
 
 
@@ -91,7 +94,7 @@ def test_what_kills_its_writer_twice_fails_in_its_turn() -> None:
     assert die(desk, running=2) == []
     taken, delivered = desk.take()
     assert ([work.number for work in taken], delivered) == ([1], []), "the first is told before it"
-    desk.told(Told([], 1, [], [done(1)]))
+    desk.told(Told([], 1, [done(1)]))
     taken, delivered = desk.take()
     assert [work.number for work in taken] == [3]
     ((work, outcome),) = delivered
@@ -138,7 +141,7 @@ class Worlds(RuleBasedStateMachine):
         self.handed_in = 0
         self.pipe: list[Work] = []
         self.group: list[Work] = []
-        self.is_prepared = False
+        self.left: list[Outcome] = []
         self.is_committed = False
         self.log: list[str] = []
         self.told = 0
@@ -162,7 +165,7 @@ class Worlds(RuleBasedStateMachine):
     @rule(size=st.integers(1, 4))
     def prepare(self, size: int) -> None:
         self.group, self.pipe = self.pipe[:size], self.pipe[size:]
-        self.desk.prepared([done(work.number) for work in self.group])
+        self.left = [done(work.number) for work in self.group]
 
     @precondition(lambda self: self.group and not self.is_committed)
     @rule()
@@ -174,7 +177,7 @@ class Worlds(RuleBasedStateMachine):
     @rule()
     def tell(self) -> None:
         self.told = len(self.log)
-        self.deliver(self.desk.told(Told([], 1, [work.number for work in self.group], [])))
+        self.deliver(self.desk.told(Told([], 1, [done(work.number) for work in self.group])))
         self.group, self.is_committed = [], False
 
     @rule(blame=st.booleans())
@@ -182,6 +185,7 @@ class Worlds(RuleBasedStateMachine):
         running = self.pipe[0].number if blame and self.pipe and not self.group else None
         self.deliver(
             self.desk.died(
+                prepared=self.left,
                 running=running,
                 cut_off=None,
                 given_up=lambda work: failed("gave up"),
@@ -190,7 +194,7 @@ class Worlds(RuleBasedStateMachine):
             )
         )
         self.told = len(self.log)
-        self.pipe, self.group, self.is_committed = [], [], False
+        self.pipe, self.group, self.left, self.is_committed = [], [], [], False
 
     @invariant()
     def nothing_is_doubled_or_overtaken(self) -> None:

@@ -153,6 +153,8 @@ class Host:
             path, lines = record.path.public, self.log_lines
             value = decoded_arguments(path, args, limits=self.limits, log_lines=lines)
             value = self._enter(record, value)
+            if self.time_limit is not None:
+                self.time_limit.check()
             kind = record.kind
             text = encoded_return(path, value, kind=kind, limits=self.limits, log_lines=lines)
         except (GroupDoomed, StorageFailed):

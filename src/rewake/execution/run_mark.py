@@ -1,8 +1,11 @@
-"""The mark: which job a worker is running and since when, readable from outside even after its death.
+"""The mark: what a worker is at, readable from outside even after its death.
 
-Floor 3, `execution`. A few bytes of memory that front and worker share. The worker writes two numbers before
-each run and one after it, which costs no system call; the front looks when a run may have taken too long, and
-when the worker has died, to know whose fault that was.
+Floor 3, `execution`. A little memory that front and worker share.
+
+    which job runs, since when   two numbers before each run and one after it, which costs no system call;
+                                 the front looks when a run may have taken too long, and after a death
+    what is left behind          a writer's outcomes of the group that it is about to commit; the front looks
+                                 only after a death. Through the pipe they would wake it for every group.
 
 Not here: what follows from it (`writer_desk.py`, `worker_runner.py`).
 """
@@ -14,8 +17,10 @@ import os
 import struct
 import tempfile
 
-_SIZE = 16
+_SIZE = 24
 _layout = struct.Struct("<qd")
+_left = struct.Struct("<Q")
+_LEFT_AT = _layout.size
 _number = struct.Struct("<q")
 _NOBODY = -1
 
@@ -30,9 +35,13 @@ class RunMark:
     @classmethod
     def make(cls) -> RunMark:
         """A new mark that says that nothing runs."""
-        with tempfile.TemporaryFile() as file:
-            file.truncate(_SIZE)
-            mark = cls(os.dup(file.fileno()))
+        if hasattr(os, "memfd_create"):
+            descriptor = os.memfd_create("rewake mark")
+        else:
+            with tempfile.TemporaryFile() as file:
+                descriptor = os.dup(file.fileno())
+        os.ftruncate(descriptor, _SIZE)
+        mark = cls(descriptor)
         mark.clear()
         return mark
 
@@ -48,6 +57,26 @@ class RunMark:
         """The job that runs and since when, or None."""
         number, since = _layout.unpack_from(self._memory, 0)
         return None if number == _NOBODY else (number, since)
+
+    def leave(self, text: bytes) -> None:
+        """Leave `text` behind, in place of what was there. Whoever dies in the middle has left nothing."""
+        _left.pack_into(self._memory, _LEFT_AT, 0)
+        view = memoryview(text)
+        at = _SIZE
+        while view:
+            written = os.pwrite(self.descriptor, view, at)
+            view, at = view[written:], at + written
+        _left.pack_into(self._memory, _LEFT_AT, len(text))
+
+    def left(self) -> bytes:
+        """What was left behind."""
+        (length,) = _left.unpack_from(self._memory, _LEFT_AT)
+        text = b""
+        while len(text) < length:
+            part = os.pread(self.descriptor, length - len(text), _SIZE + len(text))
+            assert part, "what is said to be there is there"
+            text += part
+        return text
 
     def close(self) -> None:
         """Let the memory go. Harmless when done before."""

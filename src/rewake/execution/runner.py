@@ -91,7 +91,10 @@ class QueryRun:
 
 @dataclass(frozen=True, slots=True)
 class GroupReport:
-    """What one commit group wrote. `last_ts` is the log position that it brings."""
+    """What one commit group wrote. `last_ts` is the log position that it brings.
+
+    Rows may come without documents (`LogRow.keys_only`): who needs those reads the log.
+    """
 
     rows: tuple[LogRow, ...]
     last_ts: int

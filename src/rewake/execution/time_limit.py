@@ -35,7 +35,10 @@ _TICK_SECONDS = 0.01
 _PATIENCE_SECONDS = 0.1
 """So long we wait for an author's own frame, so that a library of theirs is not left half done."""
 
-_HOUSE = str(Path(__file__).resolve().parent.parent) + os.sep
+_NOT_COUNTED = (str(Path(__file__).resolve().parent.parent) + os.sep, "<frozen importlib")
+"""The house; and the import system: a library that is first imported inside a function is heavy once in each
+process, and one that is interrupted in the middle of it may be of no use ever after.
+"""
 _PYTHON = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 _LIBRARIES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
@@ -66,7 +69,7 @@ class TimeLimit:
     def __init__(self, limits: Limits, *, root: Path | None) -> None:
         self._most = limits.function_seconds_max
         self._root = None if root is None else os.path.join(root, "")
-        # Whose a file is: True the author's, False the house's, None a library's.
+        # Whose a file is: True the author's, False the house's, None of whoever calls it.
         self._owners: dict[str, bool | None] = {}
         # Of the run under way: set by `running`, grown by ticks.
         self._is_running = False
@@ -111,6 +114,21 @@ class TimeLimit:
         if self._is_in_tick or not self._is_running:
             return
         self._is_in_tick = True
+        try:
+            is_due = self._count(frame)
+        except Exception:
+            is_due = False  # No memory, or no stack left: the next tick looks again.
+        # No call from here on, or the next tick would begin inside this one.
+        if self.is_reached:
+            _TICK.again  # noqa: B018
+        self._is_in_tick = False
+        if is_due:
+            raise FunctionTimedOut
+
+    def _count(self, frame: FrameType | None) -> bool:
+        """Give the time since the last tick to whose it is; True where it is time to interrupt, and the place
+        for it.
+        """
         is_authors, is_own = self._whose(frame)
         now = processor_seconds()
         if is_authors:
@@ -118,13 +136,7 @@ class TimeLimit:
         self._counted_to = now
         if self._spent >= self._most:
             self.is_reached = True
-        is_due = self.is_reached and is_authors and (is_own or self._spent >= self._most + _PATIENCE_SECONDS)
-        # No call from here on, or the next tick would begin inside this one.
-        if self.is_reached:
-            _TICK.again  # noqa: B018
-        self._is_in_tick = False
-        if is_due:
-            raise FunctionTimedOut
+        return self.is_reached and is_authors and (is_own or self._spent >= self._most + _PATIENCE_SECONDS)
 
     def _whose(self, frame: FrameType | None) -> tuple[bool, bool]:
         """Whether the author computes, and whether in a file of their own."""
@@ -142,7 +154,7 @@ class TimeLimit:
         return False, False
 
     def _owner(self, file: str) -> bool | None:
-        if file.startswith(_HOUSE):
+        if file.startswith(_NOT_COUNTED):
             return False
         if self._root is None or not file.startswith(self._root):
             return None

@@ -25,7 +25,6 @@ import signal
 import socket
 import sys
 import threading
-from typing import Any
 
 from rewake.database import (
     Database,
@@ -81,6 +80,7 @@ from rewake.execution.worker_messages import (
     Told,
     Trim,
     pack,
+    pack_prepared,
     unpack_from_front,
 )
 from rewake.observability import ROOT, logger
@@ -155,8 +155,6 @@ class WriterWorker:
         self._clock = database.environment.clock
         self._runs = runs
         self._bound = bound
-        # The members of the group whose outcomes were sent before its COMMIT, with just these outcomes.
-        self._prepared: dict[int, Any] = {}
         self._writer = GroupWriter(
             database,
             source=self,
@@ -217,18 +215,12 @@ class WriterWorker:
         item.outcome, item.error, item.record = done.outcome, done.error, done.record
 
     def _prepare(self, items: list[Writing]) -> None:
-        self._prepared = {item.asker: item.outcome for item in items if item.outcome is not None}
-        self._pipe.send(Prepared([_outcome(item) for item in items if item.asker in self._prepared]))
+        outcomes = [_outcome(item) for item in items if item.outcome is not None]
+        self._mark.leave(pack_prepared(Prepared(outcomes)))
 
     def _tell(self, report: GroupReport, items: list[Writing]) -> None:
-        prepared, outcomes = [], []
-        for item in items:
-            if item.error is None and self._prepared.get(item.asker, self) is item.outcome:
-                prepared.append(item.asker)
-            else:
-                outcomes.append(_outcome(item))
-        self._prepared = {}
-        self._pipe.send(Told(list(report.rows), report.last_ts, prepared, outcomes))
+        rows = [row.keys_only() for row in report.rows]
+        self._pipe.send(Told(rows, report.last_ts, [_outcome(item) for item in items]))
 
 
 def _outcome(item: Writing) -> Outcome:

@@ -4,7 +4,7 @@ Floor 3, `execution`. Tagged records of plain data, each a frame (`pipe_frames.p
 raises `PipeBroken`, after which the process at the other end is as good as dead.
 
     front -> template   Begin, Fork                template -> front   Loaded | Failed
-    front -> writer     Mutate, Trim, Step, Apply  writer -> front     Ready, Prepared, Told, LogLine
+    front -> writer     Mutate, Trim, Step, Apply  writer -> front     Ready, Told, LogLine
     front -> reader     OpenWave, More, EndWave    reader -> front     Ready, Ran | Failed, LogLine
                         LookRound, Check                               Surveyed, Checked | Failed
     front -> actor      Act, StopAction, Answer    actor -> front      Ready, Call, Acted, LogLine
@@ -336,8 +336,10 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
         return MutationOutcome(self.result.result(), self.ts)
 
 
-class Prepared(_Message):
-    """What the members of a group came to, should its COMMIT succeed. To be kept back until it is told."""
+class Prepared(msgspec.Struct, array_like=True):
+    """What the members of a group came to, should its COMMIT succeed. It lies beside the writer's mark, and
+    is read when the writer dies before it can tell.
+    """
 
     outcomes: list[Outcome]
 
@@ -347,8 +349,6 @@ class Told(_Message):
 
     rows: list[LogRow]
     last_ts: int
-    prepared: list[int]
-    """Members whose outcome is the one that was last prepared for them."""
     outcomes: list[Outcome]
 
 
@@ -418,11 +418,12 @@ class LogLine(_Message):
 _ToWriter = Mutate | Trim | Step | Apply
 _ToReader = OpenWave | More | EndWave | LookRound | Check
 FromFront = Begin | Fork | _ToWriter | _ToReader | Act | StopAction | Answer
-FromWorker = Loaded | Ready | Failed | Prepared | Told | Ran | Surveyed | Checked | LogLine | Call | Acted
+FromWorker = Loaded | Ready | Failed | Told | Ran | Surveyed | Checked | LogLine | Call | Acted
 
 _encoder = msgspec.msgpack.Encoder()
 _from_front = msgspec.msgpack.Decoder(FromFront)
 _from_worker = msgspec.msgpack.Decoder(FromWorker)
+_prepared = msgspec.msgpack.Decoder(Prepared)
 
 
 def pack(message: FromFront | FromWorker) -> bytes:
@@ -455,3 +456,13 @@ def unpack_from_worker(body: bytes) -> FromWorker:
     except (msgspec.MsgspecError, ValueError) as error:
         raise PipeBroken(str(error)) from None
     return message
+
+
+def pack_prepared(prepared: Prepared) -> bytes:
+    """What a writer leaves behind before COMMIT."""
+    return _encoder.encode(prepared)
+
+
+def unpack_prepared(body: bytes) -> Prepared:
+    """The inverse of `pack_prepared`; nothing was prepared where nothing was left behind."""
+    return _prepared.decode(body) if body else Prepared([])

@@ -155,6 +155,8 @@ class Worker(_Peer):
         self.mark = RunMark.make()
         self.marked: tuple[int, float] | None = None
         """What it was running when it ended, and since when; set as its pipe ends."""
+        self.left = b""
+        """What it had left behind beside its mark; set as its pipe ends."""
         self.is_cut_off = False
         """Whether it is being killed because a run takes too long; set by whoever does it."""
         self.pid = 0
@@ -188,7 +190,7 @@ class Worker(_Peer):
         if self._pid_descriptor >= 0:
             os.close(self._pid_descriptor)
             self._pid_descriptor = -1
-        self.marked = self.mark.read()
+        self.marked, self.left = self.mark.read(), self.mark.left()
         self.mark.close()
         super().connection_lost(error)
 

@@ -6,10 +6,10 @@ Floor 3, `execution`. A state machine without I/O: `writer_seat.py` moves messag
                   ^                    |
                   '---- lost: run again, in their old order ---- or decided by the commit log
 
-A writer sends what a group came to before its COMMIT (`prepared`) and says so after it (`told`). If it dies
-in between, the group is in the commit log as a whole or not at all, and the log is asked: then the prepared
-outcomes stand, or everything runs again. A mutation that was running at two deaths, or that was killed
-because it took too long, is not run again: it fails, in its turn.
+A writer leaves behind what a group came to before its COMMIT (`prepared`) and tells it afterwards (`told`).
+If it dies in between, the group is in the commit log as a whole or not at all, and the log is asked: then the
+prepared outcomes stand, or everything runs again. A mutation that was running at two deaths, or that was
+killed because it took too long, is not run again: it fails, in its turn.
 
 Not here: reading the log, starting processes (`writer_seat.py`).
 """
@@ -63,7 +63,6 @@ class WriterDesk:
         self._taken_max = taken_max
         self._waiting: deque[Work] = deque()
         self._taken: OrderedDict[int, Work] = OrderedDict()
-        self._prepared: dict[int, Outcome] = {}
         self._next_number = 1
 
     @property
@@ -99,20 +98,14 @@ class WriterDesk:
             self._waiting.popleft()
         return taken, delivered
 
-    def prepared(self, outcomes: Iterable[Outcome]) -> None:
-        """A group is about to be committed with these outcomes."""
-        self._prepared = {outcome.number: outcome for outcome in outcomes}
-
     def told(self, told: Told) -> list[Delivery]:
         """A group is over; returns what to deliver, in the order in which the work was taken."""
-        outcomes = {number: self._prepared[number] for number in told.prepared}
-        outcomes |= {outcome.number: outcome for outcome in told.outcomes}
-        self._prepared = {}
-        return self._deliver(outcomes)
+        return self._deliver({outcome.number: outcome for outcome in told.outcomes})
 
     def died(
         self,
         *,
+        prepared: Iterable[Outcome],
         running: int | None,
         cut_off: Result | None,
         given_up: Callable[[Work], Result],
@@ -121,14 +114,15 @@ class WriterDesk:
     ) -> list[Delivery]:
         """The writer is gone.
 
-        `running` is the work that it was running; `cut_off` is its failure where it was killed for taking
-        too long; `given_up` makes that of work that kills its writer again and again; `committed` are the
-        invocations in the commit log above what was told; `ts` is where failures read.
+        `prepared` is what it had left behind of its last group; `running` is the work that it was running;
+        `cut_off` is its failure where it was killed for taking too long; `given_up` makes that of work that
+        kills its writer again and again; `committed` are the invocations in the commit log above what was
+        told; `ts` is where failures read.
         """
-        outcomes: dict[int, Outcome] = {}
-        if any(_invocation(self._taken[number]) in committed for number in self._prepared):
-            outcomes = self._prepared
-        self._prepared = {}
+        # Of a group that was told nothing is taken any more.
+        outcomes = {outcome.number: outcome for outcome in prepared if outcome.number in self._taken}
+        if all(_invocation(self._taken[number]) not in committed for number in outcomes):
+            outcomes = {}
         delivered = self._deliver(outcomes)
         for work in self._taken.values():
             work.losses += 1

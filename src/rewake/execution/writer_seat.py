@@ -3,7 +3,7 @@
 Floor 3, `execution`. Drives the desk (`writer_desk.py`): sends what may be sent, takes in what a group came
 to, and after a death asks the commit log before anything runs again.
 
-    mutate -> desk -> seated worker -> Prepared, Told -> on_group, then the outcomes
+    mutate -> desk -> seated worker -> Told -> on_group, then the outcomes
     death  -> the log above what was told -> on_group, decided outcomes -> next worker -> the rest, again
 
 Not here: where workers come from, time limits (`worker_runner.py`).
@@ -23,11 +23,11 @@ from rewake.execution.worker_messages import (
     FromWorker,
     Mutate,
     Outcome,
-    Prepared,
     Result,
     Step,
     Told,
     Trim,
+    unpack_prepared,
 )
 from rewake.execution.worker_process import Worker, pause
 from rewake.execution.writer_desk import Delivery, Work, WriterDesk
@@ -184,9 +184,7 @@ class WriterSeat:
             self._wake_idle()
 
     def _hear(self, message: FromWorker) -> None:
-        if isinstance(message, Prepared):
-            self._desk.prepared(message.outcomes)
-        elif isinstance(message, Told):
+        if isinstance(message, Told):
             self.tell(GroupReport(tuple(message.rows), message.last_ts))
             self._tell_askers(self._desk.told(message))
             self._pump()
@@ -215,6 +213,7 @@ class WriterSeat:
         if rows:
             self.tell(GroupReport(tuple(rows), rows[-1].ts))
         delivered = self._desk.died(
+            prepared=unpack_prepared(worker.left).outcomes,
             running=worker.marked[0] if worker.marked is not None else None,
             cut_off=Result.of(CUT_OFF) if worker.is_cut_off else None,
             given_up=lambda work: Result.of(given_up(_path(work))),

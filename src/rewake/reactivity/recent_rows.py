@@ -14,7 +14,7 @@ from collections import deque
 
 from rewake.database import ReadSet
 from rewake.limits import MIB
-from rewake.storage import LogRow, LogWrite
+from rewake.storage import LogRow
 
 
 class RecentRows:
@@ -29,9 +29,9 @@ class RecentRows:
 
     def append(self, row: LogRow) -> None:
         """Take the next row, in `ts` order."""
-        writes = tuple([LogWrite(write.tablet, write.id, None, None, write.keys) for write in row.writes])
-        size = sum(len(old or b"") + len(new or b"") for write in writes for _, old, new in write.keys)
-        self._rows.append((LogRow(row.ts, row.invocation, writes), size))
+        row = row.keys_only()
+        size = sum(len(old or b"") + len(new or b"") for write in row.writes for _, old, new in write.keys)
+        self._rows.append((row, size))
         self._key_bytes += size
         while len(self._rows) > self._rows_max or self._key_bytes > self._key_bytes_max:
             dropped, size = self._rows.popleft()

@@ -39,6 +39,11 @@ class LogRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     invocation: str
     writes: tuple[LogWrite, ...]
 
+    def keys_only(self) -> LogRow:
+        """The row without its documents: all that finds the read sets which it touches."""
+        writes = tuple([LogWrite(write.tablet, write.id, None, None, write.keys) for write in self.writes])
+        return LogRow(self.ts, self.invocation, writes)
+
 
 _encoder = msgspec.msgpack.Encoder()
 _writes_decoder = msgspec.msgpack.Decoder(tuple[LogWrite, ...])
