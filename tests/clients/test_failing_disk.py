@@ -7,9 +7,12 @@ in every process of the server, and a real small file system where one can be mo
 from __future__ import annotations
 
 import os
+import random
+import signal
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import httpx
@@ -20,6 +23,8 @@ from rewake.environment import Environment
 from tests.clients.client_host import ClientError, ClientHost
 from tests.clients.raw_client import RawClient
 from tests.clients.server_process import PROJECT, ServerProcess
+from tests.clients.test_kill import BASE_SEED
+from tests.clients.test_workers import children
 from tests.faults.fault_disk import CONTROL_VARIABLE, Control
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
@@ -143,6 +148,64 @@ def test_when_nobody_can_know_npm_finds_out_by_itself(
     assert client.mutation("ledger:record", {"source": "npm", "number": 1.0}, seconds=40) == 1
     assert client.state()["connectionCount"] == 2
     assert call(server, "query", "ledger:numbers", source="npm").json()["value"] == [0, 1]
+
+
+@pytest.mark.parametrize("seed", [f"{BASE_SEED}:disk-and-deaths:{number}" for number in range(2)])
+def test_faults_and_deaths_at_random(server: ServerProcess, disk: Control, seed: str) -> None:
+    """Calls over HTTP, where nothing is sent again: what each was told is what is there in the end."""
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    kept: set[int] = set()
+    refused: set[int] = set()
+
+    def record(number: int) -> None:
+        try:
+            answer = call(server, "mutation", "ledger:record", source="http", number=number)
+        except httpx.TransportError:
+            return  # Nobody knows.
+        if answer.status_code == httpx.codes.OK:
+            assert answer.json()["status"] == "success", answer.json()
+            kept.add(number)
+        else:
+            assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE, answer.text
+            if answer.json()["code"] in ("StorageFull", "StorageFailed"):
+                refused.add(number)
+
+    with ThreadPoolExecutor(4) as callers:
+        for step in range(12):
+            event = chance.choice(["full", "sync", "write", "read", "heal", "heal", "worker", "front"])
+            if event == "full":
+                disk.is_full = True
+            elif event in ("sync", "write", "read"):
+                disk.fail(event, "EIO", file=chance.choice(["wal", "any"]), after=chance.randint(0, 5))
+            elif event == "heal":
+                disk.heal()
+            calls = [callers.submit(record, 10 * step + each) for each in range(8)]
+            assert server.process is not None
+            if event == "front":
+                disk.heal()  # A server cannot start on a disk that has no room at all.
+                server.kill()
+                wait(calls)
+                server.start()
+            elif event == "worker" and children(server.process.pid):
+                (template,) = children(server.process.pid)
+                for process in children(template)[:1]:
+                    os.kill(process, signal.SIGKILL)
+            for each in calls:
+                each.result()
+    disk.heal()
+    record(1_000)
+    assert 1_000 in kept, "it works again by itself"
+    server.kill()
+    server.start()
+    stored = Counter(int(n) for n in call(server, "query", "ledger:numbers", source="http").json()["value"])
+    assert not [number for number, times in stored.items() if times > 1]
+    assert kept <= stored.keys()
+    assert not refused & stored.keys()
+    assert call(server, "query", "ledger:total").json()["value"] == stored.total()
+    server.stop()
+    verdict = verify(server.data, environment=Environment())
+    assert verdict.is_clean, verdict.problems
 
 
 @pytest.fixture

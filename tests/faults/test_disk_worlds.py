@@ -23,10 +23,13 @@ from rewake.database import GroupCommit
 from rewake.errors import RewakeError
 from rewake.storage import StorageFailed
 from tests.faults.fault_disk import FaultDisk
-from tests.faults.world import World
+from tests.faults.world import World, other_code
 
 BASE_SEED = int(os.environ.get("REWAKE_TEST_SEED", "2026"))
 _names = count()
+
+# While a connection closes SQLite has nobody to tell of an error, so apsw hands it to Python as unraisable.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture
@@ -224,6 +227,47 @@ def test_a_query_that_swallows_the_error_is_not_believed(tmp_path: Path, disk: F
             assert await world.ask("ledger:numbers_whatever_happens") == [7]
             await world.close()
         assert refused >= 2
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(("operation", "error"), [("write", "ENOSPC"), ("write", "EIO"), ("sync", "EIO")])
+@pytest.mark.parametrize("after", range(3))
+def test_a_first_start_that_the_disk_refuses_is_made_good_by_the_next(
+    tmp_path: Path, disk: FaultDisk, operation: str, error: str, after: int
+) -> None:
+    async def story() -> None:
+        world = World(tmp_path / "data", seed=1, disk=disk)
+        disk.fail(operation, error, after=4 * after, times=-1)
+        with pytest.raises(RewakeError):
+            await world.open()
+        disk.heal()
+        await world.open()
+        await world.record(1)
+        await world.check()
+        await world.close()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("operation", ["write", "sync"])
+def test_a_push_that_the_disk_refuses_leaves_everything_as_it_was(
+    tmp_path: Path, disk: FaultDisk, operation: str
+) -> None:
+    async def story() -> None:
+        world = World(tmp_path / "data", seed=1, disk=disk)
+        await world.open()
+        await world.record(1)
+        disk.fail(operation, "EIO", file="wal")
+        with pytest.raises(StorageFailed):
+            await world.deployment.push(other_code())
+        # The old code serves, on the old schema.
+        await world.record(2)
+        await world.check()
+        report = await world.deployment.push(other_code())
+        assert report is not None
+        await world.check()
+        await world.close()
 
     asyncio.run(story())
 

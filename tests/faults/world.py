@@ -8,14 +8,16 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from rewake import Document, Index
 from rewake.auth import ANONYMOUS, AdminKey
 from rewake.database import ReplayKey, Verdict, verify
 from rewake.deployment import Deployment
 from rewake.environment import Environment, seeded_environment
 from rewake.errors import RewakeError
-from rewake.execution import FunctionCall, ProjectSettings, Success, collect_modules
+from rewake.execution import FunctionCall, ProjectSettings, Registry, Success, collect_modules
 from rewake.storage import OutcomeUnknown, StorageFailed
 from rewake.values import decode, encode
 from tests.faults import ledger
@@ -118,6 +120,20 @@ class World:
         verdict = verify(self.path, environment=Environment())
         assert verdict.is_clean, verdict.problems
         return verdict
+
+
+class Extra(Document, table="extras"):
+    """What the other code knows beside the ledger."""
+
+    note: str
+    by_note = Index("note")
+
+
+def other_code() -> Registry:
+    """The same functions and one table more."""
+    extension = ModuleType("extension")
+    extension.__dict__["Extra"] = Extra
+    return collect_modules({"ledger": sys.modules[ledger.__name__], "extension": extension}, _SETTINGS)
 
 
 _SETTINGS = ProjectSettings(root=Path(__file__).parent)

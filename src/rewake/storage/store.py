@@ -292,7 +292,9 @@ class WriterStore(ReaderStore):
                 self._run(text)
             self._run("COMMIT")
         except apsw.Error as error:
+            # Closed, so that no lock is left until the next `begin`.
             self._is_lost = True
+            self.close()
             raise failure_of(error) from error
 
     def begin_mutation(self) -> None:
