@@ -52,12 +52,15 @@ from rewake.database.scheduled import (
     begun_jobs,
     due_jobs,
     next_due_ms,
+    pending_jobs,
     schedule,
     touches_schedule,
 )
 from rewake.database.scheduled import cancel as cancel_scheduled
 from rewake.database.scheduled import claim as claim_scheduled
 from rewake.database.scheduled import finish as finish_scheduled
+from rewake.database.scheduled import has_finished as has_finished_scheduled
+from rewake.database.scheduled import put_back as put_back_scheduled
 from rewake.database.scheduled import state_of as scheduled_state
 from rewake.database.scheduled import trim_finished as trim_scheduled
 from rewake.database.schema_change import SchemaChange, apply_schema
@@ -139,8 +142,11 @@ __all__ = [
     "claim_scheduled",
     "due_jobs",
     "finish_scheduled",
+    "has_finished_scheduled",
     "module_read_set",
     "next_due_ms",
+    "pending_jobs",
+    "put_back_scheduled",
     "record_module_read",
     "schedule",
     "scheduled_state",
