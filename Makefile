@@ -17,6 +17,7 @@ NPM_CI := npm ci --no-audit --no-fund --loglevel=error
 NPM_TESTS := $(patsubst %/package-lock.json,%,$(wildcard tests/*/package-lock.json))
 NPM_CHAT := examples/chat
 ARGS ?=
+SECONDS ?= 600
 
 .PHONY: help
 help: ## List these commands
@@ -30,6 +31,10 @@ demo: .make/python $(NPM_CHAT)/node_modules/.package-lock.json ## Start the chat
 .PHONY: test
 test: needs-test .make/python $(NPM_TESTS:=/node_modules/.package-lock.json) $(NPM_CHAT)/node_modules/.package-lock.json ## Run the test suite (ARGS="-k name" goes to pytest)
 	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: soak
+soak: .make/python ## Look for anomalies of isolation with one seed after the other (SECONDS=600 for each kind of server)
+	@REWAKE_ISOLATION_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/isolation/test_histories.py -s $(ARGS)
 
 .PHONY: check
 check: .make/python $(NPM_CHAT)/node_modules/.package-lock.json ## Lint, formatting, types, floors

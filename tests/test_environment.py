@@ -3,7 +3,13 @@
 import subprocess
 import sys
 
-from rewake.environment import KILL_POINT_VARIABLE, ManualClock, process_environment, seeded_environment
+from rewake.environment import (
+    FAULT_DISK_VARIABLE,
+    KILL_POINT_VARIABLE,
+    ManualClock,
+    process_environment,
+    seeded_environment,
+)
 
 
 def test_a_manual_clock_moves_only_by_hand():
@@ -51,3 +57,19 @@ def test_the_named_point_kills_the_process_at_the_given_count():
     )
     assert ended.returncode == -9
     assert ended.stdout.split() == ["0", "1", "2"]
+
+
+def test_a_disk_for_tests_is_named_by_whoever_registers_it(monkeypatch):
+    assert process_environment().disk is None
+    monkeypatch.setenv(FAULT_DISK_VARIABLE, f"{__name__}:a_disk")
+    monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
+    assert process_environment().disk == "unix"
+
+
+def test_a_process_that_is_spared_has_no_kill_point(monkeypatch):
+    monkeypatch.setenv(KILL_POINT_VARIABLE, "point:1")
+    process_environment(spared=True).reach("point")
+
+
+def a_disk() -> str:
+    return "unix"

@@ -133,6 +133,14 @@ def test_broken_settings_are_a_mistake_like_any_other(dev: Running, author: Auth
     dev.wait_for(r"reloaded .*\+messages:listRecent")
 
 
+def test_new_limits_are_said_to_wait_for_the_next_start(dev: Running, author: Author) -> None:
+    settings = (author.project / "pyproject.toml").read_text()
+    author.write("pyproject.toml", settings + "\n[tool.rewake.limits]\ndocuments_read_max = 7\n")
+    dev.wait_for("New limits hold after the next start of `rewake dev`")
+    author.write("pyproject.toml", settings + "\n[tool.rewake.limits]\ndocument_read_max = 7\n")
+    dev.wait_for("problem .*Unknown limit `document_read_max`.*Did you mean `documents_read_max`")
+
+
 def test_a_schema_that_does_not_fit_names_document_and_ways_out(dev: Running, author: Author) -> None:
     document = json.loads(author.run("messages:send", "body=one"))
     author.replace("backend/schema.py", "    body: str\n", "    body: str\n    kind: str\n")

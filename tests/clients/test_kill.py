@@ -12,7 +12,8 @@ stored exactly once, every one that PyPI acknowledged at least once (it replays 
     sync.after_log_row_before_response   the front knows, the client does not
 
 With functions in the server's own process all four kill the whole server. With worker processes the first
-three are reached in the writer: it dies alone, the server lives, and no client notices anything.
+three are reached in the writer: it dies alone, the server lives, and no client notices anything. Moments that
+nobody chose follow after that. Each time `verify` has the last word on what lies in the file.
 
 `REWAKE_TEST_SEED` chooses other rounds; a failure prints the seed that repeats it.
 """
@@ -22,14 +23,18 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable
 
 import httpx
 import pytest
 
+from rewake.database import verify
+from rewake.environment import Environment
 from tests.clients.json_program import Event, JsonProgram
 from tests.clients.server_process import PROJECT, ServerProcess
+from tests.clients.test_workers import children
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 
@@ -84,6 +89,8 @@ def play_round(server: ServerProcess, run_program: Callable[..., JsonProgram], k
 
     total = httpx.post(f"{server.url}/api/query", json={"path": "ledger:total", "args": {}}).json()["value"]
     assert total == npm_stored.total() + pypi_stored.total(), "a mutation was carried out by half"
+    verdict = verify(server.data, environment=Environment())
+    assert verdict.is_clean, verdict.problems
 
 
 LIVES = [
@@ -145,6 +152,42 @@ def test_the_death_of_the_writer_process_is_noticed_by_no_client(
             assert sorted(acknowledged(events)) == list(range(NUMBERS))
             assert stored(server, source) == Counter(range(NUMBERS)), f"{source}: exactly once"
         server.stop()
+
+
+@pytest.mark.parametrize("round_number", range(ROUNDS))
+def test_any_process_killed_at_any_moment(
+    round_number: int, make_server: Callable[..., ServerProcess], run_program: Callable[..., JsonProgram]
+) -> None:
+    """Front, template, writer and readers, at moments that nobody chose: after so many acknowledgements."""
+    seed = f"{BASE_SEED}:any:{round_number}"
+    chance = random.Random(seed)
+    print(f"seed {seed}")
+    server = make_server(PROJECT, "--workers", "2")
+    server.start()
+    npm = run_program("npm_stream.mjs", server.url, "npm", NUMBERS, WINDOW)
+    npm.wait(lambda event: event["event"] == "ready")
+    npm.send({"event": "go"})
+    deaths = sorted(chance.sample(range(3, NUMBERS - 5), 3))
+    for death in deaths:
+        npm.wait(lambda event, death=death: event.get("number", -1) >= death, seconds=STREAM_SECONDS)
+        victim = chance.choice(["front", "template", "worker"])
+        print(f"after {death}: {victim}")
+        if victim == "front":
+            server.kill()
+            server.start()
+        else:
+            assert server.process is not None
+            template = children(server.process.pid)[:1]
+            victims = template if victim == "template" else children(template[0]) if template else []
+            for process in chance.sample(victims, min(1, len(victims))):
+                os.kill(process, signal.SIGKILL)
+    events = npm.finish(seconds=STREAM_SECONDS)
+    assert sorted(acknowledged(events)) == list(range(NUMBERS))
+    assert stored(server, "npm") == Counter(range(NUMBERS)), "exactly once"
+    total = httpx.post(f"{server.url}/api/query", json={"path": "ledger:total", "args": {}}).json()["value"]
+    assert total == NUMBERS
+    server.kill()
+    assert verify(server.data, environment=Environment()).is_clean
 
 
 def copy_data(source: ServerProcess, target: ServerProcess) -> None:

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.clients.deadline import Deadline
-from tests.clients.raw_client import RawClient
+from tests.clients.raw_client import QueryFailure, RawClient
 from tests.clients.server_process import PROJECT, ServerProcess
 
 pytestmark = [
@@ -107,6 +107,36 @@ def test_http_mutations_are_carried_out_once_each_while_writers_die(server: Serv
             answer = client.post("/api/mutation", json=body).json()
             assert answer["status"] == "success", answer
             assert answer["value"] == number + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("endless", "Function execution timed out (maximum duration: 1s)"),
+        ("doubling", "Function execution ran out of memory (maximum memory usage: 512 MB)"),
+    ],
+)
+def test_a_runaway_function_fails_alone_and_its_process_goes_on(
+    server: ServerProcess, name: str, text: str
+) -> None:
+    workers = children(template_of(server))
+    with RawClient(server.url) as runaway, RawClient(server.url) as other:
+        counter = other.add("counters:get", {"name": "a"})
+        assert other.result(counter) == 0
+        never = runaway.add(f"runaways:{name}_query", {})
+        endless = runaway.mutate(f"runaways:{name}_mutation", {})
+        for expected in range(1, 30):
+            other.settle(other.mutate("counters:increment", {"name": "a"}))
+            assert other.result(counter) == expected
+        response = runaway.response(endless)
+        assert not response["success"]
+        assert text in response["result"]
+        with pytest.raises(QueryFailure) as failed:
+            runaway.result(never)
+        assert text in failed.value.modification["errorMessage"]
+        # Nothing of it was kept, and who ran it runs on.
+        assert other.result(other.add("messages:list_all")) == []
+    assert children(template_of(server)) == workers
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])

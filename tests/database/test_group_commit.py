@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from rewake.database import (
     Database,
     Invocation,
     ReplayKey,
+    WriteInterrupted,
     WriteTransaction,
 )
 from rewake.environment import Environment, ManualClock, seeded_environment
 from rewake.limits import Limits
-from rewake.storage import GroupDoomed, StorageFailed, StorageFull
+from rewake.storage import GroupDoomed, OutcomeUnknown, StorageFailed, StorageFull
 from rewake.values import COMMIT_TS, Int64, decode_id, encode
 from tests.database.world import START_NS, World, documents, query
 
@@ -281,6 +283,70 @@ def test_an_error_before_the_commit_happened_dooms_the_group(world: World) -> No
     assert rows(world) == []
     world.insert("t", {"n": 2})
     assert rows(world) == [{"n": 2.0}]
+
+
+def test_what_can_neither_be_asked_nor_undone_is_unknown_until_it_can(world: World) -> None:
+    world.group.begin()
+    world.perform(lambda tx: tx.insert("t", {"n": 1}))
+    FailingCommit(world, really=False)
+    store = world.group._store
+    connect, store._connect = store._connect, _no_connection
+    with pytest.raises(OutcomeUnknown, match="no disk"):
+        world.group.commit()
+    with pytest.raises(StorageFailed, match="no disk"):
+        world.group.begin()
+    # It opens the file anew by itself as soon as that goes.
+    store._connect = connect
+    world.insert("t", {"n": 2})
+    assert rows(world) == [{"n": 2.0}]
+
+
+def _no_connection() -> apsw.Connection:
+    raise StorageFailed(detail="no disk")
+
+
+def test_a_write_that_python_gave_up_half_way_cannot_be_kept(world: World) -> None:
+    store = world.group._store
+    insert_entry = store.insert_entry
+
+    def careless(tx: WriteTransaction) -> None:
+        for number in range(2):
+            with suppress(RecursionError, WriteInterrupted):
+                tx.insert("t", {"n": number})
+
+    def interrupted(index_id: int, key: bytes, row: int) -> None:
+        store.insert_entry = insert_entry  # type: ignore[method-assign]
+        raise RecursionError("maximum recursion depth exceeded")
+
+    world.insert("t", {"n": 5})
+    world.group.begin()
+    store.insert_entry = interrupted  # type: ignore[method-assign]
+    performed = world.perform(careless)
+    world.group.commit()
+    assert isinstance(performed.error, WriteInterrupted)
+    assert rows(world) == [{"n": 5.0}]
+
+
+def test_a_part_that_was_interrupted_can_be_taken_back_alone(world: World) -> None:
+    store = world.group._store
+    insert_entry = store.insert_entry
+
+    def nested(tx: WriteTransaction) -> None:
+        tx.insert("t", {"n": 1})
+        with suppress(WriteInterrupted), tx.savepoint(), suppress(RecursionError):
+            store.insert_entry = interrupted  # type: ignore[method-assign]
+            tx.insert("t", {"n": 2})
+        tx.insert("t", {"n": 3})
+
+    def interrupted(index_id: int, key: bytes, row: int) -> None:
+        store.insert_entry = insert_entry  # type: ignore[method-assign]
+        raise RecursionError("maximum recursion depth exceeded")
+
+    world.group.begin()
+    performed = world.perform(nested)
+    world.group.commit()
+    assert performed.error is None
+    assert rows(world) == [{"n": 1.0}, {"n": 3.0}]
 
 
 def test_the_log_tells_what_became_of_an_invocation(world: World) -> None:

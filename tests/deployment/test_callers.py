@@ -6,9 +6,9 @@ import base64
 import json
 
 import pytest
-from rewake.auth.keys import BadAdminKey
 
 from rewake.auth import ANONYMOUS, Admin, AdminKey, User
+from rewake.auth.keys import BadAdminKey
 from rewake.deployment import InvalidHeader, TokensNotSupported
 from rewake.deployment.callers import Callers
 from rewake.errors import Unauthenticated

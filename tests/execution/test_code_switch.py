@@ -1,10 +1,15 @@
-"""What the author wrote for a table, for advice."""
+"""What the author wrote for a table, for advice; and which code may run on an older snapshot."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from rewake.database import Database
+from rewake.environment import Environment
 from rewake.execution import DocumentSource, document_source, load_project, read_settings
+from rewake.execution.code_switch import CodeReplaced, apply_code, check_code
 
 SOURCE = '''
 from rewake import Document, Index
@@ -41,3 +46,28 @@ def test_a_class_whose_source_is_gone_has_no_hints(tmp_path: Path) -> None:
     schema = load_project(read_settings(tmp_path)).schema
     file.unlink()
     assert document_source(schema.tables["people"]) == DocumentSource("Person", "schema", {})
+
+
+def test_only_the_code_that_served_then_may_run_on_an_older_snapshot(tmp_path: Path) -> None:
+    database = Database.open(":memory:", environment=Environment())
+    group, reader = database.group_commit(), database.reader()
+    (tmp_path / "backend").mkdir()
+    versions = []
+    for source in (SOURCE, SOURCE.replace("str | None", "str")):
+        (tmp_path / "backend" / "schema.py").write_text(source)
+        registry = load_project(read_settings(tmp_path))
+        group.begin()
+        _, ts = apply_code(group, registry, invocation=str(len(versions)))
+        group.commit()
+        versions.append((ts, registry))
+    for ts, _ in versions:
+        for since, registry in versions:
+            with reader.begin_at(ts) as snapshot:
+                if since == ts:
+                    check_code(snapshot, registry)
+                else:
+                    with pytest.raises(CodeReplaced, match="/api/query_ts"):
+                        check_code(snapshot, registry)
+    reader.close()
+    group.close()
+    database.close()

@@ -12,6 +12,7 @@ import pytest
 
 from rewake.database import SchemaMismatch
 from rewake.execution import DocumentSource, ProjectInvalid, RunnerClosed
+from rewake.execution.code_switch import CodeReplaced
 from tests.execution.worker_stage import MAIN, SCHEMA, CallFailed, Stage, play
 
 
@@ -103,6 +104,45 @@ def test_a_past_snapshot_can_be_read(tmp_path: Path, place: str) -> None:
         assert await stage.query("main:get", at=outcome.ts, name="a") == 1
 
     play(tmp_path, story, place=place)
+
+
+def test_older_data_never_meets_new_code(tmp_path: Path, place: str) -> None:
+    async def story(stage: Stage) -> None:
+        before = await stage.outcome("main:increment", name="a")
+        await stage.push()  # Nothing is new, and nothing is refused.
+        assert await stage.query("main:get", at=before.ts, name="a") == 1
+        await stage.push(main=MAIN.replace("counter.value\n", "counter.value + 100\n"))
+        after = await stage.outcome("main:increment", name="a")
+        await stage.mutate("main:increment", name="a")
+        assert await stage.query("main:get", at=after.ts, name="a") == 102
+        if place == "threads":
+            # The code from before is still there.
+            assert await stage.query("main:get", at=before.ts, name="a") == 1
+        else:
+            with pytest.raises(CodeReplaced):
+                await stage.query("main:get", at=before.ts, name="a")
+        assert await stage.query("main:get", name="a") == 103, "the reader goes on"
+
+    play(tmp_path, story, place=place)
+
+
+def test_code_of_an_earlier_life_is_not_run_on_newer_code_s_data(tmp_path: Path, place: str) -> None:
+    seen: list[int] = []
+
+    async def first(stage: Stage) -> None:
+        seen.append((await stage.outcome("main:increment", name="a")).ts)
+
+    async def second(stage: Stage) -> None:
+        assert await stage.query("main:get", at=seen[0], name="a") == 1
+        await stage.push(main=MAIN + "\n    # Other code now.\n")
+
+    async def third(stage: Stage) -> None:
+        with pytest.raises(CodeReplaced):
+            await stage.query("main:get", at=seen[0], name="a")
+
+    for story in (first, second):
+        play(tmp_path, story, place=place, data=tmp_path / "data.sqlite3")
+    play(tmp_path, third, place=place, data=tmp_path / "data.sqlite3", main=MAIN + "\n    # Third.\n")
 
 
 def test_closing_finishes_what_was_handed_in_and_takes_nothing_more(tmp_path: Path, place: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -39,6 +40,21 @@ def test_a_function_that_takes_all_memory_fails_and_its_process_lives(tmp_path: 
         assert await stage.mutate("main:writer_process") == before
 
     play(tmp_path, story, limits=TIGHT)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what is meant")
+def test_a_process_whose_memory_earlier_runs_have_used_up_gives_its_place_to_a_fresh_one(
+    tmp_path: Path,
+) -> None:
+    async def story(stage: Stage) -> None:
+        for ask, path in ((stage.mutate, "main:keep"), (stage.query, "main:keep_reading")):
+            assert [await ask(path), await ask(path)] == [1, 2]
+            with pytest.raises(CallFailed, match="ran out of memory"):
+                await ask(path)
+            assert sorted(await asyncio.gather(ask(path), ask(path))) == [1, 2]
+        assert await stage.mutate("main:increment", name="a") == 1
+
+    play(tmp_path, story, limits=TIGHT, readers=1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process looks at its pipe")

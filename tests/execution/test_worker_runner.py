@@ -14,12 +14,25 @@ import pytest
 
 from rewake.database import ReplayKey
 from rewake.environment import KILL_POINT_VARIABLE
-from rewake.execution import Success, WorkerLost
+from rewake.execution import LimitReached, ProjectInvalid, Success, WorkerLost
 from rewake.limits import DEFAULT_LIMITS
 from tests.execution.worker_stage import MAIN, CallFailed, Stage, play, query_job, value_of
 
 HASTY = replace(DEFAULT_LIMITS, function_seconds_max=0.2)
 RUSHED = replace(DEFAULT_LIMITS, system_seconds_max=0.4)
+
+
+def is_stopped(process: int) -> bool:
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def family(process: int | None = None) -> list[int]:
+    """The processes below one, of all its threads."""
+    found = []
+    for thread in Path(f"/proc/{process or os.getpid()}/task").iterdir():
+        for child in map(int, (thread / "children").read_text().split()):
+            found += [child, *family(child)]
+    return found
 
 
 def test_functions_run_in_other_processes_and_the_front_imports_none_of_them(tmp_path: Path) -> None:
@@ -31,6 +44,39 @@ def test_functions_run_in_other_processes_and_the_front_imports_none_of_them(tmp
         assert "main:crash" in [facts.path.public for facts in stage.runner.analysis.functions]
 
     play(tmp_path, story)
+
+
+LIMITED = """
+    from rewake import MutationCtx, QueryCtx, mutation, query
+    from .schema import Counter
+
+    @mutation
+    def write(ctx: MutationCtx, times: int) -> None:
+        for n in range(times):
+            ctx.db.insert(Counter(name=str(n), value=0.0))
+
+    @query
+    def deployment(ctx: QueryCtx) -> str:
+        return ctx.meta.get_deployment_metadata().name
+"""
+
+
+def test_limits_hold_in_workers_and_what_was_reached_comes_back(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.push(limited=LIMITED)
+        with pytest.raises(
+            CallFailed, match=r"Too many writes .*\n\[setting documents_written_max, observed 6,"
+        ):
+            await stage.mutate("limited:write", times=6)
+        assert stage.call_log.records[-1].limit == LimitReached(
+            "TooManyWrites", "documents_written_max", observed=6, limit=5
+        )
+        await stage.mutate("limited:write", times=4)
+        (line,) = stage.call_log.records[-1].log_lines
+        assert (line.level, line.code) == ("WARN", "warning:TooManyWrites")
+        assert await stage.query("limited:deployment") == "app"
+
+    play(tmp_path, story, limits=replace(DEFAULT_LIMITS, documents_written_max=5))
 
 
 @pytest.mark.parametrize("replayed", [False, True])
@@ -75,6 +121,65 @@ def test_a_writer_that_dies_at_the_worst_point_is_noticed_by_nobody(
         assert await stage.mutate("main:writer_process") != before, "it did die"
 
     play(tmp_path, story, data=tmp_path / "data.sqlite3")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at the state of a process in /proc")
+@pytest.mark.parametrize("point", ["group.after_savepoint", "group.before_commit"])
+def test_nothing_of_a_group_is_told_before_it_is_committed(tmp_path: Path, point: str) -> None:
+    async def story(stage: Stage) -> None:
+        writer = int(await stage.mutate("main:writer_process"))
+        await stage.mutate("main:stop_in_next_group", point=point)
+        records, reports = len(stage.call_log.records), len(stage.rows)
+        calls = [asyncio.ensure_future(stage.mutate("main:increment", name="a")) for _ in range(3)]
+        while not is_stopped(writer):
+            await asyncio.sleep(0)
+        # Whatever it had to say before it was stopped has been heard.
+        assert await stage.query("main:get", name="a") == 0
+        assert not any(call.done() for call in calls)
+        assert len([each for each in stage.call_log.records if each.kind == "mutation"]) == records
+        assert len(stage.rows) == reports
+        os.kill(writer, signal.SIGCONT)
+        assert await asyncio.gather(*calls) == [1, 2, 3]
+        assert await stage.mutate("main:writer_process") == writer
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("point", ["wave.after_snapshot:3", "wave.before_answer:2"])
+def test_a_reader_that_dies_at_the_worst_point_is_noticed_by_nobody(
+    tmp_path: Path, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KILL_POINT_VARIABLE, point)
+
+    async def story(stage: Stage) -> None:
+        first = set(stage.runner._readers._current)
+        await stage.mutate("main:increment", name="a")
+        for _ in range(6):
+            _, runs = await stage.runs("main:get", "main:get", name="a")
+            assert [run.result for run in runs] == [Success("1.0"), Success("1.0")]
+        assert any(not worker.is_alive for worker in first), "one did die"
+
+    play(tmp_path, story)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts what is open in /proc")
+def test_many_pushes_leave_no_process_and_no_descriptor_behind(tmp_path: Path) -> None:
+    def count() -> tuple[int, int]:
+        return len(family()), len(os.listdir("/proc/self/fd"))
+
+    async def story(stage: Stage) -> None:
+        first = count()
+        assert first[0] == 4, "a template, a writer, two readers"
+        for version in range(6):
+            await stage.push(main=MAIN + f"\n    # Version {version}.\n")
+            if version == 3:
+                with pytest.raises(ProjectInvalid):
+                    await stage.push(main="1 / 0")
+            assert await stage.mutate("main:increment", name="a") == version + 1
+            while count() > first:
+                await asyncio.sleep(0)  # Those that were replaced are still ending.
+
+    play(tmp_path, story)
 
 
 def test_deaths_of_readers_are_noticed_by_no_wave(tmp_path: Path) -> None:

@@ -77,6 +77,23 @@ MAIN = """
         return os.getpid()
 
     @mutation
+    def stop_in_next_group(ctx: MutationCtx, point: str) -> None:
+        "Have the kernel stop this process at `point` of the group after this one."
+        import gc
+        from rewake.database import GroupCommit
+
+        (group,) = [each for each in gc.get_objects() if isinstance(each, GroupCommit) and each.is_open]
+        left = [2]
+
+        def reach(reached):
+            if reached == point:
+                left[0] -= 1
+                if left[0] == 0:
+                    os.kill(os.getpid(), signal.SIGSTOP)
+
+        group._environment.reach = reach
+
+    @mutation
     def crash(ctx: MutationCtx) -> None:
         ctx.db.insert(Counter(name="crash", value=0.0))
         os.kill(os.getpid(), signal.SIGKILL)
@@ -152,6 +169,18 @@ MAIN = """
     @query
     def hoard_reading(ctx: QueryCtx) -> float:
         return len(bytes(2**40))
+
+    _kept = []
+
+    @query
+    def keep_reading(ctx: QueryCtx) -> float:
+        _kept.append(bytes(3 * 2**24))
+        return len(_kept)
+
+    @mutation
+    def keep(ctx: MutationCtx) -> float:
+        _kept.append(bytes(3 * 2**24))
+        return len(_kept)
 
     @mutation
     def talk(ctx: MutationCtx) -> None:
@@ -245,13 +274,14 @@ def play(
     data: Path | str = ":memory:",
     readers: int = 2,
     place: str = "processes",
+    main: str = MAIN,
 ) -> None:
     """Serve the project, play `story` on it and end everything; nothing may take long."""
-    write_project(root, schema=SCHEMA, main=MAIN)
+    write_project(root, schema=SCHEMA, main=main)
 
     async def run() -> None:
         settings, call_log = read_settings(root), CallLog()
-        database = Database.open(data, environment=Environment(), limits=limits)
+        database = Database.open(data, name="app", environment=Environment(), limits=limits)
         runner: InlineRunner | WorkerRunner
         if place == "threads":
             runner = InlineRunner(database, load_project(settings), call_log=call_log, readers=readers)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -211,13 +212,18 @@ def test_a_query_that_swallows_the_error_is_not_believed(tmp_path: Path, disk: F
         await world.open()
         await world.record(7)
         await world.close()
-        await world.open()
-        disk.fail("read", "EIO", times=-1)
-        with pytest.raises(StorageFailed):
-            await world.ask("ledger:numbers_whatever_happens")
-        disk.heal()
-        assert await world.ask("ledger:numbers_whatever_happens") == [7]
-        await world.close()
+        refused = 0
+        for after in range(8):
+            await world.open()
+            disk.fail("read", "EIO", after=after, times=-1)
+            with suppress(StorageFailed):
+                refused += 1
+                assert await world.ask("ledger:numbers_whatever_happens") == [7]
+                refused -= 1
+            disk.heal()
+            assert await world.ask("ledger:numbers_whatever_happens") == [7]
+            await world.close()
+        assert refused >= 2
 
     asyncio.run(story())
 
@@ -235,10 +241,8 @@ async def play(world: World, chance: Random, disk: FaultDisk, first: int) -> int
         await asyncio.gather(*(world.record(each) for each in (*batch, *again)))
         number = batch.stop
         if chance.random() < 0.5:
-            try:
+            with suppress(StorageFailed):
                 world.deployment._database.checkpoint()
-            except StorageFailed:
-                pass
         if chance.random() < 0.6:
             disk.heal()
     return number
@@ -302,3 +306,38 @@ def test_a_power_cut_at_any_moment(tmp_path: Path, seed: str) -> None:
         await last.close()
 
     asyncio.run(story())
+
+
+def test_housekeeping_says_once_that_it_cannot_and_goes_on_when_it_can(
+    tmp_path: Path, disk: FaultDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        world = World(tmp_path / "data", seed=1, disk=disk)
+        await world.open()
+        await world.record(1)
+        deployment = world.deployment
+        done = asyncio.Event()
+        rounds: list[str] = []
+        checkpoint = deployment._database.checkpoint
+
+        def watched() -> object:
+            rounds.append("round")
+            if len(rounds) == 5:
+                disk.heal()
+            if len(rounds) == 7:
+                loop.call_soon_threadsafe(done.set)
+            loop.call_soon_threadsafe(deployment._wants_checkpoint.set)
+            return checkpoint()
+
+        loop = asyncio.get_running_loop()
+        deployment._database.checkpoint = watched  # type: ignore[method-assign, assignment]
+        disk.fail("write", "ENOSPC", file="main", times=-1)
+        deployment._wants_checkpoint.set()
+        deployment._housekeeping = asyncio.create_task(deployment._keep_house())
+        await asyncio.wait_for(done.wait(), 30)
+        await world.close()
+
+    asyncio.run(story())
+    said = [record.getMessage() for record in caplog.records if record.name.endswith("deployment")]
+    assert ["tried again" in text for text in said] == [True, False], said
+    assert "tidied again" in said[1]

@@ -18,6 +18,7 @@ USERS = ("alice", "bob")
 OWN_LISTS = tuple(f"own-{user}" for user in (*USERS, "nobody"))
 KEYS = (*LISTS, *OWN_LISTS)
 
+ISSUER = "https://isolation.test"
 ADMIN_KEY = "lists|of-the-isolation-tests"
 
 

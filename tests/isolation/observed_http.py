@@ -14,6 +14,7 @@ import httpx
 
 from tests.isolation.calls import (
     ADMIN_KEY,
+    ISSUER,
     KEYS,
     USERS,
     Transaction,
@@ -143,7 +144,7 @@ class ObservedHttp:
     def _post(self, path: str, body: dict[str, Any], *, user: str | None = None) -> Any:
         headers = {}
         if user is not None:
-            claims = json.dumps({"issuer": "https://isolation.test", "subject": user}).encode()
+            claims = json.dumps({"issuer": ISSUER, "subject": user}).encode()
             headers["Authorization"] = f"Convex {ADMIN_KEY}:{base64.b64encode(claims).decode()}"
         try:
             answer = self._client.post(path, json={"format": "json", **body}, headers=headers)

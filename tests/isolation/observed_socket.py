@@ -17,7 +17,7 @@ from websockets.exceptions import WebSocketException
 from tests.clients.cuttable_proxy import CuttableProxy
 from tests.clients.deadline import Deadline
 from tests.clients.raw_client import Message, RawClient, SocketClosed, decode_ts
-from tests.isolation.calls import Transaction, random_transaction, read_of
+from tests.isolation.calls import ADMIN_KEY, ISSUER, USERS, Transaction, random_transaction, read_of
 from tests.isolation.history import Clock, History, Kind, Operation, Outcome, Read
 
 WAIT_SECONDS = 20.0
@@ -66,6 +66,10 @@ class ObservedSocket:
         """Answered: should an answer come again, it must be the same."""
         self._unshown: set[int] = set()
         """Answered, and no transition has reached their timestamp."""
+        self._user: str | None = None
+        """As whom it asks; None for nobody."""
+        self._users: list[str] = []
+        """Whose answers a transition holds, by its identity version on the socket of now."""
         self._next_request = 0
         self._connections = 0
         self._seen_ts: int | None = None
@@ -101,15 +105,22 @@ class ObservedSocket:
         self._client, self._session_id = client, client.session_id
         self._connections += 1
         self._begun = self._clock.tick()
+        self._users = ["nobody"]
+        if self._user is not None:
+            self._sign_in()
         self._add(self._watches + self._pages)
         for number in sorted(self._open.keys() | self._unshown):
             self._say(number, self._open[number] if number in self._open else self._done[number][0])
 
-    def cut(self) -> None:
-        """Lose the socket, and come back."""
+    def leave(self) -> None:
+        """Lose the socket, until `connect`."""
         self._proxy.cut()
         self._client.close()
         self._proxy.mend()
+
+    def cut(self) -> None:
+        """Lose the socket, and come back."""
+        self.leave()
         self.connect()
 
     def go_deaf(self) -> None:
@@ -151,6 +162,12 @@ class ObservedSocket:
         self._pages.append(Watch("lists:read_page", _page_args(key, first.value["continueCursor"], 1_000)))
         self._ask(self._pages[1:])
 
+    def become(self, user: str | None) -> None:
+        """Ask as somebody else from now on."""
+        self._user = user
+        self._begun = self._begun if self._begun is not None else self._clock.tick()
+        self._or_reconnect(self._sign_in)
+
     def transact(self, *steps: tuple[str, ...], fails: bool = False) -> None:
         """Begin a mutation."""
         self.perform(Transaction(self.name(), self._session, steps, self._clock.tick(), fails))
@@ -168,6 +185,14 @@ class ObservedSocket:
     def _ask(self, watches: list[Watch]) -> None:
         self._begun = self._begun if self._begun is not None else self._clock.tick()
         self._or_reconnect(lambda: self._add(watches))
+
+    def _sign_in(self) -> None:
+        self._users.append(self._user or "nobody")
+        if self._user is None:
+            self._client.authenticate("None")
+        else:
+            claims = {"issuer": ISSUER, "subject": self._user}
+            self._client.authenticate("Admin", value=ADMIN_KEY, impersonating=claims)
 
     def _add(self, watches: list[Watch]) -> None:
         for watch in watches:
@@ -252,6 +277,7 @@ class ObservedSocket:
         self._seen_ts = max(self._seen_ts or 0, ts)
         self._unshown -= {number for number in self._unshown if (self._done[number][1].ts or 0) <= ts}
         is_complete = all(watch.value is not None for watch in self._watches + self._pages)
+        is_complete = is_complete and self._client.version.identity == len(self._users) - 1
         begun, self._begun = (self._begun, None) if is_complete else (None, self._begun)
         self._history.add(
             Operation(
@@ -270,7 +296,9 @@ class ObservedSocket:
         reads: list[Read] = []
         for watch in self._watches:
             if watch.value is not None:
-                reads += read_of(watch.path, watch.args, watch.value)
+                # All queries of a transition are answered to whom its identity version names (wire 1.7).
+                user = self._users[self._client.version.identity]
+                reads += read_of(watch.path, watch.args, watch.value, user=user)
         if len(self._pages) > 1 and all(page.value is not None for page in self._pages):
             newest_first = [value for page in self._pages for value in page.value["page"]]
             reads.append(Read(self._pages[0].args["key"], tuple(newest_first[::-1])))
@@ -288,6 +316,8 @@ class ObservedSocket:
             self.cut()
         elif random.random() < 0.15:
             self._change_watches(random)
+        elif random.random() < 0.2:
+            self.become(random.choice((*USERS, None)))
         if not self._proxy.is_deaf:
             self.hear_some(random.randint(0, 4))
         else:

@@ -332,7 +332,42 @@ def age(history: History, random: Random) -> tuple[History, set[str]] | None:
     return _with_steps(history, {operation: steps}), {"stale read"}
 
 
-@pytest.mark.parametrize("edit", [lose, double, show_failed, show_stale, swap, reuse_ts, age])
+def go_back(history: History, random: Random) -> tuple[History, set[str]] | None:
+    """A session is shown again, at the end, what it was shown when it began."""
+    first = next((each for each in history.operations if each.kind is Kind.TRANSITION and each.ts), None)
+    later = [
+        each
+        for each in history.operations
+        if first is not None and each.session == first.session and each.kind is Kind.TRANSITION
+    ]
+    if first is None or later[-1].ts == first.ts:
+        return None
+    return History([*history.operations, replace(first, begun=None, ended=99_999)]), {"time went back"}
+
+
+def mix_up(history: History, random: Random) -> tuple[History, set[str]] | None:
+    """A list is answered with another: a cache that takes two questions for one."""
+    last = history.operations[-1]
+    one, other = random.sample(list(last.reads), 2)
+    if not other.values:
+        return None
+    mixed = tuple(Read(one.key, other.values) if read is one else read for read in last.reads)
+    changed = _with_steps(history, {last: mixed})
+    return changed, {"misdirected read", "forked order", "lost append"}
+
+
+def base_on_one_version(history: History, random: Random) -> tuple[History, set[str]] | None:
+    """Two mutations read a list, then both append to it."""
+    both = tuple(
+        Operation(name, name, Kind.MUTATION, (Read("z", ()), Append("z", name)), 1, 99_999) for name in "pq"
+    )
+    return History([*history.operations, *both]), {"lost update"}
+
+
+EDITS = [lose, double, show_failed, show_stale, swap, reuse_ts, age, go_back, mix_up, base_on_one_version]
+
+
+@pytest.mark.parametrize("edit", EDITS)
 @given(seed=seeds)
 @settings(max_examples=25, deadline=None)
 def test_an_edit_of_a_sound_history_is_found(edit: Edit, seed: int) -> None:

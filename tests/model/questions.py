@@ -72,12 +72,12 @@ class Questions:
                 looked.answer[1].append(inner.answer)
                 looked.reads.add(inner.reads)
             return looked
-        if kind == "take" and asked["count"] == 0:
-            return Looked(["value", []])  # Nothing is asked, so nothing is looked up, the index neither.
         reads = Reads()
         path = path_of(sight, asked, reads)
         if isinstance(path, str):
             return Looked(["error", path], reads)
+        if kind == "take" and asked["count"] == 0:
+            return Looked(["value", []], reads)  # Table, index and range are checked, and nothing is read.
         if kind == "page":
             return self._page(sight, asked, reads, path=path, pin=pin, heard=heard)
         return _scan(sight, asked, path, reads)

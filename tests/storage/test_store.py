@@ -177,6 +177,49 @@ def test_reopening_forgets_what_was_not_committed(engine: Engine) -> None:
     writer.close()
 
 
+def test_a_lost_connection_is_replaced_by_the_next_begin(engine: Engine) -> None:
+    writer = engine.writer()
+    connect = writer._connect
+
+    def refuse() -> apsw.Connection:
+        raise StorageFailed(detail="no disk")
+
+    writer.begin()
+    writer._connect = refuse
+    with pytest.raises(StorageFailed):
+        writer.reopen()
+    writer.rollback()
+    for _ in range(2):
+        with pytest.raises(StorageFailed, match="no disk"):
+            writer.begin()
+    writer._connect = connect
+    writer.begin()
+    writer.rollback()
+    writer.close()
+    writer.close()
+
+
+def test_a_read_that_failed_is_remembered_until_the_next_snapshot(engine: Engine) -> None:
+    reader = engine.reader()
+    reader.begin()
+    run = reader._run
+
+    def broken(text: str, bindings: object = ()) -> None:
+        raise apsw.IOError("disk I/O error")
+
+    reader._run = broken  # type: ignore[assignment]
+    with pytest.raises(StorageFailed):
+        reader.find(1, b"x")
+    reader._run = run
+    assert reader.find(1, b"x") is None
+    assert reader.failed is not None
+    reader.end()
+    reader.begin()
+    assert reader.failed is None
+    reader.end()
+    reader.close()
+
+
 def test_ranges_are_walked_by_key_and_sorted_by_nothing(engine: Engine) -> None:
     """What the layout is for: no statement of a read sorts or scans."""
     from rewake.storage import store

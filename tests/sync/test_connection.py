@@ -15,6 +15,7 @@ from rewake.environment import seeded_environment
 from rewake.execution import FunctionCall
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import UNKNOWN_CLIENT, ClientVersion
+from rewake.storage import OutcomeUnknown, StorageFailed, StorageFull
 from rewake.sync import LiveListener, LiveResult
 from rewake.sync.connection import BEFORE_RESPONSE, Connection, Socket
 from rewake.sync.session import Session
@@ -193,6 +194,30 @@ def test_a_mutation_that_raises_ends_the_socket_by_the_table() -> None:
     world.backend.mutate = refuse  # type: ignore[method-assign]
     world.say("Mutation", requestId=0, udfPath="kv:add", args=[{"key": "a"}])
     assert world.wire.events == ["resume", (1011, "InternalServerError")]
+
+
+@pytest.mark.parametrize("error", [StorageFull(detail="no room"), StorageFailed(detail="disk I/O error")])
+def test_a_mutation_that_the_disk_refused_is_answered_and_the_socket_stays(error: StorageFailed) -> None:
+    world = World()
+
+    async def refuse(*_: Any, **__: Any) -> Any:
+        raise error
+
+    world.backend.mutate = refuse  # type: ignore[method-assign]
+    world.say("Mutation", requestId=0, udfPath="kv:add", args=[{"key": "a"}])
+    world.say("Mutation", requestId=1, udfPath="kv:add", args=[{"key": "a"}])
+    assert world.wire.events == ["MutationResponse", "MutationResponse"]
+
+
+def test_a_mutation_of_which_nobody_knows_closes_the_socket_so_that_it_comes_again() -> None:
+    world = World()
+
+    async def lose(*_: Any, **__: Any) -> Any:
+        raise OutcomeUnknown(detail="disk I/O error")
+
+    world.backend.mutate = lose  # type: ignore[method-assign]
+    world.say("Mutation", requestId=0, udfPath="kv:add", args=[{"key": "a"}])
+    assert world.wire.events == ["resume", (1013, "OutcomeUnknown")]
 
 
 def test_a_reader_found_too_slow_by_a_write_gets_nothing_more() -> None:

@@ -153,6 +153,15 @@ def name_of(ctx: MutationCtx) -> str:
     return "x"
 
 
+@mutation
+def calls(ctx: MutationCtx, channel: Id[Channel]) -> None:
+    assert_type(ctx.run_query(list_recent, channel=channel), list[Message])
+    assert_type(ctx.with_limits(documents_read=9).run_query(list_recent, channel=channel), list[Message])
+    assert_type(ctx.with_limits(documents_written=9).run_mutation(open_channel, name="x"), Id[Channel])
+    assert_type(ctx.at_begin_snapshot().run_query(list_recent, channel=channel), list[Message])
+    assert_type(ctx.meta.get_deployment_metadata().region, str | None)
+
+
 def test(backend: Backend) -> None:
     channel = backend.mutation(open_channel, name="x")
     assert_type(channel, Id[Channel])

@@ -69,6 +69,14 @@ def open_channel(ctx: MutationCtx, name: str) -> Id[Channel]:
     return ctx.db.insert(Channel(name=name))
 
 
+@query
+def calls(ctx: QueryCtx, channel: Id[Channel]) -> None:
+    ctx.with_limits(documents_written=9)  # error
+    ctx.with_limits(documents_read=9).run_mutation(open_channel, name="x")  # error
+    ctx.with_limits(documents_read="9")  # error
+    ctx.at_begin_snapshot().run_query(list_recent, channel=5)  # error
+
+
 def test(backend: Backend, user: User, channel: Channel) -> None:
     backend.query(list_recent, channel=user.id)  # error
     backend.query(list_recent)  # error

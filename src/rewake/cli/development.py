@@ -137,7 +137,7 @@ class Development:
             registry = None
             if self._options.readers == 0:
                 registry = await _in_thread(lambda: load_project(settings))
-            self._settings = settings
+            before, self._settings = self._settings, settings
             if self._deployment is None:
                 deployment = await self._start(settings, registry)
                 seconds = self._environment.clock.monotonic() - begin
@@ -148,6 +148,8 @@ class Development:
                 report = await deployment.push(settings if registry is None else registry)
                 seconds = self._environment.clock.monotonic() - begin
                 self._show_push(changed, report, seconds)
+                if settings.limits != before.limits:
+                    self._tell("note", "yellow", "New limits hold after the next start of `rewake dev`.")
             self._write_generated(settings, deployment.analysis)
         except ProjectInvalid as error:
             self._show_problem(error.message, error.traceback)

@@ -42,7 +42,7 @@ from rewake.database.group_commit import (
     ReplayKey,
     TrimResult,
 )
-from rewake.database.modules import module_read_set, record_module_read, store_modules
+from rewake.database.modules import module_read_set, record_module_read, store_modules, stored_modules
 from rewake.database.read_set import Interval, ReadSet
 from rewake.database.reads import Part, ReadTransaction, SystemReads
 from rewake.database.scheduled import (
@@ -76,10 +76,11 @@ from rewake.database.usage import (
     TooManyWrites,
     Usage,
 )
-from rewake.database.verification import Problem, Verdict, verify
+from rewake.database.verification import PROBLEMS_MAX, Problem, Verdict, verify
 from rewake.database.writes import WriteTransaction
 
 __all__ = [
+    "PROBLEMS_MAX",
     "SYSTEM_TABLES",
     "ActiveSchemas",
     "CallResult",
@@ -152,6 +153,7 @@ __all__ = [
     "scheduled_state",
     "store_modules",
     "stored_form",
+    "stored_modules",
     "touches_schedule",
     "trim_scheduled",
     "verify",

@@ -34,6 +34,16 @@ def module_read_set(module: str) -> ReadSet:
     return ReadSet({_BY_PATH: [(prefix, key_successor(prefix))]})
 
 
+def stored_modules(transaction: ReadTransaction) -> dict[str, str]:
+    """The hashes in `_modules`, by path: which code belongs to the snapshot of `transaction`."""
+    hashes = {}
+    for text in transaction.system.scan(QuerySpec("_modules")):
+        document = decode_stored(text)
+        assert isinstance(document, dict)
+        hashes[str(document["path"])] = str(document["hash"])
+    return hashes
+
+
 def store_modules(transaction: WriteTransaction, hashes: Mapping[str, str]) -> list[str]:
     """Make `_modules` say `hashes`; returns the paths that were added, changed or removed, in order."""
     known = {}

@@ -99,7 +99,7 @@ def verify(path: Path | str, *, environment: Environment, progress: Progress = _
     """
     inspection = Inspection(Path(path), environment=environment)
     try:
-        inspection.begin()
+        inspection.hold()
         return _Verification(inspection, progress).run()
     finally:
         inspection.end()
@@ -390,8 +390,9 @@ def _index_name(table: Table, index_id: int) -> str:
     return (names | {index.id: index.name for index in table.indexes.values()}).get(index_id, str(index_id))
 
 
-def _digest(text: str | None) -> bytes:
-    return b"" if text is None else blake2b(text.encode(), digest_size=16).digest()
+def _digest(text: object) -> bytes:
+    # What is no text can lie in a damaged file; it is the digest of nothing.
+    return blake2b(text.encode(), digest_size=16).digest() if isinstance(text, str) else b""
 
 
 def _said(error: Exception) -> str:

@@ -5,6 +5,7 @@ group. The hashes are documents, so every live query whose module changed wakes 
 any other write, and queries of unchanged modules sleep on.
 
     open group -> schema change -> module documents -> COMMIT -> whoever runs functions takes the new code
+    older snapshot -> are its module documents those of our code? -> run | CodeReplaced
 
 Not here: validating and backfilling in the background on large data (a later issue), loading code
 (`loader.py`), what a push changed for people (`deployment/push.py`).
@@ -26,10 +27,13 @@ from rewake.database import (
     Invocation,
     SchemaChange,
     SchemaMismatch,
+    Snapshot,
     WriteTransaction,
     apply_schema,
     store_modules,
+    stored_modules,
 )
+from rewake.errors import InvalidInput
 from rewake.execution.registry import Registry
 from rewake.schema import TableDefinition
 
@@ -65,6 +69,26 @@ def apply_code(group: GroupCommit, registry: Registry, *, invocation: str) -> tu
             performed.error.fields["source"] = document_source(table)
         raise performed.error
     return changes[0], performed.ts
+
+
+class CodeReplaced(InvalidInput):
+    """The code that belongs to an older timestamp is no longer here. Read at a newer one."""
+
+    code = "CodeReplaced"
+    template = (
+        "The code that served at timestamp {ts} has been replaced by a push, and new code is never run on "
+        "older data. Read at a newer timestamp: `/api/query_ts` gives the latest."
+    )
+
+
+def check_code(snapshot: Snapshot, registry: Registry) -> None:
+    """Make sure that `registry` is the code that served at an older snapshot.
+
+    Raises:
+        CodeReplaced: it is not.
+    """
+    if stored_modules(snapshot.transaction()) != dict(registry.module_hashes):
+        raise CodeReplaced(ts=snapshot.ts)
 
 
 def document_source(table: TableDefinition | None) -> DocumentSource | None:

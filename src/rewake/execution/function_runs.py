@@ -60,6 +60,8 @@ class FunctionRuns:
 
     def __init__(self, database: Database, *, time_limit: TimeLimit | None = None) -> None:
         self._time_limit = time_limit
+        self.has_run_out_of_memory = False
+        """Whether a run has failed for want of memory; reset by whoever looks."""
         self._environment = database.environment
         self._limits = database.limits
         self._cursors = database.cursors
@@ -192,6 +194,7 @@ class FunctionRuns:
             result = timed_out(self._limits, log_lines)
         # By its type: an author's exception may lie about its class, or fail when asked.
         elif issubclass(type(host.error), MemoryError):
+            self.has_run_out_of_memory = True
             result = out_of_memory(self._limits, log_lines)
         return record, result
 

@@ -27,7 +27,7 @@ from rewake.execution.action_crew import ThreadCrew
 from rewake.execution.action_desk import ActionDesk
 from rewake.execution.call_log import CallLog
 from rewake.execution.calls import Failure, MutationOutcome, Success
-from rewake.execution.code_switch import apply_code
+from rewake.execution.code_switch import apply_code, check_code
 from rewake.execution.function_runs import FunctionRuns
 from rewake.execution.group_writer import Change, Writing
 from rewake.execution.loader import load_project
@@ -65,7 +65,12 @@ class InlineRunner:
         """What is known of `registry`."""
         self.call_log = call_log or CallLog()
         self._runs = FunctionRuns(database)
-        self._readers = ReaderThreads(readers, open_reader=database.reader, run=self._run_query)
+        self._readers = ReaderThreads(
+            readers,
+            open_reader=database.reader,
+            run=self._run_query,
+            check_past=lambda snapshot: check_code(snapshot, self._version_at(snapshot.ts)),
+        )
         self._writer: WriterThread | None = None
         self._actions = ActionDesk(database.limits, call_log=self.call_log)
         self._crew: ThreadCrew | None = None
@@ -194,6 +199,8 @@ class InlineRunner:
         return run
 
     def _version_at(self, ts: int) -> Registry:
-        """The code that belongs to a snapshot; the oldest that is kept for one from before."""
+        """The code that belongs to a snapshot; the oldest that is kept for one from before, which
+        `check_code` then refuses.
+        """
         versions = self._versions
         return next((code for since, code in reversed(versions) if since <= ts), versions[0][1])

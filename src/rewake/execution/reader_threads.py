@@ -35,11 +35,18 @@ class ReaderThreads:
     """A fixed number of reader threads. Used from one event loop."""
 
     def __init__(
-        self, count: int, *, open_reader: Callable[[], Reader], run: Callable[[Snapshot, QueryJob], QueryRun]
+        self,
+        count: int,
+        *,
+        open_reader: Callable[[], Reader],
+        run: Callable[[Snapshot, QueryJob], QueryRun],
+        check_past: Callable[[Snapshot], None] = lambda snapshot: None,
     ) -> None:
+        """`check_past` may refuse, by raising, to run anything on a snapshot that is not the latest."""
         self._count = count
         self._open_reader = open_reader
         self._run = run
+        self._check_past = check_past
         self._readers: list[_ReaderThread] = []
         self._idle: IdleQueue[_ReaderThread] = IdleQueue()
 
@@ -58,7 +65,7 @@ class ReaderThreads:
                 reader.close()
             raise
         for number, reader in enumerate(opened):
-            thread = _ReaderThread(number, reader, self._run)
+            thread = _ReaderThread(number, reader, self._run, self._check_past)
             thread.start()
             self._readers.append(thread)
             self._idle.put(thread)
@@ -98,9 +105,16 @@ class ReaderThreads:
 class _ReaderThread:
     """One thread, one connection, one snapshot at a time."""
 
-    def __init__(self, number: int, reader: Reader, run: Callable[[Snapshot, QueryJob], QueryRun]) -> None:
+    def __init__(
+        self,
+        number: int,
+        reader: Reader,
+        run: Callable[[Snapshot, QueryJob], QueryRun],
+        check_past: Callable[[Snapshot], None],
+    ) -> None:
         self._reader = reader
         self._run = run
+        self._check_past = check_past
         self._snapshot: Snapshot | None = None
         self._loop = asyncio.get_running_loop()
         self._steps: queue.SimpleQueue[_Step | None] = queue.SimpleQueue()
@@ -126,6 +140,8 @@ class _ReaderThread:
         """Begin a snapshot and run `jobs`."""
         self._snapshot = self._reader.begin() if at is None else self._reader.begin_at(at)
         try:
+            if at is not None:
+                self._check_past(self._snapshot)
             return self._snapshot.ts, self.run(jobs)
         except BaseException:
             self.end()

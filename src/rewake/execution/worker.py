@@ -31,7 +31,7 @@ from rewake.database import Database, GroupCommit, Reader, Snapshot
 from rewake.environment import process_environment
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
 from rewake.execution.action_worker import ActionWorker
-from rewake.execution.code_switch import apply_code
+from rewake.execution.code_switch import apply_code, check_code
 from rewake.execution.function_runs import FunctionRuns
 from rewake.execution.group_writer import Change, GroupWriter, Writing
 from rewake.execution.loader import load_project
@@ -41,7 +41,7 @@ from rewake.execution.run_mark import RunMark
 from rewake.execution.runner import GroupReport, MutationJob
 from rewake.execution.side_effects import install_guard
 from rewake.execution.time_limit import TimeLimit
-from rewake.execution.worker_bounds import bound_memory, die_with, refuse_debugger
+from rewake.execution.worker_bounds import MemoryBound, die_with, refuse_debugger
 from rewake.execution.worker_messages import (
     Apply,
     Begin,
@@ -73,7 +73,7 @@ from rewake.execution.worker_messages import (
 from rewake.observability import ROOT, logger
 from rewake.storage import Durability, Role
 
-_log = logger(__name__)
+_log = logger("rewake.execution.worker")  # By its name: here it is `__main__`.
 
 _PORTION = 1 << 18
 
@@ -126,13 +126,21 @@ class WriterWorker:
     """The writer's process: a group writer whose source and hearer are the pipe."""
 
     def __init__(
-        self, pipe: Pipe, mark: RunMark, database: Database, registry: Registry, time_limit: TimeLimit
+        self,
+        pipe: Pipe,
+        mark: RunMark,
+        database: Database,
+        registry: Registry,
+        *,
+        runs: FunctionRuns,
+        bound: MemoryBound,
     ) -> None:
         self._pipe = pipe
         self._mark = mark
         self._registry = registry
         self._clock = database.environment.clock
-        self._runs = FunctionRuns(database, time_limit=time_limit)
+        self._runs = runs
+        self._bound = bound
         # The members of the group whose outcomes were sent before its COMMIT, with just these outcomes.
         self._prepared: dict[int, Any] = {}
         self._writer = GroupWriter(
@@ -145,13 +153,15 @@ class WriterWorker:
         )
 
     def work(self) -> None:
-        """Write until the pipe ends."""
+        """Write until the pipe ends, or until memory is worn out."""
         self._writer.work()
 
     # The source of the group writer.
 
     def get(self) -> Writing | None:
-        """Wait for work; None at the end of the pipe."""
+        """Wait for work; None at the end of the pipe, and where a fresh process should go on."""
+        if _is_worn(self._runs, self._bound):
+            return None
         message = self._pipe.read()
         return None if message is None else self._writing(message)
 
@@ -213,32 +223,56 @@ def _outcome(item: Writing) -> Outcome:
     return Outcome(item.asker, changed=item.outcome)
 
 
+def _is_worn(runs: FunctionRuns, bound: MemoryBound) -> bool:
+    """Whether memory was wanting, and most of it is still taken after that run."""
+    if not runs.has_run_out_of_memory:
+        return False
+    runs.has_run_out_of_memory = False
+    gc.collect()
+    is_worn = bound.is_worn
+    if is_worn:
+        _log.warning("earlier runs have left too little memory in this process; a fresh one takes its place")
+    return is_worn
+
+
 class ReaderWorker:
     """A reader's process: one snapshot at a time."""
 
     def __init__(
-        self, pipe: Pipe, mark: RunMark, database: Database, registry: Registry, time_limit: TimeLimit
+        self,
+        pipe: Pipe,
+        mark: RunMark,
+        database: Database,
+        registry: Registry,
+        *,
+        runs: FunctionRuns,
+        bound: MemoryBound,
     ) -> None:
         self._pipe = pipe
         self._mark = mark
         self._registry = registry
         self._clock = database.environment.clock
-        self._runs = FunctionRuns(database, time_limit=time_limit)
+        self._runs = runs
+        self._bound = bound
+        self._reach = database.environment.reach
         self._reader: Reader = database.reader()
         self._snapshot: Snapshot | None = None
 
     def work(self) -> None:
-        """Read until the pipe ends."""
+        """Read until the pipe ends, or until memory is worn out."""
         while (message := self._pipe.read()) is not None:
             if isinstance(message, EndWave):
                 self._end()
+                if _is_worn(self._runs, self._bound):
+                    break
                 continue
             try:
                 self._pipe.send(self._answer(message))
             except RewakeError as error:
                 self._end()
                 self._pipe.send(Failed(ErrorFacts.of(error)))
-            except Exception:
+            except Exception as error:
+                self._runs.has_run_out_of_memory |= isinstance(error, MemoryError)
                 _log.exception("a wave failed inside the house")
                 self._end()
                 self._pipe.send(Failed(ErrorFacts.of(Internal(INTERNAL_MESSAGE))))
@@ -250,6 +284,9 @@ class ReaderWorker:
             self._end()
             at = message.at
             self._snapshot = self._reader.begin() if at is None else self._reader.begin_at(at)
+            if at is not None:
+                check_code(self._snapshot, self._registry)
+            self._reach("wave.after_snapshot")
             return Ran(self._snapshot.ts, self._run(self._snapshot, message.jobs))
         if isinstance(message, More) and self._snapshot is not None:
             return Ran(self._snapshot.ts, self._run(self._snapshot, message.jobs))
@@ -264,6 +301,7 @@ class ReaderWorker:
             finally:
                 self._mark.clear()
             runs.append(Run.of(run, record))
+        self._reach("wave.before_answer")
         return runs
 
     def _end(self) -> None:
@@ -344,13 +382,14 @@ def _worker_of(
     """The worker of a role, bound to the memory that it may take."""
     if fork.role == "actions":
         actions = ActionWorker(read=pipe.read, send=pipe.send, database=database, registry=registry)
-        bound_memory(fork.limits.action_memory_bytes_max)
+        MemoryBound(fork.limits.action_memory_bytes_max)
         return actions
     kind = WriterWorker if fork.role == "writer" else ReaderWorker
     # Actions have no such limit: they wait for the world, in threads.
     time_limit = TimeLimit(fork.limits, root=registry.root)
-    worker = kind(pipe, mark, database, registry, time_limit)
-    bound_memory(fork.limits.worker_memory_bytes_max)
+    bound = MemoryBound(fork.limits.worker_memory_bytes_max)
+    runs = FunctionRuns(database, time_limit=time_limit)
+    worker = kind(pipe, mark, database, registry, runs=runs, bound=bound)
     time_limit.start()
     return worker
 

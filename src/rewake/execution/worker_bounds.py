@@ -37,19 +37,38 @@ def refuse_debugger() -> None:
     sys.breakpointhook = refuse
 
 
-def bound_memory(bytes_max: int) -> None:
-    """Let functions take this much more than is taken now; beyond it they see MemoryError."""
-    import resource
+class MemoryBound:
+    """How much more memory functions may take than is taken now; beyond it they see MemoryError."""
 
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        # None: not Linux, where there is no bound that would count the right thing.
+        self._taken = _data_bytes()
+        if self._taken is None:
+            return
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        bound = self._taken + bytes_max
+        if hard == resource.RLIM_INFINITY or bound < hard:
+            resource.setrlimit(resource.RLIMIT_DATA, (bound, hard))
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether so much is still taken, now that nothing runs, that functions would go on failing for what
+        earlier ones have left behind: the process should give its place to a fresh one.
+        """
+        now = _data_bytes()
+        return now is not None and self._taken is not None and now - self._taken > self._bytes_max // 2
+
+
+def _data_bytes() -> int | None:
+    """The private memory of this process, where the system tells."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return  # Not Linux: there is no bound that would count the right thing.
-    taken = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData:"))
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    bound = taken + bytes_max
-    if hard == resource.RLIM_INFINITY or bound < hard:
-        resource.setrlimit(resource.RLIMIT_DATA, (bound, hard))
+        return None
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData:"))
 
 
 def die_with(parent: int) -> None:

@@ -4,7 +4,7 @@ Floor 1, `storage`. What `verify` asks of a file, served or not: one snapshot on
 write, everything in pages, so that memory does not grow with the file. What has to be remembered on the way
 lies in a temporary file of SQLite's own (`Notes`).
 
-    Inspection(path) -> begin -> engine_problems, heads, documents, entries, log, replays -> close
+    Inspection(path) -> hold -> engine_problems, heads, documents, entries, log, replays -> close
 
 Not here: what all this should be (`database/verification.py`).
 """
@@ -107,6 +107,10 @@ class Inspection(ReaderStore):
         if version > FORMAT:
             raise DataFileFromFuture(path=self._path, found=version, known=FORMAT)
 
+    def hold(self) -> None:
+        """Take a snapshot; it lasts until `end`. Other than `begin` it believes nothing of the file."""
+        self._select("BEGIN", ())
+
     def engine_problems(self) -> list[str]:
         """What SQLite itself finds wrong with its pages and trees."""
         found = self._select(f"PRAGMA integrity_check({_ENGINE_PROBLEMS_MAX})", ())
@@ -150,8 +154,8 @@ class Inspection(ReaderStore):
         return int(rows), int(size)
 
     def log(self) -> Iterator[list[tuple[int, Any, Any]]]:
-        """The commit log as (ts, invocation, packed writes), oldest first."""
-        return self._pages(_LOG, (), after=-(2**63))
+        """The commit log as (ts, invocation, packed writes), oldest first; a row may hold megabytes."""
+        return self._pages(_LOG, (), after=-(2**63), size=1)
 
     def is_logged(self, ts: int) -> bool:
         """Whether the commit log has a row of this timestamp."""
@@ -165,13 +169,15 @@ class Inspection(ReaderStore):
         """The replay records as they lie in their table."""
         return self._pages(_REPLAYS, ())
 
-    def _pages(self, text: str, bindings: tuple[object, ...], *, after: Any = -1) -> Iterator[list[Any]]:
+    def _pages(
+        self, text: str, bindings: tuple[object, ...], *, after: Any = -1, size: int = _PAGE
+    ) -> Iterator[list[Any]]:
         while True:
-            page = self._select(text, (*bindings, after, _PAGE))
+            page = self._select(text, (*bindings, after, size))
             if page:
                 yield page
                 after = page[-1][0]
-            if len(page) < _PAGE:
+            if len(page) < size:
                 return
 
 

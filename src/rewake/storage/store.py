@@ -145,7 +145,7 @@ class ReaderStore:
         return self._connection.in_transaction
 
     def close(self) -> None:
-        """Close the connection. Harmless when closed already, and on a disk that fails: what is committed is
+        """Close the connection. Harmless when closed already, and on a failing disk: what is committed lies
         in the write-ahead log.
         """
         for each in (self._cursor, self._connection):

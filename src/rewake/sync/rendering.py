@@ -8,6 +8,8 @@ Not here: the shape of messages (`protocol/server_messages.py`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rewake.environment import Environment
 from rewake.execution import Failure, MutationOutcome, Success, error_text
 from rewake.protocol import random_request_id
@@ -36,20 +38,24 @@ def modification_tail(live: LiveResult, environment: Environment, *, redacted: b
     return query_failed_tail(message=message, data=result.data, log_lines=log_lines, journal=live.journal)
 
 
-def mutation_response(number: int, request_id: str, outcome: MutationOutcome, *, redacted: bool) -> bytes:
-    """The answer to a mutation."""
+def mutation_response(
+    number: int, request_id: Callable[[int], str], outcome: MutationOutcome, *, redacted: bool
+) -> bytes:
+    """The answer to a mutation. `request_id` makes the id of a request: only failures show it."""
     result = outcome.result
     log_lines = () if redacted else result.log_lines
     if isinstance(result, Success):
         return mutation_succeeded(number, result=result.value, ts=outcome.ts, log_lines=log_lines)
-    message = error_text(request_id, result, redacted=redacted)
+    message = error_text(request_id(number), result, redacted=redacted)
     return mutation_failed(number, message=message, data=result.data, log_lines=log_lines)
 
 
-def action_response(number: int, request_id: str, result: Success | Failure, *, redacted: bool) -> bytes:
-    """The answer to an action."""
+def action_response(
+    number: int, request_id: Callable[[int], str], result: Success | Failure, *, redacted: bool
+) -> bytes:
+    """The answer to an action. See `mutation_response`."""
     log_lines = () if redacted else result.log_lines
     if isinstance(result, Success):
         return action_succeeded(number, result=result.value, log_lines=log_lines)
-    message = error_text(request_id, result, redacted=redacted)
+    message = error_text(request_id(number), result, redacted=redacted)
     return action_failed(number, message=message, data=result.data, log_lines=log_lines)

@@ -244,7 +244,7 @@ class Session:
         if self._phase is _Phase.ENDED:
             return []
         assert number is not None
-        response = mutation_response(number, self._request_id(number), outcome, redacted=self._redacted)
+        response = mutation_response(number, self._request_id, outcome, redacted=self._redacted)
         instructions = self._respond(response)
         if self._mutations:
             following = self._mutations.popleft()
@@ -257,9 +257,7 @@ class Session:
         self._actions_running -= 1
         if self._phase is _Phase.ENDED:
             return []
-        return self._respond(
-            action_response(number, self._request_id(number), result, redacted=self._redacted)
-        )
+        return self._respond(action_response(number, self._request_id, result, redacted=self._redacted))
 
     def authenticated(self, identity: Identity) -> list[Instruction]:
         """The token was good. Everything that waited for it goes on under the new identity."""

@@ -3,6 +3,7 @@
 backend.py      Backend: one deployment in memory, and the callers' views of it
 live_query.py   what `watch` gives          controls.py   the clock and the faults that a test holds
 outcomes.py     results as Python values, failures as exceptions
+users.py        who is signed in
 loop_thread.py  the event loop behind it    plugin.py     the fixtures, found by pytest itself
 
 Names are loaded when they are first asked for: pytest imports this package at every start, for the plugin.

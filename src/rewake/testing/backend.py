@@ -13,7 +13,6 @@ Not here: what pytest sees of it (`plugin.py`), live queries (`live_query.py`), 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -54,27 +53,12 @@ from rewake.testing.live_query import LiveQuery
 from rewake.testing.loop_thread import LoopThread
 from rewake.testing.outcomes import value_of
 from rewake.testing.run_block import open_block
-from rewake.values import encode, normalize
+from rewake.testing.users import ISSUER, user_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-ISSUER = "https://rewake.test"
 _IN_MEMORY = ":memory:"
-
-_CLAIMS = {
-    "token_identifier": "tokenIdentifier",
-    "given_name": "givenName",
-    "family_name": "familyName",
-    "preferred_username": "preferredUsername",
-    "profile_url": "profileUrl",
-    "picture_url": "pictureUrl",
-    "email_verified": "emailVerified",
-    "phone_number": "phoneNumber",
-    "phone_number_verified": "phoneNumberVerified",
-    "updated_at": "updatedAt",
-}
-"""Standard claims in Python spelling; others keep their name. Source: wire 5.6."""
 
 
 class RunUnderWay(Conflict):
@@ -156,11 +140,7 @@ class Caller:
 
         Without a subject, the same claims are the same user and others another.
         """
-        named = {_CLAIMS.get(name, name): value for name, value in claims.items()}
-        if subject is None:
-            subject = _subject_of(named)
-        attributes = {"tokenIdentifier": f"{issuer}|{subject}", "issuer": issuer, "subject": subject} | named
-        return Caller(self._stage, User.from_attributes(normalize(attributes)))  # type: ignore[arg-type]
+        return Caller(self._stage, user_of(subject, issuer, claims))
 
     def as_anonymous(self) -> Caller:
         """The backend as somebody sees it who did not sign in."""
@@ -472,12 +452,6 @@ class Backend(Caller):
 def _refuse_positional(name: str, args: tuple[Any, ...]) -> None:
     if args:
         raise TypeError(f"{name} takes arguments by name")
-
-
-def _subject_of(claims: Mapping[str, Any]) -> str:
-    if not claims:
-        return "test-user"
-    return f"user-{hashlib.blake2b(encode(normalize(dict(claims))).encode(), digest_size=8).hexdigest()}"
 
 
 def _refuse_named(arguments: Mapping[str, Any]) -> None:
