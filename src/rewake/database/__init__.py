@@ -58,12 +58,15 @@ from rewake.database.scheduled import (
     begun_jobs,
     due_jobs,
     next_due_ms,
+    pending_jobs,
     schedule,
     touches_schedule,
 )
 from rewake.database.scheduled import cancel as cancel_scheduled
 from rewake.database.scheduled import claim as claim_scheduled
 from rewake.database.scheduled import finish as finish_scheduled
+from rewake.database.scheduled import has_finished as has_finished_scheduled
+from rewake.database.scheduled import put_back as put_back_scheduled
 from rewake.database.scheduled import state_of as scheduled_state
 from rewake.database.scheduled import trim_finished as trim_scheduled
 from rewake.database.schema_change import (
@@ -170,10 +173,13 @@ __all__ = [
     "due_jobs",
     "fail_schema",
     "finish_scheduled",
+    "has_finished_scheduled",
     "module_read_set",
     "next_due_ms",
     "no_progress",
     "note_validated",
+    "pending_jobs",
+    "put_back_scheduled",
     "record_module_read",
     "schedule",
     "scheduled_state",

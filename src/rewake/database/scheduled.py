@@ -3,6 +3,7 @@
 Floor 2, `database`. Authors see them through `ctx.db.system`; only the functions here write them.
 
     schedule -> pending --claim--> inProgress --finish--> success | failed
+                   |   <-put back-     |
                    `------------- cancel ---------------> canceled
 
 A mutation's job is claimed and finished in the transaction of the mutation itself: its writes and its success
@@ -16,17 +17,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from rewake.database.catalog import SCHEDULED_FUNCTIONS
 from rewake.database.errors import InvalidArgument
 from rewake.database.writes import Fields, WriteTransaction
 from rewake.errors import FunctionError
+from rewake.limits import MIB
 from rewake.storage import Reads
 from rewake.values import InvalidId, Value, decode_id, decode_stored, encode, encode_key, key_successor
 
 _BY_DUE = SCHEDULED_FUNCTIONS.indexes["by_due"].id
 _BY_COMPLETED = SCHEDULED_FUNCTIONS.indexes["by_completed"].id
+
+_TRIM_BYTES = 1 * MIB
+"""About how much one step of trimming deletes: it holds the writer for that long."""
 
 _FINISHED = frozenset({"success", "failed", "canceled"})
 
@@ -80,12 +86,20 @@ def claim(transaction: WriteTransaction, id: str) -> bool:
     return _move(transaction, id, {"pending"}, "inProgress")
 
 
+def put_back(transaction: WriteTransaction, id: str) -> None:
+    """Make a job pending again that was begun and whose function was not."""
+    _move(transaction, id, {"inProgress"}, "pending")
+
+
 def finish(transaction: WriteTransaction, id: str, *, error: str | None) -> None:
-    """End a job that was begun. One that was cancelled meanwhile stays so."""
+    """End a job. One that is over stays as it is: cancelled meanwhile, for example.
+
+    A pending one fails where its mutation left nothing behind, its claim included.
+    """
     if error is None:
         _move(transaction, id, {"inProgress"}, "success")
     else:
-        _move(transaction, id, {"inProgress"}, "failed", error=error)
+        _move(transaction, id, {"pending", "inProgress"}, "failed", error=error)
 
 
 def cancel(transaction: WriteTransaction, id: str, *, own: str | None) -> None:
@@ -114,11 +128,18 @@ def due_jobs(reads: Reads, *, until_ms: float, limit: int) -> list[ScheduledJob]
     return [_job(text) for _, text in page]
 
 
-def next_due_ms(reads: Reads) -> float | None:
-    """When the first pending job is due, or None where there is none."""
+def next_due_ms(reads: Reads, *, after_ms: float = -inf) -> float | None:
+    """When the first pending job is due that is due after `after_ms`; None where there is none."""
     prefix = encode_key(["pending"])
-    page = reads.page(_BY_DUE, prefix, key_successor(prefix), descending=False, limit=1)
+    lower = key_successor(encode_key(["pending", after_ms]))
+    assert lower is not None, "a key of text has a successor"
+    page = reads.page(_BY_DUE, lower, key_successor(prefix), descending=False, limit=1)
     return _job(page[0][1]).due_ms if page else None
+
+
+def pending_jobs(reads: Reads, *, limit: int) -> list[ScheduledJob]:
+    """Up to `limit` pending jobs, the one that is due first first."""
+    return due_jobs(reads, until_ms=inf, limit=limit)
 
 
 def begun_jobs(reads: Reads, *, limit: int) -> list[ScheduledJob]:
@@ -128,17 +149,28 @@ def begun_jobs(reads: Reads, *, limit: int) -> list[ScheduledJob]:
     return [_job(text) for _, text in page]
 
 
-def trim_finished(transaction: WriteTransaction, *, before_ms: float, limit: int) -> int:
-    """Forget up to `limit` jobs that were over before `before_ms`; returns how many there were."""
+def has_finished(reads: Reads, *, before_ms: float) -> bool:
+    """Whether any job was over before `before_ms`."""
     lower, upper = encode_key([0.0]), encode_key([before_ms])
-    page = transaction.reads.page(_BY_COMPLETED, lower, upper, descending=False, limit=limit)
-    for _, text in page:
+    return bool(reads.page(_BY_COMPLETED, lower, upper, descending=False, limit=1))
+
+
+def trim_finished(transaction: WriteTransaction, *, before_ms: float, limit: int) -> int:
+    """Forget up to `limit` jobs that were over before `before_ms`, fewer where they are large; returns how
+    many.
+    """
+    lower, upper = encode_key([0.0]), encode_key([before_ms])
+    count, size = 0, 0
+    for _, text in transaction.reads.page(_BY_COMPLETED, lower, upper, descending=False, limit=limit):
         id = str(_fields(text)["_id"])
         found = transaction.target(SCHEDULED_FUNCTIONS, id)
         assert found is not None, "the index has just shown it"
         old, row, document = found
         transaction.delete_from(SCHEDULED_FUNCTIONS, id, row, old=old, document=document)
-    return len(page)
+        count, size = count + 1, size + len(text)
+        if size >= _TRIM_BYTES:
+            break
+    return count
 
 
 def touches_schedule(tablets: Iterator[int]) -> bool:

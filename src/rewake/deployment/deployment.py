@@ -179,6 +179,9 @@ class Deployment:
     async def close(self) -> None:
         """Finish what was begun and give the data file up."""
         self._is_open = False
+        # Scheduled jobs may wait for actions, which are given a little time; what came of them is kept.
+        self.scheduler.stop()
+        await self._runner.end_actions()
         await self.scheduler.close()
         if self._housekeeping is not None:
             # Not cancelled: a checkpoint under way would go on in its thread, on a connection that we close.
@@ -258,10 +261,13 @@ class Deployment:
     async def run_scheduled(self, kind: FunctionKind, job: ScheduledJob) -> Success | Failure:
         """Run the function of a job, with nobody's identity. A mutation finishes the job in its commit."""
         call, seen = FunctionCall(job.name, job.args), Visibility.INTERNAL
+        request_id = self.environment.random_bytes(8).hex()
         if kind == "action":
-            return await self._runner.act(ActionJob(call, ANONYMOUS, seen, "", job.id))
+            return await self._runner.act(ActionJob(call, ANONYMOUS, seen, request_id, job.id))
         invocation = Invocation(self.environment.random_bytes(16).hex())
-        outcome = await self._runner.mutate(MutationJob(call, ANONYMOUS, seen, invocation, "", job.id))
+        outcome = await self._runner.mutate(
+            MutationJob(call, ANONYMOUS, seen, invocation, request_id, job.id)
+        )
         return outcome.result
 
     async def run_system(self, path: str, args: str) -> Success | Failure:
@@ -456,6 +462,7 @@ class Deployment:
                 while self._is_open and (await self._runner.trim()).has_more:
                     pass
                 await self._tend_indexes()
+                await self.scheduler.trim()
             except asyncio.CancelledError:
                 raise
             except StorageFailed as error:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from rewake.errors import RateLimited
@@ -53,6 +54,15 @@ class Crew(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """An action from `act` until its result is settled, whether or not anybody still waits for it."""
+
+    job: ActionJob
+    future: asyncio.Future[Success | Failure]
+    timer: asyncio.TimerHandle
+
+
 class ActionDesk:
     """Actions in flight. Used from one event loop."""
 
@@ -60,8 +70,7 @@ class ActionDesk:
         self._limits = limits
         self._call_log = call_log
         self._places = asyncio.Semaphore(limits.actions_running_max)
-        # From `act` until the result is settled, whether or not anybody still waits for it.
-        self._running: dict[int, tuple[asyncio.Future[Success | Failure], asyncio.TimerHandle]] = {}
+        self._running: dict[int, _Running] = {}
         self._next_number = 1
         self._is_closed = False
         self._idle = asyncio.Event()
@@ -86,7 +95,7 @@ class ActionDesk:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Success | Failure] = loop.create_future()
         timer = loop.call_later(limits.action_seconds_max, self._expire, number, crew)
-        self._running[number] = (future, timer)
+        self._running[number] = _Running(job, future, timer)
         self._idle.clear()
         try:
             crew.start(number, job)
@@ -104,6 +113,9 @@ class ActionDesk:
     def lost(self, numbers: Iterable[int]) -> None:
         """The process that ran these died."""
         for number in numbers:
+            running = self._running.get(number)
+            if running is not None:
+                self._call_log.append(_record_of_loss(running.job))
             self._settle(number, Failure(LOST))
 
     async def close(self, crew: Crew, *, grace_seconds: float) -> None:
@@ -125,10 +137,21 @@ class ActionDesk:
         running = self._running.pop(number, None)
         if running is None:
             return  # Settled before: it was over its time, or the server stops.
-        future, timer = running
-        timer.cancel()
+        running.timer.cancel()
         self._places.release()
         if not self._running:
             self._idle.set()
-        if not future.done():
-            future.set_result(result)
+        if not running.future.done():
+            running.future.set_result(result)
+
+
+def _record_of_loss(job: ActionJob) -> CallRecord:
+    return CallRecord(
+        path=job.call.path,
+        kind="action",
+        seconds=0.0,
+        log_lines=(),
+        error=LOST,
+        traceback=None,
+        request_id=job.request_id,
+    )

@@ -82,7 +82,7 @@ class ActionRun:
         job: ActionJob,
         registry: Registry,
         *,
-        tables: TableNames,
+        tables: Callable[[], TableNames],
         begin: Begin,
         clock: Clock,
         limits: Limits,
@@ -108,12 +108,13 @@ class ActionRun:
         limits, lines = self._limits, self.log_lines
         result: Success | Failure
         try:
+            self._refuse_stopped()
             record = self.registry.find_kind(path, job.visibility, "action")
-            path = record.path.public
+            path, tables = record.path.public, self._tables()
             value = decoded_arguments(path, job.call.args, limits=limits, log_lines=lines)
-            arguments = checked_arguments(record, value, self._tables)
+            arguments = checked_arguments(record, value, tables)
             returned = self._perform(record, arguments)
-            value = checked_return(record, returned, self._tables)
+            value = checked_return(record, returned, tables)
             text = encoded_return(path, value, kind="action", limits=limits, log_lines=lines)
             result = Success(text, lines.rendered())
         except BaseException as raised:
@@ -145,6 +146,11 @@ class ActionRun:
                 stop()
         for future in waiting:
             future.cancel()
+
+    def _refuse_stopped(self) -> None:
+        with self._lock:
+            if self._reason is not None:
+                raise ActionStopped()
 
     def now_ms(self) -> float:
         """The wall clock, in milliseconds since the epoch."""

@@ -22,8 +22,10 @@ from rewake.execution.action_run import ActionRun
 from rewake.execution.call_log import CallRecord
 from rewake.execution.calls import Failure, FunctionCall, Success
 from rewake.execution.registry import Registry
-from rewake.execution.runner import ActionJob
+from rewake.execution.runner import ActionJob, RunnerClosed
 from rewake.functions import FunctionKind
+
+NO_THREAD = "The action did not begin: the machine has no thread for it. Try again in a moment.\n"
 
 BeginCall = Callable[[int, ActionJob, FunctionKind, FunctionCall], "Future[Success | Failure]"]
 """Begins a call on behalf of the action with this number."""
@@ -49,15 +51,21 @@ class ActionThreads:
         run = ActionRun(
             job,
             registry,
-            tables=self._catalog(),
+            tables=self._catalog,
             begin=lambda kind, call: self._begin_call(number, job, kind, call),
             clock=self._database.environment.clock,
             limits=self._database.limits,
         )
+        name = f"rewake action {job.call.path}"
+        thread = threading.Thread(target=self._work, args=(number, run), name=name, daemon=True)
         with self._lock:
             self._running[number] = run
-        name = f"rewake action {job.call.path}"
-        threading.Thread(target=self._work, args=(number, run), name=name, daemon=True).start()
+        try:
+            thread.start()
+        except RuntimeError:
+            # The machine gives no more threads. This one did not begin; the others need not notice.
+            self.stop(number, NO_THREAD)
+            self._work(number, run)
 
     def stop(self, number: int, reason: str) -> None:
         """Have an action end soon. Harmless when it is over."""
@@ -86,8 +94,9 @@ class ActionThreads:
     def _catalog(self) -> Catalog:
         """The tables as they are now: what ids in arguments and results are checked against."""
         with self._lock:
+            if self._is_closed:
+                raise RunnerClosed()
             if self._reader is None:
-                assert not self._is_closed, "actions are not started while the house closes"
                 self._reader = self._database.reader()
             with self._reader.begin() as snapshot:
                 return snapshot.catalog

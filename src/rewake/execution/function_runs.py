@@ -11,7 +11,7 @@ Not here: what happens inside a run (`host.py`), groups (`group_writer.py`), thr
 
 from __future__ import annotations
 
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from rewake.auth import Identity
@@ -83,7 +83,7 @@ class FunctionRuns:
             host = self._host(
                 transaction,
                 job.identity,
-                _registry_for(job, registry),
+                system_registry() if _is_system(job) else registry,
                 request_id=job.request_id,
                 scheduled=job.scheduled,
             )
@@ -120,7 +120,8 @@ class FunctionRuns:
             assert performed.error is not None, "a mutation comes to a result or an error"
             known = performed.error
             error = known if isinstance(known, RewakeError) else _internal(known)
-        if performed.is_replay:
+        if performed.is_replay or (failure is None and _is_system(job)):
+            # Nothing ran, or nothing that an author or an operator wants to read of.
             return Mutated(outcome, error, None)
         record = self._record(
             path, host, kind="mutation", started=started, failure=failure, request_id=job.request_id
@@ -134,10 +135,15 @@ class FunctionRuns:
         if not claim_scheduled(transaction, job.scheduled):
             return Success("null")  # Cancelled meanwhile, or done before its outcome was heard.
         result: Success | Failure
-        with suppress(_RolledBack), transaction.savepoint():
-            _, result = self._run(host, job, "mutation")
-            if isinstance(result, Failure):
-                raise _RolledBack()
+        try:
+            with transaction.savepoint():
+                _, result = self._run(host, job, "mutation")
+                if isinstance(result, Failure):
+                    raise _RolledBack()
+        except _RolledBack:
+            pass
+        except WriteInterrupted as torn:
+            result = failure_of(torn, root=None, log_lines=result.log_lines)
         error = result.message.removesuffix("\n") if isinstance(result, Failure) else None
         finish_scheduled(transaction, job.scheduled, error=error)
         return result
@@ -238,9 +244,8 @@ class FunctionRuns:
         )
 
 
-def _registry_for(job: MutationJob, registry: Registry) -> Registry:
-    is_system = job.visibility is Visibility.INTERNAL and job.call.path.startswith(SYSTEM_PREFIX)
-    return system_registry() if is_system else registry
+def _is_system(job: MutationJob) -> bool:
+    return job.visibility is Visibility.INTERNAL and job.call.path.startswith(SYSTEM_PREFIX)
 
 
 class _RolledBack(Exception):

@@ -121,9 +121,8 @@ class InlineRunner:
         """Finish the mutations already handed in, wait for waves under way, stop the threads."""
         if self._is_closed:
             return
-        # Actions first: what they have begun may still write.
+        await self.end_actions()
         if self._crew is not None:
-            await self._actions.close(self._crew, grace_seconds=self._database.limits.action_grace_seconds)
             self._crew.close()
         self._is_closed = True
         # The writer before readers: a wave under way may be waiting for the news of its last group.
@@ -221,6 +220,11 @@ class InlineRunner:
         if self._is_closed or self._crew is None:
             raise RunnerClosed()
         return await self._actions.act(job, self._crew)
+
+    async def end_actions(self) -> None:
+        """Let no further action begin, give those that run a little time, and have them end."""
+        if self._crew is not None:
+            await self._actions.close(self._crew, grace_seconds=self._database.limits.action_grace_seconds)
 
     # Queries.
 

@@ -164,6 +164,12 @@ class Runner(Protocol):
         """
         ...
 
+    async def end_actions(self) -> None:
+        """Let no further action begin, give those that run a little time, and have them end. The first step
+        of closing: what they are at may still write.
+        """
+        ...
+
     async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None) -> Wave:
         """Take a snapshot (the latest, or the one at timestamp `at`) and run `jobs` on it."""
         ...

@@ -5,6 +5,7 @@ are internal, and need no module of an author: a project that cannot be loaded d
 
     _system/scheduler:schedule, cancel       for actions, whose `ctx` has no transaction
     _system/scheduler:begin, finish          around the run of a scheduled action
+    _system/scheduler:put_back               where that could not begin
     _system/scheduler:trim                   forget jobs that were over long ago
 
 Not here: who calls them (`scheduling`, `action_run.py`).
@@ -22,6 +23,7 @@ from rewake.database import (
     cancel_scheduled,
     claim_scheduled,
     finish_scheduled,
+    put_back_scheduled,
     schedule,
     scheduled_state,
     trim_scheduled,
@@ -64,8 +66,13 @@ def _begin(ctx: SystemCtx, id: str) -> bool:
 
 
 def _finish(ctx: SystemCtx, id: str, error: str | None) -> None:
-    """End the job of an action."""
+    """End the job of an action, or of a mutation that could not do so itself."""
     finish_scheduled(ctx.transaction, id, error=error)
+
+
+def _put_back(ctx: SystemCtx, id: str) -> None:
+    """Let the job of an action wait again that was begun, and the action was not."""
+    put_back_scheduled(ctx.transaction, id)
 
 
 def _trim(ctx: SystemCtx, before_ms: float, limit: float) -> float:
@@ -78,6 +85,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "_system/scheduler:cancel": _cancel,
     "_system/scheduler:begin": _begin,
     "_system/scheduler:finish": _finish,
+    "_system/scheduler:put_back": _put_back,
     "_system/scheduler:trim": _trim,
 }
 

@@ -122,9 +122,7 @@ class WorkerRunner:
         """Finish the mutations already handed in and the waves under way, and end all processes."""
         if self._is_closed:
             return
-        # Actions first: what they have begun may still write.
-        if self._crew is not None:
-            await self._actions.close(self._crew, grace_seconds=self._database.limits.action_grace_seconds)
+        await self.end_actions()
         if self._template is not None:
             await self._seat.drain(_DRAIN_SECONDS)
         self._is_closed = True
@@ -163,6 +161,11 @@ class WorkerRunner:
         if self._is_closed or self._crew is None:
             raise RunnerClosed()
         return await self._actions.act(job, self._crew)
+
+    async def end_actions(self) -> None:
+        """Let no further action begin, give those that run a little time, and have them end."""
+        if self._crew is not None:
+            await self._actions.close(self._crew, grace_seconds=self._database.limits.action_grace_seconds)
 
     async def trim(self) -> TrimResult:
         """Forget old log rows and replay records, one small step of them."""

@@ -6,6 +6,7 @@ Floor 4, `scheduling`. A state machine without I/O. It holds the jobs that run a
     looked(due) -> jobs to begin          ended(id)           not_run(id) -> another try later
 
 Jobs begin in the order of their due times, a bounded number at once; between two of them nothing is promised.
+Where many could not be run, no further ones are tried: it is not the jobs that are at fault.
 
 Not here: finding and running (`scheduler.py`).
 Source: semantics 6.5.
@@ -19,6 +20,8 @@ from rewake.database import ScheduledJob
 
 _RETRY_SECONDS_MIN = 0.5
 _RETRY_SECONDS_MAX = 7_200.0
+_WAITING_MAX = 100
+"""Jobs that wait for another try while further ones are still begun."""
 
 
 class Lineup:
@@ -46,18 +49,30 @@ class Lineup:
         return self._running_max + len(self._running) + len(self._waiting)
 
     def looked(self, due: Iterable[ScheduledJob], *, now: float) -> list[ScheduledJob]:
-        """The jobs of `due` that begin now; they count as running from here on."""
+        """The jobs of `due` that begin now; they count as running from here on.
+
+        `due` is what is due at the moment: a job that waited for another try and is not among them was
+        cancelled meanwhile.
+        """
+        due = list(due)
+        pending = {job.id for job in due}
+        for id, (_, time) in list(self._waiting.items()):
+            if time <= now and id not in pending and id not in self._running:
+                del self._waiting[id]
         begun = []
         for job in due:
             if self.is_full:
                 break
-            if job.id in self._running:
-                continue
-            waiting = self._waiting.get(job.id)
-            if waiting is None or waiting[1] <= now:
+            if job.id not in self._running and self._may_begin(job.id, now):
                 self._running.add(job.id)
                 begun.append(job)
         return begun
+
+    def _may_begin(self, id: str, now: float) -> bool:
+        waiting = self._waiting.get(id)
+        if waiting is None:
+            return len(self._waiting) < _WAITING_MAX
+        return waiting[1] <= now
 
     def ended(self, id: str) -> None:
         """A job is over."""
@@ -72,6 +87,8 @@ class Lineup:
         self._waiting[id] = (tries + 1, now + pause)
 
     def seconds_to_retry(self, *, now: float) -> float | None:
-        """How long until the next job may be tried again; None where none waits for that."""
-        times = [time for _, time in self._waiting.values()]
-        return max(0.0, min(times) - now) if times else None
+        """How long until the next job may be tried again; None where none waits for that, or there is no
+        place for it.
+        """
+        times = [time for id, (_, time) in self._waiting.items() if id not in self._running]
+        return max(0.0, min(times) - now) if times and not self.is_full else None

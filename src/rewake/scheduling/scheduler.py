@@ -20,9 +20,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from rewake.database import ScheduledJob, begun_jobs, due_jobs, next_due_ms, touches_schedule
+from rewake.database import (
+    ScheduledJob,
+    begun_jobs,
+    due_jobs,
+    has_finished_scheduled,
+    next_due_ms,
+    touches_schedule,
+)
 from rewake.environment import Environment
 from rewake.errors import RewakeError
 from rewake.execution import Failure, GroupReport, Success
@@ -42,7 +49,9 @@ LOST = "Transient error while executing action"
 
 _STEP = 100
 _LOOK_AGAIN_SECONDS = 60.0
-"""Even without news and due jobs: the wall clock may have been set."""
+_RETRY_SECONDS = 1.0
+_CLOCK_SECONDS = 1.0
+"""How often to look at the wall clock while a job waits for its time."""
 
 
 class House(Protocol):
@@ -83,33 +92,31 @@ class Scheduler:
         self._news = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._serving: asyncio.Task[None] | None = None
-        self._is_closed = False
+        self._stopped = asyncio.Event()
         house.follow(self._heard)
 
     async def start(self) -> None:
-        """Settle what a crash left behind, and serve until `close`."""
-        await self.recover()
+        """Serve until `stop`: first of all, settle what a crash left behind."""
         self._serving = asyncio.create_task(self._serve())
+
+    def stop(self) -> None:
+        """Begin no further job."""
+        self._stopped.set()
+        self._news.set()
 
     async def close(self) -> None:
         """Begin no further job, and wait for those that run."""
-        self._is_closed = True
-        self._news.set()
+        self.stop()
         if self._serving is not None:
-            self._serving.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._serving
+            await self._serving
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def recover(self) -> None:
         """Fail the jobs of actions that were running when the last server ended."""
-        while True:
-            jobs = await self._house.read(lambda reads: begun_jobs(reads, limit=_STEP))
+        while jobs := await self._house.read(lambda reads: begun_jobs(reads, limit=_STEP)):
             for job in jobs:
-                await self._finish(job.id, LOST)
-            if len(jobs) < _STEP:
-                return
+                await self._change_job("finish", id=job.id, error=LOST)
 
     async def run_due(self) -> int:
         """Run everything that is due now, and what becomes due by it; returns how many jobs began. For
@@ -128,14 +135,11 @@ class Scheduler:
 
     async def trim(self) -> None:
         """Forget jobs that were over long ago, in small steps."""
-        kept_ms = self._house.limits.scheduled_retention_seconds * 1e3
-        before = encode(self._now_ms() - kept_ms)
-        while not self._is_closed:
-            result = await self._house.run_system(
-                "_system/scheduler:trim", f'{{"before_ms":{before},"limit":{_STEP}.0}}'
-            )
-            if isinstance(result, Failure) or decode(result.value) != float(_STEP):
-                return
+        before_ms = self._now_ms() - self._house.limits.scheduled_retention_seconds * 1e3
+        while not self._stopped.is_set() and await self._house.read(
+            lambda reads: has_finished_scheduled(reads, before_ms=before_ms)
+        ):
+            await self._change_job("trim", before_ms=before_ms, limit=float(_STEP))
 
     # The driver.
 
@@ -144,29 +148,48 @@ class Scheduler:
             self._news.set()
 
     async def _serve(self) -> None:
-        while not self._is_closed:
+        is_recovered = False
+        while not self._stopped.is_set():
             self._news.clear()
             try:
+                if not is_recovered:
+                    await self.recover()
+                    is_recovered = True
                 await self._begin_due()
-                pause = await self._pause()
+                due_ms, seconds = await self._next_look()
             except RewakeError as error:
                 _log.error("scheduled functions cannot be looked up; it is tried again: %s", error.message)
-                pause = 1.0
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), pause)
+                due_ms, seconds = None, _RETRY_SECONDS
+            except Exception:
+                _log.exception("scheduled functions cannot be looked up; it is tried again")
+                due_ms, seconds = None, _RETRY_SECONDS
+            await self._wait(until_ms=due_ms, seconds=seconds)
 
-    async def _pause(self) -> float:
-        """How long to wait where no news comes."""
-        pause = _LOOK_AGAIN_SECONDS
+    async def _next_look(self) -> tuple[float | None, float]:
+        """When to look again where no news comes: a time of the wall clock, and seconds."""
+        due_ms: float | None = None
         if not self._lineup.is_full:
-            due_ms = await self._house.read(next_due_ms)
-            if due_ms is not None and due_ms > self._now_ms():
-                pause = min(pause, (due_ms - self._now_ms()) / 1e3)
+            # What is due already runs, or waits for another try.
+            now_ms = self._now_ms()
+            due_ms = await self._house.read(lambda reads: next_due_ms(reads, after_ms=now_ms))
         retry = self._lineup.seconds_to_retry(now=self._monotonic())
-        return pause if retry is None else min(pause, retry)
+        return due_ms, _LOOK_AGAIN_SECONDS if retry is None else min(_LOOK_AGAIN_SECONDS, retry)
+
+    async def _wait(self, *, until_ms: float | None, seconds: float) -> None:
+        """Wait for news, for the time `until_ms` of the wall clock, or for `seconds`."""
+        end = self._monotonic() + seconds
+        while not self._news.is_set():
+            left = end - self._monotonic()
+            if until_ms is not None:
+                # The wall clock may be set meanwhile, so it is looked at again and again.
+                left = min(left, (until_ms - self._now_ms()) / 1e3, _CLOCK_SECONDS)
+            if left <= 0:
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), left)
 
     async def _begin_due(self) -> int:
-        if self._lineup.is_full or self._is_closed:
+        if self._lineup.is_full or self._stopped.is_set():
             return 0
         now_ms, most = self._now_ms(), self._lineup.look_at_most
         due = await self._house.read(lambda reads: due_jobs(reads, until_ms=now_ms, limit=most))
@@ -182,7 +205,7 @@ class Scheduler:
             await self._perform(job)
         except RewakeError as error:
             # Not the function's failure: the job is still pending, or the log says that it is done.
-            if not self._is_closed:
+            if not self._stopped.is_set():
                 _log.warning(
                     "the scheduled %s could not be run; it is tried again: %s", job.name, error.message
                 )
@@ -195,26 +218,60 @@ class Scheduler:
         self._news.set()
 
     async def _perform(self, job: ScheduledJob) -> None:
-        reach = self._house.environment.reach
-        if self._house.kind_of(job.name, "") != "action":
-            # A mutation, or what is none and fails as one.
-            await self._house.run_scheduled("mutation", job)
+        if self._house.kind_of(job.name, "") == "action":
+            await self._perform_action(job)
             return
-        begun = await self._house.run_system("_system/scheduler:begin", f'{{"id":{encode(job.id)}}}')
-        if isinstance(begun, Failure) or decode(begun.value) is not True:
-            return  # Cancelled meanwhile.
-        reach("scheduler.action_begun")
-        result = await self._house.run_scheduled("action", job)
-        reach("scheduler.action_ran")
-        await self._finish(job.id, result.message.removesuffix("\n") if isinstance(result, Failure) else None)
+        # A mutation, or what is none and fails as one.
+        result = await self._house.run_scheduled("mutation", job)
+        if isinstance(result, Failure):
+            # It has failed its job itself, unless it was cut off with its process: then nothing is left of
+            # it, and it would be cut off each time.
+            await self._change_job("finish", id=job.id, error=_error_of(result))
 
-    async def _finish(self, id: str, error: str | None) -> None:
-        await self._house.run_system(
-            "_system/scheduler:finish", f'{{"error":{encode(error)},"id":{encode(id)}}}'
-        )
+    async def _perform_action(self, job: ScheduledJob) -> None:
+        if await self._change_job("begin", id=job.id) is not True:
+            return  # Cancelled meanwhile.
+        reach = self._house.environment.reach
+        reach("scheduler.action_begun")
+        try:
+            result = await self._house.run_scheduled("action", job)
+        except RewakeError:
+            # There was no place for it, or the server stops: it did not begin.
+            await self._change_job("put_back", id=job.id)
+            raise
+        reach("scheduler.action_ran")
+        await self._finish_action(job.id, _error_of(result))
+
+    async def _finish_action(self, id: str, error: str | None) -> None:
+        """Tell what became of an action, even if the disk is full for a while."""
+        pause = _RETRY_SECONDS
+        while True:
+            try:
+                await self._change_job("finish", id=id, error=error)
+                return
+            except RewakeError as trouble:
+                if self._serving is None or self._stopped.is_set():
+                    raise
+                _log.error("the outcome of a scheduled action cannot be kept yet: %s", trouble.message)
+            await self._wait_stopped(pause)
+            pause = min(2 * pause, _LOOK_AGAIN_SECONDS)
+
+    async def _wait_stopped(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)
+
+    async def _change_job(self, change: str, **arguments: Any) -> Any:
+        """Run a system function of the scheduler's; returns its result."""
+        result = await self._house.run_system(f"_system/scheduler:{change}", encode(arguments))
+        assert isinstance(result, Success), f"system functions do not fail: {result}"
+        return decode(result.value)
 
     def _now_ms(self) -> float:
         return self._house.environment.clock.now_ns() / 1e6
 
     def _monotonic(self) -> float:
         return self._house.environment.clock.monotonic()
+
+
+def _error_of(result: Success | Failure) -> str | None:
+    return result.message.removesuffix("\n") if isinstance(result, Failure) else None
