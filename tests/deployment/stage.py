@@ -188,6 +188,7 @@ def play(
     limits: Limits = DEFAULT_LIMITS,
     environment: Environment | None = None,
     data: Path | str = ":memory:",
+    seconds: float = 20,
     **modules: str,
 ) -> None:
     """Open a deployment of `modules`, play `story` on it and close it; nothing may take long."""
@@ -210,7 +211,7 @@ def play(
             environment=environment,
         )
         try:
-            await asyncio.wait_for(story(Stage(deployment, root)), 20)
+            await asyncio.wait_for(story(Stage(deployment, root)), seconds)
         finally:
             await asyncio.wait_for(deployment.close(), 10)
 

@@ -194,7 +194,7 @@ def apply_schema(
         if definition.name not in transaction.catalog.tables:
             transaction.create_table(definition.name)
             change.tables_added.append(definition.name)
-    _check_documents(transaction, schema, evidence, change, allowance)
+    change.tables_checked += _check_documents(transaction, schema, stored, evidence, allowance)
     for table in transaction.catalog.user_tables():
         _change_indexes(transaction, table, schema.tables.get(table.name), change, allowance)
     active = transaction.catalog.schema
@@ -214,12 +214,13 @@ def apply_schema(
 def _check_documents(
     transaction: WriteTransaction,
     schema: Schema,
+    stored: StoredSchema,
     evidence: Evidence | None,
-    change: SchemaChange,
     allowance: _Allowance,
-) -> None:
+) -> list[str]:
+    """Make sure that every document fits; returns the tables for which that was not clear beforehand."""
     catalog = transaction.catalog
-    names = tables_to_check(schema, active=catalog.schema, schemas=transaction.schemas)
+    names = tables_to_check(schema, stored, active=catalog.schema, schemas=transaction.schemas)
     if evidence is not None and evidence.base != base_of(catalog.schema):
         raise SchemaWorkLeft(what="another schema has become active")
     covered = []
@@ -232,7 +233,7 @@ def _check_documents(
             check_stored(schema, name, text, catalog)
     if evidence is not None and covered:
         _check_tail(transaction, schema, covered, evidence.ts)
-    change.tables_checked += names
+    return names
 
 
 def _check_tail(transaction: WriteTransaction, schema: Schema, names: list[str], ts: int) -> None:

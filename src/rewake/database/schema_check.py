@@ -83,12 +83,17 @@ def base_of(active: StoredSchema | None) -> str:
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
-def tables_to_check(schema: Schema, *, active: StoredSchema | None, schemas: ActiveSchemas) -> list[str]:
-    """The tables of `schema` whose documents may not fit it, as far as the active schema tells."""
+def tables_to_check(
+    schema: Schema, stored: StoredSchema, *, active: StoredSchema | None, schemas: ActiveSchemas
+) -> list[str]:
+    """The tables of `schema` whose documents may not fit it, as far as the active schema tells.
+
+    `stored` is the stored form of `schema`.
+    """
     known = active.marks if active is not None else {}
     enforced = schemas.validators(active) if active is not None else {}
     found = []
-    for name, mark in stored_form(schema).marks.items():
+    for name, mark in stored.marks.items():
         if known.get(name) == mark:
             continue
         old = enforced.get(name) if name in known else None
@@ -129,6 +134,8 @@ class DocumentCheck:
     def __init__(self, schema: Schema, schemas: ActiveSchemas) -> None:
         self._schema = schema
         self._schemas = schemas
+        # Set by the survey: not every check that could be made is made.
+        self._stored: StoredSchema
         # Set by the survey, and again when the log outran us.
         self._to_check: list[str] = []
         self._left: list[tuple[Table, bytes]] = []
@@ -145,10 +152,11 @@ class DocumentCheck:
     def survey(self, snapshot: Snapshot) -> Survey:
         """Begin. Everything that is written after `snapshot` will be found in the log."""
         catalog = snapshot.catalog
+        self._stored = stored_form(self._schema)
         named = [catalog.tables[name] for name in sorted(self._schema.tables) if name in catalog.tables]
         self._totals = {table.name: snapshot.count(table) for table in named}
         self._begin(snapshot)
-        stored = stored_form(self._schema)
+        stored = self._stored
         to_check = tuple(table.name for table, _ in self._left)
         return Survey(self._totals, to_check, stored.text, dict(stored.marks))
 
@@ -171,7 +179,9 @@ class DocumentCheck:
 
     def _begin(self, snapshot: Snapshot) -> None:
         catalog = snapshot.catalog
-        self._to_check = tables_to_check(self._schema, active=catalog.schema, schemas=self._schemas)
+        self._to_check = tables_to_check(
+            self._schema, self._stored, active=catalog.schema, schemas=self._schemas
+        )
         tables = [catalog.tables[name] for name in self._to_check if name in catalog.tables]
         ends = [(table, snapshot.last_key(table)) for table in tables]
         self._left = [(table, end) for table, end in ends if end is not None]

@@ -195,7 +195,10 @@ class WorkerRunner:
 
     async def tend(self) -> bool:
         """Do a small step of what goes on in the background with indexes."""
-        return bool((await self.step(BuildIndexes(None))).built)
+        try:
+            return bool((await self.step(BuildIndexes(None))).built)
+        except WorkerLost:
+            return False  # The processes are being started again; there will be another time.
 
     async def step(self, step: SchemaStep, *, unseated: Worker | None = None) -> Stepped:
         """Have the writer do a step of a schema change; or `unseated`, where no code serves yet.
