@@ -7,6 +7,8 @@ Python says which documents there are.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -52,12 +54,18 @@ INDEXES = st.sampled_from(
         {"by_m": ["m", "n"]},
     ]
 )
-WRITES = st.tuples(
-    st.sampled_from(["insert", "patch", "delete", "insert", "patch"]),
-    st.integers(0, 30),
-    st.sampled_from([0, 1, 2, 2.5, "text"]),
-)
-MOVES = st.lists(st.one_of(WRITES, st.integers(0, 3)), max_size=60)
+NUMBERS = [0, 1, 2, 2.5, 3]
+
+
+def moves(values: list[Any]) -> st.SearchStrategy[list[Any]]:
+    """Writes of these values, and numbers: which task of the change to do."""
+    kinds = st.sampled_from(["insert", "patch", "delete", "insert", "patch"])
+    writes = st.tuples(kinds, st.integers(0, 30), st.sampled_from(values))
+    return st.lists(st.one_of(writes, st.integers(0, 3)), max_size=60)
+
+
+# A value that the strict schema refuses ends most changes early, so many runs go without one.
+MOVES = st.one_of(moves(NUMBERS), moves([*NUMBERS, "text"]))
 
 
 class Writers:
@@ -92,6 +100,12 @@ class Writers:
         assert sorted(map(repr, found)) == sorted(repr(dict(sorted(d.items()))) for d in by_creation)
 
 
+def every(rows: int) -> Callable[[], bool]:
+    """Time is up after so many looks at the clock."""
+    turns = itertools.cycle([False] * (rows - 1) + [True])
+    return lambda: next(turns)
+
+
 def state(world: World) -> Any:
     """Catalog and schema, apart from numbers that are never used twice."""
     with world.reader.begin() as snapshot:
@@ -118,10 +132,12 @@ def test_writes_between_the_steps_of_a_change(data: st.DataObject) -> None:
             Background(world, LOOSE).run()
             writers = Writers(world)
             for number in range(data.draw(st.integers(0, 12), label="documents")):
-                n = data.draw(st.sampled_from([1, 2, 3, 3, "old"]))
-                writers.write("insert", number, n)
+                writers.write("insert", number, number % 4)
+            if data.draw(st.integers(0, 5), label="old") == 1:
+                writers.write("insert", 99, "old")
             before = state(world)
-            change = Background(world, new)
+            rows = data.draw(st.integers(1, 4), label="rows of a step")
+            change = Background(world, new, is_time_up=every(rows))
             try:
                 for move in data.draw(MOVES, label="moves"):
                     if isinstance(move, tuple):
@@ -129,7 +145,11 @@ def test_writes_between_the_steps_of_a_change(data: st.DataObject) -> None:
                     elif change.tasks:
                         change.do(move)
                     check_entries(world)
-                change.run()
+                while change.tasks:
+                    is_last_moment = isinstance(change.tasks[0], asked.Switch) and len(change.tasks) == 1
+                    if is_last_moment and data.draw(st.booleans(), label="a write before the switch"):
+                        writers.write("insert", 7, data.draw(st.sampled_from([1, "text"])))
+                    change.do()
             except SchemaMismatch:
                 assert is_strict
                 assert state(world) == before
