@@ -30,6 +30,7 @@ class CuttableProxy:
         self._target_port = target_port
         self._is_cut = False
         self._is_deaf = False
+        self._dropped_before = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
@@ -51,7 +52,11 @@ class CuttableProxy:
 
     def deafen(self) -> None:
         """From now on drop what the server says."""
-        self._call(lambda: setattr(self, "_is_deaf", True))
+
+        def deafen_now() -> None:
+            self._is_deaf, self._dropped_before = True, self.bytes_dropped
+
+        self._call(deafen_now)
 
     def mend(self) -> None:
         """Let new connections through again, both ways."""
@@ -62,9 +67,13 @@ class CuttableProxy:
         self._call(mend_now)
 
     def wait_dropped(self, seconds: float) -> None:
-        """Return once something that the server said was dropped."""
+        """Return once something was dropped since `deafen`, or nobody is left to say anything."""
+
+        def is_over() -> bool:
+            return self.bytes_dropped > self._dropped_before or not self._writers
+
         with self._changed:
-            assert self._changed.wait_for(lambda: self.bytes_dropped > 0, seconds), "the server said nothing"
+            assert self._changed.wait_for(is_over, seconds), "the server said nothing"
 
     def _call(self, step: object) -> None:
         async def run() -> None:
@@ -106,7 +115,9 @@ class CuttableProxy:
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         for pump in pumps:
             pump.cancel()
-        self._writers -= pair
+        with self._changed:
+            self._writers -= pair
+            self._changed.notify_all()
         for each in pair:
             each.close()
 

@@ -22,7 +22,7 @@ import httpx
 from tests.clients.deadline import Deadline
 
 PROJECT = Path(__file__).parent / "backend_project"
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 ASK_SECONDS = 0.02
 
 

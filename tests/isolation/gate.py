@@ -13,7 +13,7 @@ import select
 from contextlib import suppress
 from pathlib import Path
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 
 
 class Gate:

@@ -24,7 +24,7 @@ from tests.isolation.calls import (
 )
 from tests.isolation.history import Clock, History, Kind, Operation, Outcome, Read
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 CONNECTS_MAX = 4
 
 Question = tuple[str, dict[str, Any]]

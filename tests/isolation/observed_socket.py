@@ -20,8 +20,8 @@ from tests.clients.raw_client import Message, RawClient, SocketClosed, decode_ts
 from tests.isolation.calls import ADMIN_KEY, ISSUER, USERS, Transaction, random_transaction, read_of
 from tests.isolation.history import Clock, History, Kind, Operation, Outcome, Read
 
-WAIT_SECONDS = 20.0
-RECONNECT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
+RECONNECT_SECONDS = 90.0
 RETRY_SECONDS = 0.05
 PAGE_ITEMS = 2
 CUTS_MAX = 50
@@ -85,6 +85,7 @@ class ObservedSocket:
     def connect(self) -> None:
         """Come (again), as npm does."""
         deadline = Deadline(RECONNECT_SECONDS)
+        self._proxy.mend()
         while True:
             try:
                 self._connect_once()
@@ -116,7 +117,6 @@ class ObservedSocket:
         """Lose the socket, until `connect`."""
         self._proxy.cut()
         self._client.close()
-        self._proxy.mend()
 
     def cut(self) -> None:
         """Lose the socket, and come back."""
@@ -128,7 +128,7 @@ class ObservedSocket:
         self._proxy.deafen()
 
     def wait_answered_in_vain(self) -> None:
-        """Return once the server has said something that was not heard."""
+        """Return once the server has said something that was not heard, or is gone."""
         self._proxy.wait_dropped(WAIT_SECONDS)
 
     def close(self) -> None:

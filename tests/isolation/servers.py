@@ -102,7 +102,7 @@ def kill_a_worker(server: ServerProcess, random: Random) -> int:
     return victim
 
 
-def wait_for_workers(server: ServerProcess, seconds: float = 30.0) -> None:
+def wait_for_workers(server: ServerProcess, seconds: float = 90.0) -> None:
     """Return once all workers are there (again)."""
     deadline = Deadline(seconds)
     while len(workers(server)) < 1 + READERS:

@@ -47,7 +47,7 @@ from tests.isolation.servers import READERS, InlineServer, server_with_workers
 
 PLANTING = Path(__file__).parent / "planting"
 ROOT = Path(__file__).parents[2]
-JOIN_SECONDS = 30.0
+JOIN_SECONDS = 60.0
 
 pytestmark = pytest.mark.slow
 
