@@ -64,6 +64,8 @@ def test_system_tables_lie_where_they_always_did() -> None:
         "_indexes.by_tablet_and_name": (22, ("tablet", "name")),
         "_schemas.by_state": (32, ("state",)),
         "_modules.by_path": (42, ("path",)),
+        "_scheduled_functions.by_due": (62, ("state.kind", "scheduledTime")),
+        "_scheduled_functions.by_completed": (63, ("completedTime",)),
     }
 
 

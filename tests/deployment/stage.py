@@ -188,7 +188,8 @@ def play(
     limits: Limits = DEFAULT_LIMITS,
     environment: Environment | None = None,
     data: Path | str = ":memory:",
-    seconds: float = 20,
+    seconds: float = 60,
+    keeps_house: bool = True,
     **modules: str,
 ) -> None:
     """Open a deployment of `modules`, play `story` on it and close it; nothing may take long."""
@@ -209,6 +210,7 @@ def play(
             admin_key=AdminKey("test|aa"),
             limits=limits,
             environment=environment,
+            keeps_house=keeps_house,
         )
         try:
             await asyncio.wait_for(story(Stage(deployment, root)), seconds)

@@ -334,7 +334,7 @@ class WriteTransaction(ReadTransaction):
             TooManyTables: there are as many as there may be.
         """
         check_table_name(name)
-        if len(self.catalog.tables) - _SYSTEM_TABLE_COUNT >= TABLES_MAX:
+        if len(self.catalog.tables) - len(SYSTEM_TABLES) >= TABLES_MAX:
             raise TooManyTables(maximum=TABLES_MAX)
         head = self._head
         table = Table(
@@ -468,7 +468,6 @@ class WriteTransaction(ReadTransaction):
 
 
 _SYSTEM_FIELDS = frozenset({"_id", "_creationTime"})
-_SYSTEM_TABLE_COUNT = len(SYSTEM_TABLES)
 
 
 def _normal_fields(value: Mapping[str, Any], operation: str) -> Fields:
