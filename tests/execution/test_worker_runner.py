@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,9 +30,10 @@ def is_stopped(process: int) -> bool:
 def family(process: int | None = None) -> list[int]:
     """The processes below one, of all its threads."""
     found = []
-    for thread in Path(f"/proc/{process or os.getpid()}/task").iterdir():
-        for child in map(int, (thread / "children").read_text().split()):
-            found += [child, *family(child)]
+    with suppress(OSError):  # It ends while we look.
+        for thread in Path(f"/proc/{process or os.getpid()}/task").iterdir():
+            for child in map(int, (thread / "children").read_text().split()):
+                found += [child, *family(child)]
     return found
 
 

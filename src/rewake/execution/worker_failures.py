@@ -18,6 +18,18 @@ class WorkerLost(Unavailable):
     template = "A worker process ended before it could answer. Try again."
 
 
+class ResultLost(Unavailable):
+    """The call was made durable, and the process that knew its result ended before it could tell. Look at the
+    data before you send it again.
+    """
+
+    code = "ResultLost"
+    template = (
+        "This call was committed, but its result was lost with the process that ran it. Look at the data "
+        "before you send it again."
+    )
+
+
 CUT_OFF = Failure("Your request timed out performing too many system operations.\n")
 """A run that was cut off because it took too long (`Limits.system_seconds_max`)."""
 
