@@ -27,11 +27,13 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.machinery import PathFinder, SourceFileLoader
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from rewake.errors import InvalidInput, RewakeError
+from rewake.execution.camel_case import camel_case
 from rewake.execution.failures import author_traceback
 from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_table
 from rewake.execution.output import function_print
@@ -44,6 +46,9 @@ from rewake.schema import Schema, function_names, is_document_class
 
 _MODULE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SKIPPED = frozenset({"_generated", "__pycache__", "node_modules"})
+_MARK = "__rewake_mark__"
+_marks = count(1)
+
 _lock = threading.Lock()
 _owners: dict[str, Path] = {}
 """From which project's root a module in `sys.modules` came; that is the process's, and so is this."""
@@ -231,9 +236,16 @@ def collect_modules(modules: Mapping[str, ModuleType], settings: ProjectSettings
         record for path, module in modules.items() for record in _records_of(path, module, settings, schema)
     ]
     hashes = {
-        path: hashlib.sha256(f"{path} {id(module)}".encode()).hexdigest() for path, module in modules.items()
+        path: hashlib.sha256(f"{path} {_mark_of(module)}".encode()).hexdigest()
+        for path, module in modules.items()
     }
     return registry_of(records, schema, module_hashes=hashes, root=settings.root)
+
+
+def _mark_of(module: ModuleType) -> int:
+    """A number that no other module of this process has, or had: addresses are used again."""
+    mark: int = module.__dict__.setdefault(_MARK, next(_marks))
+    return mark
 
 
 def _module_files(settings: ProjectSettings) -> Iterator[tuple[str, Path]]:
@@ -430,13 +442,6 @@ def _refuse_same_paths(records: list[FunctionRecord], settings: ProjectSettings)
 
 def _exported(name: str, settings: ProjectSettings) -> str:
     return camel_case(name) if settings.case == "camel" else name
-
-
-def camel_case(name: str) -> str:
-    """`list_recent` as `listRecent`; leading underscores stay."""
-    head = len(name) - len(name.lstrip("_"))
-    first, *rest = name[head:].split("_")
-    return name[:head] + first + "".join(part[:1].upper() + part[1:] for part in rest)
 
 
 def _module_hashes(
