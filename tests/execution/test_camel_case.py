@@ -17,5 +17,5 @@ from rewake.execution.camel_case import camel_case
         ("trail_", "trail"),
     ],
 )
-def test_camel_case(name: str, expected: str) -> None:
+def test_names_are_turned(name: str, expected: str) -> None:
     assert camel_case(name) == expected
