@@ -299,6 +299,7 @@ def test_6_4_an_action_over_its_time_is_ended(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         assert await begin(stage, "m:wait") == Failure(
             "Function execution timed out (maximum duration: 0.3s)\n"
+            "[setting action_seconds_max, observed more than 0.3, limit 0.3]\n"
         )
         assert await stage.query("m:texts") == ["waits"], "what it did before stays"
 
