@@ -265,7 +265,7 @@ def test_6_4_internal_actions_are_for_actions_and_the_house(tmp_path: Path) -> N
     run(tmp_path, story)
 
 
-def test_6_4_more_actions_than_places_are_refused_with_the_official_code(tmp_path: Path) -> None:
+def test_5_8_more_actions_than_places_are_refused_with_the_official_code(tmp_path: Path) -> None:
     limits = replace(DEFAULT_LIMITS, actions_running_max=3, action_wait_seconds=0.05, action_grace_seconds=0)
 
     async def story(stage: Stage) -> None:
@@ -293,7 +293,7 @@ def test_6_4_actions_that_call_actions_without_end_are_told(tmp_path: Path) -> N
     run(tmp_path, story, limits=limits)
 
 
-def test_6_4_an_action_over_its_time_is_ended(tmp_path: Path) -> None:
+def test_5_8_an_action_over_its_time_is_ended(tmp_path: Path) -> None:
     limits = replace(DEFAULT_LIMITS, action_seconds_max=0.3)
 
     async def story(stage: Stage) -> None:

@@ -152,7 +152,7 @@ def refusal(work: Any, /, *args: Any, **arguments: Any) -> str:
 # Documents and states.
 
 
-def test_6_5_a_job_is_a_document_that_queries_watch(backend: Backend) -> None:
+def test_3_7_a_job_is_a_document_that_queries_watch(backend: Backend) -> None:
     with backend.watch(jobs) as live:
         id = planned(backend, "write", 60, text="later")
         [job] = live.value
@@ -169,7 +169,7 @@ def test_6_5_a_job_is_a_document_that_queries_watch(backend: Backend) -> None:
         assert len(live.history) == 3, "what happens inside the transaction is not seen"
 
 
-def test_6_5_an_action_is_seen_in_progress(backend: Backend) -> None:
+def test_3_7_an_action_is_seen_in_progress(backend: Backend) -> None:
     with backend.watch(jobs) as live:
         planned(backend, "act", text="a")
         backend.run_scheduled()
@@ -311,7 +311,7 @@ def test_6_5_a_cancelled_action_goes_on_and_what_it_schedules_is_born_cancelled(
 # Limits.
 
 
-def test_6_5_a_mutation_schedules_a_bounded_number(backend: Backend) -> None:
+def test_5_8_a_mutation_schedules_a_bounded_number(backend: Backend) -> None:
     backend.mutation(plan_many, count=1_000)
     assert len(backend.scheduled()) == 1_000
     assert refusal(backend.mutation, plan_many, count=1_001).startswith(
@@ -320,7 +320,7 @@ def test_6_5_a_mutation_schedules_a_bounded_number(backend: Backend) -> None:
     assert len(backend.scheduled()) == 1_000
 
 
-def test_6_5_the_arguments_together_are_bounded(backend: Backend) -> None:
+def test_5_8_the_arguments_together_are_bounded(backend: Backend) -> None:
     assert refusal(backend.mutation, plan_many, count=20, size=900_000).startswith(
         "Too large total size of the arguments of scheduled functions from this mutation "
         "(limit: 16777216 bytes)"
@@ -329,7 +329,7 @@ def test_6_5_the_arguments_together_are_bounded(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("megabytes", [2, 4])
-def test_6_5_large_arguments_of_one_call(backend: Backend, megabytes: int) -> None:
+def test_5_8_large_arguments_of_one_call(backend: Backend, megabytes: int) -> None:
     """One call's arguments may have up to 4 MiB, more than a document of the application's own."""
     backend.mutation(plan_many, count=1, size=megabytes * 2**20 - 100)
     backend.finish_scheduled()
@@ -339,7 +339,7 @@ def test_6_5_large_arguments_of_one_call(backend: Backend, megabytes: int) -> No
     )
 
 
-def test_6_5_near_the_limit_there_is_a_warning(backend: Backend) -> None:
+def test_5_8_near_the_limit_there_is_a_warning(backend: Backend) -> None:
     backend.mutation(plan_many, count=850)
     assert backend.log_lines[-1].startswith("[WARN] Many functions scheduled by this mutation (actual: 850")
 
