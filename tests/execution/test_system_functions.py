@@ -1,0 +1,109 @@
+"""What the house itself does in transactions, called as the scheduler and actions call it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rewake.auth import ANONYMOUS, Admin
+from rewake.execution import Failure, FunctionCall, Success
+from rewake.execution.system_functions import SYSTEM_PREFIX, system_registry
+from tests.deployment.stage import Stage, play
+
+SOURCE = """
+    from typing import Any
+    from rewake import MutationCtx, QueryCtx, mutation, query
+
+    @mutation
+    def work(ctx: MutationCtx) -> None: ...
+
+    @query
+    def jobs(ctx: QueryCtx) -> Any:
+        return [
+            [job["state"]["kind"], job["name"], job["args"]]
+            for job in ctx.db.system.query("_scheduled_functions").collect()
+        ]
+"""
+FAR_MS = 4e12
+
+
+async def call(stage: Stage, function: str, /, **args: Any) -> Any:
+    result = await stage.deployment.run_system(f"_system/scheduler:{function}", json.dumps(args))
+    assert isinstance(result, Success), result
+    return json.loads(result.value)
+
+
+async def add(stage: Stage, parent: str | None = None) -> Any:
+    return await call(stage, "schedule", name="m.js:work", arguments={}, at_ms=FAR_MS, parent=parent)
+
+
+def test_they_are_internal_mutations_under_a_path_of_their_own() -> None:
+    for record in system_registry().functions.values():
+        assert record.path.public.startswith(SYSTEM_PREFIX)
+        assert (record.kind, record.is_internal) == ("mutation", True)
+
+
+def test_a_job_of_an_action_goes_through_its_states(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        id = await add(stage)
+        assert await stage.query("m:jobs") == [["pending", "m.js:work", [{}]]]
+        assert await call(stage, "begin", id=id) is True
+        assert await call(stage, "begin", id=id) is False
+        await call(stage, "put_back", id=id)
+        assert await call(stage, "begin", id=id) is True
+        await call(stage, "finish", id=id, error=None)
+        assert await stage.query("m:jobs") == [["success", "m.js:work", [{}]]]
+        assert await call(stage, "trim", before_ms=FAR_MS, limit=10) == 1.0
+        assert await stage.query("m:jobs") == []
+
+    play(tmp_path, story, m=SOURCE)
+
+
+def test_what_a_cancelled_action_schedules_is_born_cancelled(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        parent = await add(stage)
+        await call(stage, "begin", id=parent)
+        await add(stage, parent)
+        await call(stage, "cancel", id=parent)
+        await add(stage, parent)
+        assert [state for state, *_ in await stage.query("m:jobs")] == ["canceled", "pending", "canceled"]
+
+    play(tmp_path, story, m=SOURCE)
+
+
+def test_clients_cannot_find_them(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        for identity in (ANONYMOUS, Admin()):
+            path = "_system/scheduler:trim"
+            outcome = await stage.deployment.mutate(
+                FunctionCall(path, '{"before_ms":0.0,"limit":1.0}'), identity, request_id="r"
+            )
+            found = isinstance(outcome.result, Success)
+            assert found is isinstance(identity, Admin), "only who may do everything reaches them"
+
+    play(tmp_path, story, m=SOURCE)
+
+
+def test_they_need_no_module_of_the_project_and_leave_no_line_in_the_call_log(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.push(m="")
+        await add(stage)
+        assert [record.path for record in stage.deployment.call_log.records] == []
+        result = await stage.deployment.run_system("_system/scheduler:begin", '{"id":3.0}')
+        assert isinstance(result, Failure)
+        assert [record.path for record in stage.deployment.call_log.records] == ["_system/scheduler:begin"]
+
+    play(tmp_path, story, m=SOURCE)
+
+
+@pytest.mark.parametrize("args", [{}, {"id": 1.0}, {"id": "x", "more": 1.0}])
+def test_their_arguments_are_checked_as_any_others(tmp_path: Path, args: dict[str, Any]) -> None:
+    async def story(stage: Stage) -> None:
+        result = await stage.deployment.run_system("_system/scheduler:begin", json.dumps(args))
+        assert isinstance(result, Failure)
+        assert result.message.startswith("ArgumentValidationError: ")
+
+    play(tmp_path, story, m=SOURCE)
