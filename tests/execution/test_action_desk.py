@@ -80,8 +80,8 @@ def test_more_than_there_are_places_for_wait_and_are_refused_in_the_end() -> Non
             await stage.desk.act(JOB, stage.crew)
         assert refused.value.code == "TooManyConcurrentRequests"
         assert refused.value.message == (
-            "Too many concurrent requests. Your backend is limited to 2 concurrent actions. To resolve, wait for "
-            "running actions to finish or raise the setting actions_running_max."
+            "Too many concurrent requests. Your backend is limited to 2 concurrent actions. To resolve, "
+            "wait for running actions to finish or raise the setting actions_running_max."
         )
         stage.finish(1, Success("1.0"))
         await one

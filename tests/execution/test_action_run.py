@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -188,15 +187,19 @@ def test_an_action_is_given_its_arguments_and_gives_its_result(registry: Registr
 @pytest.mark.parametrize("name", ["double", "double_blocking"])
 def test_arguments_are_checked_before_it_begins(registry: Registry, name: str) -> None:
     assert message(perform(registry, job_of(f"m:{name}", '{"n":"x"}'))) == (
-        "ArgumentValidationError: Value does not match validator.\nPath: .n\nValue: \"x\"\n"
+        'ArgumentValidationError: Value does not match validator.\nPath: .n\nValue: "x"\n'
         "Validator: v.float64()\n\n"
     )
-    assert message(perform(registry, job_of(f"m:{name}", "{"))).startswith(f"Invalid arguments for m:{name}: ")
+    assert message(perform(registry, job_of(f"m:{name}", "{"))).startswith(
+        f"Invalid arguments for m:{name}: "
+    )
     assert "missing the required field `n`" in message(perform(registry, job_of(f"m:{name}", "{}")))
 
 
 def test_an_id_of_no_table_is_refused(registry: Registry) -> None:
-    assert "ArgumentValidationError" in message(perform(registry, job_of("m:takes_none", '{"note":"nonsense"}')))
+    assert "ArgumentValidationError" in message(
+        perform(registry, job_of("m:takes_none", '{"note":"nonsense"}'))
+    )
 
 
 def test_sizes_are_bounded(registry: Registry) -> None:
@@ -212,7 +215,9 @@ def test_what_it_returns_is_checked(registry: Registry) -> None:
 
 
 def test_internal_actions_are_hidden_from_clients(registry: Registry) -> None:
-    assert message(perform(registry, job_of("m:hidden"))) == "Could not find public function for 'm:hidden'.\n"
+    assert (
+        message(perform(registry, job_of("m:hidden"))) == "Could not find public function for 'm:hidden'.\n"
+    )
     assert value(perform(registry, job_of("m:hidden", visibility=Visibility.INTERNAL))) == "found"
 
 
@@ -334,7 +339,9 @@ def test_threads_of_the_actions_own_are_welcome(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize("name", ["wait", "wait_blocking"])
-def test_a_stopped_action_that_waits_for_the_house_ends_with_the_reason(registry: Registry, name: str) -> None:
+def test_a_stopped_action_that_waits_for_the_house_ends_with_the_reason(
+    registry: Registry, name: str
+) -> None:
     house = House()
     run = make_run(registry, job_of(f"m:{name}"), house)
     running = in_thread(run.work)

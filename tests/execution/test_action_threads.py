@@ -72,7 +72,9 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 def gate(stage: Stage) -> threading.Event:
-    [function] = [each.function for path, each in stage.registry.functions.items() if path.function == "block"]
+    [function] = [
+        each.function for path, each in stage.registry.functions.items() if path.function == "block"
+    ]
     event: threading.Event = function.handler.__globals__["gate"]
     return event
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rewake import ApplicationError
 from rewake.errors import FunctionFailed
-from rewake.execution import Failure, FunctionRecord, Success, Visibility, encoded_arguments, error_of, value_of
+from rewake.execution import (
+    Failure,
+    FunctionRecord,
+    Success,
+    Visibility,
+    encoded_arguments,
+    error_of,
+    value_of,
+)
 from rewake.values import Int64, InvalidValue
 from tests.execution.action_stage import registry_of
 
@@ -40,7 +47,10 @@ def test_arguments_are_encoded_by_their_hints(records: dict[str, FunctionRecord]
 
 
 def test_wrong_arguments_are_left_for_the_function_to_refuse(records: dict[str, FunctionRecord]) -> None:
-    assert json.loads(encoded_arguments(records["typed"], {"n": "x", "more": True})) == {"n": "x", "more": True}
+    assert json.loads(encoded_arguments(records["typed"], {"n": "x", "more": True})) == {
+        "n": "x",
+        "more": True,
+    }
 
 
 def test_an_unknown_function_takes_plain_values() -> None:

@@ -53,7 +53,10 @@ def test_a_delay_is_seconds_or_a_timedelta(delay: Any, milliseconds: float) -> N
         (math.nan, "The delay must be a finite number of seconds; got nan."),
         (math.inf, "The delay must be a finite number of seconds; got inf."),
         (-0.1, "The delay must be non-negative; got -0.1."),
-        (timedelta(seconds=-1), "The delay must be non-negative; got datetime.timedelta(days=-1, seconds=86399)."),
+        (
+            timedelta(seconds=-1),
+            "The delay must be non-negative; got datetime.timedelta(days=-1, seconds=86399).",
+        ),
         (1e12, "The delay must be less than 5 years; got 1000000000000.0."),
     ],
 )
@@ -93,13 +96,13 @@ def test_a_moment_that_has_passed_is_taken_as_it_is() -> None:
         ),
         (
             1_700_000_000,
-            "The invoke time 1700000000 is more than 5 years from now. A timestamp is in milliseconds since the "
-            "epoch, like `ctx.now`.",
+            "The invoke time 1700000000 is more than 5 years from now. A timestamp is in milliseconds since "
+            "the epoch, like `ctx.now`.",
         ),
         (
             NOW_MS + 6 * 366 * 86_400_000,
-            "The invoke time 1889734400000.0 is more than 5 years from now. A timestamp is in milliseconds since "
-            "the epoch, like `ctx.now`.",
+            "The invoke time 1889734400000.0 is more than 5 years from now. A timestamp is in milliseconds "
+            "since the epoch, like `ctx.now`.",
         ),
     ],
 )

@@ -66,7 +66,9 @@ def test_there_is_nothing_to_wait_for_while_the_job_runs_again_or_has_no_place()
     lineup.not_run("a", now=0)
     assert lineup.seconds_to_retry(now=0.1) == 0.4
     lineup.looked(jobs("a"), now=1)
-    assert lineup.seconds_to_retry(now=1) is None, "looking again at once, over and over, would find it running"
+    assert lineup.seconds_to_retry(now=1) is None, (
+        "looking again at once, over and over, would find it running"
+    )
     lineup.not_run("a", now=1)
     lineup.looked(jobs("b", "c"), now=1)
     assert lineup.seconds_to_retry(now=100) is None
