@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rewake.auth import AdminKey
-from rewake.database import ScheduledJob
+from rewake.database import ScheduledJob, next_due_ms
 from rewake.deployment import Deployment
 from rewake.environment import Environment, SystemClock
 from rewake.errors import RewakeError, Unavailable
@@ -205,7 +205,7 @@ def test_it_waits_for_the_next_due_time_and_does_not_look_at_the_database_meanwh
     async def story(stage: Stage) -> None:
         await stage.later("far", 3600)
         await stage.scheduler.start()
-        due_ms = await stage.scheduler.next_due_ms()
+        due_ms = await stage.deployment.read(next_due_ms)
         await stage.until_waiting(due_ms)
         before = stage.house.reads
         for _ in range(100):
@@ -393,7 +393,7 @@ def test_a_clock_that_is_set_forward_makes_due_what_lies_before_it(
     async def story(stage: Stage) -> None:
         await stage.later("tomorrow", 86_400)
         await stage.scheduler.start()
-        await stage.until_waiting(await stage.scheduler.next_due_ms())
+        await stage.until_waiting(await stage.deployment.read(next_due_ms))
         assert await stage.query("m:notes") == []
         stage.clock.set_by_ns = 86_401 * 10**9
         await stage.until("m:notes", ["tomorrow"])
@@ -412,7 +412,7 @@ def test_a_clock_that_is_set_back_makes_jobs_wait_for_their_time(
         await stage.scheduler.start()
         await stage.later("now")
         await stage.until("m:notes", ["now"])
-        await stage.until_waiting(await stage.scheduler.next_due_ms())
+        await stage.until_waiting(await stage.deployment.read(next_due_ms))
         assert await stage.query("m:notes") == ["now"]
         stage.clock.set_by_ns = 0
         await stage.until("m:notes", ["now", "soon"])
