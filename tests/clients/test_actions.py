@@ -13,6 +13,7 @@ import pytest
 
 from tests.clients.client_host import ClientError, ClientHost
 from tests.clients.cuttable_proxy import CuttableProxy
+from tests.clients.deadline import Deadline
 from tests.clients.raw_client import RawClient, decode_ts
 from tests.clients.server_process import PROJECT, ServerProcess
 
@@ -182,3 +183,18 @@ def test_an_action_whose_process_is_killed_fails_and_the_next_one_runs(
             lost.wait()
         assert post(server, "deeds:process")["value"] != process
         assert witness.result(numbers) == [0]
+
+
+def test_a_server_that_stops_gives_actions_a_little_time_and_no_more(server: ServerProcess) -> None:
+    server.stop()
+    server.environment = {"REWAKE_LIMIT_ACTION_GRACE_SECONDS": "0.2"}
+    server.start()
+    with RawClient(server.url) as client:
+        for number in range(20):
+            args = [{"source": "h", "gate": "never"}]
+            client.send({"type": "Action", "requestId": number, "udfPath": "deeds:wait_for", "args": args})
+        client.wait_result(client.add("ledger:numbers", {"source": "h"}), lambda value: len(value) == 20)
+        deadline = Deadline(9.0)  # After ten seconds `stop` uses force.
+        server.stop()
+        assert not deadline.is_over
+        assert client.wait_close().code == 1001

@@ -188,7 +188,7 @@ def run(root: Path, story: Any, **options: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["work", "work_blocking"])
-def test_each_call_of_an_action_is_a_run_of_its_own(tmp_path: Path, name: str) -> None:
+def test_6_4_each_call_of_an_action_is_a_run_of_its_own(tmp_path: Path, name: str) -> None:
     async def story(stage: Stage) -> None:
         result = await begin(stage, f"m:{name}", text="a")
         assert result == Success("[0.0,1.0]", ("[LOG] 'working'",)), "what it calls has its own lines"
@@ -203,7 +203,7 @@ def records(stage: Stage) -> list[Any]:
     return stage.deployment.call_log.records
 
 
-def test_nothing_of_a_failed_action_is_undone(tmp_path: Path) -> None:
+def test_6_4_nothing_of_a_failed_action_is_undone(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         result = await begin(stage, "m:half")
         assert isinstance(result, Failure)
@@ -213,7 +213,7 @@ def test_nothing_of_a_failed_action_is_undone(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
-def test_the_callers_identity_goes_along(tmp_path: Path) -> None:
+def test_6_4_the_callers_identity_goes_along(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         user = User.from_attributes({"tokenIdentifier": "i|ann", "issuer": "i", "subject": "ann"})
         assert await act(stage, "m:who_calls", user) == "ann"
@@ -222,7 +222,7 @@ def test_the_callers_identity_goes_along(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
-def test_actions_run_apart_from_queries_and_mutations(tmp_path: Path, place: str) -> None:
+def test_6_4_actions_run_apart_from_queries_and_mutations(tmp_path: Path, place: str) -> None:
     async def story(stage: Stage) -> None:
         assert (await act(stage, "m:process") == os.getpid()) is (place == "threads")
         assert await act(stage, "m:reach_out", file=str(tmp_path / "file")) == "actions may"
@@ -231,7 +231,7 @@ def test_actions_run_apart_from_queries_and_mutations(tmp_path: Path, place: str
     run(tmp_path, story)
 
 
-def test_blocking_code_in_one_action_stops_nobody(tmp_path: Path) -> None:
+def test_6_4_blocking_code_in_one_action_stops_nobody(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         gate = tmp_path / "gate"
         blocked = [asyncio.ensure_future(begin(stage, "m:block", file=str(gate))) for _ in range(5)]
@@ -244,7 +244,7 @@ def test_blocking_code_in_one_action_stops_nobody(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
-def test_many_at_once(tmp_path: Path) -> None:
+def test_6_4_many_at_once(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         results = await asyncio.gather(*(begin(stage, "m:work", text=str(n)) for n in range(100)))
         assert all(isinstance(result, Success) for result in results)
@@ -253,7 +253,7 @@ def test_many_at_once(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
-def test_internal_actions_are_for_actions_and_the_house(tmp_path: Path) -> None:
+def test_6_4_internal_actions_are_for_actions_and_the_house(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         result = await begin(stage, "m:hidden")
         assert result == Failure("Could not find public function for 'm:hidden'.\n")
@@ -265,7 +265,7 @@ def test_internal_actions_are_for_actions_and_the_house(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
-def test_more_actions_than_places_are_refused_with_the_official_code(tmp_path: Path) -> None:
+def test_5_8_more_actions_than_places_are_refused_with_the_official_code(tmp_path: Path) -> None:
     limits = replace(DEFAULT_LIMITS, actions_running_max=3, action_wait_seconds=0.05, action_grace_seconds=0)
 
     async def story(stage: Stage) -> None:
@@ -280,7 +280,7 @@ def test_more_actions_than_places_are_refused_with_the_official_code(tmp_path: P
     run(tmp_path, story, limits=limits)
 
 
-def test_actions_that_call_actions_without_end_are_told(tmp_path: Path) -> None:
+def test_6_4_actions_that_call_actions_without_end_are_told(tmp_path: Path) -> None:
     limits = replace(DEFAULT_LIMITS, actions_running_max=5, action_wait_seconds=0.05)
 
     async def story(stage: Stage) -> None:
@@ -293,7 +293,7 @@ def test_actions_that_call_actions_without_end_are_told(tmp_path: Path) -> None:
     run(tmp_path, story, limits=limits)
 
 
-def test_an_action_over_its_time_is_ended(tmp_path: Path) -> None:
+def test_5_8_an_action_over_its_time_is_ended(tmp_path: Path) -> None:
     limits = replace(DEFAULT_LIMITS, action_seconds_max=0.3)
 
     async def story(stage: Stage) -> None:
@@ -305,7 +305,7 @@ def test_an_action_over_its_time_is_ended(tmp_path: Path) -> None:
     run(tmp_path, story, limits=limits)
 
 
-def test_an_action_that_does_not_end_is_left_behind_with_its_process(
+def test_6_4_an_action_that_does_not_end_is_left_behind_with_its_process(
     tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if place == "threads":
@@ -322,7 +322,7 @@ def test_an_action_that_does_not_end_is_left_behind_with_its_process(
     run(tmp_path, story, limits=limits)
 
 
-def test_closing_gives_actions_a_little_time_and_then_ends_them(tmp_path: Path) -> None:
+def test_6_4_closing_gives_actions_a_little_time_and_then_ends_them(tmp_path: Path) -> None:
     limits = replace(DEFAULT_LIMITS, action_grace_seconds=0.1)
 
     async def story(stage: Stage) -> None:
@@ -336,7 +336,7 @@ def test_closing_gives_actions_a_little_time_and_then_ends_them(tmp_path: Path) 
     run(tmp_path, story, limits=limits)
 
 
-def test_the_death_of_their_process_fails_what_ran_and_nothing_else(tmp_path: Path, place: str) -> None:
+def test_6_4_the_death_of_their_process_fails_what_ran_and_nothing_else(tmp_path: Path, place: str) -> None:
     if place == "threads":
         pytest.skip("it is the process of the test")
 
@@ -354,7 +354,7 @@ def test_the_death_of_their_process_fails_what_ran_and_nothing_else(tmp_path: Pa
     run(tmp_path, story)
 
 
-def test_a_killed_process_is_replaced_while_calls_come_in(tmp_path: Path, place: str) -> None:
+def test_6_4_a_killed_process_is_replaced_while_calls_come_in(tmp_path: Path, place: str) -> None:
     if place == "threads":
         pytest.skip("it is the process of the test")
 
@@ -371,7 +371,7 @@ def test_a_killed_process_is_replaced_while_calls_come_in(tmp_path: Path, place:
     run(tmp_path, story)
 
 
-def test_an_action_goes_on_with_its_own_code_while_new_code_takes_over(tmp_path: Path) -> None:
+def test_6_4_an_action_goes_on_with_its_own_code_while_new_code_takes_over(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         gate = tmp_path / "gate"
         before = asyncio.ensure_future(begin(stage, "m:block", file=str(gate)))
@@ -386,7 +386,7 @@ def test_an_action_goes_on_with_its_own_code_while_new_code_takes_over(tmp_path:
     run(tmp_path, story)
 
 
-def test_what_is_not_awaited_is_warned_of_and_ctx_ends_with_the_action(tmp_path: Path) -> None:
+def test_6_4_what_is_not_awaited_is_warned_of_and_ctx_ends_with_the_action(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         result = await begin(stage, "m:forget")
         assert result.log_lines == (

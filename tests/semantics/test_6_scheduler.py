@@ -152,7 +152,7 @@ def refusal(work: Any, /, *args: Any, **arguments: Any) -> str:
 # Documents and states.
 
 
-def test_a_job_is_a_document_that_queries_watch(backend: Backend) -> None:
+def test_3_7_a_job_is_a_document_that_queries_watch(backend: Backend) -> None:
     with backend.watch(jobs) as live:
         id = planned(backend, "write", 60, text="later")
         [job] = live.value
@@ -169,7 +169,7 @@ def test_a_job_is_a_document_that_queries_watch(backend: Backend) -> None:
         assert len(live.history) == 3, "what happens inside the transaction is not seen"
 
 
-def test_an_action_is_seen_in_progress(backend: Backend) -> None:
+def test_3_7_an_action_is_seen_in_progress(backend: Backend) -> None:
     with backend.watch(jobs) as live:
         planned(backend, "act", text="a")
         backend.run_scheduled()
@@ -178,7 +178,7 @@ def test_an_action_is_seen_in_progress(backend: Backend) -> None:
         ]  # fmt: skip
 
 
-def test_a_failed_mutation_leaves_its_error_and_nothing_else(backend: Backend) -> None:
+def test_6_5_a_failed_mutation_leaves_its_error_and_nothing_else(backend: Backend) -> None:
     planned(backend, "fail", text="no")
     backend.run_scheduled()
     [state] = states(backend)
@@ -188,14 +188,14 @@ def test_a_failed_mutation_leaves_its_error_and_nothing_else(backend: Backend) -
     assert backend.scheduled() == [], "what it scheduled went with it"
 
 
-def test_a_failed_action_leaves_its_error_and_all_that_it_did(backend: Backend) -> None:
+def test_6_5_a_failed_action_leaves_its_error_and_all_that_it_did(backend: Backend) -> None:
     planned(backend, "act_and_fail")
     backend.run_scheduled()
     assert kinds(backend) == ["failed", "success"]
     assert backend.query(texts) == ["kept"]
 
 
-def test_a_running_mutation_sees_itself_in_progress_and_nobody_signed_in(backend: Backend) -> None:
+def test_6_5_a_running_mutation_sees_itself_in_progress_and_nobody_signed_in(backend: Backend) -> None:
     backend.as_user("ann").mutation(plan, name=f"{HERE}:look_at_itself", arguments={})
     backend.run_scheduled()
     assert backend.query(texts) == ["inProgress None"]
@@ -204,26 +204,26 @@ def test_a_running_mutation_sees_itself_in_progress_and_nobody_signed_in(backend
 # Transactions.
 
 
-def test_scheduling_is_part_of_the_mutation(backend: Backend) -> None:
+def test_6_5_scheduling_is_part_of_the_mutation(backend: Backend) -> None:
     refusal(backend.mutation, plan_and_fail)
     assert backend.query(jobs) == []
 
 
-def test_in_an_action_it_takes_effect_at_once(backend: Backend) -> None:
+def test_6_5_in_an_action_it_takes_effect_at_once(backend: Backend) -> None:
     id = backend.action(plan_in_action, text="later")
     assert [job.id for job in backend.scheduled()] == [id]
     backend.finish_scheduled()
     assert backend.query(texts) == ["later"]
 
 
-def test_a_time_that_has_passed_is_as_soon_as_possible(backend: Backend) -> None:
+def test_6_5_a_time_that_has_passed_is_as_soon_as_possible(backend: Backend) -> None:
     backend.run(lambda ctx: ctx.scheduler.run_at(datetime(2023, 11, 1, tzinfo=UTC), write, text="past"))
     backend.run(lambda ctx: ctx.scheduler.run_at(ctx.now - 1, write, text="just now"))
     assert backend.run_scheduled() == 2
     assert backend.query(texts) == ["past", "just now"], "the one due longest first"
 
 
-def test_functions_are_looked_up_when_they_are_scheduled(backend: Backend) -> None:
+def test_6_5_functions_are_looked_up_when_they_are_scheduled(backend: Backend) -> None:
     assert refusal(planned, backend, "gone") == (
         "Attempted to schedule function, but no exported function gone found in the file: "
         f"{HERE}.js. Did you forget to export it?"
@@ -235,14 +235,14 @@ def test_functions_are_looked_up_when_they_are_scheduled(backend: Backend) -> No
     )
 
 
-def test_arguments_are_checked_when_it_runs(backend: Backend) -> None:
+def test_6_5_arguments_are_checked_when_it_runs(backend: Backend) -> None:
     planned(backend, "write", text=3.0)
     backend.run_scheduled()
     [state] = states(backend)
     assert state["error"].startswith("ArgumentValidationError: Value does not match validator.\nPath: .text")
 
 
-def test_the_code_of_the_moment_runs(backend: Backend) -> None:
+def test_6_5_the_code_of_the_moment_runs(backend: Backend) -> None:
     def push(*functions: Any) -> None:
         with Backend.from_functions(*functions) as other:
             backend.push(other.deployment.registry)
@@ -269,7 +269,7 @@ def test_the_code_of_the_moment_runs(backend: Backend) -> None:
 # Cancelling.
 
 
-def test_a_pending_job_is_cancelled(backend: Backend) -> None:
+def test_6_5_a_pending_job_is_cancelled(backend: Backend) -> None:
     id = planned(backend, "write", 60, text="never")
     backend.mutation(cancel, id=id)
     [job] = backend.query(jobs)
@@ -280,28 +280,28 @@ def test_a_pending_job_is_cancelled(backend: Backend) -> None:
     assert kinds(backend) == ["canceled"]
 
 
-def test_what_is_over_stays_as_it_is(backend: Backend) -> None:
+def test_6_5_what_is_over_stays_as_it_is(backend: Backend) -> None:
     id = planned(backend, "write", text="done")
     backend.run_scheduled()
     backend.mutation(cancel, id=id)
     assert kinds(backend) == ["success"]
 
 
-def test_only_jobs_can_be_cancelled(backend: Backend) -> None:
+def test_6_5_only_jobs_can_be_cancelled(backend: Backend) -> None:
     wrong = "Invalid scheduled function ID. The ID must be an ID on the '_scheduled_functions' table."
     note = backend.run(lambda ctx: ctx.db.insert(Note(text="a")))
     assert wrong in refusal(backend.mutation, cancel, id=note)
     assert wrong in refusal(backend.mutation, cancel, id="nonsense")
 
 
-def test_a_mutation_cannot_cancel_its_own_job(backend: Backend) -> None:
+def test_6_5_a_mutation_cannot_cancel_its_own_job(backend: Backend) -> None:
     planned(backend, "cancel_itself")
     backend.run_scheduled()
     [state] = states(backend)
     assert state == {"kind": "failed", "error": "A mutation cannot cancel itself"}
 
 
-def test_a_cancelled_action_goes_on_and_what_it_schedules_is_born_cancelled(backend: Backend) -> None:
+def test_6_5_a_cancelled_action_goes_on_and_what_it_schedules_is_born_cancelled(backend: Backend) -> None:
     planned(backend, "cancel_and_go_on")
     backend.run_scheduled()
     assert kinds(backend) == ["canceled", "canceled"]
@@ -311,7 +311,7 @@ def test_a_cancelled_action_goes_on_and_what_it_schedules_is_born_cancelled(back
 # Limits.
 
 
-def test_a_mutation_schedules_a_bounded_number(backend: Backend) -> None:
+def test_5_8_a_mutation_schedules_a_bounded_number(backend: Backend) -> None:
     backend.mutation(plan_many, count=1_000)
     assert len(backend.scheduled()) == 1_000
     assert refusal(backend.mutation, plan_many, count=1_001).startswith(
@@ -320,7 +320,7 @@ def test_a_mutation_schedules_a_bounded_number(backend: Backend) -> None:
     assert len(backend.scheduled()) == 1_000
 
 
-def test_the_arguments_together_are_bounded(backend: Backend) -> None:
+def test_5_8_the_arguments_together_are_bounded(backend: Backend) -> None:
     assert refusal(backend.mutation, plan_many, count=20, size=900_000).startswith(
         "Too large total size of the arguments of scheduled functions from this mutation "
         "(limit: 16777216 bytes)"
@@ -329,7 +329,7 @@ def test_the_arguments_together_are_bounded(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("megabytes", [2, 4])
-def test_large_arguments_of_one_call(backend: Backend, megabytes: int) -> None:
+def test_5_8_large_arguments_of_one_call(backend: Backend, megabytes: int) -> None:
     """One call's arguments may have up to 4 MiB, more than a document of the application's own."""
     backend.mutation(plan_many, count=1, size=megabytes * 2**20 - 100)
     backend.finish_scheduled()
@@ -339,12 +339,12 @@ def test_large_arguments_of_one_call(backend: Backend, megabytes: int) -> None:
     )
 
 
-def test_near_the_limit_there_is_a_warning(backend: Backend) -> None:
+def test_5_8_near_the_limit_there_is_a_warning(backend: Backend) -> None:
     backend.mutation(plan_many, count=850)
     assert backend.log_lines[-1].startswith("[WARN] Many functions scheduled by this mutation (actual: 850")
 
 
-def test_no_more_actions_run_at_once_than_the_limit_says() -> None:
+def test_6_5_no_more_actions_run_at_once_than_the_limit_says() -> None:
     limits = replace(DEFAULT_LIMITS, scheduled_running_max=2)
     with Backend.from_functions(*FUNCTIONS, limits=limits) as backend:
         for n in range(5):
@@ -359,7 +359,7 @@ def test_no_more_actions_run_at_once_than_the_limit_says() -> None:
 # Retention.
 
 
-def test_what_is_over_can_be_looked_at_for_seven_days(backend: Backend) -> None:
+def test_6_5_what_is_over_can_be_looked_at_for_seven_days(backend: Backend) -> None:
     planned(backend, "write", text="a")
     planned(backend, "write", 30 * 86_400, text="in a month")
     backend.run_scheduled()

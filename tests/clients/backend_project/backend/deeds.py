@@ -2,12 +2,19 @@
 
 import asyncio
 import os
-import time
+import threading
+from contextlib import suppress
 from typing import Any
 
 from rewake import ActionCtx, ApplicationError, BlockingActionCtx, action
 
 from . import counters, ledger
+
+
+async def _pause() -> None:
+    """What a service outside would take."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.Event().wait(), 0.01)
 
 
 @action
@@ -28,7 +35,7 @@ async def wait_for(ctx: ActionCtx, source: str, gate: str) -> float:
     """Record 0, wait until the counter `gate` is above 0, and record 1."""
     await ctx.run_mutation(ledger.record, source=source, number=0)
     while (value := await ctx.run_query(counters.get, name=gate)) == 0:
-        await asyncio.sleep(0.01)
+        await _pause()
     await ctx.run_mutation(ledger.record, source=source, number=1)
     return value
 
@@ -37,7 +44,7 @@ async def wait_for(ctx: ActionCtx, source: str, gate: str) -> float:
 def block(ctx: BlockingActionCtx, file: str) -> str:
     """Hold its thread until there is a file."""
     while not os.path.exists(file):
-        time.sleep(0.01)
+        threading.Event().wait(0.01)
     return "unblocked"
 
 

@@ -32,7 +32,7 @@ async def act(ctx: ActionCtx, source: str, number: int) -> None:
 async def hold(ctx: ActionCtx, source: str) -> None:
     """Record 0 and go on for longer than anybody waits."""
     await ctx.run_mutation(record, source=source, number=0)
-    await asyncio.sleep(3600)
+    await asyncio.Event().wait()
 
 
 @query
