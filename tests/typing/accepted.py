@@ -5,14 +5,20 @@ Read by `test_type_checkers.py`, never imported.
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, assert_type
 
 from rewake.functions import (
+    ActionCtx,
+    BlockingActionCtx,
     MutationCtx,
     PaginationOptions,
     PaginationResult,
     Query,
     QueryCtx,
+    action,
+    internal_action,
     mutation,
     query,
 )
@@ -160,6 +166,42 @@ def calls(ctx: MutationCtx, channel: Id[Channel]) -> None:
     assert_type(ctx.with_limits(documents_written=9).run_mutation(open_channel, name="x"), Id[Channel])
     assert_type(ctx.at_begin_snapshot().run_query(list_recent, channel=channel), list[Message])
     assert_type(ctx.meta.get_deployment_metadata().region, str | None)
+
+
+@action
+async def act(ctx: ActionCtx, channel: Id[Channel]) -> int:
+    assert_type(await ctx.run_query(list_recent, channel=channel), list[Message])
+    assert_type(await ctx.run_mutation(open_channel, name="x"), Id[Channel])
+    one, two = await asyncio.gather(
+        ctx.run_action(act, channel=channel), ctx.run_action(act_blocking, channel=channel)
+    )
+    assert_type((one, two), tuple[int, str])
+    assert_type(await ctx.scheduler.run_after(0, act_blocking, channel=channel), str)
+    await ctx.scheduler.run_at(datetime.now(UTC), open_channel, name="x")
+    return 1
+
+
+@internal_action
+def act_blocking(ctx: BlockingActionCtx, channel: Id[Channel]) -> str:
+    assert_type(ctx.run_query(list_recent, channel=channel), list[Message])
+    assert_type(ctx.run_mutation(open_channel, name="x"), Id[Channel])
+    assert_type(ctx.run_action(act, channel=channel), int)
+    assert_type(ctx.run_action("m:act", channel=channel), Any)
+    ctx.scheduler.cancel(ctx.scheduler.run_after(timedelta(minutes=1), act, channel=channel))
+    return "x"
+
+
+@mutation
+def plans(ctx: MutationCtx, channel: Id[Channel]) -> str:
+    ctx.scheduler.run_after(0.5, "m:act", channel=channel)
+    return ctx.scheduler.run_at(ctx.now + 1000, act, channel=channel)
+
+
+def test_later(backend: Backend, channel: Id[Channel]) -> None:
+    assert_type(backend.action(act, channel=channel), int)
+    assert_type(backend.action(act_blocking, channel=channel), str)
+    assert_type(backend.scheduled()[0].at, datetime)
+    assert_type(backend.finish_scheduled(at_most=9), int)
 
 
 def test(backend: Backend) -> None:

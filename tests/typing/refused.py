@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rewake.functions import MutationCtx, QueryCtx, mutation, query
+from rewake.functions import ActionCtx, BlockingActionCtx, MutationCtx, QueryCtx, action, mutation, query
 from rewake.schema import Document, Id, Index, gte, v
 from rewake.testing import Backend
 from rewake.values import UNSET, Int64, Unset
@@ -86,3 +86,41 @@ def test(backend: Backend, user: User, channel: Channel) -> None:
     backend.watch(open_channel, name="x")  # error
     wrong: list[User] = backend.query(list_recent, channel=channel.id)  # error
     assert wrong
+
+
+@action
+async def act(ctx: ActionCtx, channel: Id[Channel]) -> int:
+    await ctx.run_query(send_it, n=1)  # error
+    await ctx.run_mutation(look, n=1)  # error
+    await ctx.run_action(look, n=1)  # error
+    await ctx.run_query(look, m=1)  # error
+    await ctx.run_query(look, n="x")  # error
+    await ctx.run_query(look)  # error
+    await ctx.scheduler.run_after(0, look, n=1)  # error
+    await ctx.scheduler.run_after("0", send_it, n=1)  # error
+    await ctx.scheduler.run_after(0, send_it, n="x")  # error
+    ctx.db.get(channel)  # error
+    number: str = await ctx.run_query(look, n=1)  # error
+    assert number
+    return 1
+
+
+@action
+def act_blocking(ctx: BlockingActionCtx) -> None:
+    ctx.run_mutation(look, n=1)  # error
+    ctx.scheduler.run_at("soon", send_it, n=1)  # error
+    ctx.scheduler.cancel(5)  # error
+
+
+@query
+def look(ctx: QueryCtx, n: int) -> int:
+    ctx.scheduler.run_after(0, send_it, n=1)  # error
+    ctx.run_action(act)  # error
+    return n
+
+
+@mutation
+def send_it(ctx: MutationCtx, n: int) -> None:
+    ctx.run_action(act)  # error
+    ctx.scheduler.run_after(0, look, n=1)  # error
+    ctx.scheduler.run_after(0, act, n=1)  # error

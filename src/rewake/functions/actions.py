@@ -15,7 +15,7 @@ Source: semantics 6.3, 6.4.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from rewake.auth import Identity
 from rewake.functions.context import Auth
@@ -98,9 +98,13 @@ class ActionCtx(_Context):
         """Functions that run later, whatever becomes of this action."""
         return AsyncScheduler(self._host)
 
+    @overload
     def run_query(
-        self, function: QueryReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs
-    ) -> Awaitable[R_co]:
+        self, function: QueryReference[P, R_co], /, *args: P.args, **arguments: P.kwargs
+    ) -> Awaitable[R_co]: ...
+    @overload
+    def run_query(self, function: str, /, **arguments: Any) -> Awaitable[Any]: ...
+    def run_query(self, function: Any, /, *args: Any, **arguments: Any) -> Awaitable[Any]:
         """Run a query on a snapshot of its own; two in a row may see different ones.
 
         `function` is the query itself or its path (`"messages:list"`), internal ones too.
@@ -111,9 +115,13 @@ class ActionCtx(_Context):
         """
         return self._begin("query", function, args, arguments)
 
+    @overload
     def run_mutation(
-        self, function: MutationReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs
-    ) -> Awaitable[R_co]:
+        self, function: MutationReference[P, R_co], /, *args: P.args, **arguments: P.kwargs
+    ) -> Awaitable[R_co]: ...
+    @overload
+    def run_mutation(self, function: str, /, **arguments: Any) -> Awaitable[Any]: ...
+    def run_mutation(self, function: Any, /, *args: Any, **arguments: Any) -> Awaitable[Any]:
         """Run a mutation as a transaction of its own, committed when the result is there.
 
         Raises:
@@ -122,13 +130,17 @@ class ActionCtx(_Context):
         """
         return self._begin("mutation", function, args, arguments)
 
+    @overload
     def run_action(
-        self,
-        function: ActionReference[P, R_co] | BlockingActionReference[P, R_co] | str,
-        /,
-        *args: P.args,
-        **arguments: P.kwargs,
-    ) -> Awaitable[R_co]:
+        self, function: ActionReference[P, R_co], /, *args: P.args, **arguments: P.kwargs
+    ) -> Awaitable[R_co]: ...
+    @overload
+    def run_action(
+        self, function: BlockingActionReference[P, R_co], /, *args: P.args, **arguments: P.kwargs
+    ) -> Awaitable[R_co]: ...
+    @overload
+    def run_action(self, function: str, /, **arguments: Any) -> Awaitable[Any]: ...
+    def run_action(self, function: Any, /, *args: Any, **arguments: Any) -> Awaitable[Any]:
         """Run another action. Within one file an ordinary function is simpler and quicker.
 
         Raises:
@@ -155,30 +167,39 @@ class BlockingActionCtx(_Context):
         """Functions that run later, whatever becomes of this action."""
         return Scheduler(self._host)
 
+    @overload
     def run_query(
-        self, function: QueryReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs
-    ) -> R_co:
+        self, function: QueryReference[P, R_co], /, *args: P.args, **arguments: P.kwargs
+    ) -> R_co: ...
+    @overload
+    def run_query(self, function: str, /, **arguments: Any) -> Any: ...
+    def run_query(self, function: Any, /, *args: Any, **arguments: Any) -> Any:
         """As `ActionCtx.run_query`; returns the result."""
-        result: R_co = self._call("query", function, args, arguments)
-        return result
+        return self._call("query", function, args, arguments)
 
+    @overload
     def run_mutation(
-        self, function: MutationReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs
-    ) -> R_co:
+        self, function: MutationReference[P, R_co], /, *args: P.args, **arguments: P.kwargs
+    ) -> R_co: ...
+    @overload
+    def run_mutation(self, function: str, /, **arguments: Any) -> Any: ...
+    def run_mutation(self, function: Any, /, *args: Any, **arguments: Any) -> Any:
         """As `ActionCtx.run_mutation`; returns the result, after COMMIT."""
-        result: R_co = self._call("mutation", function, args, arguments)
-        return result
+        return self._call("mutation", function, args, arguments)
 
+    @overload
     def run_action(
-        self,
-        function: ActionReference[P, R_co] | BlockingActionReference[P, R_co] | str,
-        /,
-        *args: P.args,
-        **arguments: P.kwargs,
-    ) -> R_co:
+        self, function: ActionReference[P, R_co], /, *args: P.args, **arguments: P.kwargs
+    ) -> R_co: ...
+    @overload
+    def run_action(
+        self, function: BlockingActionReference[P, R_co], /, *args: P.args, **arguments: P.kwargs
+    ) -> R_co: ...
+    @overload
+    def run_action(self, function: str, /, **arguments: Any) -> Any: ...
+    def run_action(self, function: Any, /, *args: Any, **arguments: Any) -> Any:
         """As `ActionCtx.run_action`; returns the result."""
-        result: R_co = self._call("action", function, args, arguments)
-        return result
+        return self._call("action", function, args, arguments)
 
     def _call(
         self, kind: FunctionKind, function: object, args: tuple[Any, ...], arguments: dict[str, Any]

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable
 from datetime import datetime, timedelta
-from typing import Any, ParamSpec, Protocol
+from typing import Any, ParamSpec, Protocol, overload
 
 from rewake.errors import FunctionError
 from rewake.functions.references import SchedulableReference
@@ -71,14 +71,18 @@ class Scheduler:
     def __init__(self, host: SchedulingHost) -> None:
         self._host = host
 
+    @overload
     def run_after(
         self,
         delay: float | timedelta,
-        function: SchedulableReference[P, Any] | str,
+        function: SchedulableReference[P, Any],
         /,
         *args: P.args,
         **arguments: P.kwargs,
-    ) -> str:
+    ) -> str: ...
+    @overload
+    def run_after(self, delay: float | timedelta, function: str, /, **arguments: Any) -> str: ...
+    def run_after(self, delay: float | timedelta, function: Any, /, *args: Any, **arguments: Any) -> str:
         """Run a mutation or an action after `delay` (seconds, or a timedelta); returns the id of the job, an
         `Id` of the table `_scheduled_functions`. 0 is as soon as possible after the commit.
 
@@ -93,14 +97,18 @@ class Scheduler:
         at_ms = self._host.scheduling_ms() + delay_ms(delay)
         return self._host.schedule(function, arguments, at_ms=at_ms)
 
+    @overload
     def run_at(
         self,
         moment: float | datetime,
-        function: SchedulableReference[P, Any] | str,
+        function: SchedulableReference[P, Any],
         /,
         *args: P.args,
         **arguments: P.kwargs,
-    ) -> str:
+    ) -> str: ...
+    @overload
+    def run_at(self, moment: float | datetime, function: str, /, **arguments: Any) -> str: ...
+    def run_at(self, moment: float | datetime, function: Any, /, *args: Any, **arguments: Any) -> str:
         """As `run_after`, at a moment: a datetime with its time zone, or milliseconds since the epoch as
         `ctx.now` has them. One that has passed is as soon as possible.
         """
@@ -124,26 +132,38 @@ class AsyncScheduler:
     def __init__(self, host: AsyncSchedulingHost) -> None:
         self._host = host
 
+    @overload
     def run_after(
         self,
         delay: float | timedelta,
-        function: SchedulableReference[P, Any] | str,
+        function: SchedulableReference[P, Any],
         /,
         *args: P.args,
         **arguments: P.kwargs,
+    ) -> Awaitable[str]: ...
+    @overload
+    def run_after(self, delay: float | timedelta, function: str, /, **arguments: Any) -> Awaitable[str]: ...
+    def run_after(
+        self, delay: float | timedelta, function: Any, /, *args: Any, **arguments: Any
     ) -> Awaitable[str]:
         """See `Scheduler.run_after`."""
         _refuse_positional("run_after", args)
         at_ms = self._host.scheduling_ms() + delay_ms(delay)
         return self._host.begin_schedule(function, arguments, at_ms=at_ms)
 
+    @overload
     def run_at(
         self,
         moment: float | datetime,
-        function: SchedulableReference[P, Any] | str,
+        function: SchedulableReference[P, Any],
         /,
         *args: P.args,
         **arguments: P.kwargs,
+    ) -> Awaitable[str]: ...
+    @overload
+    def run_at(self, moment: float | datetime, function: str, /, **arguments: Any) -> Awaitable[str]: ...
+    def run_at(
+        self, moment: float | datetime, function: Any, /, *args: Any, **arguments: Any
     ) -> Awaitable[str]:
         """See `Scheduler.run_at`."""
         _refuse_positional("run_at", args)
