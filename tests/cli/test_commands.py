@@ -17,7 +17,7 @@ from rewake.cli.failure import ExitCode
 from rewake.cli.release import rewake_version
 from tests.cli.command import run_apart, run_here
 
-COMMANDS = ["init", "dev", "serve", "run", "codegen", "verify", "version"]
+COMMANDS = ["init", "dev", "serve", "run", "codegen", "verify", "version", "env"]
 
 
 def plain(text: str) -> str:
@@ -133,14 +133,14 @@ def test_a_folder_without_a_project_names_init(
 
 
 def test_no_color_is_honoured_even_where_colours_are_forced(tmp_path: Path) -> None:
-    forced = run_apart("init", "a", cwd=tmp_path, environment={"FORCE_COLOR": "1"})
+    forced = run_apart("init", "a", cwd=tmp_path, variables={"FORCE_COLOR": "1"})
     assert "\x1b[" in forced.out
-    plain_one = run_apart("init", "b", cwd=tmp_path, environment={"FORCE_COLOR": "1", "NO_COLOR": "1"})
+    plain_one = run_apart("init", "b", cwd=tmp_path, variables={"FORCE_COLOR": "1", "NO_COLOR": "1"})
     assert "\x1b[3" not in plain_one.out
 
 
 def test_a_terminal_without_the_character_is_no_error(tmp_path: Path) -> None:
-    done = run_apart("init", "näme", cwd=tmp_path, environment={"PYTHONIOENCODING": "ascii"})
+    done = run_apart("init", "näme", cwd=tmp_path, variables={"PYTHONIOENCODING": "ascii"})
     assert done.code == 0
     assert "n\\xe4me" in done.out
 

@@ -6,7 +6,7 @@ only then: `rewake --help` should not load a database. Errors end here, as a sen
     init      starter_project.py        run       calling.py, watching.py
     dev       development.py            codegen   generating.py
     serve     serving.py                verify    verifying.py
-    version
+    version                             env, logs  server_commands.py
 
 Not here: the work. The pages of the reference are `docs/reference/cli.md`.
 """
@@ -22,6 +22,7 @@ import typer
 from rewake.cli.failure import ExitCode
 from rewake.cli.project_home import PORT_USUAL, find_root
 from rewake.cli.screen import Screen
+from rewake.cli.server_commands import env_app
 from rewake.environment import process_environment
 from rewake.errors import RewakeError
 
@@ -40,6 +41,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+app.add_typer(env_app, name="env")
 
 
 def main() -> None:

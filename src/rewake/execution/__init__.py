@@ -39,12 +39,14 @@ from rewake.execution.runner import (
     Wave,
 )
 from rewake.execution.side_effects import SideEffectRefused
+from rewake.execution.system_functions import SYSTEM_PREFIX, system_registry
 from rewake.execution.typed_calls import encoded_arguments, error_of, value_of
 from rewake.execution.worker_failures import WorkerLost
 from rewake.execution.worker_process import Template
 from rewake.execution.worker_runner import WorkerPlan, WorkerRunner
 
 __all__ = [
+    "SYSTEM_PREFIX",
     "ActionJob",
     "Analysis",
     "CallLog",
@@ -92,5 +94,6 @@ __all__ = [
     "load_project",
     "read_settings",
     "registry_of",
+    "system_registry",
     "value_of",
 ]

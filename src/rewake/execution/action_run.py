@@ -83,6 +83,7 @@ class ActionRun:
         registry: Registry,
         *,
         tables: Callable[[], TableNames],
+        variable: Callable[[str], str | None],
         begin: Begin,
         clock: Clock,
         limits: Limits,
@@ -92,6 +93,8 @@ class ActionRun:
         self.log_lines = LogLines(limits)
         self._limits = limits
         self._tables = tables
+        self.variable = variable
+        """Looks an environment variable up, as it is now."""
         self._begin = begin
         self._clock = clock
         # What follows is shared with whoever stops the run, and guarded by the lock.
@@ -228,6 +231,9 @@ class _Face:
 
     def read_identity(self) -> Identity:
         return self._opened().job.identity
+
+    def read_variable(self, name: str) -> str | None:
+        return self._opened().variable(name)
 
     def begin_call(
         self, reference: object, arguments: dict[str, Any], *, kind: FunctionKind

@@ -14,10 +14,11 @@ Not here: one run (`action_run.py`), how many at once and for how long (`action_
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 
-from rewake.database import Catalog, Database, Reader
+from rewake.database import Catalog, Database, Reader, Snapshot, stored_variable
 from rewake.execution.action_run import ActionRun
 from rewake.execution.call_log import CallRecord
 from rewake.execution.calls import Failure, FunctionCall, Success
@@ -52,6 +53,7 @@ class ActionThreads:
             job,
             registry,
             tables=self._catalog,
+            variable=self._variable,
             begin=lambda kind, call: self._begin_call(number, job, kind, call),
             clock=self._database.environment.clock,
             limits=self._database.limits,
@@ -93,10 +95,20 @@ class ActionThreads:
 
     def _catalog(self) -> Catalog:
         """The tables as they are now: what ids in arguments and results are checked against."""
+        with self._snapshot() as snapshot:
+            return snapshot.catalog
+
+    def _variable(self, name: str) -> str | None:
+        """An environment variable as it is now."""
+        with self._snapshot() as snapshot:
+            return stored_variable(snapshot.reads, name)
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Snapshot]:
         with self._lock:
             if self._is_closed:
                 raise RunnerClosed()
             if self._reader is None:
                 self._reader = self._database.reader()
             with self._reader.begin() as snapshot:
-                return snapshot.catalog
+                yield snapshot

@@ -34,7 +34,7 @@ from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.runner import MutationJob, QueryJob, QueryRun
-from rewake.execution.system_functions import SYSTEM_PREFIX, system_registry
+from rewake.execution.system_functions import SYSTEM_PREFIX, SystemIdentityRequired, system_registry
 from rewake.execution.time_limit import FunctionTimedOut, TimeLimit
 from rewake.execution.worker_failures import out_of_memory, timed_out
 from rewake.functions import FunctionKind
@@ -156,7 +156,8 @@ class FunctionRuns:
         """
         started = self._environment.clock.monotonic()
         transaction = snapshot.transaction()
-        host = self._host(transaction, job.identity, registry, journal=job.journal)
+        own = system_registry() if _is_system(job) else registry
+        host = self._host(transaction, job.identity, own, journal=job.journal)
         record, result = self._run(host, job, "query")
         snapshot.raise_if_failed()
         path = record.path.public if record is not None else job.call.path
@@ -179,6 +180,8 @@ class FunctionRuns:
         self, host: Host, job: MutationJob | QueryJob, kind: FunctionKind
     ) -> tuple[FunctionRecord | None, Success | Failure]:
         try:
+            if job.visibility is Visibility.PUBLIC and job.call.path.startswith(SYSTEM_PREFIX):
+                raise SystemIdentityRequired(kind=kind)
             record = host.registry.find_kind(job.call.path, job.visibility, kind)
         except RewakeError as error:
             return None, failure_of(error, root=None)
@@ -244,7 +247,7 @@ class FunctionRuns:
         )
 
 
-def _is_system(job: MutationJob) -> bool:
+def _is_system(job: MutationJob | QueryJob) -> bool:
     return job.visibility is Visibility.INTERNAL and job.call.path.startswith(SYSTEM_PREFIX)
 
 

@@ -27,6 +27,7 @@ from rewake.database import (
     ReadTransaction,
     WriteTransaction,
     cancel_scheduled,
+    read_variable,
     schedule,
 )
 from rewake.errors import FunctionError, LimitExceeded, RewakeError
@@ -45,7 +46,7 @@ from rewake.execution.pages import Pages, SecondPage
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.scheduled_calls import scheduled_call
 from rewake.execution.side_effects import guarded
-from rewake.execution.system_functions import SYSTEM_PREFIX, SystemCtx
+from rewake.execution.system_functions import SYSTEM_PREFIX, SystemCtx, SystemQueryCtx
 from rewake.execution.time_limit import TimeLimit
 from rewake.functions import (
     CallOptions,
@@ -377,6 +378,9 @@ class _Face:
         host.observed.identity = True
         return host.identity
 
+    def read_variable(self, name: str) -> str | None:
+        return read_variable(self._opened().transaction, name)
+
     def read_clock(self) -> float:
         host = self._opened()
         host.observed.clock = True
@@ -457,9 +461,9 @@ class _Face:
 
 
 def _context_of(record: FunctionRecord, face: _Face) -> QueryCtx:
-    if record.kind == "query":
-        return QueryCtx(face)
     is_system = record.path.module.startswith(SYSTEM_PREFIX)
+    if record.kind == "query":
+        return SystemQueryCtx(face) if is_system else QueryCtx(face)
     return SystemCtx(face) if is_system else MutationCtx(face)
 
 

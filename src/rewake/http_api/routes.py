@@ -23,6 +23,7 @@ from rewake.http_api.endpoint import route
 from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint
 from rewake.http_api.functions import FunctionEndpoints
 from rewake.http_api.ports import Backend
+from rewake.http_api.variables import VariableEndpoints
 from rewake.limits import DEFAULT_LIMITS, Limits
 
 API_PREFIXES = ("/api", "/http")
@@ -36,6 +37,7 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
     """
     functions = FunctionEndpoints(backend, limits)
     discovery = Discovery(backend)
+    variables = VariableEndpoints(backend, limits)
     env = backend.environment
     return [
         route("/api/query", env, GET=functions.query_by_url, POST=functions.query),
@@ -49,6 +51,10 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/run", env, POST=functions.run),
         route("/api/check_admin_key", env, GET=discovery.check_admin_key),
         route("/api/v1/get_canonical_urls", env, GET=discovery.canonical_urls),
+        route("/api/update_environment_variables", env, POST=variables.update),
+        route("/api/v1/update_environment_variables", env, POST=variables.update),
+        route("/api/list_environment_variables", env, GET=variables.list),
+        route("/api/v1/list_environment_variables", env, GET=variables.list),
         route("/api/debug_event", env, POST=discovery.debug_event),
         route("/healthz", env, GET=discovery.alive),
         route("/readyz", env, GET=discovery.ready),
