@@ -63,7 +63,9 @@ def test_failures_and_prints_are_logged_and_silent_runs_are_not(project: Path) -
         server.wait_for(r"ValueError: no such luck")
         assert head
         assert re.search(
-            r"^\d{4}-\d\d-\d\dT[\d:.]+Z  query     broken:boom  [\d.]+ ms  failed$", server.text, re.M
+            r"^\d{4}-\d\d-\d\dT[\d:.]+Z  query     broken:boom  [\d.]+ ms  failed  [0-9a-f]{16}$",
+            server.text,
+            re.M,
         )
         assert "[LOG] 'about to'" in server.text
         assert 'broken.py", line 7, in boom' in server.text
@@ -98,11 +100,11 @@ def test_the_data_may_be_elsewhere_with_its_key_beside_it(project: Path, tmp_pat
 
 def test_the_key_may_come_from_the_environment(project: Path) -> None:
     key = {"REWAKE_ADMIN_KEY": "given|1"}
-    with Running("serve", ".", "--port", "0", cwd=project, environment=key) as server:
+    with Running("serve", ".", "--port", "0", cwd=project, variables=key) as server:
         ready(server)
         assert not (project / ".rewake" / "admin_key").exists()
         assert run_apart("run", "messages:send", "body=x", cwd=project).code == 1
-        assert run_apart("run", "messages:send", "body=x", cwd=project, environment=key).code == 0
+        assert run_apart("run", "messages:send", "body=x", cwd=project, variables=key).code == 0
 
 
 def test_what_was_written_is_there_after_kill_9(project: Path) -> None:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
 from rewake.environment import Environment, seeded_environment
 from rewake.errors import ApplicationError, InvalidInput, Unauthenticated, Unavailable
-from rewake.execution import Failure, FunctionCall, MutationOutcome, Success
+from rewake.execution import CallLog, Failure, FunctionCall, MutationOutcome, Success
 from rewake.http_api import FunctionKind, build_app
 from rewake.limits import Limits
 from rewake.protocol import FunctionPath
@@ -65,6 +65,7 @@ class FakeBackend:
     is_redacted: bool = False
     ran: list[tuple[str, Identity, str]] = field(default_factory=list)
     """Each run: canonical path, who, request id."""
+    call_log: CallLog = field(default_factory=CallLog)
     variables: FakeVariables = field(default_factory=FakeVariables)
     before_query: Callable[[], None] = lambda: None
     """Called before each query: writes here happen between two queries of one caller."""

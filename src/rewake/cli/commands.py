@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from rewake.cli.failure import ExitCode
 from rewake.cli.project_home import PORT_USUAL, find_root
 from rewake.cli.screen import Screen
-from rewake.cli.server_commands import env_app
+from rewake.cli.server_commands import LOGS_EXAMPLES, env_app, logs
 from rewake.environment import process_environment
 from rewake.errors import RewakeError
 
@@ -208,14 +208,32 @@ def serve(
     host: Host = "127.0.0.1",
     static: Static = None,
     workers: Workers = None,
+    log_format: Annotated[
+        Literal["text", "json"],
+        typer.Option(
+            "--log-format",
+            envvar="REWAKE_LOG_FORMAT",
+            help="Lines for people, or one JSON object a line for programs.",
+        ),
+    ] = "text",
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="A line for every run, silent ones too.")
+    ] = False,
 ) -> None:
     """Run the project for others: no watching, plain log lines, a clean end on SIGTERM."""
     from rewake.cli.hosting import Listening, readers_usual
-    from rewake.cli.serving import ServeOptions
+    from rewake.cli.serving import LogFormat, ServeOptions
     from rewake.cli.serving import serve as serve_project
 
     readers = readers_usual() if workers is None else workers
-    options = ServeOptions(folder, data, Listening(host, port, may_move=False, static=static), readers)
+    options = ServeOptions(
+        folder,
+        data,
+        Listening(host, port, may_move=False, static=static),
+        readers,
+        LogFormat(log_format),
+        shows_all=verbose,
+    )
     raise typer.Exit(serve_project(options, Screen(), process_environment()))
 
 
@@ -322,3 +340,6 @@ def version() -> None:
     from rewake.cli.release import rewake_version
 
     Screen().plain(rewake_version())
+
+
+app.command(epilog=LOGS_EXAMPLES)(logs)

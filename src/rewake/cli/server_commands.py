@@ -4,6 +4,7 @@ Floor 8, `cli`. Registered on the same application as the others; like there, ea
 call of the module that does the work, which is imported only then.
 
     env       variables.py
+    logs      following.py
 
 Not here: the work; where errors end (`commands.py`).
 """
@@ -137,3 +138,34 @@ def remove(
     from rewake.cli.variables import remove_variables
 
     remove_variables(server_of(url, admin_key, project), names, Screen())
+
+
+LOGS_EXAMPLES = (
+    "Examples:\n\n    rewake logs --follow\n\n    rewake logs --errors --function messages\n\n"
+    "    rewake logs --follow --json | jq .error"
+)
+
+
+def logs(
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")
+    ] = False,
+    errors: Annotated[bool, typer.Option("--errors", help="Failed runs only.")] = False,
+    function: Annotated[
+        list[str] | None,
+        typer.Option("--function", metavar="PATH", help="Of this function or module only; may be repeated."),
+    ] = None,
+    history: Annotated[
+        int, typer.Option("--history", min=0, metavar="N", help="Begin with so many past entries.")
+    ] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    url: Url = None,
+    admin_key: AdminKeyText = None,
+    project: ProjectFolder = None,
+) -> None:
+    """Show what functions of the running server do, print and raise."""
+    from rewake.cli.following import LogWishes, show_logs
+
+    wishes = LogWishes(tuple(function or ()), only_errors=errors, as_json=as_json, history=history)
+    show_logs(server_of(url, admin_key, project), wishes, Screen(), follows=follow)

@@ -149,7 +149,7 @@ class Deployment:
             Database.open, data, name=name, environment=environment or Environment(), limits=limits
         )
         try:
-            call_log = CallLog()
+            call_log = CallLog(clock=database.environment.clock)
             runner: Runner
             code: Code
             if workers is not None:

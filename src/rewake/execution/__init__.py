@@ -10,7 +10,15 @@ call_log.py   what ran
 
 from rewake.execution.action_desk import TooManyActions
 from rewake.execution.analysis import Analysis, FunctionFacts, FunctionNotFound
-from rewake.execution.call_log import CallLog, CallRecord, LimitReached, RunLogLine
+from rewake.execution.call_log import (
+    CallLog,
+    CallRecord,
+    CallUsage,
+    LimitReached,
+    LogEntry,
+    RunLogLine,
+    RunProgress,
+)
 from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility, error_text
 from rewake.execution.code_switch import DocumentSource, document_source
 from rewake.execution.failures import failure_of
@@ -51,6 +59,7 @@ __all__ = [
     "Analysis",
     "CallLog",
     "CallRecord",
+    "CallUsage",
     "Calls",
     "Code",
     "DocumentSource",
@@ -64,6 +73,7 @@ __all__ = [
     "InlineRunner",
     "LimitReached",
     "LimitSettingInvalid",
+    "LogEntry",
     "MutationJob",
     "MutationOutcome",
     "ProjectInvalid",
@@ -72,6 +82,7 @@ __all__ = [
     "QueryRun",
     "Registry",
     "RunLogLine",
+    "RunProgress",
     "Runner",
     "RunnerClosed",
     "SideEffectRefused",

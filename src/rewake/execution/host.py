@@ -31,7 +31,7 @@ from rewake.database import (
     schedule,
 )
 from rewake.errors import FunctionError, LimitExceeded, RewakeError
-from rewake.execution.call_log import LimitReached
+from rewake.execution.call_log import CallUsage, LimitReached
 from rewake.execution.call_sizes import warn
 from rewake.execution.calls import Failure, Success, Visibility
 from rewake.execution.checked_values import (
@@ -125,7 +125,7 @@ class Host:
         self.registry = registry
         self.limits = transaction.limits
         self.observed = Observed()
-        self.log_lines = LogLines(self.limits)
+        self.log_lines = LogLines(self.limits, now_ms=lambda: now_ms)
         self._transaction = transaction
         self._identity = identity
         self._now_ms = now_ms
@@ -206,6 +206,18 @@ class Host:
             self._running.pop()
             face.is_open = False
 
+    def usage(self, *, args: str, result: Success | Failure | None) -> CallUsage:
+        """What the run used, for the call log."""
+        used = self._transaction.usage
+        return CallUsage(
+            used.documents_read,
+            used.bytes_read,
+            used.documents_written,
+            used.bytes_written,
+            len(args),
+            len(result.value) if isinstance(result, Success) else None,
+        )
+
     # Steps of a run.
 
     def _warn(self) -> None:
@@ -220,10 +232,14 @@ class Host:
         face = _Face(self, record)
         context = _context_of(record, face)
         self._running.append(record)
+        lines, caller = self.log_lines, self.log_lines.function
+        if len(self._running) > 1:
+            lines.function = record.path.public
         try:
-            with guarded(), collecting(self.log_lines):
+            with guarded(), collecting(lines):
                 result = record.function.handler(context, **arguments)
         finally:
+            lines.function = caller
             self._running.pop()
             face.is_open = False
         return checked_return(record, result, self._transaction.catalog)

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from rewake.auth import Identity
 from rewake.environment import Environment
-from rewake.execution import Failure, FunctionCall, MutationOutcome, Success
+from rewake.execution import CallLog, Failure, FunctionCall, MutationOutcome, Success
 
 FunctionKind = Literal["query", "mutation", "action"]
 
@@ -55,6 +55,11 @@ class Backend(Protocol):
     @property
     def variables(self) -> Variables:
         """Environment variables."""
+        ...
+
+    @property
+    def call_log(self) -> CallLog:
+        """What ran."""
         ...
 
     @property
