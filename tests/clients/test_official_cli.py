@@ -20,7 +20,7 @@ Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def _variables(server: ServerProcess) -> dict[str, str]:
-    key = (server.data.parent / "admin_key").read_text().strip()
+    key = server.data.with_name(server.data.name + ".admin_key").read_text().strip()
     # With CI set the program sends no crash reports of its failures.
     ours = {
         "CONVEX_SELF_HOSTED_URL": server.url,
