@@ -37,6 +37,13 @@ INDEXES_PER_TABLE_MAX = 64
 INDEX_FIELDS_MAX = 16
 TABLES_MAX = 10_000
 
+# Environment variables (semantics 6.9).
+VARIABLE_NAME_LENGTH_MAX = 256
+VARIABLE_VALUE_BYTES_MAX = 8 * KIB
+VARIABLES_MAX = 512
+VARIABLES_BYTES_MAX = 512 * KIB
+"""Names and values of all together."""
+
 SCHEMA_STEP_ROWS_MAX = 4_096
 """Index entries in one background step, however fast they are: what a step writes is what a checkpoint has to
 move."""

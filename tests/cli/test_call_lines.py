@@ -110,4 +110,4 @@ def test_a_limit_is_told_of_with_its_setting_in_one_line() -> None:
     detail = "[setting documents_written_max, observed 4, limit 3]"
     reached = LimitReached("TooManyWrites", "documents_written_max", 4, 3)
     (line,) = plain_lines(replace(record(error=f"{text}\n{detail}\n"), limit=reached), moment="T")
-    assert line.endswith(f"failed: {text} {detail}")
+    assert line.endswith(f"failed  1f: {text} {detail}")

@@ -63,7 +63,9 @@ def test_failures_and_prints_are_logged_and_silent_runs_are_not(project: Path) -
         server.wait_for(r"ValueError: no such luck")
         assert head
         assert re.search(
-            r"^\d{4}-\d\d-\d\dT[\d:.]+Z  query     broken:boom  [\d.]+ ms  failed$", server.text, re.M
+            r"^\d{4}-\d\d-\d\dT[\d:.]+Z  query     broken:boom  [\d.]+ ms  failed  [0-9a-f]{16}$",
+            server.text,
+            re.M,
         )
         assert "[LOG] 'about to'" in server.text
         assert 'broken.py", line 7, in boom' in server.text

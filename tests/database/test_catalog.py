@@ -52,6 +52,7 @@ def test_system_tables_lie_where_they_always_did() -> None:
         ("_storage", 517, 5, 50),
         ("_scheduled_functions", 518, 6, 60),
         ("_backfills", 519, 7, 70),
+        ("_environment_variables", 521, 9, 90),
     ]
     declared = {
         f"{table.name}.{name}": (index.id, index.fields)
@@ -66,6 +67,7 @@ def test_system_tables_lie_where_they_always_did() -> None:
         "_modules.by_path": (42, ("path",)),
         "_scheduled_functions.by_due": (62, ("state.kind", "scheduledTime")),
         "_scheduled_functions.by_completed": (63, ("completedTime",)),
+        "_environment_variables.by_name": (92, ("name",)),
     }
 
 

@@ -101,6 +101,7 @@ def make_run(
         job,
         registry,
         tables=lambda: tables,
+        variable={"PLACE": "the stage"}.get,
         begin=(house or House()).begin,
         clock=clock or ManualClock(),
         limits=limits,

@@ -11,7 +11,7 @@ import pytest
 from rewake.auth import ANONYMOUS, Admin
 from rewake.execution import Failure, FunctionCall, Success
 from rewake.execution.system_functions import SYSTEM_PREFIX, system_registry
-from tests.deployment.stage import Stage, play
+from tests.deployment.stage import CallFailed, Stage, play
 
 SOURCE = """
     from typing import Any
@@ -40,10 +40,32 @@ async def add(stage: Stage, parent: str | None = None) -> Any:
     return await call(stage, "schedule", name="m.js:work", arguments={}, at_ms=FAR_MS, parent=parent)
 
 
-def test_they_are_internal_mutations_under_a_path_of_their_own() -> None:
+def test_they_are_internal_under_a_path_of_their_own() -> None:
     for record in system_registry().functions.values():
         assert record.path.public.startswith(SYSTEM_PREFIX)
-        assert (record.kind, record.is_internal) == ("mutation", True)
+        assert record.is_internal
+        assert (record.kind == "query") is record.path.public.startswith("_system/cli/")
+
+
+def test_the_official_command_line_reads_variables_by_queries_of_administrators(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.deployment.variables.announce(cloud_url="http://c", site_url="http://s")
+        await stage.deployment.variables.change({"B": "2", "A": "1"})
+        path = "_system/cli/queryEnvironmentVariables"
+        pair = [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
+        assert await stage.query(f"{path}:default", Admin()) == pair
+        assert await stage.query(path, Admin()) == pair
+        assert await stage.query(f"{path}:get", Admin(), name="B") == pair[1]
+        assert await stage.query(f"{path}:get", Admin(), name="C") is None
+        assert stage.deployment.kind_of(f"{path}:get", "") == "query"
+        with pytest.raises(CallFailed) as refused:
+            await stage.query(path)
+        assert refused.value.failure.message == "Operation query not permitted\n"
+        outcome = await stage.outcome("_system/variables:change", changes=[])
+        assert isinstance(outcome.result, Failure)
+        assert outcome.result.message == "Operation mutation not permitted\n"
+
+    play(tmp_path, story, m=SOURCE)
 
 
 def test_a_job_of_an_action_goes_through_its_states(tmp_path: Path) -> None:

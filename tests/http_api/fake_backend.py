@@ -7,7 +7,7 @@ methods with the port's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
 from rewake.environment import Environment, seeded_environment
 from rewake.errors import ApplicationError, InvalidInput, Unauthenticated, Unavailable
-from rewake.execution import Failure, FunctionCall, MutationOutcome, Success
+from rewake.execution import CallLog, Failure, FunctionCall, MutationOutcome, Success
 from rewake.http_api import FunctionKind, build_app
 from rewake.limits import Limits
 from rewake.protocol import FunctionPath
@@ -36,6 +36,22 @@ class BadHeader(InvalidInput):
     code = "InvalidHeaderFailure"
 
 
+class FakeVariables:
+    """Environment variables in a dict; `BAD` is refused."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    async def all(self) -> dict[str, str]:
+        return self.values
+
+    async def change(self, changes: Mapping[str, str | None]) -> None:
+        if "BAD" in changes:
+            raise BadHeader("BAD is refused")
+        left = self.values | changes
+        self.values = {name: value for name, value in left.items() if value is not None}
+
+
 @dataclass
 class FakeBackend:
     """Messages with a history, and functions that go wrong in each way there is."""
@@ -49,6 +65,8 @@ class FakeBackend:
     is_redacted: bool = False
     ran: list[tuple[str, Identity, str]] = field(default_factory=list)
     """Each run: canonical path, who, request id."""
+    call_log: CallLog = field(default_factory=CallLog)
+    variables: FakeVariables = field(default_factory=FakeVariables)
     before_query: Callable[[], None] = lambda: None
     """Called before each query: writes here happen between two queries of one caller."""
 

@@ -129,6 +129,8 @@ POST_ONLY = {
     "/api/run",
     "/api/run/messages/list",
     "/api/debug_event",
+    "/api/update_environment_variables",
+    "/api/v1/update_environment_variables",
     "/echo",
 }
 
@@ -206,7 +208,7 @@ def test_every_call_refuses_a_bad_body(ask: Caller, path: str, request_parts: di
         "/api/",
         "/api/nowhere",
         "/api/query/",
-        "/api/list_environment_variables",
+        "/api/nowhere/list",
         "/api/storage/upload",
         "//api/query",
     ],

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from starlette.types import Scope
 
 from rewake.environment import seeded_environment
-from rewake.http_api.request_id import request_id_of
+from rewake.execution import Failure, Success, error_text
+from rewake.http_api.request_id import keeps_request_id, request_id_of
 
 
 def scope(header: bytes | None = None) -> Scope:
@@ -39,3 +40,13 @@ def test_a_brought_id_is_kept(header: bytes) -> None:
 def test_no_brought_id_can_forge_a_line(header: bytes) -> None:
     made = request_id_of(scope(header), seeded_environment(3))
     assert re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", made)
+
+
+def test_a_querys_run_has_its_own_id_unless_the_caller_brought_one() -> None:
+    failed = Failure("no", run_id="fedcba9876543210")
+    brought = {"type": "http", "headers": [(b"convex-request-id", b"mine")]}
+    silent = {"type": "http", "headers": []}
+    assert error_text("x", keeps_request_id(silent, failed)).startswith("[Request ID: fedcba9876543210] ")
+    assert error_text("mine", keeps_request_id(brought, failed)).startswith("[Request ID: mine] ")
+    done = Success("null")
+    assert keeps_request_id(brought, done) is done

@@ -59,16 +59,22 @@ def plain_lines(record: CallRecord, *, moment: str) -> list[str]:
     An `ApplicationError` is the author's answer to a client, and wrong arguments are the client's own
     mistake: nobody can mend them here, and with their tracebacks a stranger could fill the disk."""
     lines = ["".join(text for text, _ in line) for line in call_lines(record, clock=moment)]
-    is_expected = record.error is not None and (
-        record.traceback is None or record.error.startswith("Uncaught ConvexError")
-    )
-    if not is_expected:
+    if record.error is not None:
+        lines[0] += f"  {record.request_id}"
+    if not is_expected(record):
         return lines
     reason, _, rest = _UNHELPFUL.sub("", record.error or "").partition("\n")
     if record.limit is not None:
         reason = f"{reason} {rest}".rstrip("\n")
     printed = sum(line.text.count("\n") + 1 for line in record.log_lines)
     return [f"{lines[0]}: {reason[:_REASON_LENGTH_MAX]}", *lines[1 : 1 + printed]]
+
+
+def is_expected(record: CallRecord) -> bool:
+    """Whether a run failed in a way that clients bring about: a refusal of the author's, wrong arguments."""
+    return record.error is not None and (
+        record.traceback is None or record.error.startswith("Uncaught ConvexError")
+    )
 
 
 def duration(seconds: float) -> str:

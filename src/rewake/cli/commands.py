@@ -6,7 +6,7 @@ only then: `rewake --help` should not load a database. Errors end here, as a sen
     init      starter_project.py        run       calling.py, watching.py
     dev       development.py            codegen   generating.py
     serve     serving.py                verify    verifying.py
-    version
+    version                             env, logs  server_commands.py
 
 Not here: the work. The pages of the reference are `docs/reference/cli.md`.
 """
@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from rewake.cli.failure import ExitCode
 from rewake.cli.project_home import PORT_USUAL, find_root
 from rewake.cli.screen import Screen
+from rewake.cli.server_commands import LOGS_EXAMPLES, env_app, logs
 from rewake.environment import process_environment
 from rewake.errors import RewakeError
 
@@ -40,6 +41,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+app.add_typer(env_app, name="env")
 
 
 def main() -> None:
@@ -204,14 +208,32 @@ def serve(
     host: Host = "127.0.0.1",
     static: Static = None,
     workers: Workers = None,
+    log_format: Annotated[
+        Literal["text", "json"],
+        typer.Option(
+            "--log-format",
+            envvar="REWAKE_LOG_FORMAT",
+            help="Lines for people, or one JSON object a line for programs.",
+        ),
+    ] = "text",
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="A line for every run, silent ones too.")
+    ] = False,
 ) -> None:
     """Run the project for others: no watching, plain log lines, a clean end on SIGTERM."""
     from rewake.cli.hosting import Listening, readers_usual
-    from rewake.cli.serving import ServeOptions
+    from rewake.cli.serving import LogFormat, ServeOptions
     from rewake.cli.serving import serve as serve_project
 
     readers = readers_usual() if workers is None else workers
-    options = ServeOptions(folder, data, Listening(host, port, may_move=False, static=static), readers)
+    options = ServeOptions(
+        folder,
+        data,
+        Listening(host, port, may_move=False, static=static),
+        readers,
+        LogFormat(log_format),
+        shows_all=verbose,
+    )
     raise typer.Exit(serve_project(options, Screen(), process_environment()))
 
 
@@ -318,3 +340,6 @@ def version() -> None:
     from rewake.cli.release import rewake_version
 
     Screen().plain(rewake_version())
+
+
+app.command(epilog=LOGS_EXAMPLES)(logs)

@@ -40,6 +40,7 @@ from rewake.cli.release import rewake_version
 from rewake.database import OnProgress, no_progress
 from rewake.deployment import Deployment
 from rewake.environment import Environment
+from rewake.errors import Unavailable
 from rewake.execution import (
     Analysis,
     ProjectSettings,
@@ -48,11 +49,13 @@ from rewake.execution import (
     WorkerPlan,
     limits_from_environment,
 )
-from rewake.observability import ROOT
+from rewake.observability import ROOT, logger
 from rewake.server import PortInUse, Server
 from rewake.storage import DataFileLocked
 
 T = TypeVar("T")
+
+_log = logger(__name__)
 
 PORTS_TRIED_MAX = 100
 READERS_USUAL_MAX = 4
@@ -205,9 +208,23 @@ async def listen(deployment: Deployment, listening: Listening, *, root: Path, pl
             port += 1
             if not listening.may_move or port >= listening.port + PORTS_TRIED_MAX:
                 raise
+    await _announce(deployment, server.url)
     key_file = "" if os.environ.get(KEY_VARIABLE, "").strip() else str(place.admin_key)
     write_server_record(root, ServerRecord(url=server.url, pid=os.getpid(), admin_key=key_file))
     return server
+
+
+async def _announce(deployment: Deployment, url: str) -> None:
+    """Tell functions where they are reached: as the operator says, since a proxy may stand in front, else
+    where we listen.
+    """
+    cloud_url = os.environ.get("CONVEX_CLOUD_ORIGIN", "").strip().rstrip("/") or url
+    site_url = os.environ.get("CONVEX_SITE_ORIGIN", "").strip().rstrip("/") or f"{cloud_url}/http"
+    try:
+        await deployment.variables.announce(cloud_url=cloud_url, site_url=site_url)
+    except Unavailable as error:
+        # A full disk is no reason not to serve what can be read.
+        _log.warning("functions cannot be told where they are reached: %s", error)
 
 
 def house_logs(show: Callable[[logging.LogRecord, str], None]) -> None:

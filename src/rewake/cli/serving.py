@@ -2,7 +2,7 @@
 
 Floor 8, `cli`. No watching and no questions. Lines for a log file go to stdout: one when it is ready, then
 what functions print and how they fail, with the author's traceback. A successful silent run leaves no line:
-at thousands a second it would be the slowest part of the server.
+at thousands a second it would be the slowest part of the server. As JSON, each line is one object.
 
     load -> open data -> listen -> "Rewake is ready at ..." -> SIGTERM -> drain -> close
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from rewake.cli.call_lines import log_moment, plain_lines
@@ -26,6 +27,7 @@ from rewake.cli.hosting import (
     open_deployment,
     run_loop,
 )
+from rewake.cli.json_lines import json_call, json_message
 from rewake.cli.project_home import data_place, remove_server_record
 from rewake.cli.push_progress import ProgressLines
 from rewake.cli.release import rewake_version
@@ -34,6 +36,13 @@ from rewake.cli.ways_out import mismatch_failure
 from rewake.database import SchemaMismatch
 from rewake.environment import Environment
 from rewake.execution import CallRecord, ProjectSettings, Registry, load_project, read_settings
+
+
+class LogFormat(StrEnum):
+    """How lines of the log look."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,9 @@ class ServeOptions:
     listening: Listening
     readers: int
     """Worker processes for queries, beside the one for mutations; 0 runs all functions in this process."""
+    log_format: LogFormat = LogFormat.TEXT
+    shows_all: bool = False
+    """Runs that went well and printed nothing leave a line, too."""
 
 
 def serve(options: ServeOptions, screen: Screen, environment: Environment) -> ExitCode:
@@ -69,7 +81,7 @@ async def _serve(
     stopping = Stopping()
     stopping.listen()
     place = data_place(settings.root, options.data)
-    log = _Log(screen, environment)
+    log = _Log(screen, environment, options, deployment=settings.deployment_name)
     house_logs(log.house)
     opening = asyncio.ensure_future(
         open_deployment(
@@ -78,14 +90,14 @@ async def _serve(
             place,
             readers=options.readers,
             environment=environment,
-            on_progress=ProgressLines(environment.clock, lambda words: screen.plain(f"Schema: {words}")),
+            on_progress=ProgressLines(environment.clock, lambda words: log.say(f"Schema: {words}")),
         )
     )
     # An import that never ends, or long work on the schema, must not keep anybody from stopping.
     await _first(opening, stopping.wait())
     await asyncio.wait([opening])
     if opening.cancelled():
-        screen.plain("Stopped before it was ready.")
+        log.say("Stopped before it was ready.")
         return stopping.exit_code
     try:
         deployment = opening.result()
@@ -100,20 +112,18 @@ async def _serve(
                 if options.readers
                 else "Functions run in the server's own process."
             )
-            screen.plain(
-                f"Rewake {rewake_version()} serves {settings.root} with data in {place.data}. {where}"
-            )
-            screen.plain(f"Rewake is ready at {server.url}")
+            log.say(f"Rewake {rewake_version()} serves {settings.root} with data in {place.data}. {where}")
+            log.say(f"Rewake is ready at {server.url}")
             await _first(stopping.wait(), server.wait())
             if not stopping.is_wished:
                 raise CommandFailed("The server stopped by itself.")
-            screen.plain("Stopping.")
+            log.say("Stopping.")
         finally:
             remove_server_record(settings.root)
             await server.stop()
     finally:
         await deployment.close()
-    screen.plain("Stopped.")
+    log.say("Stopped.")
     return stopping.exit_code
 
 
@@ -130,18 +140,35 @@ async def _first(*waits: object) -> None:
 class _Log:
     """Lines on stdout, from any thread."""
 
-    def __init__(self, screen: Screen, environment: Environment) -> None:
+    def __init__(
+        self, screen: Screen, environment: Environment, options: ServeOptions, *, deployment: str
+    ) -> None:
         self._screen = screen
         self._environment = environment
+        self._is_json = options.log_format is LogFormat.JSON
+        self._shows_all = options.shows_all
+        self._deployment = deployment
+
+    def say(self, text: str) -> None:
+        """What the server says about itself."""
+        self._screen.plain(json_message("info", text, moment=self._moment()) if self._is_json else text)
 
     def call(self, record: CallRecord) -> None:
         """What a run printed, and how it failed. Called from the runner's threads."""
-        if record.error is not None or record.log_lines:
+        if not self._shows_all and record.error is None and not record.log_lines:
+            return
+        if self._is_json:
+            self._screen.plain(json_call(record, moment=self._moment(), deployment=self._deployment))
+        else:
             self._screen.plain("\n".join(plain_lines(record, moment=self._moment())))
 
     def house(self, record: logging.LogRecord, text: str) -> None:
         """What the house itself says."""
-        self._screen.plain(f"{self._moment()}  {record.levelname.lower():8}  {text}")
+        level = record.levelname.lower()
+        if self._is_json:
+            self._screen.plain(json_message(level, text, moment=self._moment()))
+        else:
+            self._screen.plain(f"{self._moment()}  {level:8}  {text}")
 
     def _moment(self) -> str:
         return log_moment(self._environment.clock.now_ns())

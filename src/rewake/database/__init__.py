@@ -16,6 +16,17 @@ from rewake.database.catalog import (
 )
 from rewake.database.cursors import Cursor, CursorSeal
 from rewake.database.database import Database
+from rewake.database.environment_variables import (
+    BUILT_IN_VARIABLES,
+    VARIABLE_REFUSALS,
+    announce_addresses,
+    change_variables,
+    check_variable,
+    read_variable,
+    read_variables,
+    stored_variable,
+    stored_variables,
+)
 from rewake.database.errors import (
     IndexNotFound,
     IndexNotReady,
@@ -94,8 +105,10 @@ from rewake.database.verification import PROBLEMS_MAX, Problem, Verdict, verify
 from rewake.database.writes import WriteTransaction
 
 __all__ = [
+    "BUILT_IN_VARIABLES",
     "PROBLEMS_MAX",
     "SYSTEM_TABLES",
+    "VARIABLE_REFUSALS",
     "ActiveSchemas",
     "BuildingStep",
     "CallResult",
@@ -165,9 +178,12 @@ __all__ = [
     "Verdict",
     "WriteInterrupted",
     "WriteTransaction",
+    "announce_addresses",
     "apply_schema",
     "begun_jobs",
     "cancel_scheduled",
+    "change_variables",
+    "check_variable",
     "claim_scheduled",
     "declare_schema",
     "due_jobs",
@@ -180,12 +196,16 @@ __all__ = [
     "note_validated",
     "pending_jobs",
     "put_back_scheduled",
+    "read_variable",
+    "read_variables",
     "record_module_read",
     "schedule",
     "scheduled_state",
     "store_modules",
     "stored_form",
     "stored_modules",
+    "stored_variable",
+    "stored_variables",
     "take_step",
     "touches_schedule",
     "trim_scheduled",

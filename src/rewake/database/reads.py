@@ -28,6 +28,7 @@ from typing import Literal
 import msgspec
 
 from rewake.database.catalog import (
+    HIDDEN_TABLES,
     INDEXES_BY_NAME,
     TABLES_BY_NAME,
     TABLES_BY_NUMBER,
@@ -64,6 +65,7 @@ _ONLY_SYSTEM_GET = "System tables can only be accessed with db.system."
 _ONLY_SYSTEM_QUERY = "System tables can only be accessed from db.system.query()."
 _ONLY_SYSTEM_NORMALIZE = "System tables can only be accessed from db.system.normalizeId()."
 _NO_USER_TABLES = "User tables cannot be accessed with db.system."
+_HIDDEN = "The table {table} cannot be read through db.system."
 _NO_USER_NORMALIZE = "User tables can only be accessed from db.normalizeId()."
 
 
@@ -376,6 +378,8 @@ class SystemReads:
             return None
         if not found.is_system:
             raise SystemTableRefused(_NO_USER_TABLES)
+        if found.name in HIDDEN_TABLES:
+            raise SystemTableRefused(_HIDDEN.format(table=found.name))
         return self._transaction.find(found, id)
 
     def scan(
@@ -384,6 +388,8 @@ class SystemReads:
         """See `ReadTransaction.scan`; refuses user tables."""
         if spec.table[:1] != "_":
             raise SystemTableRefused(_NO_USER_TABLES)
+        if spec.table in HIDDEN_TABLES:
+            raise SystemTableRefused(_HIDDEN.format(table=spec.table))
         return self._transaction.scan_any(spec, limit_hint, part)
 
     def normalize_id(self, table: str, text: str) -> str | None:

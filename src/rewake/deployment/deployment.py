@@ -35,9 +35,11 @@ from rewake.database import (
 )
 from rewake.deployment.callers import Callers
 from rewake.deployment.push import PushReport, differences
+from rewake.deployment.variables import Variables
 from rewake.environment import Environment
 from rewake.errors import InvalidInput, RewakeError
 from rewake.execution import (
+    SYSTEM_PREFIX,
     ActionJob,
     Analysis,
     CallLog,
@@ -56,6 +58,7 @@ from rewake.execution import (
     WorkerPlan,
     WorkerRunner,
     failure_of,
+    system_registry,
 )
 from rewake.functions import FunctionKind
 from rewake.limits import DEFAULT_LIMITS, Limits
@@ -105,6 +108,8 @@ class Deployment:
         self._rows_since_checkpoint = 0
         self.scheduler = Scheduler(self)
         """Functions that run later; it serves by itself where the deployment keeps house."""
+        self.variables = Variables(self)
+        """Environment variables."""
         self.live = LiveQueries(
             runner, environment=database.environment, limits=database.limits, position=database.last_ts()
         )
@@ -144,7 +149,7 @@ class Deployment:
             Database.open, data, name=name, environment=environment or Environment(), limits=limits
         )
         try:
-            call_log = CallLog()
+            call_log = CallLog(clock=database.environment.clock)
             runner: Runner
             code: Code
             if workers is not None:
@@ -418,6 +423,8 @@ class Deployment:
         if component:
             return None
         try:
+            if path.startswith(SYSTEM_PREFIX):
+                return system_registry().find(path, Visibility.INTERNAL).kind
             return self.analysis.find(path, Visibility.INTERNAL).kind
         except FunctionNotFound:
             return None

@@ -10,7 +10,15 @@ call_log.py   what ran
 
 from rewake.execution.action_desk import TooManyActions
 from rewake.execution.analysis import Analysis, FunctionFacts, FunctionNotFound
-from rewake.execution.call_log import CallLog, CallRecord, LimitReached, RunLogLine
+from rewake.execution.call_log import (
+    CallLog,
+    CallRecord,
+    CallUsage,
+    LimitReached,
+    LogEntry,
+    RunLogLine,
+    RunProgress,
+)
 from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility, error_text
 from rewake.execution.code_switch import DocumentSource, document_source
 from rewake.execution.failures import failure_of
@@ -39,16 +47,19 @@ from rewake.execution.runner import (
     Wave,
 )
 from rewake.execution.side_effects import SideEffectRefused
+from rewake.execution.system_functions import SYSTEM_PREFIX, system_registry
 from rewake.execution.typed_calls import encoded_arguments, error_of, value_of
 from rewake.execution.worker_failures import WorkerLost
 from rewake.execution.worker_process import Template
 from rewake.execution.worker_runner import WorkerPlan, WorkerRunner
 
 __all__ = [
+    "SYSTEM_PREFIX",
     "ActionJob",
     "Analysis",
     "CallLog",
     "CallRecord",
+    "CallUsage",
     "Calls",
     "Code",
     "DocumentSource",
@@ -62,6 +73,7 @@ __all__ = [
     "InlineRunner",
     "LimitReached",
     "LimitSettingInvalid",
+    "LogEntry",
     "MutationJob",
     "MutationOutcome",
     "ProjectInvalid",
@@ -70,6 +82,7 @@ __all__ = [
     "QueryRun",
     "Registry",
     "RunLogLine",
+    "RunProgress",
     "Runner",
     "RunnerClosed",
     "SideEffectRefused",
@@ -92,5 +105,6 @@ __all__ = [
     "load_project",
     "read_settings",
     "registry_of",
+    "system_registry",
     "value_of",
 ]

@@ -18,7 +18,7 @@ from contextlib import suppress
 from rewake.database import Database
 from rewake.execution.action_desk import STOPPING, ActionDesk
 from rewake.execution.action_threads import ActionThreads
-from rewake.execution.call_log import CallRecord
+from rewake.execution.call_log import CallRecord, RunLogLine
 from rewake.execution.calls import Failure, FunctionCall, Success
 from rewake.execution.registry import Registry
 from rewake.execution.runner import ActionJob, Calls
@@ -35,7 +35,9 @@ class ThreadCrew:
         self._desk = desk
         self._calls = calls
         self._registry = registry
-        self._threads = ActionThreads(database, begin_call=self._begin_call, done=self._done)
+        self._threads = ActionThreads(
+            database, begin_call=self._begin_call, done=self._done, printed=self._hear
+        )
 
     def start(self, number: int, job: ActionJob) -> None:
         """Run an action with the code that serves now."""
@@ -56,6 +58,9 @@ class ThreadCrew:
     ) -> Future[Success | Failure]:
         calling = self._calls.call_from_action(kind, call, job.identity, request_id=job.request_id)
         return asyncio.run_coroutine_threadsafe(calling, self._loop)
+
+    def _hear(self, number: int, job: ActionJob, line: RunLogLine) -> None:
+        self._desk.printed(job, line)
 
     def _done(self, number: int, result: Success | Failure, record: CallRecord) -> None:
         with suppress(RuntimeError):  # The loop was closed under us: nobody is left to be told.

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rewake.errors import RateLimited
-from rewake.execution.call_log import CallLog, CallRecord
+from rewake.execution.call_log import CallLog, CallRecord, RunLogLine, RunProgress
 from rewake.execution.calls import Failure, Success
 from rewake.execution.runner import ActionJob, RunnerClosed
 from rewake.limits import Limits
@@ -104,6 +104,10 @@ class ActionDesk:
             raise
         # A caller who goes away does not end what has begun: half a payment is worse than one unheard of.
         return await asyncio.shield(future)
+
+    def printed(self, job: ActionJob, line: RunLogLine) -> None:
+        """An action that runs printed a line. From any thread."""
+        self._call_log.progress(RunProgress(job.call.path, "action", job.request_id, line))
 
     def finished(self, number: int, result: Success | Failure, record: CallRecord) -> None:
         """An action came to its result."""

@@ -28,7 +28,7 @@ from typing import Any
 from rewake.auth import Identity
 from rewake.environment import Clock
 from rewake.errors import FunctionError, RewakeError
-from rewake.execution.call_log import CallRecord
+from rewake.execution.call_log import CallRecord, CallUsage, RunLogLine, identity_kind
 from rewake.execution.calls import Failure, FunctionCall, Success, Visibility
 from rewake.execution.checked_values import (
     checked_arguments,
@@ -83,15 +83,19 @@ class ActionRun:
         registry: Registry,
         *,
         tables: Callable[[], TableNames],
+        variable: Callable[[str], str | None],
         begin: Begin,
         clock: Clock,
         limits: Limits,
+        heard: Callable[[RunLogLine], None] = lambda line: None,
     ) -> None:
         self.job = job
         self.registry = registry
-        self.log_lines = LogLines(limits)
+        self.log_lines = LogLines(limits, now_ms=self.now_ms, heard=heard)
         self._limits = limits
         self._tables = tables
+        self.variable = variable
+        """Looks an environment variable up, as it is now."""
         self._begin = begin
         self._clock = clock
         # What follows is shared with whoever stops the run, and guarded by the lock.
@@ -133,6 +137,12 @@ class ActionRun:
             error=result.message if isinstance(result, Failure) else None,
             traceback=_traceback(error),
             request_id=job.request_id,
+            usage=CallUsage(
+                arguments_bytes=len(job.call.args),
+                returned_bytes=len(result.value) if isinstance(result, Success) else None,
+            ),
+            identity=identity_kind(job.identity),
+            scheduled=job.scheduled,
         )
 
     def stop(self, reason: str) -> None:
@@ -229,6 +239,9 @@ class _Face:
 
     def read_identity(self) -> Identity:
         return self._opened().job.identity
+
+    def read_variable(self, name: str) -> str | None:
+        return self._opened().variable(name)
 
     def begin_call(
         self, reference: object, arguments: dict[str, Any], *, kind: FunctionKind

@@ -14,12 +14,13 @@ Not here: one run (`action_run.py`), how many at once and for how long (`action_
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 
-from rewake.database import Catalog, Database, Reader
+from rewake.database import Catalog, Database, Reader, Snapshot, stored_variable
 from rewake.execution.action_run import ActionRun
-from rewake.execution.call_log import CallRecord
+from rewake.execution.call_log import CallRecord, RunLogLine
 from rewake.execution.calls import Failure, FunctionCall, Success
 from rewake.execution.registry import Registry
 from rewake.execution.runner import ActionJob, RunnerClosed
@@ -30,6 +31,9 @@ NO_THREAD = "The action did not begin: the machine has no thread for it. Try aga
 BeginCall = Callable[[int, ActionJob, FunctionKind, FunctionCall], "Future[Success | Failure]"]
 """Begins a call on behalf of the action with this number."""
 
+Printed = Callable[[int, ActionJob, RunLogLine], None]
+"""Hears of each line that an action prints, in the thread that printed it."""
+
 Done = Callable[[int, Success | Failure, CallRecord], None]
 """Hears what an action came to, in its thread."""
 
@@ -37,10 +41,18 @@ Done = Callable[[int, Success | Failure, CallRecord], None]
 class ActionThreads:
     """The actions that run in this process."""
 
-    def __init__(self, database: Database, *, begin_call: BeginCall, done: Done) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        begin_call: BeginCall,
+        done: Done,
+        printed: Printed = lambda number, job, line: None,
+    ) -> None:
         self._database = database
         self._begin_call = begin_call
         self._done = done
+        self._printed = printed
         self._lock = threading.Lock()
         self._running: dict[int, ActionRun] = {}
         self._reader: Reader | None = None
@@ -52,9 +64,11 @@ class ActionThreads:
             job,
             registry,
             tables=self._catalog,
+            variable=self._variable,
             begin=lambda kind, call: self._begin_call(number, job, kind, call),
             clock=self._database.environment.clock,
             limits=self._database.limits,
+            heard=lambda line: self._printed(number, job, line),
         )
         name = f"rewake action {job.call.path}"
         thread = threading.Thread(target=self._work, args=(number, run), name=name, daemon=True)
@@ -93,10 +107,20 @@ class ActionThreads:
 
     def _catalog(self) -> Catalog:
         """The tables as they are now: what ids in arguments and results are checked against."""
+        with self._snapshot() as snapshot:
+            return snapshot.catalog
+
+    def _variable(self, name: str) -> str | None:
+        """An environment variable as it is now."""
+        with self._snapshot() as snapshot:
+            return stored_variable(snapshot.reads, name)
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Snapshot]:
         with self._lock:
             if self._is_closed:
                 raise RunnerClosed()
             if self._reader is None:
                 self._reader = self._database.reader()
             with self._reader.begin() as snapshot:
-                return snapshot.catalog
+                yield snapshot

@@ -4,7 +4,7 @@ Floor 3, `execution`. Its main thread reads the pipe; each action has a thread, 
 and waits for the answer with a future.
 
     Act -> ActionThreads.start          thread: Call(number, ...) -> front -> Answer(number) -> future
-    StopAction -> ActionThreads.stop    thread: Acted(number, result, record)
+    StopAction -> ActionThreads.stop    thread: Printed(number, line), Acted(number, result, record)
 
 When the pipe ends the process does: what still runs has been given up by the front before.
 
@@ -21,7 +21,7 @@ from itertools import count
 from rewake.database import Database
 from rewake.execution.action_desk import STOPPING
 from rewake.execution.action_threads import ActionThreads
-from rewake.execution.call_log import CallRecord
+from rewake.execution.call_log import CallRecord, RunLogLine
 from rewake.execution.calls import Failure, FunctionCall, Success
 from rewake.execution.pipe_frames import PipeBroken
 from rewake.execution.registry import Registry
@@ -33,6 +33,7 @@ from rewake.execution.worker_messages import (
     Call,
     FromFront,
     FromWorker,
+    Printed,
     Result,
     StopAction,
 )
@@ -53,7 +54,9 @@ class ActionWorker:
         self._read = read
         self._send = send
         self._registry = registry
-        self._threads = ActionThreads(database, begin_call=self._begin_call, done=self._done)
+        self._threads = ActionThreads(
+            database, begin_call=self._begin_call, done=self._done, printed=self._hear
+        )
         self._lock = threading.Lock()
         self._asked: dict[int, Future[Success | Failure]] = {}
         self._numbers = count(1)
@@ -89,6 +92,9 @@ class ActionWorker:
             self._asked[asked] = future
         self._send(Call(asked, number, kind, call.path, call.args))
         return future
+
+    def _hear(self, number: int, job: ActionJob, line: RunLogLine) -> None:
+        self._send(Printed(number, line))
 
     def _done(self, number: int, result: Success | Failure, record: CallRecord) -> None:
         self._send(Acted(number, Result.of(result), record))

@@ -22,7 +22,7 @@ from typing import Any
 from rewake.execution.action_desk import ActionDesk
 from rewake.execution.calls import FunctionCall
 from rewake.execution.runner import ActionJob, Calls
-from rewake.execution.worker_messages import Act, Acted, Answer, Call, FromWorker, Result, StopAction
+from rewake.execution.worker_messages import Act, Acted, Answer, Call, FromWorker, Printed, Result, StopAction
 from rewake.execution.worker_process import Worker
 from rewake.observability import logger
 
@@ -135,6 +135,10 @@ class ActionWorkers:
             task = asyncio.ensure_future(self._call(seat, message))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        elif isinstance(message, Printed):
+            job = seat.jobs.get(message.number)
+            if job is not None:
+                self._desk.printed(job, message.line)
         elif isinstance(message, Acted):
             if seat.jobs.pop(message.number, None) is not None:
                 del self._seats[message.number]

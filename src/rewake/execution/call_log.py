@@ -1,20 +1,40 @@
 """The call log: what ran, how long it took, what it printed and how it failed.
 
-Floor 3, `execution`. Every function run reports here once it is over; `rewake dev` prints the records, and
-later issues stream them. Records carry the author's own traceback, which clients never see in production.
+Floor 3, `execution`. Every function run reports here once it is over, and a running action with each line
+that it prints. `rewake dev` and `serve` listen; who asks from outside follows by a cursor, or waits for news:
+
+    append(record), progress(line) -> entries with growing cursors -> after(cursor) | wait_after(cursor)
+
+The latest entries are kept, bounded in number and size. Records carry the author's own traceback, which
+clients never see in production.
 
 Not here: the text that goes to clients (`failures.py`).
 """
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 
+from rewake.auth import Admin, Identity, User
+from rewake.environment import Clock, SystemClock
+from rewake.limits import MIB
 from rewake.observability import logger
 
 _log = logger(__name__)
+
+TRUNCATED = " (truncated due to length)"
+"""How a line ends that was cut."""
+
+_SYSTEM = "_system/"
+_CURSOR_STEP_MS = 0.001
+"""Doubles of this size lie 0.0002 ms apart."""
+_ENTRY_BYTES = 200
+"""Of an entry or a line without its texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +46,15 @@ class RunLogLine:
     text: str
     code: str = ""
     """What the house says with it, such as `warning:TooManyDocumentsRead`; empty for the author's lines."""
+    at_ms: float = field(default=0.0, compare=False)
+    """When it was printed: milliseconds since the epoch. In transactions time stands still."""
+    function: str = field(default="", compare=False)
+    """Which function printed it, where that is not the one that was called."""
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether the line was cut."""
+        return self.text.endswith(TRUNCATED)
 
     def __str__(self) -> str:
         return f"[{self.level}] {self.text}"
@@ -40,6 +69,22 @@ class LimitReached:
     """The field of `limits.Limits`."""
     observed: float
     limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallUsage:
+    """What a run used."""
+
+    documents_read: int = 0
+    bytes_read: int = 0
+    documents_written: int = 0
+    bytes_written: int = 0
+    arguments_bytes: int = 0
+    returned_bytes: int | None = None
+    """None where it returned nothing."""
+
+
+NO_USAGE = CallUsage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +103,148 @@ class CallRecord:
     request_id: str
     limit: LimitReached | None = None
     """The limit that the run went over, where that ended it."""
+    usage: CallUsage = NO_USAGE
+    identity: str = ""
+    """What kind of caller: `anonymous`, `user`, `admin`, `admin as user`; empty where it never ran."""
+    scheduled: str = ""
+    """The id of the job that it ran for; empty without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """A line of an action that still runs."""
+
+    path: str
+    kind: str
+    request_id: str
+    line: RunLogLine
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One piece of news of the log."""
+
+    cursor: float
+    """Milliseconds since the epoch, and larger than that of every entry before: also the time of the news."""
+    news: CallRecord | RunProgress
 
 
 class CallLog:
-    """The latest records, and those who listen to new ones. Called from runner threads."""
+    """The latest entries, and those who listen to new records. Called from any thread."""
 
-    def __init__(self, records_max: int = 1000) -> None:
-        self._records: deque[CallRecord] = deque(maxlen=records_max)
+    def __init__(
+        self, records_max: int = 1000, *, bytes_max: int = 8 * MIB, clock: Clock | None = None
+    ) -> None:
+        self._records_max = records_max
+        self._bytes_max = bytes_max
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        # What follows is guarded by the lock.
+        self._entries: deque[tuple[LogEntry, int]] = deque()
+        self._bytes = 0
+        self._cursor = 0.0
         self._listeners: list[Callable[[CallRecord], None]] = []
+        self._waiting: list[Callable[[], object]] = []
+        self._is_over = False
 
     @property
     def records(self) -> list[CallRecord]:
         """The latest records, oldest first."""
-        return list(self._records)
+        with self._lock:
+            news = [entry.news for entry, _ in self._entries]
+        return [each for each in news if isinstance(each, CallRecord)]
 
     def listen(self, listener: Callable[[CallRecord], None]) -> None:
         """Call `listener` with every record from now on, in the thread of the run."""
         self._listeners.append(listener)
 
     def append(self, record: CallRecord) -> None:
-        """Take a record. A listener that raises is reported and does not disturb the run."""
-        self._records.append(record)
+        """Take a record. A listener that raises is reported and does not disturb the run.
+
+        What the house did for itself is left out where it went well.
+        """
+        if record.path.startswith(_SYSTEM) and record.error is None:
+            return
+        self._take(record)
         for listener in self._listeners:
             try:
                 listener(record)
             except Exception:
                 _log.exception("a listener of the call log failed")
+
+    def progress(self, progress: RunProgress) -> None:
+        """Take a line of an action that still runs; its record will hold it again."""
+        self._take(progress)
+
+    def after(self, cursor: float) -> list[LogEntry]:
+        """The entries that are kept and come after `cursor`, oldest first; 0 for all."""
+        with self._lock:
+            return self._after(cursor)
+
+    async def wait_after(self, cursor: float, *, seconds: float) -> list[LogEntry]:
+        """The same, as soon as there are any; none after `seconds`, or when the log ends."""
+        loop, news = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # The loop has ended meanwhile.
+                loop.call_soon_threadsafe(news.set)
+
+        with self._lock:
+            if self._is_over or (found := self._after(cursor)):
+                return [] if self._is_over else found
+            self._waiting.append(wake)
+        try:
+            await asyncio.wait_for(news.wait(), seconds)
+        except TimeoutError:
+            pass
+        finally:
+            with self._lock:
+                if wake in self._waiting:
+                    self._waiting.remove(wake)
+        return self.after(cursor)
+
+    def end_waits(self) -> None:
+        """Let nobody wait any more: the server stops."""
+        with self._lock:
+            self._is_over = True
+            waiting, self._waiting = self._waiting, []
+        for wake in waiting:
+            wake()
+
+    def _after(self, cursor: float) -> list[LogEntry]:
+        found: list[LogEntry] = []
+        for entry, _ in reversed(self._entries):
+            if entry.cursor <= cursor:
+                break
+            found.append(entry)
+        return found[::-1]
+
+    def _take(self, news: CallRecord | RunProgress) -> None:
+        size = _size_of(news)
+        with self._lock:
+            # A millisecond may bring many, and a clock may go back.
+            self._cursor = max(self._clock.now_ns() / 1e6, self._cursor + _CURSOR_STEP_MS)
+            self._entries.append((LogEntry(self._cursor, news), size))
+            self._bytes += size
+            while len(self._entries) > 1 and (
+                len(self._entries) > self._records_max or self._bytes > self._bytes_max
+            ):
+                self._bytes -= self._entries.popleft()[1]
+            waiting, self._waiting = self._waiting, []
+        for wake in waiting:
+            wake()
+
+
+def identity_kind(identity: Identity) -> str:
+    """A caller as `CallRecord.identity` has it."""
+    if isinstance(identity, Admin):
+        return "admin" if identity.acting_as is None else "admin as user"
+    return "user" if isinstance(identity, User) else "anonymous"
+
+
+def _size_of(news: CallRecord | RunProgress) -> int:
+    """About how much memory an entry takes."""
+    if isinstance(news, RunProgress):
+        return _ENTRY_BYTES + len(news.line.text)
+    lines = sum(_ENTRY_BYTES + len(line.text) for line in news.log_lines)
+    return _ENTRY_BYTES + lines + len(news.error or "") + len(news.traceback or "")

@@ -10,7 +10,7 @@ Not here: how a function is found (`registry.py`) or run (`host.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -55,6 +55,9 @@ class Failure:
     message: str
     data: str | None = None
     log_lines: tuple[str, ...] = ()
+    run_id: str = field(default="", compare=False)
+    """The request id of the run in the call log, where the run has one of its own: a query's result may go to
+    many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,10 @@ class MutationOutcome:
 
 
 def error_text(request_id: str, failure: Failure, *, redacted: bool = False) -> str:
-    """The text that clients receive for a failed run. Source: wire 6.1."""
-    head = f"[Request ID: {request_id}] Server Error"
+    """The text that clients receive for a failed run, with the id that the run has in the call log where it
+    has one. Source: wire 6.1.
+    """
+    head = f"[Request ID: {failure.run_id or request_id}] Server Error"
     if redacted:
         return head
     return f"{head}\n{failure.message}" + ("" if failure.message.endswith("\n") else "\n")

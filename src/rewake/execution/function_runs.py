@@ -12,7 +12,7 @@ Not here: what happens inside a run (`host.py`), groups (`group_writer.py`), thr
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rewake.auth import Identity
 from rewake.database import (
@@ -28,13 +28,13 @@ from rewake.database import (
     record_module_read,
 )
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
-from rewake.execution.call_log import CallRecord
+from rewake.execution.call_log import NO_USAGE, CallRecord, identity_kind
 from rewake.execution.calls import Failure, MutationOutcome, Success, Visibility
 from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.runner import MutationJob, QueryJob, QueryRun
-from rewake.execution.system_functions import SYSTEM_PREFIX, system_registry
+from rewake.execution.system_functions import SYSTEM_PREFIX, SystemIdentityRequired, system_registry
 from rewake.execution.time_limit import FunctionTimedOut, TimeLimit
 from rewake.execution.worker_failures import out_of_memory, timed_out
 from rewake.functions import FunctionKind
@@ -123,9 +123,8 @@ class FunctionRuns:
         if performed.is_replay or (failure is None and _is_system(job)):
             # Nothing ran, or nothing that an author or an operator wants to read of.
             return Mutated(outcome, error, None)
-        record = self._record(
-            path, host, kind="mutation", started=started, failure=failure, request_id=job.request_id
-        )
+        came_to = None if outcome is None else outcome.result
+        record = self._record(path, host, job, started=started, result=came_to)
         return Mutated(outcome, error, record)
 
     def _run_scheduled(
@@ -156,12 +155,14 @@ class FunctionRuns:
         """
         started = self._environment.clock.monotonic()
         transaction = snapshot.transaction()
-        host = self._host(transaction, job.identity, registry, journal=job.journal)
+        own = system_registry() if _is_system(job) else registry
+        host = self._host(transaction, job.identity, own, journal=job.journal)
         record, result = self._run(host, job, "query")
         snapshot.raise_if_failed()
         path = record.path.public if record is not None else job.call.path
-        failure = result if isinstance(result, Failure) else None
-        line = self._record(path, host, kind="query", started=started, failure=failure, request_id="")
+        line = self._record(path, host, job, started=started, result=result)
+        if isinstance(result, Failure):
+            result = replace(result, run_id=line.request_id)
         module = registry.module_of(job.call.path)
         for name in sorted(host.modules | ({module} if module is not None else set())):
             record_module_read(transaction, name)
@@ -179,6 +180,8 @@ class FunctionRuns:
         self, host: Host, job: MutationJob | QueryJob, kind: FunctionKind
     ) -> tuple[FunctionRecord | None, Success | Failure]:
         try:
+            if job.visibility is Visibility.PUBLIC and job.call.path.startswith(SYSTEM_PREFIX):
+                raise SystemIdentityRequired(kind=kind)
             record = host.registry.find_kind(job.call.path, job.visibility, kind)
         except RewakeError as error:
             return None, failure_of(error, root=None)
@@ -227,25 +230,30 @@ class FunctionRuns:
         self,
         path: str,
         host: Host | None,
+        job: MutationJob | QueryJob,
         *,
-        kind: str,
         started: float,
-        failure: Failure | None,
-        request_id: str,
+        result: Success | Failure | None,
     ) -> CallRecord:
         return CallRecord(
             path=path,
-            kind=kind,
+            kind="query" if isinstance(job, QueryJob) else "mutation",
             seconds=self._environment.clock.monotonic() - started,
             log_lines=tuple(host.log_lines.lines) if host is not None else (),
-            error=failure.message if failure is not None else None,
+            error=result.message if isinstance(result, Failure) else None,
             traceback=host.traceback() if host is not None else None,
-            request_id=request_id,
+            # A query answers whoever asks for it, so its run has an id of its own.
+            request_id=self._environment.random_bytes(8).hex()
+            if isinstance(job, QueryJob)
+            else job.request_id,
             limit=host.limit_reached() if host is not None else None,
+            usage=host.usage(args=job.call.args, result=result) if host is not None else NO_USAGE,
+            identity=identity_kind(job.identity),
+            scheduled="" if isinstance(job, QueryJob) else job.scheduled,
         )
 
 
-def _is_system(job: MutationJob) -> bool:
+def _is_system(job: MutationJob | QueryJob) -> bool:
     return job.visibility is Visibility.INTERNAL and job.call.path.startswith(SYSTEM_PREFIX)
 
 

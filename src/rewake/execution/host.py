@@ -27,10 +27,11 @@ from rewake.database import (
     ReadTransaction,
     WriteTransaction,
     cancel_scheduled,
+    read_variable,
     schedule,
 )
 from rewake.errors import FunctionError, LimitExceeded, RewakeError
-from rewake.execution.call_log import LimitReached
+from rewake.execution.call_log import CallUsage, LimitReached
 from rewake.execution.call_sizes import warn
 from rewake.execution.calls import Failure, Success, Visibility
 from rewake.execution.checked_values import (
@@ -45,7 +46,7 @@ from rewake.execution.pages import Pages, SecondPage
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.scheduled_calls import scheduled_call
 from rewake.execution.side_effects import guarded
-from rewake.execution.system_functions import SYSTEM_PREFIX, SystemCtx
+from rewake.execution.system_functions import SYSTEM_PREFIX, SystemCtx, SystemQueryCtx
 from rewake.execution.time_limit import TimeLimit
 from rewake.functions import (
     CallOptions,
@@ -124,7 +125,7 @@ class Host:
         self.registry = registry
         self.limits = transaction.limits
         self.observed = Observed()
-        self.log_lines = LogLines(self.limits)
+        self.log_lines = LogLines(self.limits, now_ms=lambda: now_ms)
         self._transaction = transaction
         self._identity = identity
         self._now_ms = now_ms
@@ -205,6 +206,18 @@ class Host:
             self._running.pop()
             face.is_open = False
 
+    def usage(self, *, args: str, result: Success | Failure | None) -> CallUsage:
+        """What the run used, for the call log."""
+        used = self._transaction.usage
+        return CallUsage(
+            used.documents_read,
+            used.bytes_read,
+            used.documents_written,
+            used.bytes_written,
+            len(args),
+            len(result.value) if isinstance(result, Success) else None,
+        )
+
     # Steps of a run.
 
     def _warn(self) -> None:
@@ -219,10 +232,14 @@ class Host:
         face = _Face(self, record)
         context = _context_of(record, face)
         self._running.append(record)
+        lines, caller = self.log_lines, self.log_lines.function
+        if len(self._running) > 1:
+            lines.function = record.path.public
         try:
-            with guarded(), collecting(self.log_lines):
+            with guarded(), collecting(lines):
                 result = record.function.handler(context, **arguments)
         finally:
+            lines.function = caller
             self._running.pop()
             face.is_open = False
         return checked_return(record, result, self._transaction.catalog)
@@ -377,6 +394,9 @@ class _Face:
         host.observed.identity = True
         return host.identity
 
+    def read_variable(self, name: str) -> str | None:
+        return read_variable(self._opened().transaction, name)
+
     def read_clock(self) -> float:
         host = self._opened()
         host.observed.clock = True
@@ -457,9 +477,9 @@ class _Face:
 
 
 def _context_of(record: FunctionRecord, face: _Face) -> QueryCtx:
-    if record.kind == "query":
-        return QueryCtx(face)
     is_system = record.path.module.startswith(SYSTEM_PREFIX)
+    if record.kind == "query":
+        return SystemQueryCtx(face) if is_system else QueryCtx(face)
     return SystemCtx(face) if is_system else MutationCtx(face)
 
 

@@ -16,15 +16,13 @@ from __future__ import annotations
 import builtins
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from rewake.execution.call_log import RunLogLine
+from rewake.execution.call_log import TRUNCATED, RunLogLine
 from rewake.limits import DEFAULT_LIMITS, Limits
-
-_TRUNCATED = " (truncated due to length)"
 
 _current: ContextVar[LogLines | None] = ContextVar("log lines of the run", default=None)
 
@@ -40,10 +38,21 @@ LEVELS = {
 class LogLines:
     """The log lines of one run, bounded in number and length."""
 
-    __slots__ = ("_limits", "lines")
+    __slots__ = ("_heard", "_limits", "_now_ms", "function", "lines")
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        now_ms: Callable[[], float] = lambda: 0.0,
+        heard: Callable[[RunLogLine], None] = lambda line: None,
+    ) -> None:
+        """`heard` is told of each line at once, in the thread that printed it."""
         self._limits = limits
+        self._now_ms = now_ms
+        self._heard = heard
+        self.function = ""
+        """The nested function that prints now; empty for the one that was called."""
         self.lines: list[RunLogLine] = []
 
     def add(self, level: str, text: str, code: str = "") -> None:
@@ -52,17 +61,21 @@ class LogLines:
         if len(self.lines) >= most:
             return
         if len(self.lines) == most - 1:
-            text = f"Log overflow (maximum {most}). Remaining log lines omitted."
-            self.lines.append(RunLogLine("ERROR", text))
+            self._append("ERROR", f"Log overflow (maximum {most}). Remaining log lines omitted.")
             return
         # A lone surrogate cannot cross the wire; what can be shown of it is its escape.
         raw = text.encode(errors="backslashreplace")
         room = self._limits.log_line_bytes_max - len(f"[{level}] ")
         if len(raw) > room:
-            text = raw[: room - len(_TRUNCATED)].decode(errors="ignore") + _TRUNCATED
+            text = raw[: room - len(TRUNCATED)].decode(errors="ignore") + TRUNCATED
         else:
             text = raw.decode()
-        self.lines.append(RunLogLine(level, text, code))
+        self._append(level, text, code)
+
+    def _append(self, level: str, text: str, code: str = "") -> None:
+        line = RunLogLine(level, text, code, self._now_ms(), self.function)
+        self.lines.append(line)
+        self._heard(line)
 
     def rendered(self) -> tuple[str, ...]:
         """The lines as clients read them."""

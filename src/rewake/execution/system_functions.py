@@ -7,8 +7,12 @@ are internal, and need no module of an author: a project that cannot be loaded d
     _system/scheduler:begin, finish          around the run of a scheduled action
     _system/scheduler:put_back               where that could not begin
     _system/scheduler:trim                   forget jobs that were over long ago
+    _system/variables:change, announce       environment variables, for administrators and the server
+    _system/cli/queryEnvironmentVariables    what the official command line reads of them
 
-Not here: who calls them (`scheduling`, `action_run.py`).
+Only administrators and the house itself may call them.
+
+Not here: who calls them (`scheduling`, `action_run.py`, `deployment`).
 """
 
 from __future__ import annotations
@@ -19,17 +23,29 @@ from functools import cache
 from typing import Any
 
 from rewake.database import (
+    ReadTransaction,
     WriteTransaction,
+    announce_addresses,
     cancel_scheduled,
+    change_variables,
     claim_scheduled,
     finish_scheduled,
     put_back_scheduled,
+    read_variable,
+    read_variables,
     schedule,
     scheduled_state,
     trim_scheduled,
 )
+from rewake.errors import FunctionError, InvalidInput
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
-from rewake.functions import MutationCtx, MutationFunction, RegisteredFunction, internal_mutation
+from rewake.functions import (
+    MutationCtx,
+    QueryCtx,
+    RegisteredFunction,
+    internal_mutation,
+    internal_query,
+)
 from rewake.protocol import FunctionPath
 from rewake.schema import Schema, function_names
 from rewake.values import Value
@@ -46,6 +62,24 @@ class SystemCtx(MutationCtx):
         transaction = self._host.transaction
         assert isinstance(transaction, WriteTransaction)
         return transaction
+
+
+class SystemQueryCtx(QueryCtx):
+    """The same for queries."""
+
+    @property
+    def transaction(self) -> ReadTransaction:
+        """The transaction, in which tables of the system can be read."""
+        transaction = self._host.transaction
+        assert isinstance(transaction, ReadTransaction)
+        return transaction
+
+
+class SystemIdentityRequired(FunctionError):
+    """Functions under `_system/` are for administrators. Call with the admin key."""
+
+    code = "SystemIdentityRequired"
+    template = "Operation {kind} not permitted"
 
 
 def _schedule(ctx: SystemCtx, name: str, arguments: dict[str, Any], at_ms: float, parent: str | None) -> str:
@@ -80,7 +114,39 @@ def _trim(ctx: SystemCtx, before_ms: float, limit: float) -> float:
     return float(trim_scheduled(ctx.transaction, before_ms=before_ms, limit=int(limit)))
 
 
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
+def _change_variables(ctx: SystemCtx, changes: list[Any]) -> Any:
+    """Set and remove environment variables; what speaks against it is the result, with its code."""
+    try:
+        change_variables(ctx.transaction, ((change["name"], change["value"]) for change in changes))
+    except InvalidInput as refusal:
+        return {"code": refusal.code, "message": refusal.message}
+    return None
+
+
+def _announce(ctx: SystemCtx, cloud_url: str, site_url: str) -> None:
+    """Write where the deployment is reached."""
+    announce_addresses(ctx.transaction, cloud_url=cloud_url, site_url=site_url)
+
+
+def _list_variables(ctx: SystemQueryCtx) -> Any:
+    """All environment variables that operators set."""
+    variables = read_variables(ctx.transaction)
+    return [{"name": name, "value": variables[name]} for name in sorted(variables)]
+
+
+def _get_variable(ctx: SystemQueryCtx, name: str) -> Any:
+    """One environment variable, or null."""
+    value = read_variable(ctx.transaction, name)
+    return None if value is None else {"name": name, "value": value}
+
+
+_QUERIES: dict[str, Callable[..., Any]] = {
+    "_system/cli/queryEnvironmentVariables:default": _list_variables,
+    "_system/cli/queryEnvironmentVariables:get": _get_variable,
+}
+_MUTATIONS: dict[str, Callable[..., Any]] = {
+    "_system/variables:change": _change_variables,
+    "_system/variables:announce": _announce,
     "_system/scheduler:schedule": _schedule,
     "_system/scheduler:cancel": _cancel,
     "_system/scheduler:begin": _begin,
@@ -93,12 +159,13 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 @cache
 def system_registry() -> Registry:
     """The system functions, ready to run."""
-    return registry_of((_record(path, handler) for path, handler in _FUNCTIONS.items()), Schema({}))
+    mutations = (_record(path, internal_mutation(handler)) for path, handler in _MUTATIONS.items())
+    queries = (_record(path, internal_query(handler)) for path, handler in _QUERIES.items())
+    return registry_of((*mutations, *queries), Schema({}))
 
 
-def _record(path: str, handler: Callable[..., Any]) -> FunctionRecord:
-    function: RegisteredFunction[..., Any] = internal_mutation(handler)
-    assert isinstance(function, MutationFunction)
+def _record(path: str, function: RegisteredFunction[..., Any]) -> FunctionRecord:
+    handler = function.handler
     schema, names = Schema({}), function_names(handler)
     signature = inspect.signature(handler)
     parameters = list(signature.parameters.values())[1:]

@@ -7,7 +7,7 @@ raises `PipeBroken`, after which the process at the other end is as good as dead
     front -> writer     Mutate, Trim, Step, Apply  writer -> front     Ready, Told, LogLine
     front -> reader     OpenWave, More, EndWave    reader -> front     Ready, Ran | Failed, LogLine
                         LookRound, Check                               Surveyed, Checked | Failed
-    front -> actor      Act, StopAction, Answer    actor -> front      Ready, Call, Acted, LogLine
+    front -> actor      Act, StopAction, Answer    actor -> front      Ready, Call, Printed, Acted, LogLine
 
 Not here: who sends what when (`worker.py` in the worker, `writer_desk.py` and `worker_runner.py` in front).
 """
@@ -31,7 +31,7 @@ from rewake.database import (
     TrimResult,
 )
 from rewake.execution.analysis import Analysis
-from rewake.execution.call_log import CallRecord
+from rewake.execution.call_log import CallRecord, RunLogLine
 from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility
 from rewake.execution.error_facts import ErrorFacts
 from rewake.execution.loader import ProjectSettings
@@ -54,19 +54,20 @@ class Result(msgspec.Struct, frozen=True, array_like=True):
     message: str | None
     data: str | None
     log_lines: tuple[str, ...]
+    run_id: str = ""
 
     @classmethod
     def of(cls, result: Success | Failure) -> Result:
         if isinstance(result, Success):
             return cls(result.value, None, None, result.log_lines)
-        return cls(None, result.message, result.data, result.log_lines)
+        return cls(None, result.message, result.data, result.log_lines, result.run_id)
 
     def result(self) -> Success | Failure:
         """The inverse of `of`."""
         if self.message is None:
             assert self.value is not None
             return Success(self.value, self.log_lines)
-        return Failure(self.message, self.data, self.log_lines)
+        return Failure(self.message, self.data, self.log_lines, self.run_id)
 
 
 # From the front.
@@ -291,6 +292,13 @@ class Call(_Message):
     args: str
 
 
+class Printed(_Message):
+    """A running action printed something."""
+
+    number: int
+    line: RunLogLine
+
+
 class Acted(_Message):
     """An action is over."""
 
@@ -418,7 +426,7 @@ class LogLine(_Message):
 _ToWriter = Mutate | Trim | Step | Apply
 _ToReader = OpenWave | More | EndWave | LookRound | Check
 FromFront = Begin | Fork | _ToWriter | _ToReader | Act | StopAction | Answer
-FromWorker = Loaded | Ready | Failed | Told | Ran | Surveyed | Checked | LogLine | Call | Acted
+FromWorker = Loaded | Ready | Failed | Told | Ran | Surveyed | Checked | LogLine | Call | Printed | Acted
 
 _encoder = msgspec.msgpack.Encoder()
 _from_front = msgspec.msgpack.Decoder(FromFront)

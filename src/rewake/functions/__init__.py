@@ -26,6 +26,7 @@ from rewake.functions.database import (
     TableReader,
     TableWriter,
 )
+from rewake.functions.env import Env, VariableNotSet
 from rewake.functions.meta import Meta, MutationMeta
 from rewake.functions.metadata import (
     DeploymentMetadata,
@@ -74,6 +75,7 @@ __all__ = [
     "DatabaseReader",
     "DatabaseWriter",
     "DeploymentMetadata",
+    "Env",
     "FunctionKind",
     "FunctionMetadata",
     "Host",
@@ -107,6 +109,7 @@ __all__ = [
     "TransactionMetric",
     "TransactionMetrics",
     "UserIdentity",
+    "VariableNotSet",
     "WritableTransaction",
     "action",
     "internal_action",

@@ -19,6 +19,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from rewake.auth import Identity
 from rewake.functions.context import Auth
+from rewake.functions.env import Env
 from rewake.functions.metadata import FunctionKind, FunctionMetadata, RequestMetadata
 from rewake.functions.references import (
     ActionReference,
@@ -47,6 +48,10 @@ class ActionHost(SchedulingHost, AsyncSchedulingHost, Protocol):
 
     def call(self, reference: object, arguments: dict[str, Any], *, kind: FunctionKind) -> Any:
         """Call another function and wait for its result, in the thread of the action."""
+        ...
+
+    def read_variable(self, name: str) -> str | None:
+        """The environment variable as it is now, or None where it is not set."""
         ...
 
     def function_metadata(self) -> FunctionMetadata:
@@ -83,6 +88,11 @@ class _Context:
     def auth(self) -> Auth:
         """Who called."""
         return Auth(self._host)
+
+    @property
+    def env(self) -> Env:
+        """Environment variables of the deployment, as they are at the moment: `ctx.env["NAME"]`."""
+        return Env(self._host)
 
     @property
     def meta(self) -> ActionMeta:

@@ -16,6 +16,7 @@ from rewake.auth import Admin, Identity, User
 from rewake.errors import FunctionError
 from rewake.functions.call_options import PLAIN_CALL, CallOptions
 from rewake.functions.database import DatabaseReader, DatabaseWriter
+from rewake.functions.env import Env
 from rewake.functions.meta import Meta, MutationMeta
 from rewake.functions.ports import Host
 from rewake.functions.references import MutationReference, QueryReference
@@ -174,6 +175,11 @@ class QueryCtx:
     def auth(self) -> Auth:
         """Who called."""
         return Auth(self._host)
+
+    @property
+    def env(self) -> Env:
+        """Environment variables of the deployment: `ctx.env["NAME"]`, `ctx.env.get("NAME")`."""
+        return Env(self._host)
 
     @property
     def now(self) -> float:

@@ -93,6 +93,10 @@ class Host(Protocol):
         """Who called; noted, since a result that rests on it is not shared with others."""
         ...
 
+    def read_variable(self, name: str) -> str | None:
+        """The environment variable, or None where it is not set; a read like any other."""
+        ...
+
     def read_clock(self) -> float:
         """The frozen time of the run in milliseconds; noted, since such a result ages."""
         ...

@@ -39,7 +39,7 @@ from rewake.http_api.bodies import (
 from rewake.http_api.errors import BadParameter, BadTimestamp, TooManyQueries
 from rewake.http_api.formats import OutputFormat, output_format
 from rewake.http_api.ports import Backend
-from rewake.http_api.request_id import request_id_of
+from rewake.http_api.request_id import keeps_request_id, request_id_of
 from rewake.http_api.responses import function_text, json_response, json_text
 from rewake.limits import Limits
 from rewake.protocol import decode_ts, encode_ts
@@ -58,7 +58,7 @@ class FunctionEndpoints:
         """`POST /api/query`."""
         asked = await self._asked(request)
         result, _ = await self._backend.query(asked.call, asked.identity, request_id=asked.request_id)
-        return self._answer(asked, result)
+        return self._answer(asked, keeps_request_id(request.scope, result))
 
     async def query_by_url(self, request: Request) -> Response:
         """`GET /api/query?path=&args=&format=`; `args` is JSON text and `{}` when left out."""
@@ -71,7 +71,7 @@ class FunctionEndpoints:
         args = parse_json(parameters.get("args", "{}"), msgspec.Raw)
         asked = self._put(request, function_call(path, args), identity, wanted)
         result, _ = await self._backend.query(asked.call, asked.identity, request_id=asked.request_id)
-        return self._answer(asked, result)
+        return self._answer(asked, keeps_request_id(request.scope, result))
 
     async def mutation(self, request: Request) -> Response:
         """`POST /api/mutation`. Answers after the commit."""
@@ -105,7 +105,7 @@ class FunctionEndpoints:
         if at > await self._backend.latest_ts():
             raise BadTimestamp(ts=body.ts)
         result, _ = await self._backend.query(asked.call, identity, request_id=asked.request_id, at=at)
-        return self._answer(asked, result)
+        return self._answer(asked, keeps_request_id(request.scope, result))
 
     async def query_batch(self, request: Request) -> Response:
         """`POST /api/query_batch`: all at one timestamp, answers in the order of the questions.
@@ -124,7 +124,8 @@ class FunctionEndpoints:
         request_id = self._request_id(request)
         results, _ = await self._backend.query_many(calls, identity, request_id=request_id)
         assert len(results) == len(calls)
-        texts = [self._text(result, one, request_id) for result, one in zip(results, wanted, strict=True)]
+        told = [keeps_request_id(request.scope, result) for result in results]
+        texts = [self._text(result, one, request_id) for result, one in zip(told, wanted, strict=True)]
         return json_response(f'{{"results":[{",".join(texts)}]}}')
 
     async def any_function(self, request: Request) -> Response:
@@ -137,7 +138,7 @@ class FunctionEndpoints:
         body = await self._body(request, AnyCallBody)
         wanted = output_format(body.format, client_of(request))
         call = function_call(body.path, body.args, component=body.component_path or "")
-        return await self._run(self._put(request, call, identity, wanted))
+        return await self._run(request, self._put(request, call, identity, wanted))
 
     async def run(self, request: Request) -> Response:
         """`POST /api/run/{dir}/{module}/{function}`: the function's kind decides how it runs.
@@ -149,9 +150,10 @@ class FunctionEndpoints:
         path = path_of_url(request.path_params.get("identifier", ""))
         body = await self._body(request, RunBody)
         wanted = output_format(body.format, client_of(request))
-        return await self._run(self._put(request, function_call(path, body.args), identity, wanted))
+        asked = self._put(request, function_call(path, body.args), identity, wanted)
+        return await self._run(request, asked)
 
-    async def _run(self, asked: _Asked) -> Response:
+    async def _run(self, request: Request, asked: _Asked) -> Response:
         call, identity, request_id = asked.call, asked.identity, asked.request_id
         result: Success | Failure
         match self._backend.kind_of(call.path, call.component):
@@ -163,6 +165,7 @@ class FunctionEndpoints:
                 # A query, or nothing at all. What is not there is asked for as a query too: execution has the
                 # text for it, which depends on the caller, and a query cannot do anything.
                 result, _ = await self._backend.query(call, identity, request_id=request_id)
+                result = keeps_request_id(request.scope, result)
         return self._answer(asked, result)
 
     async def _asked(self, request: Request) -> _Asked:

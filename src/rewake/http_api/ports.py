@@ -9,14 +9,30 @@ Not here: routing and shapes (`routes.py`), what an error looks like (`errors.py
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 from rewake.auth import Identity
 from rewake.environment import Environment
-from rewake.execution import Failure, FunctionCall, MutationOutcome, Success
+from rewake.execution import CallLog, Failure, FunctionCall, MutationOutcome, Success
 
 FunctionKind = Literal["query", "mutation", "action"]
+
+
+class Variables(Protocol):
+    """The environment variables of a deployment."""
+
+    async def all(self) -> dict[str, str]:
+        """What operators set, by name."""
+        ...
+
+    async def change(self, changes: Mapping[str, str | None]) -> None:
+        """Set variables and remove those whose value is None; all or nothing.
+
+        Raises:
+            InvalidInput: a name, a value or the sum of all is refused.
+        """
+        ...
 
 
 class Backend(Protocol):
@@ -34,6 +50,16 @@ class Backend(Protocol):
     @property
     def server_version(self) -> str:
         """What `/version` gives."""
+        ...
+
+    @property
+    def variables(self) -> Variables:
+        """Environment variables."""
+        ...
+
+    @property
+    def call_log(self) -> CallLog:
+        """What ran."""
         ...
 
     @property

@@ -11,10 +11,12 @@ Source: wire 4.2 and 6.1. Not here: ids of websocket requests, which follow from
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from starlette.types import Scope
 
 from rewake.environment import Environment
+from rewake.execution import Failure, Success
 from rewake.protocol import random_request_id
 
 _ACCEPTED = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
@@ -34,6 +36,15 @@ def request_id_of(scope: Scope, environment: Environment) -> str:
     made = _brought(scope) or random_request_id(environment)
     scope[_KEY] = made
     return made
+
+
+def keeps_request_id(scope: Scope, result: Success | Failure) -> Success | Failure:
+    """A result that is told under the id that the caller brought, where it brought one: a query's run has an
+    id of its own otherwise, under which the log has it.
+    """
+    if isinstance(result, Failure) and result.run_id and _brought(scope) is not None:
+        return replace(result, run_id="")
+    return result
 
 
 def _brought(scope: Scope) -> str | None:

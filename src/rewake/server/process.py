@@ -123,6 +123,8 @@ class Server:
         if self._uvicorn is None or self._serving is None:
             return
         self._uvicorn.should_exit = True
+        # Whoever follows the log waits inside a request.
+        self.deployment.call_log.end_waits()
         self.door.close_all()
         _, is_drained = await asyncio.gather(self.deployment.end_actions(), self.door.drained())
         if not is_drained:

@@ -54,6 +54,7 @@ from rewake.testing.outcomes import value_of
 from rewake.testing.run_block import open_block
 from rewake.testing.scheduled import ScheduledFunction, ScheduledWork
 from rewake.testing.users import ISSUER, user_of
+from rewake.testing.variables import TestVariables
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -396,6 +397,11 @@ class Backend(Caller):
     def clock(self) -> HandClock:
         """The time that functions and commits see."""
         return self._stage.clock
+
+    @property
+    def env(self) -> TestVariables:
+        """The environment variables: `backend.env["NAME"] = "value"`."""
+        return TestVariables(self._stage.loop, self._stage.deployment, self._stage.settle)
 
     @property
     def faults(self) -> Faults:

@@ -1,0 +1,162 @@
+"""Following the call log over HTTP, for administrators.
+
+Floor 6, `http_api`. A long poll: each answer holds the entries after a cursor and the cursor to go on from.
+It comes at once where there are any, or when `cursor` is 0; else with the next, or empty after a minute.
+
+    GET /api/stream_function_logs    ?cursor=    runs, and lines of actions that still run
+    GET /api/stream_udf_execution    ?cursor=    runs
+
+Both stand under `/api/app_metrics/` too. An action's lines come while it runs, so its completion does not
+repeat those that the follower has been given.
+
+Source: wire 7.1. Not here: what is kept, and for how long (`execution/call_log.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rewake.execution import CallRecord, LogEntry, RunLogLine, RunProgress
+from rewake.http_api.authorization import require_admin
+from rewake.http_api.errors import BadParameter
+from rewake.http_api.ports import Backend
+from rewake.http_api.responses import json_response
+
+WAIT_SECONDS = 55.0
+"""Less than the minute after which clients and proxies give a silent request up."""
+
+_IDENTITIES = {
+    "anonymous": "unknown",
+    "user": "user",
+    "admin": "instance_admin",
+    "admin as user": "member_acting_user",
+}
+
+
+class LogEndpoints:
+    """The endpoints that follow the log of one deployment."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def function_logs(self, request: Request) -> Response:
+        """`GET /api/stream_function_logs`.
+
+        Raises:
+            AdminRequired: the caller is not an administrator.
+            BadParameter: the cursor is no number.
+        """
+        return await self._follow(request, with_progress=True)
+
+    async def executions(self, request: Request) -> Response:
+        """`GET /api/stream_udf_execution`. As `function_logs`."""
+        return await self._follow(request, with_progress=False)
+
+    async def _follow(self, request: Request, *, with_progress: bool) -> Response:
+        await require_admin(self._backend, request)
+        cursor = _cursor_of(request)
+        log = self._backend.call_log
+        entries = log.after(cursor) if cursor == 0 else await log.wait_after(cursor, seconds=WAIT_SECONDS)
+        if not entries:
+            # An empty log has no entry to go on from, and 0 would never wait.
+            answer = {"entries": [], "newCursor": cursor or 1.0}
+        else:
+            wanted = [entry for entry in entries if with_progress or isinstance(entry.news, CallRecord)]
+            shown = [_entry(each, has_progress=with_progress) for each in wanted]
+            answer = {"entries": shown, "newCursor": entries[-1].cursor}
+        return json_response(msgspec.json.encode(answer).decode())
+
+
+def _cursor_of(request: Request) -> float:
+    text = request.query_params.get("cursor", "0")
+    try:
+        cursor = float(text)
+    except ValueError:
+        cursor = math.nan
+    if not math.isfinite(cursor) or cursor < 0:
+        raise BadParameter(name="cursor", detail="expected 0, or the newCursor of the answer before.")
+    return cursor
+
+
+def _entry(entry: LogEntry, *, has_progress: bool) -> dict[str, Any]:
+    news, seconds = entry.news, entry.cursor / 1000
+    if isinstance(news, RunProgress):
+        return {
+            "kind": "Progress",
+            "udfType": news.kind.capitalize(),
+            "identifier": _identifier(news.path),
+            "componentPath": None,
+            "timestamp": seconds,
+            "logLines": _lines([news.line], news.path),
+            "requestId": news.request_id,
+            "executionId": news.request_id,
+        }
+    lines = () if has_progress and news.kind == "action" else news.log_lines
+    usage = news.usage
+    return {
+        "kind": "Completion",
+        "udfType": news.kind.capitalize(),
+        "identifier": _identifier(news.path),
+        "componentPath": None,
+        "timestamp": seconds,
+        "executionTimestamp": seconds - news.seconds,
+        "executionTime": news.seconds,
+        "userExecutionTime": news.seconds,
+        "logLines": _lines(lines, news.path),
+        "success": None,
+        "error": None if news.error is None else news.error.rstrip("\n"),
+        "traceback": news.traceback,
+        "requestId": news.request_id,
+        "executionId": news.request_id,
+        "parentExecutionId": None,
+        "caller": "Scheduler" if news.scheduled else "Unknown",
+        "cachedResult": False,
+        "identityType": _IDENTITIES.get(news.identity, "unknown"),
+        "environment": "python",
+        "returnBytes": usage.returned_bytes,
+        "occInfo": None,
+        "willRetry": False,
+        "usageStats": {
+            "databaseReadBytes": usage.bytes_read,
+            "databaseWriteBytes": usage.bytes_written,
+            "databaseIoReadBytes": usage.bytes_read,
+            "databaseIoWriteBytes": usage.bytes_written,
+            "databaseReadDocuments": usage.documents_read,
+            "databaseWriteDocuments": usage.documents_written,
+            "storageReadBytes": 0,
+            "storageWriteBytes": 0,
+            "vectorIndexReadBytes": 0,
+            "vectorIndexWriteBytes": 0,
+            "textIndexQueryBytes": 0,
+            "textIndexWriteQueryBytes": 0,
+            "vectorIndexReadQueryBytes": 0,
+            "vectorIndexWriteQueryBytes": 0,
+            "networkEgressBytes": 0,
+            "memoryUsedMb": 0,
+        },
+    }
+
+
+def _identifier(path: str) -> str:
+    """A path as the official command line shows it: a default export goes by its module."""
+    return path.replace(".js:", ":").removesuffix(".js").removesuffix(":default")
+
+
+def _lines(lines: Sequence[RunLogLine], path: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "messages": [line.text],
+            "level": line.level,
+            "timestamp": line.at_ms,
+            "isTruncated": line.is_truncated,
+            "udfPath": line.function or path,
+            **({"systemMetadata": {"code": line.code}} if line.code else {}),
+        }
+        for line in lines
+    ]
