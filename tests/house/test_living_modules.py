@@ -31,11 +31,13 @@ STORY_FILES: dict[str, str] = {
 TESTED_ELSEWHERE: dict[str, str] = {
     "rewake.execution.function_runs": "tests/execution/test_inline_runner.py and test_worker_runner.py",
     "rewake.execution.group_writer": "tests/execution/test_writer_thread.py and test_worker_runner.py",
+    "rewake.execution.http_run": "tests/http_api/test_http_actions.py",
     "rewake.execution.reader_pool": "tests/execution/test_worker_runner.py",
     "rewake.execution.worker": "tests/execution/test_worker_runner.py",
     "rewake.execution.worker_failures": "tests/execution/test_worker_runner.py",
     "rewake.execution.worker_process": "tests/execution/test_worker_runner.py",
     "rewake.execution.writer_seat": "tests/execution/test_worker_runner.py",
+    "rewake.functions.blocking_request": "tests/http_api/test_http_actions.py",
     "rewake.sync.asgi_socket": "tests/sync/test_drivers.py",
     "rewake.sync.door": "tests/sync/test_drivers.py",
     "rewake.sync.rendering": "tests/sync/test_stories.py",

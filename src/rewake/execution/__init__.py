@@ -9,12 +9,22 @@ call_log.py   what ran
 """
 
 from rewake.execution.action_desk import TooManyActions
-from rewake.execution.analysis import Analysis, FunctionFacts, FunctionNotFound
+from rewake.execution.analysis import Analysis, FunctionFacts, FunctionNotFound, RouteFacts
 from rewake.execution.call_log import CallLog, CallRecord, LimitReached, RunLogLine
 from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility, error_text
 from rewake.execution.code_switch import DocumentSource, document_source
 from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
+from rewake.execution.http_exchange import (
+    ClientGone,
+    ExchangeEnd,
+    Head,
+    HttpJob,
+    HttpRequestHead,
+    HungUp,
+    Over,
+    Part,
+)
 from rewake.execution.inline_runner import InlineRunner
 from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_environment
 from rewake.execution.loader import (
@@ -50,25 +60,34 @@ __all__ = [
     "CallLog",
     "CallRecord",
     "Calls",
+    "ClientGone",
     "Code",
     "DocumentSource",
+    "ExchangeEnd",
     "Failure",
     "FunctionCall",
     "FunctionFacts",
     "FunctionNotFound",
     "FunctionRecord",
     "GroupReport",
+    "Head",
     "Host",
+    "HttpJob",
+    "HttpRequestHead",
+    "HungUp",
     "InlineRunner",
     "LimitReached",
     "LimitSettingInvalid",
     "MutationJob",
     "MutationOutcome",
+    "Over",
+    "Part",
     "ProjectInvalid",
     "ProjectSettings",
     "QueryJob",
     "QueryRun",
     "Registry",
+    "RouteFacts",
     "RunLogLine",
     "Runner",
     "RunnerClosed",

@@ -20,6 +20,7 @@ from rewake.execution.action_desk import STOPPING, ActionDesk
 from rewake.execution.action_threads import ActionThreads
 from rewake.execution.call_log import CallRecord
 from rewake.execution.calls import Failure, FunctionCall, Success
+from rewake.execution.http_exchange import ExchangeEnd, HttpEvent, HttpJob
 from rewake.execution.registry import Registry
 from rewake.execution.runner import ActionJob, Calls
 from rewake.functions import FunctionKind
@@ -35,11 +36,19 @@ class ThreadCrew:
         self._desk = desk
         self._calls = calls
         self._registry = registry
-        self._threads = ActionThreads(database, begin_call=self._begin_call, done=self._done)
+        # Of the HTTP exchanges that run, from `start` until they are done.
+        self._doors: dict[int, ExchangeEnd] = {}
+        self._threads = ActionThreads(
+            database, begin_call=self._begin_call, done=self._done, transmit=self._transmit
+        )
 
     def start(self, number: int, job: ActionJob) -> None:
         """Run an action with the code that serves now."""
+        if isinstance(job, HttpJob) and job.door is not None:
+            self._doors[number] = job.door
         self._threads.start(number, job, self._registry())
+        if isinstance(job, HttpJob) and job.door is not None:
+            job.door.connect(lambda event: self._threads.hear(number, event))
 
     def stop(self, number: int, reason: str) -> None:
         """Have an action end soon."""
@@ -57,6 +66,10 @@ class ThreadCrew:
         calling = self._calls.call_from_action(kind, call, job.identity, request_id=job.request_id)
         return asyncio.run_coroutine_threadsafe(calling, self._loop)
 
+    def _transmit(self, number: int, event: HttpEvent) -> None:
+        self._doors[number].hear(event)
+
     def _done(self, number: int, result: Success | Failure, record: CallRecord) -> None:
+        self._doors.pop(number, None)
         with suppress(RuntimeError):  # The loop was closed under us: nobody is left to be told.
             self._loop.call_soon_threadsafe(self._desk.finished, number, result, record)

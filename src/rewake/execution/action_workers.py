@@ -21,8 +21,19 @@ from typing import Any
 
 from rewake.execution.action_desk import ActionDesk
 from rewake.execution.calls import FunctionCall
+from rewake.execution.http_exchange import HttpJob
 from rewake.execution.runner import ActionJob, Calls
-from rewake.execution.worker_messages import Act, Acted, Answer, Call, FromWorker, Result, StopAction
+from rewake.execution.worker_messages import (
+    Act,
+    Acted,
+    Answer,
+    Call,
+    Exchanged,
+    FromWorker,
+    Result,
+    Serve,
+    StopAction,
+)
 from rewake.execution.worker_process import Worker
 from rewake.observability import logger
 
@@ -89,7 +100,12 @@ class ActionWorkers:
             return
         seat.jobs[number] = job
         self._seats[number] = seat
-        seat.worker.send(Act.of(number, job))
+        if not isinstance(job, HttpJob):
+            seat.worker.send(Act.of(number, job))
+            return
+        seat.worker.send(Serve.of(number, job))
+        if job.door is not None:
+            job.door.connect(lambda event: seat.worker.send(Exchanged(number, event)))
 
     def stop(self, number: int, reason: str) -> None:
         """Have an action end soon."""
@@ -135,6 +151,10 @@ class ActionWorkers:
             task = asyncio.ensure_future(self._call(seat, message))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        elif isinstance(message, Exchanged):
+            job = seat.jobs.get(message.number)
+            if isinstance(job, HttpJob) and job.door is not None:
+                job.door.hear(message.event)
         elif isinstance(message, Acted):
             if seat.jobs.pop(message.number, None) is not None:
                 del self._seats[message.number]

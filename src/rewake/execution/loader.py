@@ -37,7 +37,7 @@ from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_tab
 from rewake.execution.output import function_print
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
 from rewake.execution.side_effects import install_guard
-from rewake.functions import RegisteredFunction
+from rewake.functions import HttpRouter, RegisteredFunction
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import FunctionPath
 from rewake.schema import Schema, function_names, is_document_class
@@ -184,6 +184,7 @@ def _load(settings: ProjectSettings) -> Registry:
             for record in _records_of(path, module, settings, schema)
         ]
         _refuse_same_paths(records, settings)
+        http = _router_of(modules, settings)
         hashes = _module_hashes(settings, modules, finder.sources)
     except BaseException:
         _take_out_modules(settings)
@@ -191,7 +192,7 @@ def _load(settings: ProjectSettings) -> Registry:
         raise
     finally:
         sys.meta_path.remove(finder)
-    return registry_of(records, schema, module_hashes=hashes, root=settings.root)
+    return registry_of(records, schema, module_hashes=hashes, root=settings.root, http=http)
 
 
 def collect_project(settings: ProjectSettings) -> Registry:
@@ -230,10 +231,9 @@ def collect_modules(modules: Mapping[str, ModuleType], settings: ProjectSettings
     records = [
         record for path, module in modules.items() for record in _records_of(path, module, settings, schema)
     ]
-    hashes = {
-        path: hashlib.sha256(f"{path} {id(module)}".encode()).hexdigest() for path, module in modules.items()
-    }
-    return registry_of(records, schema, module_hashes=hashes, root=settings.root)
+    hashes = {path: hashlib.sha256(f"{path} {id(one)}".encode()).hexdigest() for path, one in modules.items()}
+    router = _router_of(modules, settings)
+    return registry_of(records, schema, module_hashes=hashes, root=settings.root, http=router)
 
 
 def _module_files(settings: ProjectSettings) -> Iterator[tuple[str, Path]]:
@@ -380,6 +380,13 @@ def _schema_of(modules: dict[str, ModuleType]) -> Schema:
         raise ProjectInvalid(f"The schema is not well formed: {error.message}") from error
 
 
+def _router_of(modules: Mapping[str, ModuleType], settings: ProjectSettings) -> HttpRouter | None:
+    router = vars(modules["http"]).get("http") if "http" in modules else None
+    if "http" in modules and not isinstance(router, HttpRouter):
+        raise ProjectInvalid(f"`http` of {settings.functions}/http.py is not an HttpRouter.")
+    return router
+
+
 def _records_of(
     path: str, module: ModuleType, settings: ProjectSettings, schema: Schema
 ) -> Iterator[FunctionRecord]:
@@ -434,9 +441,9 @@ def _exported(name: str, settings: ProjectSettings) -> str:
 
 def camel_case(name: str) -> str:
     """`list_recent` as `listRecent`; leading underscores stay."""
-    head = len(name) - len(name.lstrip("_"))
-    first, *rest = name[head:].split("_")
-    return name[:head] + first + "".join(part[:1].upper() + part[1:] for part in rest)
+    bare = name.lstrip("_")
+    first, *rest = bare.split("_")
+    return name[: len(name) - len(bare)] + first + "".join(part[:1].upper() + part[1:] for part in rest)
 
 
 def _module_hashes(

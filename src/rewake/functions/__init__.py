@@ -26,6 +26,17 @@ from rewake.functions.database import (
     TableReader,
     TableWriter,
 )
+from rewake.functions.http import (
+    BLOCKING_CONTEXT_KEY,
+    CONTEXT_KEY,
+    HTTP_METHODS,
+    HttpRoute,
+    HttpRouter,
+    InvalidRoute,
+    blocking_http_context,
+    find_route,
+    http_context,
+)
 from rewake.functions.meta import Meta, MutationMeta
 from rewake.functions.metadata import (
     DeploymentMetadata,
@@ -61,6 +72,9 @@ from rewake.functions.registration import (
 from rewake.functions.scheduler import AsyncScheduler, InvalidSchedule, Scheduler
 
 __all__ = [
+    "BLOCKING_CONTEXT_KEY",
+    "CONTEXT_KEY",
+    "HTTP_METHODS",
     "PLAIN_CALL",
     "ActionCtx",
     "ActionFunction",
@@ -77,10 +91,13 @@ __all__ = [
     "FunctionKind",
     "FunctionMetadata",
     "Host",
+    "HttpRoute",
+    "HttpRouter",
     "InvalidArgument",
     "InvalidCallLimit",
     "InvalidPaginationOptions",
     "InvalidQuery",
+    "InvalidRoute",
     "InvalidSchedule",
     "Meta",
     "MutationCtx",
@@ -109,6 +126,9 @@ __all__ = [
     "UserIdentity",
     "WritableTransaction",
     "action",
+    "blocking_http_context",
+    "find_route",
+    "http_context",
     "internal_action",
     "internal_mutation",
     "internal_query",

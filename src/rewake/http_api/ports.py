@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from rewake.auth import Identity
 from rewake.environment import Environment
-from rewake.execution import Failure, FunctionCall, MutationOutcome, Success
+from rewake.execution import Analysis, Failure, FunctionCall, HttpJob, MutationOutcome, Success
 
 FunctionKind = Literal["query", "mutation", "action"]
 
@@ -70,6 +70,20 @@ class Backend(Protocol):
 
     async def act(self, call: FunctionCall, identity: Identity, *, request_id: str) -> Success | Failure:
         """Run an action."""
+        ...
+
+    async def answer(self, job: HttpJob) -> Success | Failure:
+        """Run an HTTP action; its response goes to the job's door."""
+        ...
+
+    @property
+    def analysis(self) -> Analysis:
+        """What is known of the code that serves now: its HTTP routes, among others."""
+        ...
+
+    @property
+    def site_url(self) -> str | None:
+        """The origin of HTTP actions; None where they have no port of their own."""
         ...
 
     async def latest_ts(self) -> int:
