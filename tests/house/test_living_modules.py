@@ -31,7 +31,6 @@ STORY_FILES: dict[str, str] = {
 TESTED_ELSEWHERE: dict[str, str] = {
     "rewake.execution.function_runs": "tests/execution/test_inline_runner.py and test_worker_runner.py",
     "rewake.execution.group_writer": "tests/execution/test_writer_thread.py and test_worker_runner.py",
-    "rewake.execution.http_run": "tests/http_api/test_http_actions.py",
     "rewake.execution.reader_pool": "tests/execution/test_worker_runner.py",
     "rewake.execution.worker": "tests/execution/test_worker_runner.py",
     "rewake.execution.worker_failures": "tests/execution/test_worker_runner.py",

@@ -103,6 +103,8 @@ async def _serve(
             screen.plain(
                 f"Rewake {rewake_version()} serves {settings.root} with data in {place.data}. {where}"
             )
+            if deployment.analysis.routes is not None:
+                screen.plain(f"HTTP actions are served at {deployment.site_url}")
             screen.plain(f"Rewake is ready at {server.url}")
             await _first(stopping.wait(), server.wait())
             if not stopping.is_wished:

@@ -6,7 +6,7 @@ stand on the `Backend` port.
 
 from rewake.http_api.cors import CorsMiddleware
 from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint, error_response
-from rewake.http_api.ports import Backend, FunctionKind
+from rewake.http_api.ports import Backend, FunctionKind, HttpActionsBackend
 from rewake.http_api.routes import API_PREFIXES, build_app, build_routes, build_site, is_api_path
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "CorsMiddleware",
     "ErrorBoundary",
     "FunctionKind",
+    "HttpActionsBackend",
     "NoSuchEndpoint",
     "build_app",
     "build_routes",

@@ -38,7 +38,7 @@ from rewake.execution import (
     Success,
 )
 from rewake.http_api.forwarded import scheme_of
-from rewake.http_api.ports import Backend
+from rewake.http_api.ports import HttpActionsBackend
 from rewake.http_api.request_id import request_id_of
 
 NOT_ENABLED = "This Convex deployment does not have HTTP actions enabled."
@@ -61,7 +61,7 @@ class _Client(NamedTuple):
 class HttpActions:
     """An ASGI application: the routes of one deployment, below the path `prefix`."""
 
-    def __init__(self, backend: Backend, *, prefix: str = "") -> None:
+    def __init__(self, backend: HttpActionsBackend, *, prefix: str = "") -> None:
         self._backend = backend
         self._prefix = prefix
 
@@ -106,10 +106,9 @@ class HttpActions:
     async def _caller(self, scope: Scope) -> tuple[Identity, str | None]:
         """Who calls, and why that cannot be said: a bad token does not refuse the request."""
         header = next((value for name, value in scope["headers"] if name == b"authorization"), None)
-        if header is None:
-            return ANONYMOUS, None
+        text = None if header is None else header.decode("latin-1")
         try:
-            return await self._backend.authenticate_header(header.decode("latin-1")), None
+            return await self._backend.authenticate_header(text), None
         except InvalidInput:
             # Another scheme, such as Basic: between the client and the handler, and none of our business.
             return ANONYMOUS, None

@@ -19,7 +19,39 @@ from rewake.execution import Analysis, Failure, FunctionCall, HttpJob, MutationO
 FunctionKind = Literal["query", "mutation", "action"]
 
 
-class Backend(Protocol):
+class HttpActionsBackend(Protocol):
+    """What HTTP actions ask of a deployment."""
+
+    @property
+    def environment(self) -> Environment:
+        """Where random request ids come from."""
+        ...
+
+    @property
+    def is_redacted(self) -> bool:
+        """Whether callers get no error texts (wire 6.1)."""
+        ...
+
+    async def answer(self, job: HttpJob) -> Success | Failure:
+        """Run an HTTP action; its response goes to the job's door."""
+        ...
+
+    @property
+    def analysis(self) -> Analysis:
+        """What is known of the code that serves now: its HTTP routes, among others."""
+        ...
+
+    @property
+    def site_url(self) -> str | None:
+        """The origin of HTTP actions; None where they have no port of their own."""
+        ...
+
+    async def authenticate_header(self, authorization: str | None) -> Identity:
+        """As `Backend.authenticate_header`."""
+        ...
+
+
+class Backend(HttpActionsBackend, Protocol):
     """One deployment, as the HTTP API sees it.
 
     Every method may raise an `errors.RewakeError`, which becomes a `{code, message}` answer; what a function
@@ -70,20 +102,6 @@ class Backend(Protocol):
 
     async def act(self, call: FunctionCall, identity: Identity, *, request_id: str) -> Success | Failure:
         """Run an action."""
-        ...
-
-    async def answer(self, job: HttpJob) -> Success | Failure:
-        """Run an HTTP action; its response goes to the job's door."""
-        ...
-
-    @property
-    def analysis(self) -> Analysis:
-        """What is known of the code that serves now: its HTTP routes, among others."""
-        ...
-
-    @property
-    def site_url(self) -> str | None:
-        """The origin of HTTP actions; None where they have no port of their own."""
         ...
 
     async def latest_ts(self) -> int:

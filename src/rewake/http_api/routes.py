@@ -23,7 +23,7 @@ from rewake.http_api.endpoint import route
 from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint
 from rewake.http_api.functions import FunctionEndpoints
 from rewake.http_api.http_actions import HttpActions
-from rewake.http_api.ports import Backend
+from rewake.http_api.ports import Backend, HttpActionsBackend
 from rewake.limits import DEFAULT_LIMITS, Limits
 
 API_PREFIXES = ("/api", "/http")
@@ -83,7 +83,7 @@ def build_app(
     return CorsMiddleware(ErrorBoundary(router, backend.environment))
 
 
-def build_site(backend: Backend) -> ASGIApp:
+def build_site(backend: HttpActionsBackend) -> ASGIApp:
     """The HTTP actions of one deployment at an origin of their own."""
     return ErrorBoundary(HttpActions(backend), backend.environment)
 

@@ -32,7 +32,7 @@ _log = logger(__name__)
 
 _BACKLOG = 2048
 _DRAIN_SECONDS = 5
-_PORT_MAX = 65_535
+PORT_MAX = 65_535
 
 
 class PortInUse(Conflict):
@@ -183,9 +183,9 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         PortInUse, AddressUnusable.
     """
-    if not 0 <= port <= _PORT_MAX:
+    if not 0 <= port <= PORT_MAX:
         # The resolver would take it modulo 65,536.
-        raise AddressUnusable(host=host, port=port, reason=f"a port is a number from 0 to {_PORT_MAX}")
+        raise AddressUnusable(host=host, port=port, reason=f"a port is a number from 0 to {PORT_MAX}")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -19,6 +19,8 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
+import httpx
+
 from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
 from rewake.deployment import Deployment
 from rewake.environment import ManualClock, seeded_environment
@@ -53,6 +55,7 @@ from rewake.testing.live_query import LiveQuery
 from rewake.testing.loop_thread import LoopThread
 from rewake.testing.outcomes import value_of
 from rewake.testing.run_block import open_block
+from rewake.testing.site import fetch
 from rewake.testing.users import ISSUER, user_of
 
 P = ParamSpec("P")
@@ -234,6 +237,17 @@ class Caller:
         )
         self._stage.settle()
         return self._value(result, record)
+
+    def fetch(self, path: str, *, method: str = "GET", **request: Any) -> httpx.Response:
+        """Ask an HTTP action, as at the site port; `request` is what httpx takes (`json`, `content`, ...).
+
+        Raises:
+            ResponseCut: the action failed after its response had begun.
+        """
+        self._stage.refuse_inside_run("a request")
+        response = self._stage.loop.run(fetch(self._stage.deployment, self.identity, path, method, request))
+        self._stage.settle()
+        return response
 
     @overload
     def watch(
