@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,8 @@ from tests.http_api.site_stage import KEY, MESSAGES, Site, site_of
 
 HTTP = """
     import asyncio
+    import os
+    import signal
     import threading
     from rewake import ActionCtx, ApplicationError, BlockingActionCtx, HttpRouter
     from starlette.background import BackgroundTask
@@ -124,6 +127,21 @@ HTTP = """
     @http.route("/gone")
     def wait_gone(ctx: BlockingActionCtx, request) -> Response:
         return PlainTextResponse(str(gone.wait(10)))
+
+    @http.route("/reads-nothing", methods=["POST"])
+    async def reads_nothing(ctx: ActionCtx, request: Request) -> Response:
+        await asyncio.Event().wait()
+
+    @http.route("/dies")
+    async def dies(ctx: ActionCtx, request: Request) -> Response:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @http.route("/dies/late")
+    async def dies_late(ctx: ActionCtx, request: Request) -> Response:
+        async def portions():
+            yield b"begun"
+            os.kill(os.getpid(), signal.SIGKILL)
+        return StreamingResponse(portions())
 
     @http.route("/for-ever")
     async def for_ever(ctx: ActionCtx, request: Request) -> Response:
@@ -338,6 +356,39 @@ def test_a_slow_client_holds_back_the_handler(tmp_path: Path, workers: bool) -> 
             counts = [int(site.get("/seen").text) for _ in range(30)]
         # What the kernel, the server and the window hold: a few megabytes at most, never the 100.
         assert counts[-1] < 200
+
+
+@pytest.mark.parametrize("workers", [False, True])
+def test_a_slow_handler_holds_back_the_client(tmp_path: Path, workers: bool) -> None:
+    limits = Limits(action_seconds_max=5)
+    with site_of(tmp_path, workers=workers, limits=limits, notes=MESSAGES, http=HTTP) as site:
+        with site.connect() as connection:
+            connection.sendall(
+                b"POST /reads-nothing HTTP/1.1\r\nhost: x\r\ncontent-length: 100000000\r\n\r\n"
+            )
+            connection.settimeout(1)
+            sent = 0
+            with suppress(TimeoutError):
+                while sent < 100_000_000:
+                    sent += connection.send(bytes(100_000))
+        # What the kernel, the server and the window hold.
+        assert sent < 20_000_000
+
+
+def test_a_process_that_dies_is_told_and_replaced(tmp_path: Path) -> None:
+    with site_of(tmp_path, workers=True, notes=MESSAGES, http=HTTP) as site:
+        answer = site.get("/dies")
+        assert answer.status_code == 500
+        assert "Transient error while executing action" in answer.json()["code"]
+        with pytest.raises(httpx.RemoteProtocolError):
+            site.get("/dies/late")
+        assert site.get("/public").text == "served"
+
+
+def test_lists_of_what_ran_name_the_route(tmp_path: Path) -> None:
+    with site_of(tmp_path, workers=False, notes=MESSAGES, http=HTTP) as site:
+        site.get("/files/a%0Ab")
+        assert site.deployment.call_log.records[-1].path == "GET /files/*"
 
 
 @pytest.mark.parametrize("workers", [False, True])

@@ -284,8 +284,11 @@ class HttpJob(ActionJob):
         refusal: str | None = None,
         door: ExchangeEnd | None = None,
     ) -> HttpJob:
-        """The job of a request. Its call names method and path, for lists of what ran."""
-        call = FunctionCall(f"{request.method} {request.path}", "{}")
+        """The job of a request. Its call names method and path, for lists of what ran: as it came, since the
+        decoded one may hold line breaks.
+        """
+        path = request.raw_path.decode("ascii", "backslashreplace")
+        call = FunctionCall(f"{request.method} {path}", "{}")
         return cls(
             call,
             identity,

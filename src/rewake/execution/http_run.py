@@ -93,8 +93,9 @@ class HttpRun(ActionRun):
     def _carry_out(self) -> str:
         request, router = self.request, self.registry.http
         route = None if router is None else router.lookup(request.path, request.method)
-        shown = self.path if route is None else f"{request.method} {route.shown_path}"
-        face = _HttpFace(self, _metadata(shown))
+        if route is not None:
+            self.path = f"{request.method} {route.shown_path}"
+        face = _HttpFace(self, _metadata(self.path))
         asgi = _Asgi(self._end, self.request, route, limits=self._limits)
         try:
             with collecting(self.log_lines), _quiet_once_gone(self._end):

@@ -7,8 +7,8 @@ Floor 7, `server`. For FastAPI, Starlette and whatever else mounts ASGI applicat
 
 The lifespan of a mounted application is not run by the one around it, so the deployment is opened by the
 first request or socket; functions run in worker processes, as under `rewake serve`. `await rewake.close()`,
-in the lifespan of the application around it, ends it in order; without it the processes end with the server, and
-nothing that was acknowledged is lost. As the outermost application it closes by its own lifespan.
+in the lifespan of the application around it, ends it in order. Without it the processes end with the server,
+and nothing that was acknowledged is lost. As the outermost application it closes by its own lifespan.
 
 Not here: our own process (`process.py`).
 """
