@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from rewake.codegen import FunctionSpec, render_all, write_changed
-from rewake.execution.loader import camel_case
+from rewake.execution.camel_case import camel_case
 from rewake.functions import PaginationOptions, PaginationResult
 from rewake.schema import arguments_codec, codec_for
 from tests.codegen.rich_application import FUNCTIONS, SCHEMA, STORED

@@ -86,7 +86,7 @@ def test_each_action_runs_the_code_that_serves_when_it_begins(tmp_path: Path) ->
     async def story(stage: Stage) -> None:
         running = asyncio.create_task(stage.act("m:ask"))
         while not stage.house.calls:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
         stage.registry = registry_of(tmp_path / "next", SOURCE.replace("return 1", "return 2"))
         assert await stage.act("m:version") == Success("2.0")
         stage.house.gate.set()
@@ -100,7 +100,7 @@ def test_a_call_that_is_under_way_ends_with_its_action(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         running = asyncio.create_task(stage.act("m:ask"))
         while not stage.house.calls:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
         await stage.desk.close(stage.crew, grace_seconds=0)
         assert await running == Failure(STOPPING)
 

@@ -80,8 +80,8 @@ def test_more_than_there_are_places_for_wait_and_are_refused_in_the_end() -> Non
             await stage.desk.act(JOB, stage.crew)
         assert refused.value.code == "TooManyConcurrentRequests"
         assert refused.value.message == (
-            "Too many concurrent requests. Your backend is limited to 2 concurrent actions. To resolve, wait for "
-            "running actions to finish or raise the setting actions_running_max."
+            "Too many concurrent requests. Your backend is limited to 2 concurrent actions. To resolve, "
+            "wait for running actions to finish or raise the setting actions_running_max."
         )
         stage.finish(1, Success("1.0"))
         await one
@@ -109,7 +109,10 @@ def test_one_that_waits_begins_when_a_place_becomes_free() -> None:
 def test_an_action_over_its_time_is_told_to_end_and_its_caller_does_not_wait_for_that() -> None:
     async def story(stage: Stage) -> None:
         act = await stage.begin()
-        reason = "Function execution timed out (maximum duration: 0.05s)\n"
+        reason = (
+            "Function execution timed out (maximum duration: 0.05s)\n"
+            "[setting action_seconds_max, observed more than 0.05, limit 0.05]\n"
+        )
         assert await act == Failure(reason)
         assert stage.crew.stopped == [(1, reason)]
         stage.finish(1, Success("late"))  # Nobody waits any more; only the log hears of it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -82,7 +83,8 @@ def test_arguments_become_keywords_and_those_left_out_keep_their_defaults(find: 
         ),
         (
             [],
-            "Expected to receive a single object as the function's argument. Instead received 0 arguments: []",
+            "Expected to receive a single object as the function's argument. Instead received 0 arguments: "
+            "[]",
         ),
         ([1.0], "Expected to receive an object as the function's argument. Instead received: 1.0"),
     ],
@@ -107,7 +109,7 @@ def test_results_become_values(find: Find) -> None:
 
 def test_results_that_do_not_fit_are_refused(find: Find) -> None:
     for result in ("text", None, [1, "a"]):
-        error = refusal(lambda result=result: checked_return(find("typed"), result, TABLES))  # type: ignore[misc]
+        error = refusal(partial(checked_return, find("typed"), result, TABLES))
         assert isinstance(error, ReturnInvalid)
         assert error.message.startswith("ReturnsValidationError: ")
 

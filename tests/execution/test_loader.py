@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rewake.execution import ProjectInvalid, Visibility, load_project, read_settings
-from rewake.execution.loader import ProjectSettings, camel_case
+from rewake.execution.loader import ProjectSettings
 from rewake.limits import MIB, Limits
 from tests.deployment.stage import NOTES, SCHEMA, load, write_project
 
@@ -146,20 +146,6 @@ def test_names_can_be_given_and_turned_to_camel_case(tmp_path):
     record = registry.find("m:listRecent", Visibility.PUBLIC)
     assert sorted(record.to_spec()["args"]["value"]) == ["channelName", "howMany"]
     assert record.arguments.bind({"channelName": "x"}) == {"channel_name": "x"}
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("list_recent", "listRecent"),
-        ("_private_one", "_privateOne"),
-        ("x", "x"),
-        ("a__b", "aB"),
-        ("trail_", "trail"),
-    ],
-)
-def test_camel_case(name, expected):
-    assert camel_case(name) == expected
 
 
 def test_hashes_follow_imports_and_nothing_else(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from rewake.auth import ANONYMOUS
-from rewake.database import Invocation
+from rewake.database import Invocation, ReplayKey
 from rewake.execution import FunctionCall, MutationJob, Visibility
 from rewake.execution.worker_messages import Mutate, Outcome, Result, Told, Trim
 from rewake.execution.writer_desk import Work, WriterDesk
@@ -85,6 +86,28 @@ def test_outcomes_prepared_for_a_group_that_was_told_mean_nothing_afterwards() -
     assert [work.number for work, _ in desk.told(Told([], 1, [done(1)]))] == [1]
     assert die(desk, prepared=[done(1)], committed={"i1"}) == []
     assert [work.number for work in desk.take()[0]] == [2]
+
+
+def test_what_is_in_the_log_never_runs_again_when_its_result_is_lost() -> None:
+    """The news of a group came to nobody, and the writer had prepared the next one when it died."""
+    desk, _ = desk_with(3)
+    assert die(desk, prepared=[done(3)], committed=["i1", "i2"]) == []
+    taken, delivered = desk.take()
+    assert [work.number for work, _ in delivered] == [1, 2]
+    assert [outcome.error.name for _, outcome in delivered if outcome.error is not None] == ["ResultLost"] * 2
+    assert [work.number for work in taken] == [3]
+
+
+def test_what_is_in_the_log_may_run_again_to_find_its_recorded_result() -> None:
+    desk = WriterDesk(taken_max=10)
+    job = MutationJob(FunctionCall("m:f", "{}"), ANONYMOUS, Visibility.PUBLIC, Invocation("i1"), "r")
+    recorded = replace(job, invocation=Invocation("i1", ReplayKey("session", 0)))
+    for each in (recorded, replace(job, scheduled="a job")):
+        desk.hand_in(lambda number, each=each: Mutate.of(number, each), None)
+    desk.take()
+    die(desk, committed=["i1"])
+    taken, delivered = desk.take()
+    assert ([work.number for work in taken], delivered) == ([1, 2], [])
 
 
 def test_what_kills_its_writer_twice_fails_in_its_turn() -> None:

@@ -96,13 +96,13 @@ def test_a_moment_that_has_passed_is_taken_as_it_is() -> None:
         ),
         (
             1_700_000_000,
-            "The invoke time 1700000000 is more than 5 years from now. A timestamp is in milliseconds since the "
-            "epoch, like `ctx.now`.",
+            "The invoke time 1700000000 is more than 5 years from now. A timestamp is in milliseconds since "
+            "the epoch, like `ctx.now`.",
         ),
         (
             NOW_MS + 6 * 366 * 86_400_000,
-            "The invoke time 1889734400000.0 is more than 5 years from now. A timestamp is in milliseconds since "
-            "the epoch, like `ctx.now`.",
+            "The invoke time 1889734400000.0 is more than 5 years from now. A timestamp is in milliseconds "
+            "since the epoch, like `ctx.now`.",
         ),
     ],
 )

@@ -22,6 +22,7 @@ STORIES = {"clients", "faults", "house", "isolation", "model", "semantics", "sto
 STORY_NAMES = {"test_exported_names.py", "test_stories.py"}
 # Story files inside a mirrored folder, with what they tell.
 STORY_FILES: dict[str, str] = {
+    "deployment/test_live_schema_changes.py": "schema changes while calls go on, on both runners",
     "reactivity/test_world.py": "clients over a runner whose every step may be late",
     "sync/test_drivers.py": "every driver passes the same tests: uvicorn's fast path and plain ASGI",
     "sync/test_world.py": "seeded worlds of clients, slow sockets and disconnections",
@@ -34,7 +35,6 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "rewake.execution.reader_pool": "tests/execution/test_worker_runner.py",
     "rewake.execution.worker": "tests/execution/test_worker_runner.py",
     "rewake.execution.worker_failures": "tests/execution/test_worker_runner.py",
-    "rewake.execution.worker_process": "tests/execution/test_worker_runner.py",
     "rewake.execution.writer_seat": "tests/execution/test_worker_runner.py",
     "rewake.functions.blocking_request": "tests/http_api/test_http_actions.py",
     "rewake.sync.asgi_socket": "tests/sync/test_drivers.py",

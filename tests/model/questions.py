@@ -248,7 +248,7 @@ def path_of(sight: Sight, asked: Value, reads: Reads | None = None) -> tuple[str
         if shape is None or index not in shape.indexes:
             return "IndexNotFoundError"
         if shape.indexes[index].is_staged:
-            return "IndexNotReady"
+            return "IndexStaged"
         path = (*shape.indexes[index].path, *_IMPLICIT)
     return path if index is None or _in_order(path, asked["bounds"]) else "InvalidIndexRange"
 

@@ -18,9 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rewake.database import Database, Reader, SchemaChange, Snapshot, TrimResult
+from rewake.database import Database, OnProgress, Reader, SchemaChange, Snapshot, TrimResult, no_progress
 from rewake.errors import Unavailable
 from rewake.execution import (
+    ActionJob,
+    Calls,
+    Failure,
     GroupReport,
     MutationJob,
     MutationOutcome,
@@ -64,6 +67,8 @@ class SeededRunner:
         self.queue: deque[Work] = deque()
         self.untold: deque[tuple[GroupReport, list[tuple[Work, Any]]]] = deque()
         self.gates: list[asyncio.Future[None]] = []
+        self.lost_outcomes: set[tuple[str, int]] = set()
+        """Replay keys of what was committed by a writer that died before it could tell."""
         self.reader_dies_next = False
         self.open_waves = 0
         self.on_group: Callable[[GroupReport], None] = lambda report: None
@@ -97,6 +102,10 @@ class SeededRunner:
         if death == "dies after COMMIT" and not isinstance(taken[0].job, Push):
             # The log is read again by whoever comes next; the outcomes are found by their replay keys.
             self.untold.append((GroupReport(tuple(result.rows), result.last_ts), []))
+            for work in taken:
+                if isinstance(work.job, MutationJob) and work.job.invocation.replay is not None:
+                    replay = work.job.invocation.replay
+                    self.lost_outcomes.add((replay.session, replay.request))
             self.queue.extendleft(reversed(taken))
             return
         self.untold.append((GroupReport(tuple(result.rows), result.last_ts), done))
@@ -136,7 +145,7 @@ class SeededRunner:
     def analysis(self) -> Any:
         return self.registry.analysis()
 
-    async def start(self, on_group: Callable[[GroupReport], None]) -> int:
+    async def start(self, on_group: Callable[[GroupReport], None], calls: Calls | None = None) -> int:
         self.on_group = on_group
         return self._database.last_ts()
 
@@ -144,7 +153,10 @@ class SeededRunner:
         outcome: MutationOutcome = await self._hand_in(job)
         return outcome
 
-    async def push(self, code: Any, *, invocation: str) -> SchemaChange:
+    async def push(
+        self, code: Any, *, invocation: str, on_progress: OnProgress = no_progress
+    ) -> SchemaChange:
+        # So little data that the switch does all of it (`database/rollout.py`).
         changes: SchemaChange = await self._hand_in(Push(code, invocation))
         return changes
 
@@ -152,6 +164,15 @@ class SeededRunner:
         asker = asyncio.get_running_loop().create_future()
         self.queue.append(Work(job, asker))
         return await asker
+
+    async def act(self, job: ActionJob) -> Success | Failure:
+        raise AssertionError("nobody calls actions here")
+
+    async def end_actions(self) -> None:
+        """There are none."""
+
+    async def tend(self) -> bool:
+        raise AssertionError("nobody keeps house here")
 
     async def trim(self) -> TrimResult:
         raise AssertionError("nobody keeps house here")

@@ -207,6 +207,8 @@ class World:
         registry = version_of_the_code(self.number)
         self.runner = SeededRunner(self.database, registry)
         self.runner.on_commit = self.on_commit
+        for client in self.clients:
+            client.lost_outcomes = self.runner.lost_outcomes
         self.jobs = Jobs()
         self.deployment = Deployment(
             self.database,

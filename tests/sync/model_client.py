@@ -59,6 +59,8 @@ class ModelClient:
     answered_here: set[int] = field(default_factory=set)
     responses_since_transition: int = 0
     is_closed: bool = True
+    lost_outcomes: set[tuple[str, int]] = field(default_factory=set)
+    """Mutations by (session, number) whose outcome died with its writer, while their rows were told."""
 
     # What it sends.
 
@@ -226,7 +228,8 @@ class ModelClient:
 
     def _is_replay(self, pending: Pending) -> bool:
         """Was it committed through an earlier socket? Then the new set may arrive before the answer."""
-        return self.connections > 1 and pending.number in self.sent_here
+        is_lost = (self.session_id, pending.number) in self.lost_outcomes
+        return is_lost or (self.connections > 1 and pending.number in self.sent_here)
 
     def _settle(self, pending: Pending) -> None:
         self.mutations.remove(pending)

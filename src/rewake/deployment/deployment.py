@@ -182,9 +182,8 @@ class Deployment:
     async def close(self) -> None:
         """Finish what was begun and give the data file up."""
         self._is_open = False
-        # Scheduled jobs may wait for actions, which are given a little time; what came of them is kept.
-        self.scheduler.stop()
-        await self._runner.end_actions()
+        await self.end_actions()
+        # What came of scheduled ones is kept.
         await self.scheduler.close()
         if self._housekeeping is not None:
             # Not cancelled: a checkpoint under way would go on in its thread, on a connection that we close.
@@ -198,6 +197,13 @@ class Deployment:
                 self._reader.close()
                 self._reader = None
         await asyncio.to_thread(self._database.close)
+
+    async def end_actions(self) -> None:
+        """Begin no further action and no scheduled function, and give actions that run a little time: the
+        first step of closing. Queries and mutations go on.
+        """
+        self.scheduler.stop()
+        await self._runner.end_actions()
 
     # Code.
 
@@ -363,11 +369,7 @@ class Deployment:
         )
 
     async def answer(self, job: HttpJob) -> Success | Failure:
-        """Run an HTTP action, at most once; its response goes to the job's door as it comes.
-
-        Raises:
-            RateLimited: as many actions run as the server takes.
-        """
+        """Run an HTTP action as `act` does; its response goes to the job's door as it comes."""
         return await self._runner.act(job)
 
     async def call_from_action(

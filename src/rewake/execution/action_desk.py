@@ -129,7 +129,11 @@ class ActionDesk:
                 self._settle(number, Failure(STOPPING))
 
     def _expire(self, number: int, crew: Crew) -> None:
-        reason = f"Function execution timed out (maximum duration: {self._limits.action_seconds_max:g}s)\n"
+        most = self._limits.action_seconds_max
+        reason = (
+            f"Function execution timed out (maximum duration: {most:g}s)\n"
+            f"[setting action_seconds_max, observed more than {most:g}, limit {most:g}]\n"
+        )
         crew.stop(number, reason)
         self._settle(number, Failure(reason))
 

@@ -115,7 +115,8 @@ class ActionRun:
         except BaseException as raised:
             error = raised
             if self._reason is not None:
-                result = Failure(self._reason, None, lines.rendered())
+                # How the handler took it is of no interest.
+                result, error = Failure(self._reason, None, lines.rendered()), None
             else:
                 root, rendered = self.registry.root, lines.rendered()
                 result = failure_of(raised, root=root, log_lines=rendered, limits=self._limits)

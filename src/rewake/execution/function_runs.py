@@ -191,7 +191,8 @@ class FunctionRuns:
             assert limit is not None
         log_lines = host.log_lines.rendered()
         if result is None or (limit is not None and limit.is_reached):
-            result = timed_out(self._limits, log_lines)
+            seconds = self._limits.function_seconds_max if limit is None else limit.spent
+            result = timed_out(self._limits, log_lines, seconds=seconds)
         # By its type: an author's exception may lie about its class, or fail when asked.
         elif issubclass(type(host.error), MemoryError):
             self.has_run_out_of_memory = True

@@ -27,11 +27,13 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.machinery import PathFinder, SourceFileLoader
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from rewake.errors import InvalidInput, RewakeError
+from rewake.execution.camel_case import camel_case
 from rewake.execution.failures import author_traceback
 from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_table
 from rewake.execution.output import function_print
@@ -44,6 +46,9 @@ from rewake.schema import Schema, function_names, is_document_class
 
 _MODULE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SKIPPED = frozenset({"_generated", "__pycache__", "node_modules"})
+_MARK = "__rewake_mark__"
+_marks = count(1)
+
 _lock = threading.Lock()
 _owners: dict[str, Path] = {}
 """From which project's root a module in `sys.modules` came; that is the process's, and so is this."""
@@ -178,11 +183,7 @@ def _load(settings: ProjectSettings) -> Registry:
             for path, file in _module_files(settings)
         }
         schema = _schema_of(modules)
-        records = [
-            record
-            for path, module in modules.items()
-            for record in _records_of(path, module, settings, schema)
-        ]
+        records = list(_records_of(modules, settings, schema))
         _refuse_same_paths(records, settings)
         http = _router_of(modules, settings)
         hashes = _module_hashes(settings, modules, finder.sources)
@@ -228,12 +229,19 @@ def collect_modules(modules: Mapping[str, ModuleType], settings: ProjectSettings
     for module in modules.values():
         module.__dict__.setdefault("print", function_print)
     schema = _schema_of(dict(modules))
-    records = [
-        record for path, module in modules.items() for record in _records_of(path, module, settings, schema)
-    ]
-    hashes = {path: hashlib.sha256(f"{path} {id(one)}".encode()).hexdigest() for path, one in modules.items()}
+    records = list(_records_of(modules, settings, schema))
+    hashes = {
+        path: hashlib.sha256(f"{path} {_mark_of(module)}".encode()).hexdigest()
+        for path, module in modules.items()
+    }
     router = _router_of(modules, settings)
     return registry_of(records, schema, module_hashes=hashes, root=settings.root, http=router)
+
+
+def _mark_of(module: ModuleType) -> int:
+    """A number that no other module of this process has, or had: addresses are used again."""
+    mark: int = module.__dict__.setdefault(_MARK, next(_marks))
+    return mark
 
 
 def _module_files(settings: ProjectSettings) -> Iterator[tuple[str, Path]]:
@@ -388,39 +396,41 @@ def _router_of(modules: Mapping[str, ModuleType], settings: ProjectSettings) -> 
 
 
 def _records_of(
-    path: str, module: ModuleType, settings: ProjectSettings, schema: Schema
+    modules: Mapping[str, ModuleType], settings: ProjectSettings, schema: Schema
 ) -> Iterator[FunctionRecord]:
-    for attribute, value in vars(module).items():
-        # A function imported from another module is exported there, once.
-        if not isinstance(value, RegisteredFunction) or value.__module__ != module.__name__:
-            continue
-        name = value.exported_name or _exported(attribute, settings)
-        try:
-            signature = inspect.signature(value.handler)
-            names = function_names(value.handler)
-            arguments = schema.arguments_codec(
-                list(signature.parameters.values())[1:],
-                names=names,
-                rename=camel_case if settings.case == "camel" else str,
-                where=attribute,
-            )
-            returns = None
-            if signature.return_annotation is not inspect.Signature.empty:
-                returns = schema.codec_for(
-                    signature.return_annotation, names=names, where=f"{attribute}, return value"
+    rename = camel_case if settings.case == "camel" else str
+    for path, module in modules.items():
+        for attribute, value in vars(module).items():
+            # A function imported from another module is exported there, once.
+            if not isinstance(value, RegisteredFunction) or value.__module__ != module.__name__:
+                continue
+            name = value.exported_name or rename(attribute)
+            try:
+                signature = inspect.signature(value.handler)
+                names = function_names(value.handler)
+                arguments = schema.arguments_codec(
+                    list(signature.parameters.values())[1:],
+                    names=names,
+                    rename=rename,
+                    where=attribute,
                 )
-            yield FunctionRecord(
-                path=FunctionPath.parse(f"{path}:{name}"),
-                kind=value.kind,
-                is_internal=value.is_internal,
-                function=value,
-                arguments=arguments,
-                returns=returns,
-            )
-        except RewakeError as error:
-            raise ProjectInvalid(
-                f"{settings.functions}/{path}.py: in `{attribute}`: {error.message}"
-            ) from error
+                returns = None
+                if signature.return_annotation is not inspect.Signature.empty:
+                    returns = schema.codec_for(
+                        signature.return_annotation, names=names, where=f"{attribute}, return value"
+                    )
+                yield FunctionRecord(
+                    path=FunctionPath.parse(f"{path}:{name}"),
+                    kind=value.kind,
+                    is_internal=value.is_internal,
+                    function=value,
+                    arguments=arguments,
+                    returns=returns,
+                )
+            except RewakeError as error:
+                raise ProjectInvalid(
+                    f"{settings.functions}/{path}.py: in `{attribute}`: {error.message}"
+                ) from error
 
 
 def _refuse_same_paths(records: list[FunctionRecord], settings: ProjectSettings) -> None:
@@ -433,17 +443,6 @@ def _refuse_same_paths(records: list[FunctionRecord], settings: ProjectSettings)
                 f"`{record.function.__name__}` are both exported as {record.path.public}. Give one of them "
                 "another name, with `name=` if need be."
             )
-
-
-def _exported(name: str, settings: ProjectSettings) -> str:
-    return camel_case(name) if settings.case == "camel" else name
-
-
-def camel_case(name: str) -> str:
-    """`list_recent` as `listRecent`; leading underscores stay."""
-    bare = name.lstrip("_")
-    first, *rest = bare.split("_")
-    return name[: len(name) - len(bare)] + first + "".join(part[:1].upper() + part[1:] for part in rest)
 
 
 def _module_hashes(

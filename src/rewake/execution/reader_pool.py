@@ -22,7 +22,7 @@ from rewake.execution.call_log import CallLog, CallRecord
 from rewake.execution.calls import Failure
 from rewake.execution.idle_queue import IdleQueue
 from rewake.execution.runner import QueryJob, QueryRun, RunnerClosed
-from rewake.execution.worker_failures import CUT_OFF, WorkerLost, given_up
+from rewake.execution.worker_failures import WorkerLost, given_up
 from rewake.execution.worker_messages import EndWave, FromFront, More, OpenWave, Query, Ran
 from rewake.execution.worker_process import Worker
 
@@ -39,8 +39,10 @@ class ReaderPool:
         call_log: CallLog,
         on_lost: Callable[[], None],
         code_hash: Callable[[str], str | None],
+        cut_off: Failure,
     ) -> None:
         self._call_log = call_log
+        self._cut_off = cut_off
         self._on_lost = on_lost
         self._code_hash = code_hash
         self._idle: IdleQueue[Worker] = IdleQueue()
@@ -160,7 +162,7 @@ class ReaderPool:
     def verdict(self, worker: Worker, job: QueryJob, deaths: int) -> Failure | None:
         """What to fail `job` with, which `worker` was running when it died; None to run it again."""
         if worker.is_cut_off:
-            return CUT_OFF
+            return self._cut_off
         return given_up(job.call.path) if deaths >= _DEATHS_MAX else None
 
     def close(self) -> list[Worker]:

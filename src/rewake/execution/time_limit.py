@@ -79,6 +79,11 @@ class TimeLimit:
         self.is_reached = False
         """Whether the run under way, or the last one, was over its time."""
 
+    @property
+    def spent(self) -> float:
+        """Processor time of the author's in the run under way, or the last one, in seconds."""
+        return self._spent
+
     def start(self) -> None:
         """Count from now on. Call it in the main thread."""
         signal.signal(signal.SIGPROF, self._tick)

@@ -18,20 +18,44 @@ class WorkerLost(Unavailable):
     template = "A worker process ended before it could answer. Try again."
 
 
-CUT_OFF = Failure("Your request timed out performing too many system operations.\n")
-"""A run that was cut off because it took too long (`Limits.system_seconds_max`)."""
+class ResultLost(Unavailable):
+    """The call was made durable, and the process that knew its result ended before it could tell. Look at the
+    data before you send it again.
+    """
+
+    code = "ResultLost"
+    template = (
+        "This call was committed, but its result was lost with the process that ran it. Look at the data "
+        "before you send it again."
+    )
 
 
-def timed_out(limits: Limits, log_lines: tuple[str, ...]) -> Failure:
-    """A run whose own code computed for too long."""
+def cut_off(limits: Limits) -> Failure:
+    """A run that was cut off because it took too long (`Limits.system_seconds_max`)."""
+    most = limits.system_seconds_max
+    return Failure(
+        "Your request timed out performing too many system operations.\n"
+        f"[setting system_seconds_max, observed more than {most:g}, limit {most:g}]\n"
+    )
+
+
+def timed_out(limits: Limits, log_lines: tuple[str, ...], *, seconds: float) -> Failure:
+    """A run whose own code computed for too long: `seconds` of processor time."""
     most = limits.function_seconds_max
-    return Failure(f"Function execution timed out (maximum duration: {most:g}s)\n", None, log_lines)
+    text = (
+        f"Function execution timed out (maximum duration: {most:g}s)\n"
+        f"[setting function_seconds_max, observed {seconds:.2f}, limit {most:g}]\n"
+    )
+    return Failure(text, None, log_lines)
 
 
 def out_of_memory(limits: Limits, log_lines: tuple[str, ...]) -> Failure:
     """A run that took more memory than there is for it (`Limits.worker_memory_bytes_max`)."""
     most = limits.worker_memory_bytes_max // MIB
-    text = f"Function execution ran out of memory (maximum memory usage: {most} MB)\n"
+    text = (
+        f"Function execution ran out of memory (maximum memory usage: {most} MB)\n"
+        f"[setting worker_memory_bytes_max, observed more than {most * MIB}, limit {most * MIB}]\n"
+    )
     return Failure(text, None, log_lines)
 
 

@@ -45,6 +45,17 @@ from rewake.observability import logger
 _log = logger(__name__)
 
 
+class _Sending(asyncio.Protocol):
+    """The half of a pipe that is only written to.
+
+    A transport whose write fails drops what it has not read yet: of a writer that died, the news of a group
+    that is committed. So writing has a transport of its own, and the other reads to the end.
+    """
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.ReadTransport, transport).pause_reading()
+
+
 class _Peer(asyncio.Protocol):
     """The front's end of one pipe."""
 
@@ -56,7 +67,7 @@ class _Peer(asyncio.Protocol):
         # Who waits for the next message, instead of `hear`.
         self._asked: asyncio.Future[FromWorker] | None = None
         self._decoder = FrameDecoder()
-        self._transport: asyncio.WriteTransport | None = None
+        self._sending: asyncio.WriteTransport | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -65,20 +76,21 @@ class _Peer(asyncio.Protocol):
 
     async def connect(self, end: socket.socket) -> None:
         """Take over our end of the pipe."""
-        await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=end)
+        loop = asyncio.get_running_loop()
+        # Not asserted: a transport of uvloop is none of asyncio's classes.
+        sending, _ = await loop.create_unix_connection(_Sending, sock=end.dup())
+        self._sending = cast(asyncio.WriteTransport, sending)
+        await loop.create_unix_connection(lambda: self, sock=end)
 
     def send(self, message: FromFront) -> None:
         """Send a message; into the void where the process has ended."""
-        if self._transport is not None and self.is_alive:
-            self._transport.write(pack(message))
+        if self._sending is not None and self.is_alive and not self._sending.is_closing():
+            self._sending.write(pack(message))
 
     def close(self) -> None:
         """End the pipe: the process finishes what it has and ends."""
-        if self._transport is not None:
-            if self._transport.can_write_eof():
-                self._transport.write_eof()
-            else:
-                self._transport.close()
+        if self._sending is not None and not self._sending.is_closing():
+            self._sending.write_eof()
 
     def kill(self) -> None:
         """End the process now."""
@@ -111,10 +123,6 @@ class _Peer(asyncio.Protocol):
 
     # Called by the transport.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Not asserted: a transport of uvloop is none of asyncio's classes.
-        self._transport = cast(asyncio.WriteTransport, transport)
-
     def data_received(self, data: bytes) -> None:
         try:
             messages = [unpack_from_worker(body) for body in self._decoder.feed(data)]
@@ -141,6 +149,8 @@ class _Peer(asyncio.Protocol):
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self._sending is not None:
+            self._sending.close()
         if not self.ended.done():
             self.ended.set_result(None)
         if self._asked is not None and not self._asked.done():

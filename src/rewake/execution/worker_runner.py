@@ -46,7 +46,7 @@ from rewake.execution.runner import (
     Wave,
 )
 from rewake.execution.schema_steps import BuildIndexes, SchemaStep, Stepped
-from rewake.execution.worker_failures import WorkerLost
+from rewake.execution.worker_failures import WorkerLost, cut_off
 from rewake.execution.worker_messages import Fork, Mutate, Outcome, Step, Trim
 from rewake.execution.worker_process import Template, Worker, pause
 from rewake.execution.worker_rollout import WorkerRollout
@@ -86,7 +86,12 @@ class WorkerRunner:
         self._first: Template | None = plan.template
         self._code_since = 0
         self._seat: WriterSeat
-        self._readers = ReaderPool(call_log=call_log, on_lost=self._reader_lost, code_hash=self.code_hash)
+        self._readers = ReaderPool(
+            call_log=call_log,
+            on_lost=self._reader_lost,
+            code_hash=self.code_hash,
+            cut_off=cut_off(database.limits),
+        )
         self._actions = ActionDesk(database.limits, call_log=call_log)
         self._crew: ActionWorkers | None = None
         # One push at a time, which may take long; one change of seats at a time, which may not: a writer that

@@ -23,7 +23,7 @@ from typing import Any
 
 from rewake.execution.call_log import CallRecord
 from rewake.execution.error_facts import ErrorFacts
-from rewake.execution.worker_failures import WorkerLost
+from rewake.execution.worker_failures import ResultLost, WorkerLost
 from rewake.execution.worker_messages import (
     Mutate,
     Outcome,
@@ -126,7 +126,9 @@ class WriterDesk:
         delivered = self._deliver(outcomes)
         for work in self._taken.values():
             work.losses += 1
-            if work.number == running:
+            if _invocation(work) in committed and not _may_run_again(work):
+                work.verdict = Outcome(work.number, error=ErrorFacts.of(ResultLost()))
+            elif work.number == running:
                 work.deaths += 1
                 if cut_off is not None:
                     work.verdict = _failed(work, cut_off, ts)
@@ -152,6 +154,14 @@ class WriterDesk:
 
 def _invocation(work: Work) -> str | None:
     return work.message.invocation if isinstance(work.message, Mutate) else None
+
+
+def _may_run_again(work: Work) -> bool:
+    """Whether work that is committed does nothing when it runs again: its result is recorded for its session,
+    or its job is not pending any more.
+    """
+    message = work.message
+    return isinstance(message, Mutate) and (message.session is not None or bool(message.scheduled))
 
 
 def _failed(work: Work, result: Result, ts: int) -> Outcome:

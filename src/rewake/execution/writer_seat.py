@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from rewake.database import Database, Evidence, SchemaChange
 from rewake.execution.call_log import CallLog
 from rewake.execution.runner import GroupReport
-from rewake.execution.worker_failures import CUT_OFF, WorkerLost, given_up
+from rewake.execution.worker_failures import WorkerLost, cut_off, given_up
 from rewake.execution.worker_messages import (
     Apply,
     FromWorker,
@@ -215,7 +215,7 @@ class WriterSeat:
         delivered = self._desk.died(
             prepared=unpack_prepared(worker.left).outcomes,
             running=worker.marked[0] if worker.marked is not None else None,
-            cut_off=Result.of(CUT_OFF) if worker.is_cut_off else None,
+            cut_off=Result.of(cut_off(self._database.limits)) if worker.is_cut_off else None,
             given_up=lambda work: Result.of(given_up(_path(work))),
             committed={row.invocation for row in rows},
             ts=self.told_ts,

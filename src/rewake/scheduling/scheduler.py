@@ -118,20 +118,26 @@ class Scheduler:
             for job in jobs:
                 await self._change_job("finish", id=job.id, error=LOST)
 
-    async def run_due(self) -> int:
-        """Run everything that is due now, and what becomes due by it; returns how many jobs began. For
-        whoever moves the clock by hand, instead of `start`.
+    async def run_due(self, *, at_most: int | None = None) -> int:
+        """Run everything that is due now, and what becomes due by it; returns how many jobs began, a few more
+        than `at_most` at the utmost. For whoever moves the clock by hand, instead of `start`.
         """
         count = 0
-        while begun := await self._begin_due():
+        while (at_most is None or count < at_most) and (begun := await self._begin_due()):
             count += begun
             while self._tasks:
                 await asyncio.gather(*self._tasks, return_exceptions=True)
         return count
 
-    async def next_due_ms(self) -> float | None:
-        """When the next pending job is due, in milliseconds since the epoch; None where there is none."""
-        return await self._house.read(next_due_ms)
+    async def seconds_to_next(self) -> float | None:
+        """How long until `run_due` has something to do; None where nothing is pending."""
+        retry = self._lineup.seconds_to_retry(now=self._monotonic())
+        now_ms = self._now_ms()
+        due_ms = await self._house.read(lambda reads: next_due_ms(reads, after_ms=now_ms))
+        pauses = [retry] if retry is not None else []
+        if due_ms is not None:
+            pauses.append((due_ms - now_ms) / 1e3)
+        return min(pauses, default=None)
 
     async def trim(self) -> None:
         """Forget jobs that were over long ago, in small steps."""

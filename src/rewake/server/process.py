@@ -125,14 +125,15 @@ class Server:
 
     async def stop(self) -> None:
         """Close sockets with a reason, let requests under way finish, stop listening. The deployment stays
-        open.
+        open, and begins no further action: those that run are given a little time, clients wait for them.
         """
         if not self._listeners:
             return
         for listener in self._listeners:
             listener.end()
         self.door.close_all()
-        if not await self.door.drained():
+        _, is_drained = await asyncio.gather(self.deployment.end_actions(), self.door.drained())
+        if not is_drained:
             _log.warning("some sockets did not close in time and are cut")
         await asyncio.gather(*(listener.ended() for listener in self._listeners))
 

@@ -2,6 +2,8 @@
 
 backend.py      Backend: one deployment in memory, and the callers' views of it
 live_query.py   what `watch` gives          controls.py   the clock and the faults that a test holds
+scheduled.py    functions that run later, when the test says so
+collected.py    a registry from modules and functions of a test
 outcomes.py     results as Python values, failures as exceptions
 users.py        who is signed in
 loop_thread.py  the event loop behind it    plugin.py     the fixtures, found by pytest itself
@@ -16,11 +18,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rewake.errors import FunctionFailed
-    from rewake.testing.backend import Backend, Caller, RunUnderWay
+    from rewake.testing.backend import Backend, Caller
     from rewake.testing.controls import Faults, HandClock
     from rewake.testing.live_query import LiveQuery
+    from rewake.testing.run_block import RunUnderWay
+    from rewake.testing.scheduled import ScheduledFunction, ScheduledWithoutEnd
 
-__all__ = ["Backend", "Caller", "Faults", "FunctionFailed", "HandClock", "LiveQuery", "RunUnderWay"]
+__all__ = [
+    "Backend",
+    "Caller",
+    "Faults",
+    "FunctionFailed",
+    "HandClock",
+    "LiveQuery",
+    "RunUnderWay",
+    "ScheduledFunction",
+    "ScheduledWithoutEnd",
+]
 
 _HOMES = {
     "Backend": "rewake.testing.backend",
@@ -29,7 +43,9 @@ _HOMES = {
     "FunctionFailed": "rewake.errors",
     "HandClock": "rewake.testing.controls",
     "LiveQuery": "rewake.testing.live_query",
-    "RunUnderWay": "rewake.testing.backend",
+    "RunUnderWay": "rewake.testing.run_block",
+    "ScheduledFunction": "rewake.testing.scheduled",
+    "ScheduledWithoutEnd": "rewake.testing.scheduled",
 }
 
 

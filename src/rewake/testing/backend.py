@@ -24,17 +24,14 @@ import httpx
 from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
 from rewake.deployment import Deployment
 from rewake.environment import ManualClock, seeded_environment
-from rewake.errors import Conflict
 from rewake.execution import (
     Failure,
     FunctionCall,
     FunctionNotFound,
     FunctionRecord,
-    ProjectSettings,
     Registry,
     Success,
     Visibility,
-    collect_modules,
     collect_project,
     encoded_arguments,
     read_settings,
@@ -49,12 +46,14 @@ from rewake.functions import (
     RegisteredFunction,
 )
 from rewake.limits import DEFAULT_LIMITS, Limits
-from rewake.schema import Document, Schema, function_names, is_document_class
+from rewake.schema import Document, Schema
+from rewake.testing.collected import collected, documents_seen_by
 from rewake.testing.controls import Faults, HandClock
 from rewake.testing.live_query import LiveQuery
 from rewake.testing.loop_thread import LoopThread
 from rewake.testing.outcomes import value_of
-from rewake.testing.run_block import open_block
+from rewake.testing.run_block import RunUnderWay, open_block
+from rewake.testing.scheduled import ScheduledFunction, ScheduledWork
 from rewake.testing.site import fetch
 from rewake.testing.users import ISSUER, user_of
 
@@ -62,16 +61,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _IN_MEMORY = ":memory:"
-
-
-class RunUnderWay(Conflict):
-    """A mutation was called inside a `run` block, which holds the only writer. Call it on `ctx`, or after."""
-
-    code = "RunUnderWay"
-    template = (
-        "A `run` block is open and holds the writer, so {what} would wait for ever. Use "
-        "`ctx.run_mutation(...)` inside the block, or call it after the block."
-    )
 
 
 class _Stage:
@@ -101,9 +90,12 @@ class _Stage:
                     keeps_house=False,
                 )
             )
+            if data != _IN_MEMORY:
+                self.loop.run(self.deployment.scheduler.recover())
         except BaseException:
             self.loop.close()
             raise
+        self.scheduled = ScheduledWork(self.deployment, self.loop, self.clock)
 
     def refuse_inside_run(self, what: str) -> None:
         if self.is_running:
@@ -239,13 +231,10 @@ class Caller:
         return self._value(result, record)
 
     def fetch(self, path: str, *, method: str = "GET", **request: Any) -> httpx.Response:
-        """Ask an HTTP action, as at the site port; `request` is what httpx takes (`json`, `content`, ...).
-
-        Raises:
-            ResponseCut: the action failed after its response had begun.
-        """
-        self._stage.refuse_inside_run("a request")
-        response = self._stage.loop.run(fetch(self._stage.deployment, self.identity, path, method, request))
+        """Ask an HTTP action, as at the site port; `request` is what httpx takes (`json`, ...)."""
+        stage = self._stage
+        stage.refuse_inside_run("a request")
+        response = stage.loop.run(fetch(stage.deployment, self.identity, path, method, request))
         self._stage.settle()
         return response
 
@@ -371,10 +360,9 @@ class Backend(Caller):
 
         Document classes that the modules import are part of the schema; `schema` and `documents` add more.
         """
-        by_path = {_module_path(module.__name__): module for module in modules}
 
         def collect(with_schema: Schema | None) -> Registry:
-            return collect_modules(by_path | _schema_module(with_schema, documents), _settings())
+            return collected(modules, schema=with_schema, documents=documents)
 
         backend = cls(collect(schema), data=data, seed=seed, limits=limits)
         backend._collect = collect
@@ -394,7 +382,7 @@ class Backend(Caller):
         `messages:send`. Where nothing else is given, the schema is of the document classes that they see.
         """
         if schema is None and not documents:
-            documents = list(dict.fromkeys(kind for f in functions for kind in _documents_seen_by(f)))
+            documents = list(dict.fromkeys(kind for f in functions for kind in documents_seen_by(f)))
         modules: dict[str, ModuleType] = {}
         for function in functions:
             name = function.__module__
@@ -428,6 +416,38 @@ class Backend(Caller):
     def loop(self) -> LoopThread:
         """Where coroutines of `deployment` can be run."""
         return self._stage.loop
+
+    # Functions that run later.
+
+    def scheduled(self) -> list[ScheduledFunction]:
+        """What is scheduled and has not begun, the one that is due first first."""
+        return self._stage.scheduled.pending()
+
+    def run_scheduled(self, *, at_most: int = 1_000) -> int:
+        """Run the scheduled functions that are due now, and what becomes due by them; returns how many. One
+        that fails says so in its document of `_scheduled_functions`.
+
+        Raises:
+            ScheduledWithoutEnd: more than `at_most` are due.
+        """
+        return self._run_scheduled(lambda: self._stage.scheduled.run_due(at_most=at_most))
+
+    def finish_scheduled(self, *, advance: bool = True, at_most: int = 100) -> int:
+        """Run scheduled functions until none is pending, moving the clock to each; returns how many ran.
+        Without `advance` the clock stays, as with `run_scheduled`.
+
+        Raises:
+            ScheduledWithoutEnd: more than `at_most` are pending.
+        """
+        work = self._stage.scheduled.run_all if advance else self._stage.scheduled.run_due
+        return self._run_scheduled(lambda: work(at_most=at_most))
+
+    def _run_scheduled(self, work: Callable[[], int]) -> int:
+        self._stage.refuse_inside_run("scheduled functions")
+        try:
+            return work()
+        finally:
+            self._stage.settle()
 
     def push(self, registry: Registry) -> None:
         """Switch to other code and schema, as a deploy does.
@@ -471,30 +491,3 @@ def _refuse_positional(name: str, args: tuple[Any, ...]) -> None:
 def _refuse_named(arguments: Mapping[str, Any]) -> None:
     if arguments:
         raise TypeError("a function on the spot takes `ctx` and nothing else: let it close over the rest")
-
-
-def _settings() -> ProjectSettings:
-    return ProjectSettings(root=Path.cwd())
-
-
-def _module_path(name: str) -> str:
-    head, _, rest = name.partition(".")
-    return (rest or head).replace(".", "/")
-
-
-def _documents_seen_by(function: RegisteredFunction[..., Any]) -> Iterator[type[Document]]:
-    for value in function_names(function.handler).values():
-        if is_document_class(value) and value.__table__ is not None:
-            yield value
-
-
-def _schema_module(schema: Schema | None, documents: Sequence[type[Document]]) -> dict[str, ModuleType]:
-    """A module that holds what a test declared beside its functions."""
-    if schema is None and not documents:
-        return {}
-    module = ModuleType("testing_schema")
-    if schema is not None:
-        module.__dict__["schema"] = schema
-    for document in documents:
-        module.__dict__[document.__name__] = document
-    return {"testing_schema": module}

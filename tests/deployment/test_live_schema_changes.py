@@ -158,6 +158,7 @@ class TickingClock(ManualClock):
         return super().monotonic()
 
 
+@pytest.mark.threads_only("the clock is the test's own, which does not reach other processes")
 def test_no_step_holds_the_writer_for_longer_than_its_time(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         database = stage.deployment._database

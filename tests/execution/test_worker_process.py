@@ -1,0 +1,74 @@
+"""The front's end of a pipe hears everything that a dead worker said."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from rewake.execution.worker_failures import WorkerLost
+from rewake.execution.worker_messages import EndWave, FromWorker, Ready, pack
+from rewake.execution.worker_process import Worker
+
+
+async def _connected() -> tuple[Worker, socket.socket, list[FromWorker]]:
+    ours, theirs = socket.socketpair()
+    worker = Worker()
+    heard: list[FromWorker] = []
+    worker.hear = heard.append
+    await worker.connect(ours)
+    return worker, theirs, heard
+
+
+def test_a_write_that_fails_loses_nothing_that_was_said_before() -> None:
+    async def story() -> None:
+        worker, theirs, heard = await _connected()
+        for pid in range(100):
+            theirs.sendall(pack(Ready(pid)))
+        theirs.close()
+        # The loop has not read a byte of it when this fails.
+        for _ in range(20):
+            worker.send(EndWave())
+        await worker.ended
+        assert heard == [Ready(pid) for pid in range(100)]
+        assert not worker.is_alive
+        worker.send(EndWave())
+        worker.close()
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+
+
+def test_closing_lets_the_other_end_finish() -> None:
+    async def story() -> None:
+        worker, theirs, heard = await _connected()
+        worker.send(EndWave())
+        worker.close()
+        worker.close()
+        loop = asyncio.get_running_loop()
+        theirs.setblocking(False)
+        received = b""
+        while data := await loop.sock_recv(theirs, 1000):
+            received += data
+        assert received == pack(EndWave())
+        theirs.setblocking(True)
+        theirs.sendall(pack(Ready(1)))
+        theirs.close()
+        await worker.ended
+        assert heard == [Ready(1)]
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+
+
+def test_a_question_to_a_dead_worker_is_answered_by_its_loss() -> None:
+    async def story() -> None:
+        worker, theirs, _ = await _connected()
+        asking = asyncio.ensure_future(worker.ask(EndWave()))
+        await asyncio.to_thread(theirs.recv, 10)
+        theirs.close()
+        with pytest.raises(WorkerLost):
+            await asking
+        with pytest.raises(WorkerLost):
+            await worker.ask(EndWave())
+
+    asyncio.run(asyncio.wait_for(story(), 20))
