@@ -56,6 +56,13 @@ QUERY_OPERATORS_MAX = 256
 LIMIT_WARNING_SHARE = 0.8
 """A run that used this part of a limit gets a log line that says so."""
 
+# HTTP actions.
+HTTP_WINDOW_BYTES = 256 * KIB
+"""Bytes of one body, in one direction, that are under way between the door and a handler: what a slow reader
+costs in memory."""
+HTTP_PART_BYTES_MAX = 64 * KIB
+"""One message of a body between processes; others pass between two."""
+
 # Pages (semantics 3.6).
 PAGE_ITEMS_MAX = 32_000
 PAGE_ITEMS_SPLIT = 6_144
@@ -187,6 +194,9 @@ class Limits:
     """Method, address and headers of one request; the parser hands them over as a whole."""
     http_body_bytes_max: int = _setting(20 * MIB, "bytes", 1 * KIB, 1 * GIB)
     """Body of one API request."""
+    http_action_body_bytes_max: int = _setting(20 * MIB, "bytes", 1 * KIB, 1 * GIB)
+    """Body of an HTTP action's request or response that is held in memory as a whole. Streams have no
+    limit."""
     http_batch_queries_max: int = _setting(1_000, "queries", 1, 100_000)
     """Queries in one `/api/query_batch`: they share a snapshot, which must not be held for long."""
     group_seconds: float = _setting(0.002, "seconds", 0.0, 1.0)

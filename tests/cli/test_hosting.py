@@ -185,3 +185,20 @@ def test_a_limit_that_cannot_be_touches_no_data(project: Path, monkeypatch: pyte
     with pytest.raises(LimitSettingInvalid, match="Did you mean `REWAKE_LIMIT_DOCUMENTS_READ_MAX`"):
         with_deployment(project, story)
     assert not (project / ".rewake").exists()
+
+
+def test_http_actions_get_the_port_behind_or_another_near_it(project: Path) -> None:
+    async def story(deployment: Deployment) -> None:
+        place = data_place(project, None)
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            taken = other.getsockname()[1]
+            wish = Listening("127.0.0.1", taken - 1, may_move=False, static=None)
+            server = await listen(deployment, wish, root=project, place=place)
+            assert server.port == taken - 1
+            assert deployment.site_url not in (None, f"http://127.0.0.1:{taken}")
+            await server.stop()
+            asked = Listening("127.0.0.1", 0, may_move=False, static=None, site_port=taken)
+            with pytest.raises(PortInUse):
+                await listen(deployment, asked, root=project, place=place)
+
+    with_deployment(project, story)

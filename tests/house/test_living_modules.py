@@ -36,6 +36,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "rewake.execution.worker": "tests/execution/test_worker_runner.py",
     "rewake.execution.worker_failures": "tests/execution/test_worker_runner.py",
     "rewake.execution.writer_seat": "tests/execution/test_worker_runner.py",
+    "rewake.functions.blocking_request": "tests/http_api/test_http_actions.py",
     "rewake.sync.asgi_socket": "tests/sync/test_drivers.py",
     "rewake.sync.door": "tests/sync/test_drivers.py",
     "rewake.sync.rendering": "tests/sync/test_stories.py",

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
 from rewake.environment import Environment, seeded_environment
 from rewake.errors import ApplicationError, InvalidInput, Unauthenticated, Unavailable
-from rewake.execution import CallLog, Failure, FunctionCall, MutationOutcome, Success
+from rewake.execution import Analysis, CallLog, Failure, FunctionCall, HttpJob, MutationOutcome, Success
 from rewake.http_api import FunctionKind, build_app
 from rewake.limits import Limits
 from rewake.protocol import FunctionPath
@@ -118,6 +118,12 @@ class FakeBackend:
 
     async def ready(self) -> bool:
         return self.is_ready
+
+    analysis = Analysis()
+    site_url: str | None = None
+
+    async def answer(self, job: HttpJob) -> Success | Failure:
+        raise AssertionError("this application has no HTTP actions")
 
     def write(self, body: str) -> None:
         """Commit one message."""

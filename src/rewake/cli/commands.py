@@ -89,6 +89,18 @@ Static = Annotated[
     ),
 ]
 
+SitePort = Annotated[
+    int | None,
+    typer.Option(
+        "--site-port",
+        min=0,
+        max=65535,
+        metavar="N",
+        help="Where HTTP actions are served. [dim]Default: the port behind, or the next free one[/]",
+        show_default=False,
+    ),
+]
+
 Workers = Annotated[
     int | None,
     typer.Option(
@@ -158,6 +170,7 @@ def dev(
             help=f"Where to listen. [dim]Default: {PORT_USUAL}, or the next free one[/]",
         ),
     ] = None,
+    site_port: SitePort = None,
     host: Host = "127.0.0.1",
     data: Data = None,
     static: Static = None,
@@ -181,7 +194,13 @@ def dev(
     options = DevOptions(
         project=folder if folder is not None else find_root(Path.cwd()),
         data=data,
-        listening=Listening(host, PORT_USUAL if port is None else port, may_move=port is None, static=static),
+        listening=Listening(
+            host,
+            PORT_USUAL if port is None else port,
+            may_move=port is None,
+            static=static,
+            site_port=site_port,
+        ),
         shows_queries=verbose,
         readers=readers_usual() if workers is None else workers,
     )
@@ -204,6 +223,7 @@ def serve(
         typer.Option("--port", min=0, max=65535, metavar="N", help="Where to listen; 0 takes any free port."),
     ] = PORT_USUAL,
     *,
+    site_port: SitePort = None,
     data: Data = None,
     host: Host = "127.0.0.1",
     static: Static = None,
@@ -229,7 +249,7 @@ def serve(
     options = ServeOptions(
         folder,
         data,
-        Listening(host, port, may_move=False, static=static),
+        Listening(host, port, may_move=False, static=static, site_port=site_port),
         readers,
         LogFormat(log_format),
         shows_all=verbose,

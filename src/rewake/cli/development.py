@@ -194,6 +194,7 @@ class Development:
             analysis=deployment.analysis,
             watched=f"{shown_path(settings.functions_path)}/",
             has_page=listening.static is not None,
+            site_url=deployment.site_url,
         )
         if listening.port not in (0, self._server.port):
             self._tell("note", "yellow", f"Port {listening.port} is taken; this is {self._server.port}.")

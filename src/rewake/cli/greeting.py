@@ -33,6 +33,7 @@ def greet(
     analysis: Analysis,
     watched: str,
     has_page: bool,
+    site_url: str | None = None,
 ) -> None:
     """Say where everything is."""
     screen.say("")
@@ -41,6 +42,8 @@ def greet(
     _row(screen, "Server", (url, "bold"))
     if has_page:
         _row(screen, "Page", (url + "/", "bold"))
+    if site_url is not None and analysis.routes is not None:
+        _row(screen, "Site", site_url, ("   (HTTP actions)", "dim"))
     _row(screen, "Clients", f"VITE_CONVEX_URL={url}", ("   (official Convex clients)", "dim"))
     call = example_call(analysis)
     if call is not None:

@@ -50,7 +50,7 @@ from rewake.execution import (
     limits_from_environment,
 )
 from rewake.observability import ROOT, logger
-from rewake.server import PortInUse, Server
+from rewake.server import PORT_MAX, PortInUse, Server
 from rewake.storage import DataFileLocked
 
 T = TypeVar("T")
@@ -71,6 +71,8 @@ class Listening:
     may_move: bool
     """Another port will do if this one is taken."""
     static: Path | None
+    site_port: int | None = None
+    """Where HTTP actions are served; None: at the port behind, or the next free one."""
 
 
 class Stopping:
@@ -198,14 +200,22 @@ async def listen(deployment: Deployment, listening: Listening, *, root: Path, pl
         PortInUse: and no other port will do.
         AddressUnusable: the address cannot be listened on.
     """
-    port = listening.port
+    port, site_tries = listening.port, 0
     while True:
-        server = Server(deployment, host=listening.host, port=port, static=listening.static)
+        site = listening.site_port
+        if site is None:
+            site = port + 1 + site_tries if 0 < port < PORT_MAX - site_tries else 0
+        server = Server(deployment, host=listening.host, port=port, site_port=site, static=listening.static)
         try:
             await server.start()
             break
-        except PortInUse:
-            port += 1
+        except PortInUse as error:
+            if error.fields["port"] == site != port:
+                site_tries += 1
+                if listening.site_port is not None or site_tries >= PORTS_TRIED_MAX:
+                    raise
+                continue
+            port, site_tries = port + 1, 0
             if not listening.may_move or port >= listening.port + PORTS_TRIED_MAX:
                 raise
     await _announce(deployment, server.url)

@@ -113,6 +113,8 @@ async def _serve(
                 else "Functions run in the server's own process."
             )
             log.say(f"Rewake {rewake_version()} serves {settings.root} with data in {place.data}. {where}")
+            if deployment.analysis.routes is not None:
+                log.say(f"HTTP actions are served at {deployment.site_url}")
             log.say(f"Rewake is ready at {server.url}")
             await _first(stopping.wait(), server.wait())
             if not stopping.is_wished:

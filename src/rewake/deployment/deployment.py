@@ -48,6 +48,7 @@ from rewake.execution import (
     FunctionCall,
     FunctionNotFound,
     GroupReport,
+    HttpJob,
     InlineRunner,
     MutationJob,
     MutationOutcome,
@@ -117,6 +118,8 @@ class Deployment:
         self.server_version = version
         self.call_log = call_log
         self.is_redacted = is_redacted
+        self.site_url: str | None = None
+        """The origin of HTTP actions, once a server listens for them."""
         self.push_progress: PushProgress | None = None
         """How far the push under way is, where it has work to do on existing data; else None."""
 
@@ -369,6 +372,10 @@ class Deployment:
         return await self._runner.act(
             ActionJob(call, identity, visibility or visibility_of(identity), request_id)
         )
+
+    async def answer(self, job: HttpJob) -> Success | Failure:
+        """Run an HTTP action as `act` does; its response goes to the job's door as it comes."""
+        return await self._runner.act(job)
 
     async def call_from_action(
         self, kind: FunctionKind, call: FunctionCall, identity: Identity, *, request_id: str

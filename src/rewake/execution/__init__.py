@@ -9,7 +9,7 @@ call_log.py   what ran
 """
 
 from rewake.execution.action_desk import TooManyActions
-from rewake.execution.analysis import Analysis, FunctionFacts, FunctionNotFound
+from rewake.execution.analysis import Analysis, FunctionFacts, FunctionNotFound, RouteFacts
 from rewake.execution.call_log import (
     CallLog,
     CallRecord,
@@ -23,6 +23,16 @@ from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Succe
 from rewake.execution.code_switch import DocumentSource, document_source
 from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
+from rewake.execution.http_exchange import (
+    ClientGone,
+    ExchangeEnd,
+    Head,
+    HttpJob,
+    HttpRequestHead,
+    HungUp,
+    Over,
+    Part,
+)
 from rewake.execution.inline_runner import InlineRunner
 from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_environment
 from rewake.execution.loader import (
@@ -61,26 +71,35 @@ __all__ = [
     "CallRecord",
     "CallUsage",
     "Calls",
+    "ClientGone",
     "Code",
     "DocumentSource",
+    "ExchangeEnd",
     "Failure",
     "FunctionCall",
     "FunctionFacts",
     "FunctionNotFound",
     "FunctionRecord",
     "GroupReport",
+    "Head",
     "Host",
+    "HttpJob",
+    "HttpRequestHead",
+    "HungUp",
     "InlineRunner",
     "LimitReached",
     "LimitSettingInvalid",
     "LogEntry",
     "MutationJob",
     "MutationOutcome",
+    "Over",
+    "Part",
     "ProjectInvalid",
     "ProjectSettings",
     "QueryJob",
     "QueryRun",
     "Registry",
+    "RouteFacts",
     "RunLogLine",
     "RunProgress",
     "Runner",

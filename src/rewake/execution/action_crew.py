@@ -20,6 +20,7 @@ from rewake.execution.action_desk import STOPPING, ActionDesk
 from rewake.execution.action_threads import ActionThreads
 from rewake.execution.call_log import CallRecord, RunLogLine
 from rewake.execution.calls import Failure, FunctionCall, Success
+from rewake.execution.http_exchange import ExchangeEnd, HttpEvent, HttpJob
 from rewake.execution.registry import Registry
 from rewake.execution.runner import ActionJob, Calls
 from rewake.functions import FunctionKind
@@ -35,13 +36,23 @@ class ThreadCrew:
         self._desk = desk
         self._calls = calls
         self._registry = registry
+        # Of the HTTP exchanges that run, from `start` until they are done.
+        self._doors: dict[int, ExchangeEnd] = {}
         self._threads = ActionThreads(
-            database, begin_call=self._begin_call, done=self._done, printed=self._hear
+            database,
+            begin_call=self._begin_call,
+            done=self._done,
+            printed=self._hear,
+            transmit=self._transmit,
         )
 
     def start(self, number: int, job: ActionJob) -> None:
         """Run an action with the code that serves now."""
+        if isinstance(job, HttpJob) and job.door is not None:
+            self._doors[number] = job.door
         self._threads.start(number, job, self._registry())
+        if isinstance(job, HttpJob) and job.door is not None:
+            job.door.connect(lambda event: self._threads.hear(number, event))
 
     def stop(self, number: int, reason: str) -> None:
         """Have an action end soon."""
@@ -62,6 +73,10 @@ class ThreadCrew:
     def _hear(self, number: int, job: ActionJob, line: RunLogLine) -> None:
         self._desk.printed(job, line)
 
+    def _transmit(self, number: int, event: HttpEvent) -> None:
+        self._doors[number].hear(event)
+
     def _done(self, number: int, result: Success | Failure, record: CallRecord) -> None:
+        self._doors.pop(number, None)
         with suppress(RuntimeError):  # The loop was closed under us: nobody is left to be told.
             self._loop.call_soon_threadsafe(self._desk.finished, number, result, record)

@@ -90,6 +90,8 @@ class ActionRun:
         heard: Callable[[RunLogLine], None] = lambda line: None,
     ) -> None:
         self.job = job
+        self.path = job.call.path
+        """What runs, as lists of what ran show it; its public path once it is found."""
         self.registry = registry
         self.log_lines = LogLines(limits, now_ms=self.now_ms, heard=heard)
         self._limits = limits
@@ -108,18 +110,11 @@ class ActionRun:
     def work(self) -> tuple[Success | Failure, CallRecord]:
         """Run the action. Never raises."""
         started = self._clock.monotonic()
-        job, path, error = self.job, self.job.call.path, None
-        limits, lines = self._limits, self.log_lines
+        job, error, lines = self.job, None, self.log_lines
         result: Success | Failure
         try:
             self._refuse_stopped()
-            record = self.registry.find_kind(path, job.visibility, "action")
-            path, tables = record.path.public, self._tables()
-            value = decoded_arguments(path, job.call.args, limits=limits, log_lines=lines)
-            arguments = checked_arguments(record, value, tables)
-            returned = self._perform(record, arguments)
-            value = checked_return(record, returned, tables)
-            text = encoded_return(path, value, kind="action", limits=limits, log_lines=lines)
+            text = self._carry_out()
             result = Success(text, lines.rendered())
         except BaseException as raised:
             error = raised
@@ -128,9 +123,9 @@ class ActionRun:
                 result, error = Failure(self._reason, None, lines.rendered()), None
             else:
                 root, rendered = self.registry.root, lines.rendered()
-                result = failure_of(raised, root=root, log_lines=rendered, limits=limits)
+                result = failure_of(raised, root=root, log_lines=rendered, limits=self._limits)
         return result, CallRecord(
-            path=path,
+            path=self.path,
             kind="action",
             seconds=self._clock.monotonic() - started,
             log_lines=tuple(lines.lines),
@@ -144,6 +139,17 @@ class ActionRun:
             identity=identity_kind(job.identity),
             scheduled=job.scheduled,
         )
+
+    def _carry_out(self) -> str:
+        """From the arguments to the encoded result."""
+        limits, lines = self._limits, self.log_lines
+        record = self.registry.find_kind(self.path, self.job.visibility, "action")
+        self.path, tables = record.path.public, self._tables()
+        value = decoded_arguments(self.path, self.job.call.args, limits=limits, log_lines=lines)
+        arguments = checked_arguments(record, value, tables)
+        returned = self._perform(record, arguments)
+        value = checked_return(record, returned, tables)
+        return encoded_return(self.path, value, kind="action", limits=limits, log_lines=lines)
 
     def stop(self, reason: str) -> None:
         """Have the run end soon, with `reason` as its failure. From any thread; harmless when it is over."""
@@ -186,17 +192,28 @@ class ActionRun:
             self._waiting.discard(future)
 
     def _perform(self, record: FunctionRecord, arguments: dict[str, Any]) -> Any:
-        face = _Face(self, record)
+        metadata = FunctionMetadata(
+            name=record.path.public,
+            component_path="",
+            type=record.kind,
+            visibility="internal" if record.is_internal else "public",
+        )
+        face = ActionFace(self, metadata)
         try:
             with collecting(self.log_lines):
                 if isinstance(record.function, BlockingActionFunction):
                     return record.function.handler(BlockingActionCtx(face), **arguments)
                 with asyncio.Runner() as runner:
-                    return runner.run(self._await(record, face, arguments))
+                    return runner.run(
+                        self.until_stopped(
+                            face, lambda: record.function.handler(ActionCtx(face), **arguments)
+                        )
+                    )
         finally:
             face.is_open = False
 
-    async def _await(self, record: FunctionRecord, face: _Face, arguments: dict[str, Any]) -> Any:
+    async def until_stopped(self, face: ActionFace, work: Callable[[], Awaitable[Any]]) -> Any:
+        """Await `work` in a task that `stop` cancels."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         with self._lock:
@@ -204,14 +221,14 @@ class ActionRun:
                 raise ActionStopped()
             self._stop = lambda: loop.call_soon_threadsafe(task.cancel)
         try:
-            result = await record.function.handler(ActionCtx(face), **arguments)
+            result = await work()
         finally:
             with self._lock:
                 self._stop = None
         self._warn_of_unawaited(face)
         return result
 
-    def _warn_of_unawaited(self, face: _Face) -> None:
+    def _warn_of_unawaited(self, face: ActionFace) -> None:
         left = [name for task, name in face.tasks.items() if not task.done()]
         if left:
             shown = ", ".join(left[:_NAMES_SHOWN_MAX]) + (", ..." if len(left) > _NAMES_SHOWN_MAX else "")
@@ -222,19 +239,19 @@ class ActionRun:
             )
 
 
-class _Face:
+class ActionFace:
     """What one `ctx` holds of the run. Implements `functions.ActionHost`."""
 
-    def __init__(self, run: ActionRun, record: FunctionRecord) -> None:
+    def __init__(self, run: ActionRun, metadata: FunctionMetadata) -> None:
         self._run = run
-        self._record = record
+        self._metadata = metadata
         self.is_open = True
         self.tasks: dict[asyncio.Future[Any], str] = {}
         """Calls of an `async def` handler that were begun, by name."""
 
     def _opened(self) -> ActionRun:
         if not self.is_open:
-            raise ActionIsOver(function=self._record.path.public)
+            raise ActionIsOver(function=self._metadata.name)
         return self._run
 
     def read_identity(self) -> Identity:
@@ -296,13 +313,7 @@ class _Face:
 
     def function_metadata(self) -> FunctionMetadata:
         self._opened()
-        record = self._record
-        return FunctionMetadata(
-            name=record.path.public,
-            component_path="",
-            type=record.kind,
-            visibility="internal" if record.is_internal else "public",
-        )
+        return self._metadata
 
     def request_metadata(self) -> RequestMetadata:
         job = self._opened().job

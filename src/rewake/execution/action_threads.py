@@ -17,11 +17,14 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from typing import Any
 
 from rewake.database import Catalog, Database, Reader, Snapshot, stored_variable
 from rewake.execution.action_run import ActionRun
 from rewake.execution.call_log import CallRecord, RunLogLine
 from rewake.execution.calls import Failure, FunctionCall, Success
+from rewake.execution.http_exchange import ExchangeEnd, HttpEvent, HttpJob
+from rewake.execution.mounted_apps import MountedApps
 from rewake.execution.registry import Registry
 from rewake.execution.runner import ActionJob, RunnerClosed
 from rewake.functions import FunctionKind
@@ -37,6 +40,13 @@ Printed = Callable[[int, ActionJob, RunLogLine], None]
 Done = Callable[[int, Success | Failure, CallRecord], None]
 """Hears what an action came to, in its thread."""
 
+Transmit = Callable[[int, HttpEvent], None]
+"""Takes what the HTTP action with this number has for its door, in its thread."""
+
+
+def _nobody(number: int, event: HttpEvent) -> None:
+    raise AssertionError(f"no door for {event} of {number}")
+
 
 class ActionThreads:
     """The actions that run in this process."""
@@ -48,28 +58,24 @@ class ActionThreads:
         begin_call: BeginCall,
         done: Done,
         printed: Printed = lambda number, job, line: None,
+        transmit: Transmit = _nobody,
     ) -> None:
         self._database = database
         self._begin_call = begin_call
         self._done = done
         self._printed = printed
+        self._transmit = transmit
+        self._mounted = MountedApps()
         self._lock = threading.Lock()
         self._running: dict[int, ActionRun] = {}
+        # The handlers' ends of the HTTP exchanges among them.
+        self._ends: dict[int, ExchangeEnd] = {}
         self._reader: Reader | None = None
         self._is_closed = False
 
     def start(self, number: int, job: ActionJob, registry: Registry) -> None:
         """Run an action; `done` hears of it under its number."""
-        run = ActionRun(
-            job,
-            registry,
-            tables=self._catalog,
-            variable=self._variable,
-            begin=lambda kind, call: self._begin_call(number, job, kind, call),
-            clock=self._database.environment.clock,
-            limits=self._database.limits,
-            heard=lambda line: self._printed(number, job, line),
-        )
+        run = self._run_of(number, job, registry)
         name = f"rewake action {job.call.path}"
         thread = threading.Thread(target=self._work, args=(number, run), name=name, daemon=True)
         with self._lock:
@@ -80,6 +86,13 @@ class ActionThreads:
             # The machine gives no more threads. This one did not begin; the others need not notice.
             self.stop(number, NO_THREAD)
             self._work(number, run)
+
+    def hear(self, number: int, event: HttpEvent) -> None:
+        """Take in what the door of an HTTP action has for it. Harmless when it is over."""
+        with self._lock:
+            end = self._ends.get(number)
+        if end is not None:
+            end.hear(event)
 
     def stop(self, number: int, reason: str) -> None:
         """Have an action end soon. Harmless when it is over."""
@@ -98,11 +111,33 @@ class ActionThreads:
                 reader.close()
         for run in runs:
             run.stop(reason)
+        self._mounted.close()
+
+    def _run_of(self, number: int, job: ActionJob, registry: Registry) -> ActionRun:
+        named: dict[str, Any] = {
+            "tables": self._catalog,
+            "variable": self._variable,
+            "heard": lambda line: self._printed(number, job, line),
+            "begin": lambda kind, call: self._begin_call(number, job, kind, call),
+            "clock": self._database.environment.clock,
+            "limits": self._database.limits,
+        }
+        if not isinstance(job, HttpJob):
+            return ActionRun(job, registry, **named)
+        # Here, because it brings Starlette with it, which processes without HTTP actions need not load.
+        from rewake.execution.http_run import HttpRun
+
+        end = ExchangeEnd()
+        end.connect(lambda event: self._transmit(number, event))
+        with self._lock:
+            self._ends[number] = end
+        return HttpRun(job, registry, end=end, mounted=self._mounted, **named)
 
     def _work(self, number: int, run: ActionRun) -> None:
         result, record = run.work()
         with self._lock:
             self._running.pop(number, None)
+            self._ends.pop(number, None)
         self._done(number, result, record)
 
     def _catalog(self) -> Catalog:

@@ -23,6 +23,7 @@ from rewake.execution.action_desk import STOPPING
 from rewake.execution.action_threads import ActionThreads
 from rewake.execution.call_log import CallRecord, RunLogLine
 from rewake.execution.calls import Failure, FunctionCall, Success
+from rewake.execution.http_exchange import HttpEvent
 from rewake.execution.pipe_frames import PipeBroken
 from rewake.execution.registry import Registry
 from rewake.execution.runner import ActionJob
@@ -31,10 +32,12 @@ from rewake.execution.worker_messages import (
     Acted,
     Answer,
     Call,
+    Exchanged,
     FromFront,
     FromWorker,
     Printed,
     Result,
+    Serve,
     StopAction,
 )
 from rewake.functions import FunctionKind
@@ -55,7 +58,11 @@ class ActionWorker:
         self._send = send
         self._registry = registry
         self._threads = ActionThreads(
-            database, begin_call=self._begin_call, done=self._done, printed=self._hear
+            database,
+            begin_call=self._begin_call,
+            done=self._done,
+            printed=self._hear,
+            transmit=self._transmit,
         )
         self._lock = threading.Lock()
         self._asked: dict[int, Future[Success | Failure]] = {}
@@ -64,10 +71,12 @@ class ActionWorker:
     def work(self) -> None:
         """Run actions until the pipe ends."""
         while (message := self._read()) is not None:
-            if isinstance(message, Act):
+            if isinstance(message, Act | Serve):
                 self._threads.start(message.number, message.job, self._registry)
             elif isinstance(message, Answer):
                 self._answer(message)
+            elif isinstance(message, Exchanged):
+                self._threads.hear(message.number, message.event)
             elif isinstance(message, StopAction):
                 self._threads.stop(message.number, message.reason)
             else:
@@ -95,6 +104,9 @@ class ActionWorker:
 
     def _hear(self, number: int, job: ActionJob, line: RunLogLine) -> None:
         self._send(Printed(number, line))
+
+    def _transmit(self, number: int, event: HttpEvent) -> None:
+        self._send(Exchanged(number, event))
 
     def _done(self, number: int, result: Success | Failure, record: CallRecord) -> None:
         self._send(Acted(number, Result.of(result), record))

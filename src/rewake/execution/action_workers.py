@@ -21,8 +21,20 @@ from typing import Any
 
 from rewake.execution.action_desk import ActionDesk
 from rewake.execution.calls import FunctionCall
+from rewake.execution.http_exchange import HttpJob
 from rewake.execution.runner import ActionJob, Calls
-from rewake.execution.worker_messages import Act, Acted, Answer, Call, FromWorker, Printed, Result, StopAction
+from rewake.execution.worker_messages import (
+    Act,
+    Acted,
+    Answer,
+    Call,
+    Exchanged,
+    FromWorker,
+    Printed,
+    Result,
+    Serve,
+    StopAction,
+)
 from rewake.execution.worker_process import Worker
 from rewake.observability import logger
 
@@ -89,7 +101,12 @@ class ActionWorkers:
             return
         seat.jobs[number] = job
         self._seats[number] = seat
-        seat.worker.send(Act.of(number, job))
+        if not isinstance(job, HttpJob):
+            seat.worker.send(Act.of(number, job))
+            return
+        seat.worker.send(Serve.of(number, job))
+        if job.door is not None:
+            job.door.connect(lambda event: seat.worker.send(Exchanged(number, event)))
 
     def stop(self, number: int, reason: str) -> None:
         """Have an action end soon."""
@@ -139,6 +156,10 @@ class ActionWorkers:
             job = seat.jobs.get(message.number)
             if job is not None:
                 self._desk.printed(job, message.line)
+        elif isinstance(message, Exchanged):
+            job = seat.jobs.get(message.number)
+            if isinstance(job, HttpJob) and job.door is not None:
+                job.door.hear(message.event)
         elif isinstance(message, Acted):
             if seat.jobs.pop(message.number, None) is not None:
                 del self._seats[message.number]

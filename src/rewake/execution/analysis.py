@@ -20,7 +20,7 @@ import msgspec
 
 from rewake.errors import FunctionError
 from rewake.execution.calls import Visibility
-from rewake.functions import FunctionKind
+from rewake.functions import FunctionKind, find_route
 from rewake.protocol import FunctionPath, InvalidFunctionPath
 
 
@@ -45,6 +45,20 @@ class FunctionFacts(msgspec.Struct, frozen=True):
     """The first line of its docstring."""
 
 
+class RouteFacts(msgspec.Struct, frozen=True):
+    """One route of the project's HTTP router, without its handler."""
+
+    path: str
+    is_prefix: bool
+    method: str
+    """`*` for a mounted application, which takes all."""
+
+    def to_spec(self) -> dict[str, Any]:
+        """The entry of the function spec (semantics 6.2)."""
+        path = f"{self.path.rstrip('/')}/*" if self.is_prefix else self.path
+        return {"functionType": "HttpAction", "method": self.method, "path": path}
+
+
 class Analysis(msgspec.Struct, frozen=True, dict=True):
     """One version of a project."""
 
@@ -54,6 +68,8 @@ class Analysis(msgspec.Struct, frozen=True, dict=True):
     """The schema as JSON (semantics 2.3)."""
     module_hashes: dict[str, str] = {}
     """By module path (`dir/messages`): a hash of its source and of every project module that it imports."""
+    routes: tuple[RouteFacts, ...] | None = None
+    """What answers HTTP requests, in order of precedence; None where the project has no `http` module."""
 
     @cached_property
     def by_path(self) -> Mapping[FunctionPath, FunctionFacts]:
@@ -72,6 +88,10 @@ class Analysis(msgspec.Struct, frozen=True, dict=True):
             FunctionNotFound: there is none, or it is internal and `visibility` is public.
         """
         return find_function(self.by_path, path, visibility)
+
+    def find_route(self, path: str, method: str) -> RouteFacts | None:
+        """The route that answers an HTTP request."""
+        return find_route(self.routes or (), path, method)
 
     def code_hash(self, path: str) -> str | None:
         """The hash of the module that serves `path`, or None where it names nothing."""

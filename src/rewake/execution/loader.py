@@ -39,7 +39,7 @@ from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_tab
 from rewake.execution.output import function_print
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
 from rewake.execution.side_effects import install_guard
-from rewake.functions import RegisteredFunction
+from rewake.functions import HttpRouter, RegisteredFunction
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import FunctionPath
 from rewake.schema import Schema, function_names, is_document_class
@@ -183,12 +183,9 @@ def _load(settings: ProjectSettings) -> Registry:
             for path, file in _module_files(settings)
         }
         schema = _schema_of(modules)
-        records = [
-            record
-            for path, module in modules.items()
-            for record in _records_of(path, module, settings, schema)
-        ]
+        records = list(_records_of(modules, settings, schema))
         _refuse_same_paths(records, settings)
+        http = _router_of(modules, settings)
         hashes = _module_hashes(settings, modules, finder.sources)
     except BaseException:
         _take_out_modules(settings)
@@ -196,7 +193,7 @@ def _load(settings: ProjectSettings) -> Registry:
         raise
     finally:
         sys.meta_path.remove(finder)
-    return registry_of(records, schema, module_hashes=hashes, root=settings.root)
+    return registry_of(records, schema, module_hashes=hashes, root=settings.root, http=http)
 
 
 def collect_project(settings: ProjectSettings) -> Registry:
@@ -232,14 +229,13 @@ def collect_modules(modules: Mapping[str, ModuleType], settings: ProjectSettings
     for module in modules.values():
         module.__dict__.setdefault("print", function_print)
     schema = _schema_of(dict(modules))
-    records = [
-        record for path, module in modules.items() for record in _records_of(path, module, settings, schema)
-    ]
+    records = list(_records_of(modules, settings, schema))
     hashes = {
         path: hashlib.sha256(f"{path} {_mark_of(module)}".encode()).hexdigest()
         for path, module in modules.items()
     }
-    return registry_of(records, schema, module_hashes=hashes, root=settings.root)
+    router = _router_of(modules, settings)
+    return registry_of(records, schema, module_hashes=hashes, root=settings.root, http=router)
 
 
 def _mark_of(module: ModuleType) -> int:
@@ -392,40 +388,49 @@ def _schema_of(modules: dict[str, ModuleType]) -> Schema:
         raise ProjectInvalid(f"The schema is not well formed: {error.message}") from error
 
 
+def _router_of(modules: Mapping[str, ModuleType], settings: ProjectSettings) -> HttpRouter | None:
+    router = vars(modules["http"]).get("http") if "http" in modules else None
+    if "http" in modules and not isinstance(router, HttpRouter):
+        raise ProjectInvalid(f"`http` of {settings.functions}/http.py is not an HttpRouter.")
+    return router
+
+
 def _records_of(
-    path: str, module: ModuleType, settings: ProjectSettings, schema: Schema
+    modules: Mapping[str, ModuleType], settings: ProjectSettings, schema: Schema
 ) -> Iterator[FunctionRecord]:
-    for attribute, value in vars(module).items():
-        # A function imported from another module is exported there, once.
-        if not isinstance(value, RegisteredFunction) or value.__module__ != module.__name__:
-            continue
-        name = value.exported_name or _exported(attribute, settings)
-        try:
-            signature = inspect.signature(value.handler)
-            names = function_names(value.handler)
-            arguments = schema.arguments_codec(
-                list(signature.parameters.values())[1:],
-                names=names,
-                rename=camel_case if settings.case == "camel" else str,
-                where=attribute,
-            )
-            returns = None
-            if signature.return_annotation is not inspect.Signature.empty:
-                returns = schema.codec_for(
-                    signature.return_annotation, names=names, where=f"{attribute}, return value"
+    rename = camel_case if settings.case == "camel" else str
+    for path, module in modules.items():
+        for attribute, value in vars(module).items():
+            # A function imported from another module is exported there, once.
+            if not isinstance(value, RegisteredFunction) or value.__module__ != module.__name__:
+                continue
+            name = value.exported_name or rename(attribute)
+            try:
+                signature = inspect.signature(value.handler)
+                names = function_names(value.handler)
+                arguments = schema.arguments_codec(
+                    list(signature.parameters.values())[1:],
+                    names=names,
+                    rename=rename,
+                    where=attribute,
                 )
-            yield FunctionRecord(
-                path=FunctionPath.parse(f"{path}:{name}"),
-                kind=value.kind,
-                is_internal=value.is_internal,
-                function=value,
-                arguments=arguments,
-                returns=returns,
-            )
-        except RewakeError as error:
-            raise ProjectInvalid(
-                f"{settings.functions}/{path}.py: in `{attribute}`: {error.message}"
-            ) from error
+                returns = None
+                if signature.return_annotation is not inspect.Signature.empty:
+                    returns = schema.codec_for(
+                        signature.return_annotation, names=names, where=f"{attribute}, return value"
+                    )
+                yield FunctionRecord(
+                    path=FunctionPath.parse(f"{path}:{name}"),
+                    kind=value.kind,
+                    is_internal=value.is_internal,
+                    function=value,
+                    arguments=arguments,
+                    returns=returns,
+                )
+            except RewakeError as error:
+                raise ProjectInvalid(
+                    f"{settings.functions}/{path}.py: in `{attribute}`: {error.message}"
+                ) from error
 
 
 def _refuse_same_paths(records: list[FunctionRecord], settings: ProjectSettings) -> None:
@@ -438,10 +443,6 @@ def _refuse_same_paths(records: list[FunctionRecord], settings: ProjectSettings)
                 f"`{record.function.__name__}` are both exported as {record.path.public}. Give one of them "
                 "another name, with `name=` if need be."
             )
-
-
-def _exported(name: str, settings: ProjectSettings) -> str:
-    return camel_case(name) if settings.case == "camel" else name
 
 
 def _module_hashes(

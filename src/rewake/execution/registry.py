@@ -20,11 +20,12 @@ from rewake.execution.analysis import (
     Analysis,
     FunctionFacts,
     FunctionNotFound,
+    RouteFacts,
     find_function,
     module_of,
 )
 from rewake.execution.calls import Visibility
-from rewake.functions import FunctionKind, RegisteredFunction
+from rewake.functions import FunctionKind, HttpRouter, RegisteredFunction
 from rewake.protocol import FunctionPath
 from rewake.schema import ArgumentsCodec, Schema, TypeCodec
 
@@ -81,6 +82,8 @@ class Registry:
     """By module path (`dir/messages`): a hash of its source and of every project module that it imports."""
     root: Path | None = None
     """The project's folder; error frames show files relative to it."""
+    http: HttpRouter | None = None
+    """What answers HTTP requests; None where the project has no `http` module."""
 
     def find(self, path: str, visibility: Visibility) -> FunctionRecord:
         """The function that `path` names.
@@ -130,11 +133,22 @@ class Registry:
             functions=tuple(self.functions[path].facts() for path in sorted(self.functions)),
             schema=self.schema.to_json(),
             module_hashes=dict(self.module_hashes),
+            routes=self._routes(),
+        )
+
+    def _routes(self) -> tuple[RouteFacts, ...] | None:
+        if self.http is None:
+            return None
+        return tuple(
+            RouteFacts(route.path, route.is_prefix, route.method) for route in self.http.get_routes()
         )
 
     def function_spec(self) -> list[dict[str, Any]]:
-        """All functions in order of their paths (semantics 6.2)."""
-        return [self.functions[path].to_spec() for path in sorted(self.functions)]
+        """All functions in order of their paths, then the HTTP routes in order of precedence (semantics
+        6.2).
+        """
+        functions = [self.functions[path].to_spec() for path in sorted(self.functions)]
+        return functions + [route.to_spec() for route in self._routes() or ()]
 
 
 def registry_of(
@@ -143,6 +157,8 @@ def registry_of(
     *,
     module_hashes: Mapping[str, str] | None = None,
     root: Path | None = None,
+    http: HttpRouter | None = None,
 ) -> Registry:
     """Assemble a registry."""
-    return Registry({record.path: record for record in records}, schema, dict(module_hashes or {}), root)
+    functions = {record.path: record for record in records}
+    return Registry(functions, schema, dict(module_hashes or {}), root, http)

@@ -8,6 +8,7 @@ raises `PipeBroken`, after which the process at the other end is as good as dead
     front -> reader     OpenWave, More, EndWave    reader -> front     Ready, Ran | Failed, LogLine
                         LookRound, Check                               Surveyed, Checked | Failed
     front -> actor      Act, StopAction, Answer    actor -> front      Ready, Call, Printed, Acted, LogLine
+                        Serve, Exchanged                               Exchanged
 
 Not here: who sends what when (`worker.py` in the worker, `writer_desk.py` and `worker_runner.py` in front).
 """
@@ -34,6 +35,7 @@ from rewake.execution.analysis import Analysis
 from rewake.execution.call_log import CallRecord, RunLogLine
 from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility
 from rewake.execution.error_facts import ErrorFacts
+from rewake.execution.http_exchange import HttpEvent, HttpJob, HttpRequestHead
 from rewake.execution.loader import ProjectSettings
 from rewake.execution.pipe_frames import PipeBroken, framed
 from rewake.execution.runner import ActionJob, MutationJob, QueryJob, QueryRun
@@ -265,6 +267,34 @@ class Act(_Message):
         return ActionJob(call, identity_of(self.identity), self.visibility, self.request_id, self.scheduled)
 
 
+class Serve(_Message):
+    """Answer an HTTP request."""
+
+    number: int
+    request: HttpRequestHead
+    identity: str
+    refusal: str | None
+    request_id: str
+
+    @classmethod
+    def of(cls, number: int, job: HttpJob) -> Serve:
+        return cls(number, job.request, job.identity.fingerprint, job.refusal, job.request_id)
+
+    @property
+    def job(self) -> HttpJob:
+        """The inverse of `of`."""
+        return HttpJob.of(
+            self.request, identity_of(self.identity), request_id=self.request_id, refusal=self.refusal
+        )
+
+
+class Exchanged(_Message):
+    """Something of the exchange that the HTTP action with this number is; in both directions."""
+
+    number: int
+    event: HttpEvent
+
+
 class StopAction(_Message):
     """Have an action end soon."""
 
@@ -425,8 +455,9 @@ class LogLine(_Message):
 
 _ToWriter = Mutate | Trim | Step | Apply
 _ToReader = OpenWave | More | EndWave | LookRound | Check
-FromFront = Begin | Fork | _ToWriter | _ToReader | Act | StopAction | Answer
-FromWorker = Loaded | Ready | Failed | Told | Ran | Surveyed | Checked | LogLine | Call | Printed | Acted
+FromFront = Begin | Fork | _ToWriter | _ToReader | Act | Serve | Exchanged | StopAction | Answer
+_FromActor = Call | Printed | Acted | Exchanged
+FromWorker = Loaded | Ready | Failed | Told | Ran | Surveyed | Checked | LogLine | _FromActor
 
 _encoder = msgspec.msgpack.Encoder()
 _from_front = msgspec.msgpack.Decoder(FromFront)

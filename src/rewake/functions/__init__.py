@@ -27,6 +27,17 @@ from rewake.functions.database import (
     TableWriter,
 )
 from rewake.functions.env import Env, VariableNotSet
+from rewake.functions.http import (
+    BLOCKING_CONTEXT_KEY,
+    CONTEXT_KEY,
+    HTTP_METHODS,
+    HttpRoute,
+    HttpRouter,
+    InvalidRoute,
+    blocking_http_context,
+    find_route,
+    http_context,
+)
 from rewake.functions.meta import Meta, MutationMeta
 from rewake.functions.metadata import (
     DeploymentMetadata,
@@ -62,6 +73,9 @@ from rewake.functions.registration import (
 from rewake.functions.scheduler import AsyncScheduler, InvalidSchedule, Scheduler
 
 __all__ = [
+    "BLOCKING_CONTEXT_KEY",
+    "CONTEXT_KEY",
+    "HTTP_METHODS",
     "PLAIN_CALL",
     "ActionCtx",
     "ActionFunction",
@@ -79,10 +93,13 @@ __all__ = [
     "FunctionKind",
     "FunctionMetadata",
     "Host",
+    "HttpRoute",
+    "HttpRouter",
     "InvalidArgument",
     "InvalidCallLimit",
     "InvalidPaginationOptions",
     "InvalidQuery",
+    "InvalidRoute",
     "InvalidSchedule",
     "Meta",
     "MutationCtx",
@@ -112,6 +129,9 @@ __all__ = [
     "VariableNotSet",
     "WritableTransaction",
     "action",
+    "blocking_http_context",
+    "find_route",
+    "http_context",
     "internal_action",
     "internal_mutation",
     "internal_query",

@@ -6,8 +6,8 @@ stand on the `Backend` port.
 
 from rewake.http_api.cors import CorsMiddleware
 from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint, error_response
-from rewake.http_api.ports import Backend, FunctionKind
-from rewake.http_api.routes import API_PREFIXES, build_app, build_routes, is_api_path
+from rewake.http_api.ports import Backend, FunctionKind, HttpActionsBackend
+from rewake.http_api.routes import API_PREFIXES, build_app, build_routes, build_site, is_api_path
 
 __all__ = [
     "API_PREFIXES",
@@ -15,9 +15,11 @@ __all__ = [
     "CorsMiddleware",
     "ErrorBoundary",
     "FunctionKind",
+    "HttpActionsBackend",
     "NoSuchEndpoint",
     "build_app",
     "build_routes",
+    "build_site",
     "error_response",
     "is_api_path",
 ]

@@ -15,11 +15,11 @@ from typing import IO
 import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from rewake.http_api.authorization import require_admin
 from rewake.http_api.bodies import refuse_announced
 from rewake.http_api.errors import BodyTooLarge, NotReady
+from rewake.http_api.forwarded import scheme_of
 from rewake.http_api.ports import Backend
 from rewake.http_api.responses import json_response, json_text
 from rewake.limits import MIB
@@ -71,11 +71,11 @@ class Discovery:
     async def canonical_urls(self, request: Request) -> Response:
         """`GET /api/v1/get_canonical_urls`: where clients and HTTP actions are reached.
 
-        There is one origin here, so the site lies under `/http` of it.
+        Without a port of its own the site lies under `/http` of this origin.
         """
         await require_admin(self._backend, request)
         origin = public_origin(request)
-        cloud, site = json_text(origin), json_text(origin + "/http")
+        cloud, site = json_text(origin), json_text(self._backend.site_url or origin + "/http")
         return json_response(f'{{"convexCloudUrl":{cloud},"convexSiteUrl":{site}}}')
 
     async def debug_event(self, request: Request) -> Response:
@@ -98,12 +98,6 @@ class Discovery:
         # No browser may take a stranger's bytes for a page of this origin.
         headers = {"content-length": str(size), "x-content-type-options": "nosniff"}
         return StreamingResponse(_pour(file), headers=headers, media_type="application/octet-stream")
-
-
-async def no_http_actions(scope: Scope, receive: Receive, send: Send) -> None:
-    """Everything under `/http`: no application can have HTTP actions yet. Text from wire 4.4."""
-    response = PlainTextResponse("This Convex deployment does not have HTTP actions enabled.", 404)
-    await response(scope, receive, send)
 
 
 async def _collect(request: Request, file: IO[bytes]) -> int:
@@ -133,18 +127,5 @@ async def _pour(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 def public_origin(request: Request) -> str:
     """The address under which the caller reached us, as the proxy in front says it; no slash at its end."""
-    headers = request.headers
-    scheme = headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
-    scheme = scheme or _forwarded_proto(headers.get("forwarded", ""))
-    if scheme not in ("http", "https"):
-        scheme = request.url.scheme
+    scheme = scheme_of(request.scope)
     return f"{scheme}://{request.url.netloc}{request.scope.get('root_path', '')}".rstrip("/")
-
-
-def _forwarded_proto(forwarded: str) -> str:
-    """The `proto` of the first hop. Source: RFC 7239, 4."""
-    for pair in forwarded.partition(",")[0].split(";"):
-        name, _, value = pair.partition("=")
-        if name.strip().lower() == "proto":
-            return value.strip().strip('"').lower()
-    return ""

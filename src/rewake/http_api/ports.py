@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from rewake.auth import Identity
 from rewake.environment import Environment
-from rewake.execution import CallLog, Failure, FunctionCall, MutationOutcome, Success
+from rewake.execution import Analysis, CallLog, Failure, FunctionCall, HttpJob, MutationOutcome, Success
 
 FunctionKind = Literal["query", "mutation", "action"]
 
@@ -35,7 +35,39 @@ class Variables(Protocol):
         ...
 
 
-class Backend(Protocol):
+class HttpActionsBackend(Protocol):
+    """What HTTP actions ask of a deployment."""
+
+    @property
+    def environment(self) -> Environment:
+        """Where random request ids come from."""
+        ...
+
+    @property
+    def is_redacted(self) -> bool:
+        """Whether callers get no error texts (wire 6.1)."""
+        ...
+
+    async def answer(self, job: HttpJob) -> Success | Failure:
+        """Run an HTTP action; its response goes to the job's door."""
+        ...
+
+    @property
+    def analysis(self) -> Analysis:
+        """What is known of the code that serves now: its HTTP routes, among others."""
+        ...
+
+    @property
+    def site_url(self) -> str | None:
+        """The origin of HTTP actions; None where they have no port of their own."""
+        ...
+
+    async def authenticate_header(self, authorization: str | None) -> Identity:
+        """As `Backend.authenticate_header`."""
+        ...
+
+
+class Backend(HttpActionsBackend, Protocol):
     """One deployment, as the HTTP API sees it.
 
     Every method may raise an `errors.RewakeError`, which becomes a `{code, message}` answer; what a function

@@ -18,12 +18,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from rewake.http_api.cors import CorsMiddleware
-from rewake.http_api.discovery import Discovery, no_http_actions
+from rewake.http_api.discovery import Discovery
 from rewake.http_api.endpoint import route
 from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint
 from rewake.http_api.functions import FunctionEndpoints
+from rewake.http_api.http_actions import HttpActions
 from rewake.http_api.logs import LogEndpoints
-from rewake.http_api.ports import Backend
+from rewake.http_api.ports import Backend, HttpActionsBackend
 from rewake.http_api.variables import VariableEndpoints
 from rewake.limits import DEFAULT_LIMITS, Limits
 
@@ -41,6 +42,7 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
     logs = LogEndpoints(backend)
     variables = VariableEndpoints(backend, limits)
     env = backend.environment
+    actions = ErrorBoundary(HttpActions(backend, prefix="/http"), env)
     return [
         route("/api/query", env, GET=functions.query_by_url, POST=functions.query),
         route("/api/mutation", env, POST=functions.mutation),
@@ -68,8 +70,8 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/instance_name", env, GET=discovery.name),
         route("/instance_version", env, GET=discovery.version),
         route("/echo", env, POST=discovery.echo),
-        Route("/http", ErrorBoundary(no_http_actions, env), name="/http"),
-        Route("/http/{path:path}", ErrorBoundary(no_http_actions, env), name="/http/{path}"),
+        Route("/http", actions, name="/http"),
+        Route("/http/{path:path}", actions, name="/http/{path}"),
         route("/", env, GET=discovery.welcome),
     ]
 
@@ -91,6 +93,11 @@ def build_app(
         api = [one for one in api if not (isinstance(one, Route) and one.path == "/")]
     router = Router([*routes, *api], redirect_slashes=False, default=_Fallback(front_end))
     return CorsMiddleware(ErrorBoundary(router, backend.environment))
+
+
+def build_site(backend: HttpActionsBackend) -> ASGIApp:
+    """The HTTP actions of one deployment at an origin of their own."""
+    return ErrorBoundary(HttpActions(backend), backend.environment)
 
 
 class _Fallback:

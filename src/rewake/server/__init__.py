@@ -1,7 +1,18 @@
 """Server: one deployment assembled, and the process that listens. Floor 7."""
 
 from rewake.server.application import build_application
-from rewake.server.process import AddressUnusable, PortInUse, Server, bind
+from rewake.server.embedding import EmbeddedApp, asgi_app
+from rewake.server.process import PORT_MAX, AddressUnusable, PortInUse, Server, bind
 from rewake.server.static_files import FrontEnd
 
-__all__ = ["AddressUnusable", "FrontEnd", "PortInUse", "Server", "bind", "build_application"]
+__all__ = [
+    "PORT_MAX",
+    "AddressUnusable",
+    "EmbeddedApp",
+    "FrontEnd",
+    "PortInUse",
+    "Server",
+    "asgi_app",
+    "bind",
+    "build_application",
+]

@@ -5,6 +5,7 @@ lifespan of ours is run.
 
     /api/sync, /api/{version}/sync   websocket            sync
     /api/..., /version, /healthz     requests             http_api
+    /http/...                        requests             http_api, HTTP actions of the application
     everything else                  static files         where a folder was given
 
 Not here: sockets and signals (`process.py`).

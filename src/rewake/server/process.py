@@ -15,11 +15,14 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from rewake.deployment import Deployment
 from rewake.errors import Conflict, InvalidInput
+from rewake.http_api import build_site
 from rewake.observability import logger
 from rewake.server.application import build_application
 from rewake.server.http_head import http_protocol_class
@@ -29,7 +32,7 @@ _log = logger(__name__)
 
 _BACKLOG = 2048
 _DRAIN_SECONDS = 5
-_PORT_MAX = 65_535
+PORT_MAX = 65_535
 
 
 class PortInUse(Conflict):
@@ -61,15 +64,20 @@ class Server:
     """One listening process. Start it in the event loop that opened the deployment."""
 
     def __init__(
-        self, deployment: Deployment, *, host: str = "127.0.0.1", port: int = 3210, static: Path | None = None
+        self,
+        deployment: Deployment,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 3210,
+        site_port: int | None = None,
+        static: Path | None = None,
     ) -> None:
         self.deployment = deployment
         self._host = host
         self._port = port
+        self._site_port = site_port
         self._static = static
-        self._uvicorn: _Uvicorn | None = None
-        self._serving: asyncio.Task[None] | None = None
-        self._socket: socket.socket | None = None
+        self._listeners: list[_Listener] = []
         self.door = SyncDoor(deployment, limits=deployment.limits, redacted=deployment.is_redacted)
 
     @property
@@ -80,8 +88,11 @@ class Server:
     @property
     def url(self) -> str:
         """Where clients connect."""
+        return self._url_of(self.port)
+
+    def _url_of(self, port: int) -> str:
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._host, self._host)
-        return f"http://{host}:{self.port}"
+        return f"http://{host}:{port}"
 
     async def start(self) -> None:
         """Bind, then serve until `stop`.
@@ -89,49 +100,84 @@ class Server:
         Raises:
             PortInUse, AddressUnusable: nothing was started.
         """
-        self._socket = bind(self._host, self._port)
-        self._port = int(self._socket.getsockname()[1])
+        api = bind(self._host, self._port)
+        site = None
+        if self._site_port is not None:
+            try:
+                site = bind(self._host, self._site_port)
+            except BaseException:
+                api.close()
+                raise
+        self._port = int(api.getsockname()[1])
         app = build_application(self.deployment, self.door, static=self._static)
-        config = uvicorn.Config(
-            app,
-            http=http_protocol_class(head_bytes_max=self.deployment.limits.http_head_bytes_max),
-            ws=self.door.uvicorn_protocol_class(),
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            backlog=_BACKLOG,
-            timeout_keep_alive=65,
-            timeout_graceful_shutdown=_DRAIN_SECONDS,
-        )
-        self._uvicorn = _Uvicorn(config)
-        self._serving = asyncio.create_task(self._uvicorn.serve(sockets=[self._socket]))
-        while not self._uvicorn.started and not self._serving.done():
-            await asyncio.sleep(0)
-        if self._serving.done():
-            self._serving.result()
+        self._listeners.append(_Listener(app, api, self.deployment, ws=self.door.uvicorn_protocol_class()))
+        if site is not None:
+            self.deployment.site_url = self._url_of(int(site.getsockname()[1]))
+            self._listeners.append(_Listener(build_site(self.deployment), site, self.deployment, ws="none"))
+        for listener in self._listeners:
+            await listener.start()
 
     async def wait(self) -> None:
         """Return when the server has stopped."""
-        if self._serving is not None:
-            await asyncio.shield(self._serving)
+        if self._listeners:
+            waits = [asyncio.shield(listener.serving) for listener in self._listeners]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
 
     async def stop(self) -> None:
         """Close sockets with a reason, let requests under way finish, stop listening. The deployment stays
         open, and begins no further action: those that run are given a little time, clients wait for them.
         """
-        if self._uvicorn is None or self._serving is None:
+        if not self._listeners:
             return
-        self._uvicorn.should_exit = True
+        for listener in self._listeners:
+            listener.end()
         # Whoever follows the log waits inside a request.
         self.deployment.call_log.end_waits()
         self.door.close_all()
         _, is_drained = await asyncio.gather(self.deployment.end_actions(), self.door.drained())
         if not is_drained:
             _log.warning("some sockets did not close in time and are cut")
-        await asyncio.gather(self._serving, return_exceptions=True)
-        if self._socket is not None:
-            self._socket.close()
+        await asyncio.gather(*(listener.ended() for listener in self._listeners))
+
+
+class _Listener:
+    """One socket and the application behind it."""
+
+    def __init__(self, app: ASGIApp, listening: socket.socket, deployment: Deployment, *, ws: Any) -> None:
+        self._socket = listening
+        self._uvicorn = _Uvicorn(
+            uvicorn.Config(
+                app,
+                http=http_protocol_class(head_bytes_max=deployment.limits.http_head_bytes_max),
+                ws=ws,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                backlog=_BACKLOG,
+                timeout_keep_alive=65,
+                timeout_graceful_shutdown=_DRAIN_SECONDS,
+            )
+        )
+        self.serving: asyncio.Task[None]
+        """From `start` on: until it has stopped."""
+
+    async def start(self) -> None:
+        """Serve until `end`."""
+        self.serving = asyncio.create_task(self._uvicorn.serve(sockets=[self._socket]))
+        while not self._uvicorn.started and not self.serving.done():
+            await asyncio.sleep(0)
+        if self.serving.done():
+            self.serving.result()
+
+    def end(self) -> None:
+        """Take no more connections, and let requests under way finish."""
+        self._uvicorn.should_exit = True
+
+    async def ended(self) -> None:
+        """Wait until they have, and give the socket up."""
+        await asyncio.gather(self.serving, return_exceptions=True)
+        self._socket.close()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -140,9 +186,9 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         PortInUse, AddressUnusable.
     """
-    if not 0 <= port <= _PORT_MAX:
+    if not 0 <= port <= PORT_MAX:
         # The resolver would take it modulo 65,536.
-        raise AddressUnusable(host=host, port=port, reason=f"a port is a number from 0 to {_PORT_MAX}")
+        raise AddressUnusable(host=host, port=port, reason=f"a port is a number from 0 to {PORT_MAX}")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

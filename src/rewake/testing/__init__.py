@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rewake.errors import FunctionFailed
-    from rewake.testing.backend import Backend, Caller, RunUnderWay
+    from rewake.testing.backend import Backend, Caller
     from rewake.testing.controls import Faults, HandClock
     from rewake.testing.live_query import LiveQuery
+    from rewake.testing.run_block import RunUnderWay
     from rewake.testing.scheduled import ScheduledFunction, ScheduledWithoutEnd
 
 __all__ = [
@@ -42,7 +43,7 @@ _HOMES = {
     "FunctionFailed": "rewake.errors",
     "HandClock": "rewake.testing.controls",
     "LiveQuery": "rewake.testing.live_query",
-    "RunUnderWay": "rewake.testing.backend",
+    "RunUnderWay": "rewake.testing.run_block",
     "ScheduledFunction": "rewake.testing.scheduled",
     "ScheduledWithoutEnd": "rewake.testing.scheduled",
 }

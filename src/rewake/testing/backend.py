@@ -19,10 +19,11 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
+import httpx
+
 from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
 from rewake.deployment import Deployment
 from rewake.environment import ManualClock, seeded_environment
-from rewake.errors import Conflict
 from rewake.execution import (
     Failure,
     FunctionCall,
@@ -51,8 +52,9 @@ from rewake.testing.controls import Faults, HandClock
 from rewake.testing.live_query import LiveQuery
 from rewake.testing.loop_thread import LoopThread
 from rewake.testing.outcomes import value_of
-from rewake.testing.run_block import open_block
+from rewake.testing.run_block import RunUnderWay, open_block
 from rewake.testing.scheduled import ScheduledFunction, ScheduledWork
+from rewake.testing.site import fetch
 from rewake.testing.users import ISSUER, user_of
 from rewake.testing.variables import TestVariables
 
@@ -60,16 +62,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _IN_MEMORY = ":memory:"
-
-
-class RunUnderWay(Conflict):
-    """A mutation was called inside a `run` block, which holds the only writer. Call it on `ctx`, or after."""
-
-    code = "RunUnderWay"
-    template = (
-        "A `run` block is open and holds the writer, so {what} would wait for ever. Use "
-        "`ctx.run_mutation(...)` inside the block, or call it after the block."
-    )
 
 
 class _Stage:
@@ -238,6 +230,14 @@ class Caller:
         )
         self._stage.settle()
         return self._value(result, record)
+
+    def fetch(self, path: str, *, method: str = "GET", **request: Any) -> httpx.Response:
+        """Ask an HTTP action, as at the site port; `request` is what httpx takes (`json`, ...)."""
+        stage = self._stage
+        stage.refuse_inside_run("a request")
+        response = stage.loop.run(fetch(stage.deployment, self.identity, path, method, request))
+        self._stage.settle()
+        return response
 
     @overload
     def watch(

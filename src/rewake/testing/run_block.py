@@ -20,11 +20,22 @@ from typing import Any, Literal
 from rewake.auth import Identity
 from rewake.database import CallResult, GroupCommit, Invocation, WriteTransaction
 from rewake.deployment import Deployment
+from rewake.errors import Conflict
 from rewake.execution import FunctionRecord, Host, Registry
 from rewake.functions import MutationCtx, QueryCtx, internal_mutation
 from rewake.protocol import FunctionPath
 from rewake.storage import GroupDoomed
 from rewake.testing.loop_thread import LoopThread
+
+
+class RunUnderWay(Conflict):
+    """A mutation was called inside a `run` block, which holds the only writer. Call it on `ctx`, or after."""
+
+    code = "RunUnderWay"
+    template = (
+        "A `run` block is open and holds the writer, so {what} would wait for ever. Use "
+        "`ctx.run_mutation(...)` inside the block, or call it after the block."
+    )
 
 
 @contextmanager
