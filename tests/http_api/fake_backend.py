@@ -49,6 +49,8 @@ class FakeBackend:
     is_redacted: bool = False
     ran: list[tuple[str, Identity, str]] = field(default_factory=list)
     """Each run: canonical path, who, request id."""
+    files: Any = None
+    """Has none: `test_files.py` talks to a real deployment."""
     before_query: Callable[[], None] = lambda: None
     """Called before each query: writes here happen between two queries of one caller."""
 

@@ -129,6 +129,7 @@ POST_ONLY = {
     "/api/run",
     "/api/run/messages/list",
     "/api/debug_event",
+    "/api/storage/upload",
     "/echo",
 }
 
@@ -207,7 +208,7 @@ def test_every_call_refuses_a_bad_body(ask: Caller, path: str, request_parts: di
         "/api/nowhere",
         "/api/query/",
         "/api/list_environment_variables",
-        "/api/storage/upload",
+        "/api/storage",
         "//api/query",
     ],
 )

@@ -85,6 +85,17 @@ Static = Annotated[
     ),
 ]
 
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        envvar="REWAKE_URL",
+        help="Where clients reach the server, behind a proxy for example; URLs of files begin with it.",
+        show_default=False,
+    ),
+]
+
 Workers = Annotated[
     int | None,
     typer.Option(
@@ -157,6 +168,7 @@ def dev(
     host: Host = "127.0.0.1",
     data: Data = None,
     static: Static = None,
+    url: Url = None,
     workers: Workers = None,
     once: Annotated[
         bool, typer.Option("--once", help="Load, apply the schema, write generated files, and exit.")
@@ -177,7 +189,9 @@ def dev(
     options = DevOptions(
         project=folder if folder is not None else find_root(Path.cwd()),
         data=data,
-        listening=Listening(host, PORT_USUAL if port is None else port, may_move=port is None, static=static),
+        listening=Listening(
+            host, PORT_USUAL if port is None else port, may_move=port is None, static=static, url=url
+        ),
         shows_queries=verbose,
         readers=readers_usual() if workers is None else workers,
     )
@@ -203,6 +217,7 @@ def serve(
     data: Data = None,
     host: Host = "127.0.0.1",
     static: Static = None,
+    url: Url = None,
     workers: Workers = None,
 ) -> None:
     """Run the project for others: no watching, plain log lines, a clean end on SIGTERM."""
@@ -211,7 +226,9 @@ def serve(
     from rewake.cli.serving import serve as serve_project
 
     readers = readers_usual() if workers is None else workers
-    options = ServeOptions(folder, data, Listening(host, port, may_move=False, static=static), readers)
+    options = ServeOptions(
+        folder, data, Listening(host, port, may_move=False, static=static, url=url), readers
+    )
     raise typer.Exit(serve_project(options, Screen(), process_environment()))
 
 

@@ -54,6 +54,8 @@ from rewake.storage import DataFileLocked
 
 T = TypeVar("T")
 
+FILES_VARIABLE = "REWAKE_FILES"
+"""A folder or `s3://bucket/prefix`, over the `files` of `[tool.rewake]`."""
 PORTS_TRIED_MAX = 100
 READERS_USUAL_MAX = 4
 _HOUSE_LOGGERS = (ROOT, "uvicorn", "asyncio")
@@ -68,6 +70,8 @@ class Listening:
     may_move: bool
     """Another port will do if this one is taken."""
     static: Path | None
+    url: str | None = None
+    """Where clients reach it, if not by `host` and `port`: behind a proxy, for example."""
 
 
 class Stopping:
@@ -174,6 +178,7 @@ async def open_deployment(
             admin_key=deployment_key(settings.root, place, name=name, environment=environment),
             environment=environment,
             limits=limits,
+            files=_files_place(settings),
             on_progress=on_progress,
         )
         is_open = True
@@ -188,7 +193,19 @@ async def open_deployment(
             await template.end()
 
 
-async def listen(deployment: Deployment, listening: Listening, *, root: Path, place: DataPlace) -> Server:
+def _files_place(settings: ProjectSettings) -> str:
+    """Where the bytes of files are: the environment's word, else the project's; empty for beside the data."""
+    place = os.environ.get(FILES_VARIABLE, "").strip() or settings.files or ""
+    return place if not place or "://" in place else str(settings.root / place)
+
+
+async def listen(
+    deployment: Deployment,
+    listening: Listening,
+    *,
+    settings: ProjectSettings,
+    place: DataPlace,
+) -> Server:
     """Start to listen and leave word of it.
 
     Raises:
@@ -197,7 +214,13 @@ async def listen(deployment: Deployment, listening: Listening, *, root: Path, pl
     """
     port = listening.port
     while True:
-        server = Server(deployment, host=listening.host, port=port, static=listening.static)
+        server = Server(
+            deployment,
+            host=listening.host,
+            port=port,
+            static=listening.static,
+            origin=listening.url or settings.url,
+        )
         try:
             await server.start()
             break
@@ -206,7 +229,7 @@ async def listen(deployment: Deployment, listening: Listening, *, root: Path, pl
             if not listening.may_move or port >= listening.port + PORTS_TRIED_MAX:
                 raise
     key_file = "" if os.environ.get(KEY_VARIABLE, "").strip() else str(place.admin_key)
-    write_server_record(root, ServerRecord(url=server.url, pid=os.getpid(), admin_key=key_file))
+    write_server_record(settings.root, ServerRecord(url=server.url, pid=os.getpid(), admin_key=key_file))
     return server
 
 

@@ -9,6 +9,8 @@ wakes who looked (DESIGN D5). Only the system tables themselves are fixed, below
     _schemas  {state, schema, marks, error?, table?}            by_state
     _modules  {path, hash}                                      by_path
     _backfills  {work, tablet, index, document, cursor, until, done, total}
+    _blobs    {key, state, since, file?}                        by_key, by_file, by_state
+    _settings {name, value}                                     by_name
 
 A tablet is one instance of a table. Documents, keys, read sets and log rows name tablets and index ids, never
 names: an import may build a second copy of a table and switch to it. Tablets and index ids are never used
@@ -178,7 +180,19 @@ SCHEDULED_FUNCTIONS = _system_table(
 AUTHOR_VISIBLE = frozenset({STORAGE.tablet, SCHEDULED_FUNCTIONS.tablet})
 """Tables of the system that authors read: their documents are told apart by creation time, too."""
 BACKFILLS = _system_table("_backfills", tablet=7)
-SYSTEM_TABLES = (TABLES, INDEXES, SCHEMAS, MODULES, STORAGE, SCHEDULED_FUNCTIONS, BACKFILLS)
+BLOBS = _system_table("_blobs", tablet=20, by_key=("key",), by_file=("file",), by_state=("state", "since"))
+SETTINGS = _system_table("_settings", tablet=21, by_name=("name",))
+SYSTEM_TABLES = (
+    TABLES,
+    INDEXES,
+    SCHEMAS,
+    MODULES,
+    STORAGE,
+    SCHEDULED_FUNCTIONS,
+    BACKFILLS,
+    BLOBS,
+    SETTINGS,
+)
 
 TABLES_BY_NAME = TABLES.indexes["by_name"].id
 TABLES_BY_NUMBER = TABLES.indexes["by_number"].id

@@ -53,6 +53,7 @@ class ActionThreads:
             registry,
             tables=self._catalog,
             begin=lambda kind, call: self._begin_call(number, job, kind, call),
+            blobs=lambda: self._database.blobs,
             clock=self._database.environment.clock,
             limits=self._database.limits,
         )

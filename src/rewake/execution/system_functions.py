@@ -7,6 +7,7 @@ are internal, and need no module of an author: a project that cannot be loaded d
     _system/scheduler:begin, finish          around the run of a scheduled action
     _system/scheduler:put_back               where that could not begin
     _system/scheduler:trim                   forget jobs that were over long ago
+    _system/files:...                        `file_functions.py`
 
 Not here: who calls them (`scheduling`, `action_run.py`).
 """
@@ -19,7 +20,6 @@ from functools import cache
 from typing import Any
 
 from rewake.database import (
-    WriteTransaction,
     cancel_scheduled,
     claim_scheduled,
     finish_scheduled,
@@ -28,24 +28,13 @@ from rewake.database import (
     scheduled_state,
     trim_scheduled,
 )
+from rewake.execution.file_functions import FILE_FUNCTIONS
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
-from rewake.functions import MutationCtx, MutationFunction, RegisteredFunction, internal_mutation
+from rewake.execution.system_context import SystemCtx
+from rewake.functions import MutationFunction, RegisteredFunction, internal_mutation
 from rewake.protocol import FunctionPath
 from rewake.schema import Schema, function_names
 from rewake.values import Value
-
-SYSTEM_PREFIX = "_system/"
-
-
-class SystemCtx(MutationCtx):
-    """What a system function is given besides: the transaction itself."""
-
-    @property
-    def transaction(self) -> WriteTransaction:
-        """The transaction, in which tables of the system can be written."""
-        transaction = self._host.transaction
-        assert isinstance(transaction, WriteTransaction)
-        return transaction
 
 
 def _schedule(ctx: SystemCtx, name: str, arguments: dict[str, Any], at_ms: float, parent: str | None) -> str:
@@ -87,6 +76,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "_system/scheduler:finish": _finish,
     "_system/scheduler:put_back": _put_back,
     "_system/scheduler:trim": _trim,
+    **FILE_FUNCTIONS,
 }
 
 

@@ -4,6 +4,7 @@
 ctx                    -> QueryCtx, MutationCtx       context.py, call_options.py, meta.py
                        -> ActionCtx                   actions.py
 ctx.db                 -> DatabaseReader / Writer     database.py, query.py, pages.py
+ctx.storage            -> StorageReader / Writer      storage.py
 what all that needs    -> Host, Transaction           ports.py
 """
 
@@ -59,21 +60,41 @@ from rewake.functions.registration import (
     query,
 )
 from rewake.functions.scheduler import AsyncScheduler, InvalidSchedule, Scheduler
+from rewake.functions.storage import (
+    ActionFilesHost,
+    ActionStorage,
+    AsyncActionStorage,
+    AsyncContent,
+    AsyncStoredFile,
+    Content,
+    FileHead,
+    StorageReader,
+    StorageWriter,
+    StoredFile,
+    metadata_of,
+)
 
 __all__ = [
     "PLAIN_CALL",
     "ActionCtx",
+    "ActionFilesHost",
     "ActionFunction",
     "ActionHost",
     "ActionMeta",
+    "ActionStorage",
+    "AsyncActionStorage",
+    "AsyncContent",
     "AsyncScheduler",
+    "AsyncStoredFile",
     "Auth",
     "BlockingActionCtx",
     "BlockingActionFunction",
     "CallOptions",
+    "Content",
     "DatabaseReader",
     "DatabaseWriter",
     "DeploymentMetadata",
+    "FileHead",
     "FunctionKind",
     "FunctionMetadata",
     "Host",
@@ -100,6 +121,9 @@ __all__ = [
     "RegistrationError",
     "RequestMetadata",
     "Scheduler",
+    "StorageReader",
+    "StorageWriter",
+    "StoredFile",
     "SystemReader",
     "TableReader",
     "TableWriter",
@@ -112,6 +136,7 @@ __all__ = [
     "internal_action",
     "internal_mutation",
     "internal_query",
+    "metadata_of",
     "mutation",
     "query",
 ]

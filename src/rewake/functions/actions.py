@@ -27,6 +27,7 @@ from rewake.functions.references import (
     QueryReference,
 )
 from rewake.functions.scheduler import AsyncScheduler, AsyncSchedulingHost, Scheduler, SchedulingHost
+from rewake.functions.storage import ActionFilesHost, ActionStorage, AsyncActionStorage
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -47,6 +48,11 @@ class ActionHost(SchedulingHost, AsyncSchedulingHost, Protocol):
 
     def call(self, reference: object, arguments: dict[str, Any], *, kind: FunctionKind) -> Any:
         """Call another function and wait for its result, in the thread of the action."""
+        ...
+
+    @property
+    def files(self) -> ActionFilesHost:
+        """Files, as this run reaches them."""
         ...
 
     def function_metadata(self) -> FunctionMetadata:
@@ -97,6 +103,11 @@ class ActionCtx(_Context):
     def scheduler(self) -> AsyncScheduler:
         """Functions that run later, whatever becomes of this action."""
         return AsyncScheduler(self._host)
+
+    @property
+    def storage(self) -> AsyncActionStorage:
+        """Files, with their bytes."""
+        return AsyncActionStorage(self._host.files)
 
     def run_query(
         self, function: QueryReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs
@@ -154,6 +165,11 @@ class BlockingActionCtx(_Context):
     def scheduler(self) -> Scheduler:
         """Functions that run later, whatever becomes of this action."""
         return Scheduler(self._host)
+
+    @property
+    def storage(self) -> ActionStorage:
+        """Files, with their bytes."""
+        return ActionStorage(self._host.files)
 
     def run_query(
         self, function: QueryReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs

@@ -21,6 +21,7 @@ from rewake.http_api.cors import CorsMiddleware
 from rewake.http_api.discovery import Discovery, no_http_actions
 from rewake.http_api.endpoint import route
 from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint
+from rewake.http_api.files import FileEndpoints
 from rewake.http_api.functions import FunctionEndpoints
 from rewake.http_api.ports import Backend
 from rewake.limits import DEFAULT_LIMITS, Limits
@@ -36,6 +37,7 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
     """
     functions = FunctionEndpoints(backend, limits)
     discovery = Discovery(backend)
+    files = FileEndpoints(backend.files)
     env = backend.environment
     return [
         route("/api/query", env, GET=functions.query_by_url, POST=functions.query),
@@ -47,6 +49,8 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/function", env, POST=functions.any_function),
         route("/api/run/{identifier:path}", env, POST=functions.run),
         route("/api/run", env, POST=functions.run),
+        route("/api/storage/upload", env, POST=files.upload),
+        route("/api/storage/{name}", env, GET=files.fetch),
         route("/api/check_admin_key", env, GET=discovery.check_admin_key),
         route("/api/v1/get_canonical_urls", env, GET=discovery.canonical_urls),
         route("/api/debug_event", env, POST=discovery.debug_event),

@@ -61,12 +61,19 @@ class Server:
     """One listening process. Start it in the event loop that opened the deployment."""
 
     def __init__(
-        self, deployment: Deployment, *, host: str = "127.0.0.1", port: int = 3210, static: Path | None = None
+        self,
+        deployment: Deployment,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 3210,
+        static: Path | None = None,
+        origin: str | None = None,
     ) -> None:
         self.deployment = deployment
         self._host = host
         self._port = port
         self._static = static
+        self._origin = origin
         self._uvicorn: _Uvicorn | None = None
         self._serving: asyncio.Task[None] | None = None
         self._socket: socket.socket | None = None
@@ -84,13 +91,14 @@ class Server:
         return f"http://{host}:{self.port}"
 
     async def start(self) -> None:
-        """Bind, then serve until `stop`.
+        """Bind, then serve until `stop`. URLs of files begin with `origin`, or else with `url`.
 
         Raises:
             PortInUse, AddressUnusable: nothing was started.
         """
         self._socket = bind(self._host, self._port)
         self._port = int(self._socket.getsockname()[1])
+        await self.deployment.files.serve_at(self._origin or self.url)
         app = build_application(self.deployment, self.door, static=self._static)
         config = uvicorn.Config(
             app,

@@ -53,6 +53,7 @@ from rewake.testing.live_query import LiveQuery
 from rewake.testing.loop_thread import LoopThread
 from rewake.testing.outcomes import value_of
 from rewake.testing.run_block import open_block
+from rewake.testing.stored_files import read_file, store_file
 from rewake.testing.users import ISSUER, user_of
 
 P = ParamSpec("P")
@@ -414,6 +415,16 @@ class Backend(Caller):
     def loop(self) -> LoopThread:
         """Where coroutines of `deployment` can be run."""
         return self._stage.loop
+
+    def store(self, data: bytes, *, content_type: str | None = None) -> str:
+        """Store a file as an upload would; returns its id."""
+        id = self._stage.loop.run(store_file(self.deployment, data, content_type=content_type))
+        self._stage.settle()
+        return id
+
+    def read_file(self, id: str) -> bytes | None:
+        """The bytes of a file, or None where there is none (any more)."""
+        return self._stage.loop.run(read_file(self.deployment, id))
 
     def push(self, registry: Registry) -> None:
         """Switch to other code and schema, as a deploy does.

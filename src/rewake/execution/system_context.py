@@ -1,0 +1,23 @@
+"""The context of system functions: a mutation's, with the transaction itself.
+
+Floor 3, `execution`. Not here: the functions (`system_functions.py`, `file_functions.py`).
+"""
+
+from __future__ import annotations
+
+from rewake.database import WriteTransaction
+from rewake.functions import MutationCtx
+
+SYSTEM_PREFIX = "_system/"
+"""What paths of system functions begin with."""
+
+
+class SystemCtx(MutationCtx):
+    """What a system function is given besides: the transaction itself."""
+
+    @property
+    def transaction(self) -> WriteTransaction:
+        """The transaction, in which tables of the system can be written."""
+        transaction = self._host.transaction
+        assert isinstance(transaction, WriteTransaction)
+        return transaction
