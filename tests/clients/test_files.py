@@ -13,9 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.blobs.bucket_server import bucket_server
 from tests.clients.client_host import ClientHost
 from tests.clients.deadline import Deadline
-from tests.clients.server_process import ServerProcess
+from tests.clients.server_process import PROJECT, ServerProcess
 
 pytestmark = pytest.mark.clients
 
@@ -61,6 +62,25 @@ def test_an_action_in_a_process_of_its_own_has_the_bytes(server: ServerProcess, 
     http = pypi.open(server.url)
     shouted = http.call("action", "files:shout", {"id": upload(server, HELLO * 100_000)}).wait()
     assert httpx.get(call(server, "query", "files:url", id=shouted)).content == HELLO.upper() * 100_000
+
+
+def test_files_in_a_bucket_and_urls_as_the_operator_says(
+    make_server: Callable[..., ServerProcess], pypi: ClientHost
+) -> None:
+    with bucket_server() as place:
+        server = make_server(PROJECT, "--url", "https://chat.example/")
+        server.environment = {"REWAKE_FILES": f"{place}/chat"}
+        server.start()
+        upload_url = call(server, "mutation", "files:upload_url")
+        here = upload_url.replace("https://chat.example", server.url)
+        assert here != upload_url
+        id = httpx.post(here, content=HELLO, timeout=60).json()["storageId"]
+        shouted = pypi.open(server.url).call("action", "files:shout", {"id": id}).wait()
+        url = call(server, "query", "files:url", id=shouted)
+        assert url.startswith("https://chat.example/api/storage/")
+        assert httpx.get(url.replace("https://chat.example", server.url)).content == HELLO.upper()
+        assert bytes_under(server) == []
+        server.stop()
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from rewake.auth import StorageTokenExpired, StorageTokenInvalid, UploadGrant
 from rewake.blobs import BlobMissing, BlobStoreFailed, ContentDiffers, InvalidDigest, open_blobs
 from rewake.database.catalog import BLOBS
 from rewake.errors import FunctionFailed
-from rewake.files import BadContentType, FileContentDamaged, Files, FileTooLarge, UploadTooSlow
+from rewake.files import BadContentType, FileContentDamaged, Files, FileTooLarge, OriginInvalid, UploadTooSlow
 from rewake.limits import Limits
 from rewake.testing import Backend
 from rewake.values import decode_stored
@@ -236,6 +236,14 @@ def test_a_file_whose_bytes_are_missing_or_damaged_says_so(backend: Backend) -> 
         writer.finish()
         with pytest.raises(FileContentDamaged, match=detail):
             backend.read_file(id)
+
+
+@pytest.mark.parametrize(
+    "origin", ["", "chat.example", "https://", "ftp://x", "https://x?y=1", "https://a b"]
+)
+def test_an_origin_is_a_url(backend: Backend, origin: str) -> None:
+    with pytest.raises(OriginInvalid):
+        backend.loop.run(files_of(backend).serve_at(origin))
 
 
 # In functions.

@@ -9,7 +9,15 @@ decided here, without HTTP: `http_api/files.py` only carries it.
 """
 
 from rewake.files.answers import Answer, Asked, plan_answer
-from rewake.files.store import BadContentType, FileContentDamaged, Files, FileTooLarge, House, UploadTooSlow
+from rewake.files.store import (
+    BadContentType,
+    FileContentDamaged,
+    Files,
+    FileTooLarge,
+    House,
+    OriginInvalid,
+    UploadTooSlow,
+)
 
 __all__ = [
     "Answer",
@@ -19,6 +27,7 @@ __all__ = [
     "FileTooLarge",
     "Files",
     "House",
+    "OriginInvalid",
     "UploadTooSlow",
     "plan_answer",
 ]

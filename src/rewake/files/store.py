@@ -50,6 +50,7 @@ _log = logger(__name__)
 _STEP = 100
 _STALE_GRACE_SECONDS = 3600.0
 """Beside the longest time that an upload or an action may take: clocks jump."""
+_ORIGIN = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?")
 _CONTENT_TYPE = re.compile(r"[\x20-\x7e]{1,255}")
 
 
@@ -79,6 +80,13 @@ class FileContentDamaged(Unavailable):
 
     code = "FileContentDamaged"
     template = "The content of this file is damaged in the file store (blob {key}: {detail})."
+
+
+class OriginInvalid(InvalidInput):
+    """Where clients reach the server is no URL. Give it with its scheme, and without a query."""
+
+    code = "OriginInvalid"
+    template = "Clients cannot reach a server at {origin!r}. Give a URL such as https://chat.example."
 
 
 class House(Protocol):
@@ -264,9 +272,16 @@ class Files:
     # Where.
 
     async def serve_at(self, origin: str) -> None:
-        """Have URLs of files begin with `origin` from now on."""
+        """Have URLs of files begin with `origin` from now on.
+
+        Raises:
+            OriginInvalid: it is no URL.
+        """
+        origin = origin.rstrip("/")
+        if not _ORIGIN.fullmatch(origin):
+            raise OriginInvalid(origin=origin)
         if await self._house.read(stored_origin) != origin:
-            await self._run("set_origin", origin=origin.rstrip("/"))
+            await self._run("set_origin", origin=origin)
 
     async def _run(self, name: str, **arguments: Any) -> Any:
         result = await self._house.run_system(f"_system/files:{name}", encode(arguments))
