@@ -1,6 +1,6 @@
 """`make bench`: ask every question, or those that are named, and print one table for each.
 
-    python -m benchmarks [acknowledgement] [fixtures] [inserts] [transfers]
+    python -m benchmarks [acknowledgement] [files] [fixtures] [inserts] [transfers]
 
 The report also goes to `.make/bench/report.md`.
 """
@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import acknowledgement, fixtures, inserts, transfers
+from benchmarks import acknowledgement, files, fixtures, inserts, transfers
 from benchmarks.report import Table, circumstances
 
 QUESTIONS: dict[str, Callable[[Path], Table]] = {
     "acknowledgement": acknowledgement.measure,
+    "files": files.measure,
     "fixtures": fixtures.measure,
     "inserts": inserts.measure,
     "transfers": transfers.measure,

@@ -1,4 +1,4 @@
-"""Processor time of other processes, from /proc; 0 where there is none."""
+"""Processor time and memory of other processes, from /proc; 0 where there is none."""
 
 from __future__ import annotations
 
@@ -16,6 +16,15 @@ def cpu_seconds(pid: int) -> float:
             continue
         total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return total
+
+
+def resident_bytes_peak(pid: int) -> int:
+    """The most memory that a process has held at a time."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def _children(pid: int) -> list[int]:

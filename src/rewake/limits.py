@@ -190,6 +190,11 @@ class Limits:
     frame_bytes_max: int = _setting(4 * MIB, "bytes", 1 * KIB, 15 * MIB)
     """Other clients get large messages in continuation frames of this size (Rust takes at most 16 MiB)."""
 
+    upload_seconds_max: float = _setting(120.0, "seconds", 1.0, 86_400.0)
+    """How long the upload of one file may take, from its first byte to its last."""
+    upload_url_seconds: float = _setting(3600.0, "seconds", 1.0, 30 * 86_400.0)
+    """How long an upload URL is good for."""
+
     http_head_bytes_max: int = _setting(1 * MIB, "bytes", 8 * KIB, 64 * MIB)
     """Method, address and headers of one request; the parser hands them over as a whole."""
     http_body_bytes_max: int = _setting(20 * MIB, "bytes", 1 * KIB, 1 * GIB)

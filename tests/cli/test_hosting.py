@@ -118,13 +118,18 @@ def test_data_in_use_names_the_process_and_its_address(project: Path) -> None:
 
 def test_a_taken_port_is_passed_over_only_where_nobody_asked_for_it(project: Path) -> None:
     async def story(deployment: Deployment) -> None:
-        place = data_place(project, None)
+        place, settings = data_place(project, None), read_settings(project)
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
             with pytest.raises(PortInUse):
-                await listen(deployment, Listening("127.0.0.1", port, False, None), root=project, place=place)
+                await listen(
+                    deployment,
+                    Listening("127.0.0.1", port, False, None),
+                    settings=settings,
+                    place=place,
+                )
             server = await listen(
-                deployment, Listening("127.0.0.1", port, True, None), root=project, place=place
+                deployment, Listening("127.0.0.1", port, True, None), settings=settings, place=place
             )
             assert server.port > port
             record = read_server_record(project)

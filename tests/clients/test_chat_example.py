@@ -104,6 +104,39 @@ def test_what_one_window_writes_the_other_shows(
         assert page.errors == []
 
 
+PICTURE = """(async () => {
+    const bytes = Uint8Array.from(
+        atob("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="),
+        (letter) => letter.charCodeAt(0),
+    );
+    const chosen = new DataTransfer();
+    chosen.items.add(new File([bytes], "dot.png", { type: "image/png" }));
+    const field = document.querySelector("[aria-label='Send a picture']");
+    field.files = chosen.files;
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+})()"""
+
+
+@pytest.mark.browser
+def test_a_picture_that_one_window_sends_is_shown_in_the_other(
+    built_page: Path, make_server: Callable[..., ServerProcess], browser: Browser
+) -> None:
+    server = make_server(CHAT, "--static", str(built_page))
+    server.start()
+    ada, grace = browser.visit(server.url), browser.visit(server.url)
+    come_in(ada, "Ada")
+    ada.wait_text("There is no channel yet")
+    ada.fill("Name of a new channel", "The Garden")
+    ada.press("Name of a new channel", "Enter")
+    ada.wait_text("Nobody has written here yet.")
+    come_in(grace, "Grace")
+    grace.wait_text("the-garden")
+    ada.evaluate(PICTURE)
+    for page in (ada, grace):
+        page.wait("[...document.querySelectorAll('img.picture')].some((each) => each.naturalWidth === 1)")
+        assert page.errors == []
+
+
 def test_the_page_type_checks(node: str) -> None:
     install_packages(CHAT)
     run("npx", "tsc", "--noEmit")

@@ -53,6 +53,8 @@ def test_system_tables_lie_where_they_always_did() -> None:
         ("_scheduled_functions", 518, 6, 60),
         ("_backfills", 519, 7, 70),
         ("_environment_variables", 521, 9, 90),
+        ("_blobs", 532, 20, 200),
+        ("_settings", 533, 21, 210),
     ]
     declared = {
         f"{table.name}.{name}": (index.id, index.fields)
@@ -68,6 +70,10 @@ def test_system_tables_lie_where_they_always_did() -> None:
         "_scheduled_functions.by_due": (62, ("state.kind", "scheduledTime")),
         "_scheduled_functions.by_completed": (63, ("completedTime",)),
         "_environment_variables.by_name": (92, ("name",)),
+        "_blobs.by_key": (202, ("key",)),
+        "_blobs.by_file": (203, ("file",)),
+        "_blobs.by_state": (204, ("state", "since")),
+        "_settings.by_name": (212, ("name",)),
     }
 
 

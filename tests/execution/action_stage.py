@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rewake.auth import ANONYMOUS, Identity
+from rewake.blobs import open_blobs
 from rewake.database import Database
 from rewake.environment import Clock, Environment, ManualClock
 from rewake.execution import CallRecord, Failure, FunctionCall, Registry, Success, Visibility
@@ -103,6 +104,7 @@ def make_run(
         tables=lambda: tables,
         variable={"PLACE": "the stage"}.get,
         begin=(house or House()).begin,
+        blobs=lambda: open_blobs("/nowhere"),
         clock=clock or ManualClock(),
         limits=limits,
     )

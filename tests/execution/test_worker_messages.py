@@ -111,6 +111,6 @@ def test_a_project_and_its_limits_cross(tmp_path: object) -> None:
     begin = crossed_down(Begin.of(settings, ["a", "b"]))
     assert isinstance(begin, Begin)
     assert (begin.settings, begin.path) == (settings, ["a", "b"])
-    fork = Fork("reader", "app", "data", "FULL", DEFAULT_LIMITS, False)
+    fork = Fork("reader", "app", "data", "FULL", DEFAULT_LIMITS, "", False)
     assert crossed_down(fork) == fork
     assert crossed(Loaded(Analysis())) == Loaded(Analysis())

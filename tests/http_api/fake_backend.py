@@ -67,6 +67,8 @@ class FakeBackend:
     """Each run: canonical path, who, request id."""
     call_log: CallLog = field(default_factory=CallLog)
     variables: FakeVariables = field(default_factory=FakeVariables)
+    files: Any = None
+    """Has none: `test_files.py` talks to a real deployment."""
     before_query: Callable[[], None] = lambda: None
     """Called before each query: writes here happen between two queries of one caller."""
 

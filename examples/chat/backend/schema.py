@@ -1,6 +1,8 @@
 """The tables of the chat. Each class is a table; its fields are what a document of it holds."""
 
-from rewake import Document, Id, Index
+from typing import Literal
+
+from rewake import UNSET, Document, Id, Index, Unset
 
 
 class Channel(Document, table="channels"):
@@ -11,11 +13,12 @@ class Channel(Document, table="channels"):
 
 
 class Message(Document, table="messages"):
-    """One line that somebody wrote."""
+    """One line that somebody wrote, or a picture."""
 
     channel: Id[Channel]
     author: str
     body: str
+    image: Id[Literal["_storage"]] | Unset = UNSET
     by_channel = Index("channel")
 
 

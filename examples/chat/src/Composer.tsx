@@ -2,6 +2,7 @@ import { useMutation } from "convex/react";
 import { useState } from "react";
 import { api } from "../backend/_generated/api";
 import type { Id } from "../backend/_generated/dataModel";
+import { PictureButton } from "./PictureButton";
 import { errorText } from "./errorText";
 import { pendingMessage } from "./pending";
 
@@ -63,6 +64,7 @@ export function Composer({ channel, name }: { channel: Id<"channels">; name: str
         }}
         autoFocus
       />
+      <PictureButton channel={channel} name={name} onProblem={setProblem} />
       <button type="submit">Send</button>
     </form>
   );

@@ -2,6 +2,7 @@ import { useQuery } from "convex/react";
 import { useEffect, useRef } from "react";
 import { api } from "../backend/_generated/api";
 import type { Id } from "../backend/_generated/dataModel";
+import { Picture } from "./Picture";
 import { isPending } from "./pending";
 
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -35,7 +36,11 @@ export function Messages({ channel, name }: { channel: Id<"channels">; name: str
           <time dateTime={new Date(message._creationTime).toISOString()}>
             {TIME.format(message._creationTime)}
           </time>
-          <p>{message.body}</p>
+          {message.image === undefined ? (
+            <p>{message.body}</p>
+          ) : (
+            <Picture image={message.image} author={message.author} />
+          )}
         </li>
       ))}
       <li ref={end} aria-hidden="true" className="end" />

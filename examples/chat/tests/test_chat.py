@@ -1,7 +1,7 @@
 """The chat, tested with the backend that `rewake_backend` gives: `pytest` in this folder."""
 
 import pytest
-from backend import channels, messages, presence
+from backend import channels, images, messages, presence
 
 from rewake import ApplicationError
 from rewake.testing import Backend
@@ -30,3 +30,16 @@ def test_a_quiet_window_is_cleared_away_by_the_next_heartbeat(rewake_backend: Ba
     rewake_backend.clock.advance(minutes=2)
     rewake_backend.mutation(presence.heartbeat, channel=channel, client="b", name="Bob")
     assert [each.name for each in rewake_backend.query(presence.who_is_here, channel=channel)] == ["Bob"]
+
+
+def test_a_picture_is_sent_and_anything_else_is_refused(rewake_backend: Backend) -> None:
+    channel = rewake_backend.mutation(channels.open, name="general")
+    picture = rewake_backend.store(b"not really", content_type="image/png")
+    rewake_backend.mutation(images.send, channel=channel, author="Ann", image=picture)
+    (message,) = rewake_backend.query(messages.list_recent, channel=channel)
+    assert message.image == picture
+    assert rewake_backend.query(images.url, image=picture) is not None
+    page = rewake_backend.store(b"<script>", content_type="text/html")
+    with pytest.raises(ApplicationError) as refused:
+        rewake_backend.mutation(images.send, channel=channel, author="Ann", image=page)
+    assert refused.value.data["code"] == "no_image"

@@ -101,6 +101,17 @@ SitePort = Annotated[
     ),
 ]
 
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        envvar="REWAKE_URL",
+        help="Where clients reach the server, behind a proxy for example; URLs of files begin with it.",
+        show_default=False,
+    ),
+]
+
 Workers = Annotated[
     int | None,
     typer.Option(
@@ -174,6 +185,7 @@ def dev(
     host: Host = "127.0.0.1",
     data: Data = None,
     static: Static = None,
+    url: Url = None,
     workers: Workers = None,
     once: Annotated[
         bool, typer.Option("--once", help="Load, apply the schema, write generated files, and exit.")
@@ -200,6 +212,7 @@ def dev(
             may_move=port is None,
             static=static,
             site_port=site_port,
+            url=url,
         ),
         shows_queries=verbose,
         readers=readers_usual() if workers is None else workers,
@@ -227,6 +240,7 @@ def serve(
     data: Data = None,
     host: Host = "127.0.0.1",
     static: Static = None,
+    url: Url = None,
     workers: Workers = None,
     log_format: Annotated[
         Literal["text", "json"],
@@ -249,7 +263,7 @@ def serve(
     options = ServeOptions(
         folder,
         data,
-        Listening(host, port, may_move=False, static=static, site_port=site_port),
+        Listening(host, port, may_move=False, static=static, site_port=site_port, url=url),
         readers,
         LogFormat(log_format),
         shows_all=verbose,

@@ -184,7 +184,7 @@ class Development:
 
         deployment.call_log.listen(heard)
         listening = self._options.listening
-        self._server = await listen(deployment, listening, root=settings.root, place=self._place)
+        self._server = await listen(deployment, listening, settings=settings, place=self._place)
         greet(
             self._screen,
             name=settings.deployment_name,

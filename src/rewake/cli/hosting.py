@@ -57,6 +57,8 @@ T = TypeVar("T")
 
 _log = logger(__name__)
 
+FILES_VARIABLE = "REWAKE_FILES"
+"""A folder or `s3://bucket/prefix`, over the `files` of `[tool.rewake]`."""
 PORTS_TRIED_MAX = 100
 READERS_USUAL_MAX = 4
 _HOUSE_LOGGERS = (ROOT, "uvicorn", "asyncio")
@@ -73,6 +75,8 @@ class Listening:
     static: Path | None
     site_port: int | None = None
     """Where HTTP actions are served; None: at the port behind, or the next free one."""
+    url: str | None = None
+    """Where clients reach it, if not by `host` and `port`: behind a proxy, for example."""
 
 
 class Stopping:
@@ -179,6 +183,7 @@ async def open_deployment(
             admin_key=deployment_key(settings.root, place, name=name, environment=environment),
             environment=environment,
             limits=limits,
+            files=_files_place(settings),
             on_progress=on_progress,
         )
         is_open = True
@@ -193,7 +198,19 @@ async def open_deployment(
             await template.end()
 
 
-async def listen(deployment: Deployment, listening: Listening, *, root: Path, place: DataPlace) -> Server:
+def _files_place(settings: ProjectSettings) -> str:
+    """Where the bytes of files are: the environment's word, else the project's; empty for beside the data."""
+    place = os.environ.get(FILES_VARIABLE, "").strip() or settings.files or ""
+    return place if not place or "://" in place else str(settings.root / place)
+
+
+async def listen(
+    deployment: Deployment,
+    listening: Listening,
+    *,
+    settings: ProjectSettings,
+    place: DataPlace,
+) -> Server:
     """Start to listen and leave word of it.
 
     Raises:
@@ -205,7 +222,14 @@ async def listen(deployment: Deployment, listening: Listening, *, root: Path, pl
         site = listening.site_port
         if site is None:
             site = port + 1 + site_tries if 0 < port < PORT_MAX - site_tries else 0
-        server = Server(deployment, host=listening.host, port=port, site_port=site, static=listening.static)
+        server = Server(
+            deployment,
+            host=listening.host,
+            port=port,
+            site_port=site,
+            static=listening.static,
+            origin=listening.url or settings.url,
+        )
         try:
             await server.start()
             break
@@ -220,7 +244,7 @@ async def listen(deployment: Deployment, listening: Listening, *, root: Path, pl
                 raise
     await _announce(deployment, server.url)
     key_file = "" if os.environ.get(KEY_VARIABLE, "").strip() else str(place.admin_key)
-    write_server_record(root, ServerRecord(url=server.url, pid=os.getpid(), admin_key=key_file))
+    write_server_record(settings.root, ServerRecord(url=server.url, pid=os.getpid(), admin_key=key_file))
     return server
 
 

@@ -105,7 +105,7 @@ async def _serve(
         raise mismatch_failure(mismatch) from None
     try:
         deployment.call_log.listen(log.call)
-        server = await listen(deployment, options.listening, root=settings.root, place=place)
+        server = await listen(deployment, options.listening, settings=settings, place=place)
         try:
             where = (
                 f"Functions run in {options.readers + 1} worker processes."

@@ -10,6 +10,8 @@ wakes who looked (DESIGN D5). Only the system tables themselves are fixed, below
     _modules  {path, hash}                                      by_path
     _backfills  {work, tablet, index, document, cursor, until, done, total}
     _environment_variables  {name, value, isBuiltIn?}           by_name
+    _blobs    {key, state, since, file?}                        by_key, by_file, by_state
+    _settings {name, value}                                     by_name
 
 A tablet is one instance of a table. Documents, keys, read sets and log rows name tablets and index ids, never
 names: an import may build a second copy of a table and switch to it. Tablets and index ids are never used
@@ -180,6 +182,8 @@ AUTHOR_VISIBLE = frozenset({STORAGE.tablet, SCHEDULED_FUNCTIONS.tablet})
 """Tables of the system that authors read: their documents are told apart by creation time, too."""
 BACKFILLS = _system_table("_backfills", tablet=7)
 ENVIRONMENT_VARIABLES = _system_table("_environment_variables", tablet=9, by_name=("name",))
+BLOBS = _system_table("_blobs", tablet=20, by_key=("key",), by_file=("file",), by_state=("state", "since"))
+SETTINGS = _system_table("_settings", tablet=21, by_name=("name",))
 SYSTEM_TABLES = (
     TABLES,
     INDEXES,
@@ -189,9 +193,11 @@ SYSTEM_TABLES = (
     SCHEDULED_FUNCTIONS,
     BACKFILLS,
     ENVIRONMENT_VARIABLES,
+    BLOBS,
+    SETTINGS,
 )
-HIDDEN_TABLES = frozenset({ENVIRONMENT_VARIABLES.name})
-"""Tables of the system that `ctx.db.system` does not know: they hold secrets."""
+HIDDEN_TABLES = frozenset({ENVIRONMENT_VARIABLES.name, BLOBS.name, SETTINGS.name})
+"""Tables of the system that `ctx.db.system` does not know: they hold secrets, or nothing for them."""
 
 TABLES_BY_NAME = TABLES.indexes["by_name"].id
 TABLES_BY_NUMBER = TABLES.indexes["by_number"].id

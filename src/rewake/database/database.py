@@ -13,8 +13,11 @@ Not here: who uses them when (`execution`).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
+from rewake.auth import UploadSeal
+from rewake.blobs import BlobStore, open_blobs
 from rewake.database.active_schema import ActiveSchemas
 from rewake.database.catalog import CatalogCache
 from rewake.database.cursors import CursorSeal
@@ -28,7 +31,9 @@ from rewake.storage import CheckpointResult, Durability, Engine, LogRow, ReaderS
 class Database:
     """One deployment's data, as one process sees it."""
 
-    def __init__(self, engine: Engine, *, environment: Environment, limits: Limits, name: str = "") -> None:
+    def __init__(
+        self, engine: Engine, *, environment: Environment, limits: Limits, name: str = "", files: str = ""
+    ) -> None:
         self.engine = engine
         self.name = name
         """What the deployment is called; functions can ask."""
@@ -36,6 +41,9 @@ class Database:
         self.limits = limits
         self.schemas = ActiveSchemas()
         self.cursors = CursorSeal(engine.secret)
+        self.uploads = UploadSeal(engine.secret)
+        self.files = files or str(engine.path.with_name(f"{engine.path.name}-files"))
+        """Where the bytes of files are: `blobs/place.py`."""
         self._catalogs = CatalogCache()
         # For questions about the latest commit; made when first asked.
         self._watch: ReaderStore | None = None
@@ -48,16 +56,27 @@ class Database:
         environment: Environment,
         name: str = "",
         limits: Limits = DEFAULT_LIMITS,
+        files: str = "",
         role: Role = Role.OWNER,
         durability: Durability = Durability.FULL,
     ) -> Database:
         """Open the data file at `path`, making it if there is none. `:memory:` is one that goes with us.
+        `files` is the place for the bytes of files: beside the data file where nothing is said.
 
         Raises:
             DataFileRefused: it is locked, foreign, from the future, or cannot be there.
         """
         engine = open_database(path, environment=environment, role=role, durability=durability)
-        return cls(engine, name=name, environment=environment, limits=limits)
+        return cls(engine, name=name, environment=environment, limits=limits, files=files)
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        """The bytes of files. Made in the process that first asks, which may be a fork.
+
+        Raises:
+            BlobPlaceInvalid, BlobStoreFailed: there can be none at `files`.
+        """
+        return open_blobs(self.files, is_synced=self.engine.durability is not Durability.OFF)
 
     def group_commit(self) -> GroupCommit:
         """The writer. Keep one at a time in the whole deployment."""

@@ -61,6 +61,7 @@ from rewake.execution import (
     failure_of,
     system_registry,
 )
+from rewake.files import Files
 from rewake.functions import FunctionKind
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.observability import logger
@@ -111,6 +112,8 @@ class Deployment:
         """Functions that run later; it serves by itself where the deployment keeps house."""
         self.variables = Variables(self)
         """Environment variables."""
+        self.files = Files(self, uploads=database.uploads, blobs=lambda: database.blobs)
+        """What clients send and fetch; swept where the deployment keeps house."""
         self.live = LiveQueries(
             runner, environment=database.environment, limits=database.limits, position=database.last_ts()
         )
@@ -135,6 +138,7 @@ class Deployment:
         admin_key: AdminKey,
         environment: Environment | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        files: str = "",
         is_redacted: bool = False,
         keeps_house: bool = True,
         on_progress: OnProgress = no_progress,
@@ -142,14 +146,20 @@ class Deployment:
         """Open the data file at `data` (`:memory:` for one that is gone at close) and push code onto it:
         `registry`, to run in threads of this process, or what `workers` says, to run in processes of its own.
         Without `keeps_house` nothing happens between calls: no checkpoint, no trimming, no work on staged
-        and dropped indexes. `on_progress` as for `push`.
+        and dropped indexes. `files` is the place for the bytes of files (`blobs/place.py`); `on_progress` as
+        for `push`.
 
         Raises:
             DataFileRefused: the file cannot be used; it was not touched.
             SchemaMismatch: a stored document does not fit the schema; nothing was changed.
         """
         database = await asyncio.to_thread(
-            Database.open, data, name=name, environment=environment or Environment(), limits=limits
+            Database.open,
+            data,
+            name=name,
+            environment=environment or Environment(),
+            limits=limits,
+            files=files,
         )
         try:
             call_log = CallLog(clock=database.environment.clock)
@@ -483,6 +493,7 @@ class Deployment:
                     pass
                 await self._tend_indexes()
                 await self.scheduler.trim()
+                await self.files.sweep()
             except asyncio.CancelledError:
                 raise
             except StorageFailed as error:

@@ -57,7 +57,8 @@ from rewake.execution.runner import (
     Wave,
 )
 from rewake.execution.side_effects import SideEffectRefused
-from rewake.execution.system_functions import SYSTEM_PREFIX, system_registry
+from rewake.execution.system_context import SYSTEM_PREFIX
+from rewake.execution.system_functions import system_registry
 from rewake.execution.typed_calls import encoded_arguments, error_of, value_of
 from rewake.execution.worker_failures import WorkerLost
 from rewake.execution.worker_process import Template

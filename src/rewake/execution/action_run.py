@@ -26,8 +26,10 @@ from contextlib import suppress
 from typing import Any
 
 from rewake.auth import Identity
+from rewake.blobs import BlobStore
 from rewake.environment import Clock
 from rewake.errors import FunctionError, RewakeError
+from rewake.execution.action_files import ActionFiles
 from rewake.execution.call_log import CallRecord, CallUsage, RunLogLine, identity_kind
 from rewake.execution.calls import Failure, FunctionCall, Success, Visibility
 from rewake.execution.checked_values import (
@@ -85,6 +87,7 @@ class ActionRun:
         tables: Callable[[], TableNames],
         variable: Callable[[str], str | None],
         begin: Begin,
+        blobs: Callable[[], BlobStore],
         clock: Clock,
         limits: Limits,
         heard: Callable[[RunLogLine], None] = lambda line: None,
@@ -99,6 +102,8 @@ class ActionRun:
         self.variable = variable
         """Looks an environment variable up, as it is now."""
         self._begin = begin
+        self.blobs = blobs
+        """The bytes of files; opened by the first run that wants them."""
         self._clock = clock
         # What follows is shared with whoever stops the run, and guarded by the lock.
         self._lock = threading.Lock()
@@ -300,6 +305,18 @@ class ActionFace:
 
     def cancel_scheduled(self, id: str) -> None:
         self._call(_cancelling(id), None, kind="mutation")
+
+    @property
+    def files(self) -> ActionFiles:
+        return ActionFiles(self, blobs=self._opened().blobs)
+
+    def ask_house(self, call: FunctionCall) -> Any:
+        """Call a system function, and wait."""
+        return self._call(call, None, kind="mutation")
+
+    def begin_ask_house(self, call: FunctionCall, *, name: str) -> Awaitable[Any]:
+        """Call a system function, under a name for who does not await it."""
+        return self._begin(call, None, kind="mutation", name=name)
 
     def scheduling_ms(self) -> float:
         return self._opened().now_ms()

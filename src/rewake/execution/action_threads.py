@@ -116,6 +116,7 @@ class ActionThreads:
     def _run_of(self, number: int, job: ActionJob, registry: Registry) -> ActionRun:
         named: dict[str, Any] = {
             "tables": self._catalog,
+            "blobs": lambda: self._database.blobs,
             "variable": self._variable,
             "heard": lambda line: self._printed(number, job, line),
             "begin": lambda kind, call: self._begin_call(number, job, kind, call),

@@ -34,7 +34,8 @@ from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.runner import MutationJob, QueryJob, QueryRun
-from rewake.execution.system_functions import SYSTEM_PREFIX, SystemIdentityRequired, system_registry
+from rewake.execution.system_context import SYSTEM_PREFIX
+from rewake.execution.system_functions import SystemIdentityRequired, system_registry
 from rewake.execution.time_limit import FunctionTimedOut, TimeLimit
 from rewake.execution.worker_failures import out_of_memory, timed_out
 from rewake.functions import FunctionKind
@@ -65,6 +66,7 @@ class FunctionRuns:
         self._environment = database.environment
         self._limits = database.limits
         self._cursors = database.cursors
+        self._uploads = database.uploads
         self._deployment_name = database.name
 
     def perform(self, group: GroupCommit, job: MutationJob, registry: Registry) -> Mutated:
@@ -219,6 +221,7 @@ class FunctionRuns:
             now_ms=transaction.now_ms,
             seed=self._environment.random_bytes(16),
             cursors=self._cursors,
+            uploads=self._uploads,
             journal=journal,
             request_id=request_id,
             deployment_name=self._deployment_name,

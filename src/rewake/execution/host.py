@@ -21,12 +21,17 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from rewake.auth import Identity
+from rewake.auth import Identity, UploadGrant, UploadSeal
 from rewake.database import (
+    STORAGE_PATH,
     CursorSeal,
     ReadTransaction,
     WriteTransaction,
     cancel_scheduled,
+    delete_file,
+    file_document,
+    file_url,
+    origin,
     read_variable,
     schedule,
 )
@@ -46,7 +51,7 @@ from rewake.execution.pages import Pages, SecondPage
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.scheduled_calls import scheduled_call
 from rewake.execution.side_effects import guarded
-from rewake.execution.system_functions import SYSTEM_PREFIX, SystemCtx, SystemQueryCtx
+from rewake.execution.system_context import SYSTEM_PREFIX, SystemCtx, SystemQueryCtx
 from rewake.execution.time_limit import TimeLimit
 from rewake.functions import (
     CallOptions,
@@ -115,6 +120,7 @@ class Host:
         now_ms: float,
         seed: bytes,
         cursors: CursorSeal,
+        uploads: UploadSeal,
         journal: str | None = None,
         request_id: str = "",
         deployment_name: str = "",
@@ -136,6 +142,7 @@ class Host:
         self.request_id = request_id
         self.deployment_name = deployment_name
         self._cursors = cursors
+        self.uploads = uploads
         self._called_directly: set[str] = set()
         """Functions that were called as plain ones: each is told of once."""
         self.scheduled = scheduled
@@ -458,6 +465,23 @@ class _Face:
 
     def scheduling_ms(self) -> float:
         return self._opened().now_ms
+
+    def file_url(self, id: str) -> str | None:
+        return file_url(self._opened().transaction, id)
+
+    def file_document(self, id: str) -> dict[str, Any] | None:
+        return file_document(self._opened().transaction, id)
+
+    def upload_url(self, bytes_max: int) -> str:
+        host = self._opened()
+        expires_ms = int(host.now_ms + host.limits.upload_url_seconds * 1e3)
+        grant = UploadGrant(expires_ms, bytes_max, host.chance.randbytes(8))
+        return f"{origin(host.transaction)}{STORAGE_PATH}/upload?token={host.uploads.seal(grant)}"
+
+    def delete_file(self, id: str) -> None:
+        host = self._opened()
+        assert isinstance(host.transaction, WriteTransaction), "queries cannot delete"
+        delete_file(host.transaction, id)
 
     def call(
         self,

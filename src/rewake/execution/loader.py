@@ -80,6 +80,11 @@ class ProjectSettings:
     """
     name: str | None = None
     """The deployment's name; the folder's name where it is left out."""
+    files: str | None = None
+    """Where the bytes of files are kept: a folder, relative to the root, or `s3://bucket/prefix`; beside the
+    data where it is left out. Taken by who opens the deployment."""
+    url: str | None = None
+    """Where clients reach the server, for the URLs of files. Taken by who listens."""
     limits: Limits = DEFAULT_LIMITS
     """`[tool.rewake.limits]`, over the defaults. Taken by who opens the deployment."""
 
@@ -121,7 +126,7 @@ def read_settings(root: Path) -> ProjectSettings:
     if not isinstance(table, dict):
         raise ProjectInvalid(f"[tool.rewake] in {file} must be a table of settings.")
     limits = _limits_of(table, file)
-    known = {"functions", "case", "generated", "name"}
+    known = {"functions", "case", "files", "generated", "name", "url"}
     for key, value in table.items():
         if key not in known:
             raise ProjectInvalid(

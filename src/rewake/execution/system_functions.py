@@ -9,6 +9,7 @@ are internal, and need no module of an author: a project that cannot be loaded d
     _system/scheduler:trim                   forget jobs that were over long ago
     _system/variables:change, announce       environment variables, for administrators and the server
     _system/cli/queryEnvironmentVariables    what the official command line reads of them
+    _system/files:...                        `file_functions.py`
 
 Only administrators and the house itself may call them.
 
@@ -23,8 +24,6 @@ from functools import cache
 from typing import Any
 
 from rewake.database import (
-    ReadTransaction,
-    WriteTransaction,
     announce_addresses,
     cancel_scheduled,
     change_variables,
@@ -38,41 +37,13 @@ from rewake.database import (
     trim_scheduled,
 )
 from rewake.errors import FunctionError, InvalidInput
+from rewake.execution.file_functions import FILE_FUNCTIONS
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
-from rewake.functions import (
-    MutationCtx,
-    QueryCtx,
-    RegisteredFunction,
-    internal_mutation,
-    internal_query,
-)
+from rewake.execution.system_context import SystemCtx, SystemQueryCtx
+from rewake.functions import RegisteredFunction, internal_mutation, internal_query
 from rewake.protocol import FunctionPath
 from rewake.schema import Schema, function_names
 from rewake.values import Value
-
-SYSTEM_PREFIX = "_system/"
-
-
-class SystemCtx(MutationCtx):
-    """What a system function is given besides: the transaction itself."""
-
-    @property
-    def transaction(self) -> WriteTransaction:
-        """The transaction, in which tables of the system can be written."""
-        transaction = self._host.transaction
-        assert isinstance(transaction, WriteTransaction)
-        return transaction
-
-
-class SystemQueryCtx(QueryCtx):
-    """The same for queries."""
-
-    @property
-    def transaction(self) -> ReadTransaction:
-        """The transaction, in which tables of the system can be read."""
-        transaction = self._host.transaction
-        assert isinstance(transaction, ReadTransaction)
-        return transaction
 
 
 class SystemIdentityRequired(FunctionError):
@@ -153,6 +124,7 @@ _MUTATIONS: dict[str, Callable[..., Any]] = {
     "_system/scheduler:finish": _finish,
     "_system/scheduler:put_back": _put_back,
     "_system/scheduler:trim": _trim,
+    **FILE_FUNCTIONS,
 }
 
 

@@ -392,6 +392,7 @@ def _serve_worker(fork: Fork, pipe: Pipe, mark: RunMark, registry: Registry) -> 
             environment=process_environment(spared=not fork.is_armed),
             name=fork.name,
             limits=fork.limits,
+            files=fork.files,
             role=Role.WORKER,
             durability=Durability(fork.durability),
         )

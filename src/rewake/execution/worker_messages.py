@@ -113,6 +113,7 @@ class Fork(_Message):
     data: str
     durability: str
     limits: Limits
+    files: str
     is_armed: bool
     """Whether kill points of a crash test apply: a worker that takes the place of a dead one is spared."""
 

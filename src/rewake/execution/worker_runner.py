@@ -346,6 +346,7 @@ class WorkerRunner:
             str(engine.path),
             engine.durability.value,
             database.limits,
+            database.files,
             self._is_armed,
         )
         return await template.fork(fork, claim=engine.lock_descriptor)

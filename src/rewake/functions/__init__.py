@@ -4,6 +4,7 @@
 ctx                    -> QueryCtx, MutationCtx       context.py, call_options.py, meta.py
                        -> ActionCtx                   actions.py
 ctx.db                 -> DatabaseReader / Writer     database.py, query.py, pages.py
+ctx.storage            -> StorageReader / Writer      storage.py
 what all that needs    -> Host, Transaction           ports.py
 """
 
@@ -71,6 +72,19 @@ from rewake.functions.registration import (
     query,
 )
 from rewake.functions.scheduler import AsyncScheduler, InvalidSchedule, Scheduler
+from rewake.functions.storage import (
+    ActionFilesHost,
+    ActionStorage,
+    AsyncActionStorage,
+    AsyncContent,
+    AsyncStoredFile,
+    Content,
+    FileHead,
+    StorageReader,
+    StorageWriter,
+    StoredFile,
+    metadata_of,
+)
 
 __all__ = [
     "BLOCKING_CONTEXT_KEY",
@@ -78,18 +92,25 @@ __all__ = [
     "HTTP_METHODS",
     "PLAIN_CALL",
     "ActionCtx",
+    "ActionFilesHost",
     "ActionFunction",
     "ActionHost",
     "ActionMeta",
+    "ActionStorage",
+    "AsyncActionStorage",
+    "AsyncContent",
     "AsyncScheduler",
+    "AsyncStoredFile",
     "Auth",
     "BlockingActionCtx",
     "BlockingActionFunction",
     "CallOptions",
+    "Content",
     "DatabaseReader",
     "DatabaseWriter",
     "DeploymentMetadata",
     "Env",
+    "FileHead",
     "FunctionKind",
     "FunctionMetadata",
     "Host",
@@ -119,6 +140,9 @@ __all__ = [
     "RegistrationError",
     "RequestMetadata",
     "Scheduler",
+    "StorageReader",
+    "StorageWriter",
+    "StoredFile",
     "SystemReader",
     "TableReader",
     "TableWriter",
@@ -135,6 +159,7 @@ __all__ = [
     "internal_action",
     "internal_mutation",
     "internal_query",
+    "metadata_of",
     "mutation",
     "query",
 ]

@@ -28,6 +28,7 @@ from rewake.functions.references import (
     QueryReference,
 )
 from rewake.functions.scheduler import AsyncScheduler, AsyncSchedulingHost, Scheduler, SchedulingHost
+from rewake.functions.storage import ActionFilesHost, ActionStorage, AsyncActionStorage
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -52,6 +53,11 @@ class ActionHost(SchedulingHost, AsyncSchedulingHost, Protocol):
 
     def read_variable(self, name: str) -> str | None:
         """The environment variable as it is now, or None where it is not set."""
+        ...
+
+    @property
+    def files(self) -> ActionFilesHost:
+        """Files, as this run reaches them."""
         ...
 
     def function_metadata(self) -> FunctionMetadata:
@@ -107,6 +113,11 @@ class ActionCtx(_Context):
     def scheduler(self) -> AsyncScheduler:
         """Functions that run later, whatever becomes of this action."""
         return AsyncScheduler(self._host)
+
+    @property
+    def storage(self) -> AsyncActionStorage:
+        """Files, with their bytes."""
+        return AsyncActionStorage(self._host.files)
 
     @overload
     def run_query(
@@ -176,6 +187,11 @@ class BlockingActionCtx(_Context):
     def scheduler(self) -> Scheduler:
         """Functions that run later, whatever becomes of this action."""
         return Scheduler(self._host)
+
+    @property
+    def storage(self) -> ActionStorage:
+        """Files, with their bytes."""
+        return ActionStorage(self._host.files)
 
     @overload
     def run_query(

@@ -21,6 +21,7 @@ from rewake.functions.meta import Meta, MutationMeta
 from rewake.functions.ports import Host
 from rewake.functions.references import MutationReference, QueryReference
 from rewake.functions.scheduler import Scheduler
+from rewake.functions.storage import StorageReader, StorageWriter
 from rewake.values import decode_stored
 
 P = ParamSpec("P")
@@ -182,6 +183,11 @@ class QueryCtx:
         return Env(self._host)
 
     @property
+    def storage(self) -> StorageReader:
+        """Files: their URLs."""
+        return StorageReader(self._host)
+
+    @property
     def now(self) -> float:
         """The time at which the run began, in milliseconds since the epoch; the same during the whole run.
 
@@ -248,6 +254,11 @@ class MutationCtx(QueryCtx):
     def scheduler(self) -> Scheduler:
         """Functions that run later, if this mutation commits."""
         return Scheduler(self._host)
+
+    @property
+    def storage(self) -> StorageWriter:
+        """Files: their URLs, URLs to send some to, and removing them."""
+        return StorageWriter(self._host)
 
     @property
     def meta(self) -> MutationMeta:

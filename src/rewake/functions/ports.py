@@ -158,6 +158,22 @@ class Host(Protocol):
         """The frozen time of the run, for jobs."""
         ...
 
+    def file_url(self, id: str) -> str | None:
+        """The public URL of a file."""
+        ...
+
+    def file_document(self, id: str) -> dict[str, Any] | None:
+        """The document of a file."""
+        ...
+
+    def upload_url(self, bytes_max: int) -> str:
+        """A URL to send a file to."""
+        ...
+
+    def delete_file(self, id: str) -> None:
+        """Remove a file, in the run's transaction."""
+        ...
+
     def log(self, level: str, text: str) -> None:
         """Add a log line to the run."""
         ...

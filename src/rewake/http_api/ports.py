@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 from rewake.auth import Identity
 from rewake.environment import Environment
 from rewake.execution import Analysis, CallLog, Failure, FunctionCall, HttpJob, MutationOutcome, Success
+from rewake.files import Files
 
 FunctionKind = Literal["query", "mutation", "action"]
 
@@ -102,6 +103,11 @@ class Backend(HttpActionsBackend, Protocol):
     @property
     def is_redacted(self) -> bool:
         """Whether callers get neither error texts nor log lines (wire 6.1)."""
+        ...
+
+    @property
+    def files(self) -> Files:
+        """The files of the deployment."""
         ...
 
     async def query(

@@ -21,6 +21,7 @@ from rewake.http_api.cors import CorsMiddleware
 from rewake.http_api.discovery import Discovery
 from rewake.http_api.endpoint import route
 from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint
+from rewake.http_api.files import FileEndpoints
 from rewake.http_api.functions import FunctionEndpoints
 from rewake.http_api.http_actions import HttpActions
 from rewake.http_api.logs import LogEndpoints
@@ -41,6 +42,7 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
     discovery = Discovery(backend)
     logs = LogEndpoints(backend)
     variables = VariableEndpoints(backend, limits)
+    files = FileEndpoints(backend.files)
     env = backend.environment
     actions = ErrorBoundary(HttpActions(backend, prefix="/http"), env)
     return [
@@ -53,6 +55,8 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/function", env, POST=functions.any_function),
         route("/api/run/{identifier:path}", env, POST=functions.run),
         route("/api/run", env, POST=functions.run),
+        route("/api/storage/upload", env, POST=files.upload),
+        route("/api/storage/{name}", env, GET=files.fetch),
         route("/api/check_admin_key", env, GET=discovery.check_admin_key),
         route("/api/v1/get_canonical_urls", env, GET=discovery.canonical_urls),
         route("/api/update_environment_variables", env, POST=variables.update),

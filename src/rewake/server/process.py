@@ -71,12 +71,14 @@ class Server:
         port: int = 3210,
         site_port: int | None = None,
         static: Path | None = None,
+        origin: str | None = None,
     ) -> None:
         self.deployment = deployment
         self._host = host
         self._port = port
         self._site_port = site_port
         self._static = static
+        self._origin = origin
         self._listeners: list[_Listener] = []
         self.door = SyncDoor(deployment, limits=deployment.limits, redacted=deployment.is_redacted)
 
@@ -95,7 +97,7 @@ class Server:
         return f"http://{host}:{port}"
 
     async def start(self) -> None:
-        """Bind, then serve until `stop`.
+        """Bind, then serve until `stop`. URLs of files begin with `origin`, or else with `url`.
 
         Raises:
             PortInUse, AddressUnusable: nothing was started.
@@ -109,6 +111,7 @@ class Server:
                 api.close()
                 raise
         self._port = int(api.getsockname()[1])
+        await self.deployment.files.serve_at(self._origin or self.url)
         app = build_application(self.deployment, self.door, static=self._static)
         self._listeners.append(_Listener(app, api, self.deployment, ws=self.door.uvicorn_protocol_class()))
         if site is not None:

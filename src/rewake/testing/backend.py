@@ -55,6 +55,7 @@ from rewake.testing.outcomes import value_of
 from rewake.testing.run_block import RunUnderWay, open_block
 from rewake.testing.scheduled import ScheduledFunction, ScheduledWork
 from rewake.testing.site import fetch
+from rewake.testing.stored_files import read_file, store_file
 from rewake.testing.users import ISSUER, user_of
 from rewake.testing.variables import TestVariables
 
@@ -454,6 +455,18 @@ class Backend(Caller):
             return work()
         finally:
             self._stage.settle()
+
+    # Files.
+
+    def store(self, data: bytes, *, content_type: str | None = None) -> str:
+        """Store a file as an upload would; returns its id."""
+        id = self._stage.loop.run(store_file(self.deployment, data, content_type=content_type))
+        self._stage.settle()
+        return id
+
+    def read_file(self, id: str) -> bytes | None:
+        """The bytes of a file, or None where there is none (any more)."""
+        return self._stage.loop.run(read_file(self.deployment, id))
 
     def push(self, registry: Registry) -> None:
         """Switch to other code and schema, as a deploy does.

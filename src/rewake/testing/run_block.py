@@ -57,6 +57,7 @@ def open_block(
             now_ms=transaction.now_ms,
             seed=deployment.environment.random_bytes(16),
             cursors=deployment.cursors,
+            uploads=deployment.files.uploads,
             deployment_name=deployment.deployment_name,
         )
         with host.opened(_record(registry, kind)) as ctx:

@@ -59,6 +59,18 @@ const operations = {
       print({ event: "settled", id, error: told(error) });
     }
   },
+  // As the official guide has it: a mutation gives a URL, and the file is posted there.
+  async upload({ client, id, path, type, text }) {
+    try {
+      const url = await clients.get(client).mutation(makeFunctionReference(path), {});
+      const file = new Blob([text], { type });
+      const result = await fetch(url, { method: "POST", headers: { "Content-Type": file.type }, body: file });
+      const { storageId } = await result.json();
+      print({ event: "settled", id, value: storageId });
+    } catch (error) {
+      print({ event: "settled", id, error: told(error) });
+    }
+  },
   state({ client, id }) {
     const { isWebSocketConnected, connectionCount, inflightMutations } = clients.get(client).client.connectionState();
     print({ event: "settled", id, value: { isWebSocketConnected, connectionCount, inflightMutations } });

@@ -11,6 +11,19 @@ export declare const api: {
     /** The channel of this name; made now if nobody has made it before. */
     open: FunctionReference<"mutation", "public", { name: string }, Id<"channels">>;
   };
+  images: {
+    /** Write a message that is a picture. */
+    send: FunctionReference<
+      "mutation",
+      "public",
+      { author: string; channel: Id<"channels">; image: Id<"_storage"> },
+      Id<"messages">
+    >;
+    /** Where to post a picture. */
+    upload_url: FunctionReference<"mutation", "public", {}, string>;
+    /** Where a picture can be seen, or None where it is gone. */
+    url: FunctionReference<"query", "public", { image: Id<"_storage"> }, string | null>;
+  };
   messages: {
     /** The latest messages of a channel, oldest first. */
     list_recent: FunctionReference<

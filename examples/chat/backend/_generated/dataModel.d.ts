@@ -26,6 +26,7 @@ type Documents = {
     author: string;
     body: string;
     channel: Id<"channels">;
+    image?: Id<"_storage">;
   };
   presence: {
     _id: Id<"presence">;
@@ -64,7 +65,7 @@ export type DataModel = {
   };
   messages: {
     document: Documents["messages"];
-    fieldPaths: "_creationTime" | "_id" | "author" | "body" | "channel";
+    fieldPaths: "_creationTime" | "_id" | "author" | "body" | "channel" | "image";
     indexes: {
       by_channel: ["channel", "_creationTime"];
       by_creation_time: ["_creationTime"];

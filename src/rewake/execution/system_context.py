@@ -1,0 +1,34 @@
+"""The contexts of system functions: those of authors, with the transaction itself.
+
+Floor 3, `execution`. Not here: the functions (`system_functions.py`, `file_functions.py`).
+"""
+
+from __future__ import annotations
+
+from rewake.database import ReadTransaction, WriteTransaction
+from rewake.functions import MutationCtx, QueryCtx
+
+SYSTEM_PREFIX = "_system/"
+"""What paths of system functions begin with."""
+
+
+class SystemCtx(MutationCtx):
+    """What a system function is given besides: the transaction itself."""
+
+    @property
+    def transaction(self) -> WriteTransaction:
+        """The transaction, in which tables of the system can be written."""
+        transaction = self._host.transaction
+        assert isinstance(transaction, WriteTransaction)
+        return transaction
+
+
+class SystemQueryCtx(QueryCtx):
+    """The same for queries."""
+
+    @property
+    def transaction(self) -> ReadTransaction:
+        """The transaction, in which tables of the system can be read."""
+        transaction = self._host.transaction
+        assert isinstance(transaction, ReadTransaction)
+        return transaction

@@ -1,0 +1,14 @@
+"""The context of system functions."""
+
+from __future__ import annotations
+
+from rewake.database import WriteTransaction
+from rewake.execution.system_context import SYSTEM_PREFIX, SystemCtx
+from rewake.testing import Backend
+
+
+def test_it_gives_out_the_transaction_itself() -> None:
+    with Backend.from_functions() as backend, backend.run() as ctx:
+        transaction = SystemCtx(ctx._host).transaction
+        assert isinstance(transaction, WriteTransaction)
+        assert SYSTEM_PREFIX == "_system/"
