@@ -196,8 +196,8 @@ SYSTEM_TABLES = (
     BLOBS,
     SETTINGS,
 )
-HIDDEN_TABLES = frozenset({ENVIRONMENT_VARIABLES.name, BLOBS.name, SETTINGS.name})
-"""Tables of the system that `ctx.db.system` does not know: they hold secrets, or nothing for them."""
+HIDDEN_TABLES = frozenset({ENVIRONMENT_VARIABLES.name})
+"""Tables of the system that `ctx.db.system` does not know: they hold secrets."""
 
 TABLES_BY_NAME = TABLES.indexes["by_name"].id
 TABLES_BY_NUMBER = TABLES.indexes["by_number"].id
