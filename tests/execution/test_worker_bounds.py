@@ -27,7 +27,10 @@ def test_a_breakpoint_says_where_it_can_stop(tmp_path: Path) -> None:
 
 
 def test_a_function_that_takes_all_memory_fails_and_its_process_lives(tmp_path: Path) -> None:
-    text = r"^Function execution ran out of memory \(maximum memory usage: 128 MB\)\n$"
+    text = (
+        r"^Function execution ran out of memory \(maximum memory usage: 128 MB\)\n"
+        r"\[setting worker_memory_bytes_max, "
+    )
 
     async def story(stage: Stage) -> None:
         before = await stage.mutate("main:writer_process")

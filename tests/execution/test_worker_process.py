@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
+import uvloop
 
 from rewake.execution.worker_failures import WorkerLost
-from rewake.execution.worker_messages import EndWave, FromWorker, Ready, pack
+from rewake.execution.worker_messages import EndWave, FromWorker, LogLine, Ready, pack
 from rewake.execution.worker_process import Worker
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+
+
+@pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    chosen: Run = request.param
+    return chosen
 
 
 async def _connected() -> tuple[Worker, socket.socket, list[FromWorker]]:
@@ -21,7 +32,7 @@ async def _connected() -> tuple[Worker, socket.socket, list[FromWorker]]:
     return worker, theirs, heard
 
 
-def test_a_write_that_fails_loses_nothing_that_was_said_before() -> None:
+def test_a_write_that_fails_loses_nothing_that_was_said_before(run: Run) -> None:
     async def story() -> None:
         worker, theirs, heard = await _connected()
         for pid in range(100):
@@ -36,10 +47,23 @@ def test_a_write_that_fails_loses_nothing_that_was_said_before() -> None:
         worker.send(EndWave())
         worker.close()
 
-    asyncio.run(asyncio.wait_for(story(), 20))
+    run(asyncio.wait_for(story(), 20))
 
 
-def test_closing_lets_the_other_end_finish() -> None:
+def test_everything_that_is_said_is_heard(run: Run) -> None:
+    async def story() -> None:
+        worker, theirs, heard = await _connected()
+        said = [LogLine(10, "rewake.test", "x" * 50_000)] + [Ready(pid) for pid in range(5_000)]
+        worker.send(EndWave())
+        await asyncio.to_thread(lambda: [theirs.sendall(pack(message)) for message in said])
+        theirs.close()
+        await worker.ended
+        assert heard == said[1:]
+
+    run(story())
+
+
+def test_closing_lets_the_other_end_finish(run: Run) -> None:
     async def story() -> None:
         worker, theirs, heard = await _connected()
         worker.send(EndWave())
@@ -57,10 +81,10 @@ def test_closing_lets_the_other_end_finish() -> None:
         await worker.ended
         assert heard == [Ready(1)]
 
-    asyncio.run(asyncio.wait_for(story(), 20))
+    run(asyncio.wait_for(story(), 20))
 
 
-def test_a_question_to_a_dead_worker_is_answered_by_its_loss() -> None:
+def test_a_question_to_a_dead_worker_is_answered_by_its_loss(run: Run) -> None:
     async def story() -> None:
         worker, theirs, _ = await _connected()
         asking = asyncio.ensure_future(worker.ask(EndWave()))
@@ -71,4 +95,4 @@ def test_a_question_to_a_dead_worker_is_answered_by_its_loss() -> None:
         with pytest.raises(WorkerLost):
             await worker.ask(EndWave())
 
-    asyncio.run(asyncio.wait_for(story(), 20))
+    run(asyncio.wait_for(story(), 20))

@@ -21,7 +21,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import cast
 
 from rewake.execution.analysis import Analysis
 from rewake.execution.loader import ProjectSettings
@@ -52,8 +51,8 @@ class _Sending(asyncio.Protocol):
     that is committed. So writing has a transport of its own, and the other reads to the end.
     """
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast(asyncio.ReadTransport, transport).pause_reading()
+    def data_received(self, data: bytes) -> None:
+        raise AssertionError("the other half reads")
 
 
 class _Peer(asyncio.Protocol):
@@ -77,9 +76,11 @@ class _Peer(asyncio.Protocol):
     async def connect(self, end: socket.socket) -> None:
         """Take over our end of the pipe."""
         loop = asyncio.get_running_loop()
-        # Not asserted: a transport of uvloop is none of asyncio's classes.
+        # Nothing is said at the other end before it is spoken to. (In `connection_made` it would be too
+        # early: uvloop begins to read after that, whatever was asked for.)
         sending, _ = await loop.create_unix_connection(_Sending, sock=end.dup())
-        self._sending = cast(asyncio.WriteTransport, sending)
+        sending.pause_reading()
+        self._sending = sending
         await loop.create_unix_connection(lambda: self, sock=end)
 
     def send(self, message: FromFront) -> None:
