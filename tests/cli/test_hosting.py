@@ -198,12 +198,12 @@ def test_http_actions_get_the_port_behind_or_another_near_it(project: Path) -> N
         with socket.create_server(("127.0.0.1", 0)) as other:
             taken = other.getsockname()[1]
             wish = Listening("127.0.0.1", taken - 1, may_move=False, static=None)
-            server = await listen(deployment, wish, root=project, place=place)
+            server = await listen(deployment, wish, settings=read_settings(project), place=place)
             assert server.port == taken - 1
             assert deployment.site_url not in (None, f"http://127.0.0.1:{taken}")
             await server.stop()
             asked = Listening("127.0.0.1", 0, may_move=False, static=None, site_port=taken)
             with pytest.raises(PortInUse):
-                await listen(deployment, asked, root=project, place=place)
+                await listen(deployment, asked, settings=read_settings(project), place=place)
 
     with_deployment(project, story)

@@ -143,7 +143,7 @@ def test_a_runaway_function_fails_alone_and_its_process_goes_on(
 def test_no_process_outlives_the_server(how: str, server: ServerProcess) -> None:
     template = template_of(server)
     family = [template, *children(template)]
-    assert len(family) == 4
+    assert len(family) == 5, "a template, a writer, two readers, and one for actions"
     getattr(server, how)()
     deadline = Deadline(10)
     while not all(is_gone(process) for process in family):

@@ -113,9 +113,9 @@ def reads_two_snapshots(patch: Patch) -> None:
     begin, query = FunctionRuns.__init__, FunctionRuns.query
     databases: dict[FunctionRuns, Database] = {}
 
-    def remember(self: FunctionRuns, database: Database) -> None:
+    def remember(self: FunctionRuns, database: Database, **named: Any) -> None:
         databases[self] = database
-        begin(self, database)
+        begin(self, database, **named)
 
     def query_torn(self: FunctionRuns, snapshot: Snapshot, job: Any, registry: Any) -> Any:
         if f'"{TORN}"' not in job.call.args:
