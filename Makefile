@@ -30,7 +30,7 @@ demo: .make/python $(NPM_CHAT)/node_modules/.package-lock.json ## Start the chat
 
 .PHONY: test
 test: needs-test .make/python $(NPM_TESTS:=/node_modules/.package-lock.json) $(NPM_CHAT)/node_modules/.package-lock.json ## Run the test suite (ARGS="-k name" goes to pytest)
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: soak
 soak: .make/python ## Look for anomalies of isolation with one seed after the other (SECONDS=600 for each kind of server)

@@ -130,10 +130,12 @@ def test_a_runaway_function_fails_alone_and_its_process_goes_on(
             assert other.result(counter) == expected
         response = runaway.response(endless)
         assert not response["success"]
-        assert text in response["result"]
+        # On a busy machine half a gigabyte may take longer than a function may compute.
+        texts = (text, "Function execution timed out (maximum duration: 1s)")
+        assert any(each in response["result"] for each in texts)
         with pytest.raises(QueryFailure) as failed:
             runaway.result(never)
-        assert text in failed.value.modification["errorMessage"]
+        assert any(each in failed.value.modification["errorMessage"] for each in texts)
         # Nothing of it was kept, and who ran it runs on.
         assert other.result(other.add("messages:list_all")) == []
     assert children(template_of(server)) == workers
