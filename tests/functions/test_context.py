@@ -100,6 +100,15 @@ def test_options_are_said_before_the_call():
     assert not hasattr(writes.at_begin_snapshot(), "run_mutation")
 
 
+def test_options_add_up_and_a_mutation_keeps_its_verbs():
+    host = FakeHost()
+    ctx = MutationCtx(host)  # type: ignore[arg-type]
+    ctx.with_limits(documents_read=9).with_limits(documents_written=2).run_mutation("m:m")
+    assert host.seen == [
+        ("m:m", {}, ("mutation",), CallOptions({"documents_read": 9, "documents_written": 2})),
+    ]
+
+
 def test_only_mutations_are_given_a_database_to_write():
     host = FakeHost()
     assert type(QueryCtx(host).db) is DatabaseReader  # type: ignore[arg-type]

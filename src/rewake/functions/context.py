@@ -126,7 +126,10 @@ class NestedQueries:
     def run_query(
         self, function: QueryReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs
     ) -> R_co:
-        """See `QueryCtx.run_query`."""
+        """Run another query in the same transaction, with its arguments and result checked.
+
+        `function` is the query itself or its path (`"messages:list"`).
+        """
         if args:
             raise TypeError("run_query takes arguments by name")
         result: R_co = self._host.call(function, arguments, kinds=("query",), options=self._options)
@@ -139,7 +142,11 @@ class NestedQueries:
         database_queries: int | None = None,
         documents_read: int | None = None,
     ) -> NestedQueries:
-        """See `QueryCtx.with_limits`."""
+        """Give a query that you call less than what is left: `ctx.with_limits(documents_read=100).run_query`.
+
+        The numbers are what the call may use in addition, named as in `ctx.meta.get_transaction_metrics()`.
+        The call fails where it goes over one; you can catch that and go on.
+        """
         caps = {
             "bytes_read": bytes_read,
             "database_queries": database_queries,
@@ -154,18 +161,44 @@ class NestedCalls(NestedQueries):
     def run_mutation(
         self, function: MutationReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs
     ) -> R_co:
-        """See `MutationCtx.run_mutation`."""
+        """Run another mutation as a part of this one.
+
+        If it raises, its own writes are undone and the error goes on to the caller, who may catch it.
+        """
         if args:
             raise TypeError("run_mutation takes arguments by name")
         result: R_co = self._host.call(function, arguments, kinds=("mutation",), options=self._options)
         return result
 
+    def with_limits(
+        self,
+        *,
+        bytes_read: int | None = None,
+        bytes_written: int | None = None,
+        database_queries: int | None = None,
+        documents_read: int | None = None,
+        documents_written: int | None = None,
+        functions_scheduled: int | None = None,
+        scheduled_function_args_bytes: int | None = None,
+    ) -> NestedCalls:
+        """Give a function that you call less than what is left. See `NestedQueries.with_limits`."""
+        caps = {
+            "bytes_read": bytes_read,
+            "bytes_written": bytes_written,
+            "database_queries": database_queries,
+            "documents_read": documents_read,
+            "documents_written": documents_written,
+            "functions_scheduled": functions_scheduled,
+            "scheduled_function_args_bytes": scheduled_function_args_bytes,
+        }
+        return NestedCalls(self._host, self._options.capped(caps))
 
-class QueryCtx:
+
+class QueryCtx(NestedQueries):
     """What a query is given: the database to read, the caller, frozen time and seeded chance."""
 
     def __init__(self, host: Host) -> None:
-        self._host = host
+        super().__init__(host, PLAIN_CALL)
 
     @property
     def db(self) -> DatabaseReader:
@@ -205,34 +238,6 @@ class QueryCtx:
         """What the run can find out about itself."""
         return Meta(self._host)
 
-    def run_query(
-        self, function: QueryReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs
-    ) -> R_co:
-        """Run another query in the same transaction, with its arguments and result checked.
-
-        `function` is the query itself or its path (`"messages:list"`).
-        """
-        return NestedQueries(self._host, PLAIN_CALL).run_query(function, *args, **arguments)
-
-    def with_limits(
-        self,
-        *,
-        bytes_read: int | None = None,
-        database_queries: int | None = None,
-        documents_read: int | None = None,
-    ) -> NestedQueries:
-        """Give a query that you call less than what is left: `ctx.with_limits(documents_read=100).run_query`.
-
-        The numbers are what the call may use in addition, named as in `ctx.meta.get_transaction_metrics()`.
-        The call fails where it goes over one; you can catch that and go on.
-        """
-        caps = {
-            "bytes_read": bytes_read,
-            "database_queries": database_queries,
-            "documents_read": documents_read,
-        }
-        return NestedQueries(self._host, PLAIN_CALL.capped(caps))
-
     def at_begin_snapshot(self) -> NestedQueries:
         """Run a query at the moment when this mutation began: `ctx.at_begin_snapshot().run_query(...)`.
 
@@ -242,7 +247,7 @@ class QueryCtx:
         return NestedQueries(self._host, PLAIN_CALL.at_begin())
 
 
-class MutationCtx(QueryCtx):
+class MutationCtx(QueryCtx, NestedCalls):
     """What a mutation is given: a query's context, and a database to write."""
 
     @property
@@ -264,38 +269,6 @@ class MutationCtx(QueryCtx):
     def meta(self) -> MutationMeta:
         """What the run can find out about itself and about its request."""
         return MutationMeta(self._host)
-
-    def run_mutation(
-        self, function: MutationReference[P, R_co] | str, /, *args: P.args, **arguments: P.kwargs
-    ) -> R_co:
-        """Run another mutation as a part of this one.
-
-        If it raises, its own writes are undone and the error goes on to the caller, who may catch it.
-        """
-        return NestedCalls(self._host, PLAIN_CALL).run_mutation(function, *args, **arguments)
-
-    def with_limits(
-        self,
-        *,
-        bytes_read: int | None = None,
-        bytes_written: int | None = None,
-        database_queries: int | None = None,
-        documents_read: int | None = None,
-        documents_written: int | None = None,
-        functions_scheduled: int | None = None,
-        scheduled_function_args_bytes: int | None = None,
-    ) -> NestedCalls:
-        """Give a function that you call less than what is left. See `QueryCtx.with_limits`."""
-        caps = {
-            "bytes_read": bytes_read,
-            "bytes_written": bytes_written,
-            "database_queries": database_queries,
-            "documents_read": documents_read,
-            "documents_written": documents_written,
-            "functions_scheduled": functions_scheduled,
-            "scheduled_function_args_bytes": scheduled_function_args_bytes,
-        }
-        return NestedCalls(self._host, PLAIN_CALL.capped(caps))
 
 
 def tell_of_direct_call(ctx: QueryCtx, function: object) -> None:
