@@ -131,6 +131,8 @@ class Limits:
     """Functions that one mutation may schedule."""
     scheduled_arguments_bytes_max: int = _setting(16 * MIB, "bytes", 1 * KIB, 1 * GIB)
     """Arguments of all functions that one mutation schedules, together."""
+    scheduled_call_arguments_bytes_max: int = _setting(4 * MIB, "bytes", 1 * KIB, 1 * GIB)
+    """Arguments of one scheduled function."""
 
     arguments_bytes_max: int = _setting(16 * MIB, "bytes", 1 * KIB, 1 * GIB)
     """Arguments of one call."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rewake.database import (
-    ScheduledArgumentsTooLarge,
+    ScheduledFunctionsArgumentsTooLarge,
     TooManyBytesRead,
     TooManyBytesWritten,
     TooManyDocumentsRead,
@@ -136,7 +136,7 @@ def test_scheduled_functions_are_limited() -> None:
         usage.count_scheduled("{}")
     assert many.value.message == "Too many functions scheduled by this mutation (limit: 2)"
     usage = Usage(Limits(scheduled_arguments_bytes_max=100))
-    with pytest.raises(ScheduledArgumentsTooLarge) as large:
+    with pytest.raises(ScheduledFunctionsArgumentsTooLarge) as large:
         usage.count_scheduled("x" * 101)
     assert large.value.message == (
         "Too large total size of the arguments of scheduled functions from this mutation (limit: 100 bytes)"

@@ -18,6 +18,7 @@ from rewake.execution import (
     error_of,
     value_of,
 )
+from rewake.execution.typed_calls import system_call
 from rewake.values import Int64, InvalidValue
 from tests.execution.action_stage import registry_of
 
@@ -89,3 +90,8 @@ def test_any_other_failure_keeps_its_text_and_what_was_printed() -> None:
     assert isinstance(error, FunctionFailed)
     assert error.message == "Uncaught ValueError: no"
     assert error.log_lines == ("[LOG] 'a'",)
+
+
+def test_calls_of_the_house_name_their_function_without_the_prefix() -> None:
+    call = system_call("files:begin", {"n": 1, "none": None})
+    assert (call.path, call.args) == ("_system/files:begin", '{"n":1.0,"none":null}')

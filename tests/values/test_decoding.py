@@ -22,6 +22,7 @@ from rewake.values import (
     ValueTooLarge,
     decode,
     decode_stored,
+    decode_stored_document,
     encode,
 )
 from tests.values.strategies import values
@@ -336,3 +337,9 @@ def test_fields_that_a_patch_removes_have_no_size() -> None:
 def test_values_without_placeholders_are_read_the_same_wherever_placeholders_may_be(value: Any) -> None:
     text = encode(value)
     assert encode(decode(text, placeholders=_ALL)) == text
+
+
+def test_a_stored_document_is_an_object() -> None:
+    assert decode_stored_document('{"a":{"$integer":"AQAAAAAAAAA="}}') == {"a": Int64(1)}
+    with pytest.raises(AssertionError):
+        decode_stored_document("[]")

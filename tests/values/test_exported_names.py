@@ -33,6 +33,7 @@ EXPORTED = [
     "decode_id",
     "decode_key",
     "decode_stored",
+    "decode_stored_document",
     "encode",
     "encode_clean",
     "encode_export",

@@ -114,7 +114,7 @@ from rewake.database.schema_records import SchemaState, note_validated
 from rewake.database.snapshots import Reader, Snapshot
 from rewake.database.usage import (
     Measure,
-    ScheduledArgumentsTooLarge,
+    ScheduledFunctionsArgumentsTooLarge,
     TooManyBytesRead,
     TooManyBytesWritten,
     TooManyDocumentsRead,
@@ -174,7 +174,7 @@ __all__ = [
     "Reader",
     "ReplayKey",
     "Rollout",
-    "ScheduledArgumentsTooLarge",
+    "ScheduledFunctionsArgumentsTooLarge",
     "ScheduledJob",
     "SchemaChange",
     "SchemaEnforcementError",

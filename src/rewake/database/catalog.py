@@ -33,7 +33,7 @@ from typing import Any
 
 from rewake.database.active_schema import StoredSchema
 from rewake.storage import Reads
-from rewake.values import UNSET, decode_stored, encode_key, get_path, parse_field_path
+from rewake.values import UNSET, decode_stored_document, encode_key, get_path, parse_field_path
 
 SYSTEM_FIELDS = ("_creationTime", "_id")
 """What every declared index ends with."""
@@ -296,8 +296,7 @@ def _documents(reads: Reads, table: Table) -> Iterator[dict[str, Any]]:
     while True:
         page = reads.page(table.by_creation_time, lower, None, descending=False, limit=_PAGE)
         for _, text in page:
-            document = decode_stored(text)
-            assert isinstance(document, dict)
+            document = decode_stored_document(text)
             yield document
         if len(page) < _PAGE:
             return

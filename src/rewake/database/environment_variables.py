@@ -29,7 +29,7 @@ from rewake.limits import (
     VARIABLES_MAX,
 )
 from rewake.storage import Reads
-from rewake.values import decode_stored, encode_key, key_successor
+from rewake.values import decode_stored_document, encode_key, key_successor
 
 BUILT_IN_VARIABLES = ("CONVEX_CLOUD_URL", "CONVEX_SITE_URL")
 """Where clients and HTTP actions reach the deployment."""
@@ -120,7 +120,7 @@ def stored_variable(reads: Reads, name: str) -> str | None:
     """The value of a variable on a snapshot, without taking anything down: for actions."""
     lower, upper = _interval(name)
     page = reads.page(_BY_NAME, lower, upper, descending=False, limit=1)
-    return str(_fields(page[0][1])["value"]) if page else None
+    return str(decode_stored_document(page[0][1])["value"]) if page else None
 
 
 def stored_variables(reads: Reads) -> dict[str, str]:
@@ -189,7 +189,7 @@ def _put(transaction: WriteTransaction, name: str, value: str | None, *, is_buil
                 ENVIRONMENT_VARIABLES, fields | {"isBuiltIn": True} if is_built_in else fields
             )
         return
-    id = str(_fields(page[0][1])["_id"])
+    id = str(decode_stored_document(page[0][1])["_id"])
     found = transaction.target(ENVIRONMENT_VARIABLES, id)
     assert found is not None, "the index has just shown it"
     old, row, document = found
@@ -207,10 +207,4 @@ def _interval(name: str) -> tuple[bytes, bytes | None]:
 
 def _documents(reads: Reads) -> Iterator[Fields]:
     for _, text in reads.page(_BY_NAME, b"", None, descending=False, limit=_ALL):
-        yield _fields(text)
-
-
-def _fields(text: str) -> Fields:
-    fields = decode_stored(text)
-    assert isinstance(fields, dict)
-    return fields
+        yield decode_stored_document(text)

@@ -28,7 +28,7 @@ from rewake.database.reads import ReadTransaction
 from rewake.database.writes import Fields, WriteTransaction
 from rewake.errors import Conflict
 from rewake.storage import Reads
-from rewake.values import InvalidId, decode_id, decode_stored, encode_key, key_successor
+from rewake.values import InvalidId, decode_id, decode_stored_document, encode_key, key_successor
 
 _BY_KEY = BLOBS.indexes["by_key"].id
 _BY_FILE = BLOBS.indexes["by_file"].id
@@ -94,7 +94,7 @@ def file_document(transaction: ReadTransaction, id: str) -> dict[str, Any] | Non
     """
     _check_id(id)
     text = transaction.find(STORAGE, id)
-    return None if text is None else _fields(text)
+    return None if text is None else decode_stored_document(text)
 
 
 def origin(transaction: ReadTransaction) -> str:
@@ -192,7 +192,7 @@ def doom_stale(transaction: WriteTransaction, *, before_ms: float, limit: int) -
     lower, upper = encode_key(["incoming"]), encode_key(["incoming", before_ms])
     page = transaction.reads.page(_BY_STATE, lower, upper, descending=False, limit=limit)
     for _, text in page:
-        _change(transaction, _fields(text), state="doomed", file=None)
+        _change(transaction, decode_stored_document(text), state="doomed", file=None)
     return len(page)
 
 
@@ -236,7 +236,7 @@ def _target(transaction: WriteTransaction, blob: dict[str, Any]) -> tuple[str, i
 def _facts(reads: Reads, blob: dict[str, Any]) -> FileFacts:
     text = reads.find(STORAGE.by_id, encode_key([blob["file"]]))
     assert text is not None, "a stored blob has a file"
-    fields = _fields(text)
+    fields = decode_stored_document(text)
     return FileFacts(
         id=fields["_id"],
         key=blob["key"],
@@ -249,7 +249,7 @@ def _facts(reads: Reads, blob: dict[str, Any]) -> FileFacts:
 def _page(reads: Reads, index: int, prefix: list[Any], *, limit: int) -> list[dict[str, Any]]:
     lower = encode_key(prefix)
     page = reads.page(index, lower, key_successor(lower), descending=False, limit=limit)
-    return [_fields(text) for _, text in page]
+    return [decode_stored_document(text) for _, text in page]
 
 
 def _check_id(id: object) -> None:
@@ -259,9 +259,3 @@ def _check_id(id: object) -> None:
         number = None
     if number != STORAGE.number:
         raise InvalidStorageId(id=id)
-
-
-def _fields(text: str) -> dict[str, Any]:
-    fields = decode_stored(text)
-    assert isinstance(fields, dict)
-    return fields

@@ -24,7 +24,7 @@ from rewake.database.catalog import BACKFILLS, INDEXES, IndexState, Table, Table
 from rewake.database.writes import Fields, WriteTransaction
 from rewake.limits import SCHEMA_STEP_ROWS_MAX
 from rewake.schema import IndexDefinition, QuerySpec
-from rewake.values import decode_stored
+from rewake.values import decode_stored, decode_stored_document
 
 _PAGE = 64
 """Documents read at once: a step may end after any of them, and the others were read for nothing."""
@@ -157,8 +157,7 @@ def _build(
     cursor: bytes = work["cursor"]
     rows = 0
     for key, row, text in _documents(transaction, table, after=cursor, until=work["until"]):
-        document = decode_stored(text)
-        assert isinstance(document, dict)
+        document = decode_stored_document(text)
         # The key in creation order is just what follows the declared fields in every other index.
         transaction.store.ensure_entry(index.id, index.prefix_of(document) + key, row)
         cursor, rows = key, rows + 1

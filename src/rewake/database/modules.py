@@ -17,7 +17,7 @@ from rewake.database.read_set import ReadSet
 from rewake.database.reads import ReadTransaction
 from rewake.database.writes import WriteTransaction
 from rewake.schema import QuerySpec
-from rewake.values import decode_stored, encode_key, key_successor
+from rewake.values import decode_stored_document, encode_key, key_successor
 
 _BY_PATH = MODULES.indexes["by_path"].id
 
@@ -38,8 +38,7 @@ def stored_modules(transaction: ReadTransaction) -> dict[str, str]:
     """The hashes in `_modules`, by path: which code belongs to the snapshot of `transaction`."""
     hashes = {}
     for text in transaction.system.scan(QuerySpec("_modules")):
-        document = decode_stored(text)
-        assert isinstance(document, dict)
+        document = decode_stored_document(text)
         hashes[str(document["path"])] = str(document["hash"])
     return hashes
 
@@ -48,9 +47,8 @@ def store_modules(transaction: WriteTransaction, hashes: Mapping[str, str]) -> l
     """Make `_modules` say `hashes`; returns the paths that were added, changed or removed, in order."""
     known = {}
     for text in list(transaction.system.scan(QuerySpec("_modules"))):
-        document = decode_stored(text)
-        assert isinstance(document, dict)
-        known[str(document["path"])] = document
+        stored = decode_stored_document(text)
+        known[str(stored["path"])] = stored
     changed = []
     for path in sorted(known.keys() | hashes.keys()):
         document, code_hash = known.get(path), hashes.get(path)

@@ -26,7 +26,15 @@ from rewake.database.writes import Fields, WriteTransaction
 from rewake.errors import FunctionError
 from rewake.limits import MIB
 from rewake.storage import Reads
-from rewake.values import InvalidId, Value, decode_id, decode_stored, encode, encode_key, key_successor
+from rewake.values import (
+    InvalidId,
+    Value,
+    decode_id,
+    decode_stored_document,
+    encode,
+    encode_key,
+    key_successor,
+)
 
 _BY_DUE = SCHEDULED_FUNCTIONS.indexes["by_due"].id
 _BY_COMPLETED = SCHEDULED_FUNCTIONS.indexes["by_completed"].id
@@ -162,7 +170,7 @@ def trim_finished(transaction: WriteTransaction, *, before_ms: float, limit: int
     lower, upper = encode_key([0.0]), encode_key([before_ms])
     count, size = 0, 0
     for _, text in transaction.reads.page(_BY_COMPLETED, lower, upper, descending=False, limit=limit):
-        id = str(_fields(text)["_id"])
+        id = str(decode_stored_document(text)["_id"])
         found = transaction.target(SCHEDULED_FUNCTIONS, id)
         assert found is not None, "the index has just shown it"
         old, row, document = found
@@ -196,16 +204,10 @@ def _move(
 
 
 def _job(text: str) -> ScheduledJob:
-    fields = _fields(text)
+    fields = decode_stored_document(text)
     return ScheduledJob(fields["_id"], fields["name"], encode(fields["args"][0]), fields["scheduledTime"])
 
 
 def _kind(document: Fields) -> str:
     state: Any = document["state"]
     return str(state["kind"])
-
-
-def _fields(text: str) -> dict[str, Any]:
-    fields = decode_stored(text)
-    assert isinstance(fields, dict)
-    return fields

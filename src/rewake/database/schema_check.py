@@ -29,7 +29,7 @@ from rewake.database.errors import NewDocumentMismatch, SchemaMismatch
 from rewake.database.snapshots import Snapshot
 from rewake.schema import Schema, ValidationFailed, is_subset
 from rewake.storage import LogRow
-from rewake.values import decode_stored
+from rewake.values import decode_stored_document
 
 _PAGE = 1_024
 _LOG_ROWS = 2_048
@@ -217,8 +217,7 @@ class DocumentCheck:
 
 
 def _check(schema: Schema, table: str, text: str, catalog: Catalog, refused: type[SchemaMismatch]) -> None:
-    document = decode_stored(text)
-    assert isinstance(document, dict)
+    document = decode_stored_document(text)
     fields = {key: value for key, value in document.items() if key not in _SYSTEM_FIELDS}
     try:
         schema.tables[table].validator.check(fields, catalog)

@@ -20,7 +20,7 @@ from rewake.database.active_schema import StoredSchema
 from rewake.database.catalog import SCHEMAS
 from rewake.database.writes import Fields, WriteTransaction
 from rewake.schema import QuerySpec
-from rewake.values import decode_stored
+from rewake.values import decode_stored_document
 
 
 class SchemaState(StrEnum):
@@ -102,8 +102,7 @@ def activate(transaction: WriteTransaction, stored: StoredSchema) -> None:
 def _records(transaction: WriteTransaction) -> list[SchemaRecord]:
     found = []
     for text in list(transaction.system.scan(QuerySpec("_schemas"))):
-        document = decode_stored(text)
-        assert isinstance(document, dict)
+        document = decode_stored_document(text)
         marks = document["marks"]
         assert isinstance(marks, Mapping)
         stored = StoredSchema(str(document["schema"]), {k: str(m) for k, m in marks.items()})

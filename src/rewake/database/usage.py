@@ -80,7 +80,7 @@ class TooManyFunctionsScheduled(LimitExceeded):
     template = "Too many functions scheduled by this mutation (limit: {limit})"
 
 
-class ScheduledArgumentsTooLarge(LimitExceeded):
+class ScheduledFunctionsArgumentsTooLarge(LimitExceeded):
     """One mutation scheduled functions with too large arguments. Store the data and pass its id."""
 
     code, setting = "ScheduledFunctionsArgumentsTooLarge", "scheduled_arguments_bytes_max"
@@ -111,7 +111,7 @@ _MEASURED = (
     _Measured("functions_scheduled", TooManyFunctionsScheduled, "Many functions scheduled by this mutation"),
     _Measured(
         "scheduled_function_args_bytes",
-        ScheduledArgumentsTooLarge,
+        ScheduledFunctionsArgumentsTooLarge,
         "Large total size of the arguments of scheduled functions from this mutation",
         " bytes",
     ),
@@ -226,7 +226,7 @@ class Usage:
             raise self._exceeded(TooManyFunctionsScheduled, "functions_scheduled", self.functions_scheduled)
         size = self.scheduled_function_args_bytes
         if size > self.scheduled_function_args_bytes_most:
-            raise self._exceeded(ScheduledArgumentsTooLarge, "scheduled_function_args_bytes", size)
+            raise self._exceeded(ScheduledFunctionsArgumentsTooLarge, "scheduled_function_args_bytes", size)
 
     def check_intervals(self, merged: int) -> None:
         """Say so where the read set has too many intervals."""

@@ -49,7 +49,7 @@ from rewake.values import (
     Value,
     check_document_limits,
     check_table_name,
-    decode_stored,
+    decode_stored_document,
     encode,
     encode_id,
     encode_key,
@@ -231,8 +231,8 @@ class WriteTransaction(ReadTransaction):
             found = self.store.find_row(table.by_id, id_key)
             assert found is not None, "a document that was written last has a row"
             text, row = resolve_commit_ts(pending.new, ts), found[1]
-            keys = table.keys_of(_stored_fields(text), id_key)
-            self._move(row, text, table.keys_of(_stored_fields(pending.new), id_key), keys)
+            keys = table.keys_of(decode_stored_document(text), id_key)
+            self._move(row, text, table.keys_of(decode_stored_document(pending.new), id_key), keys)
             self._pending[tablet, id] = pending._replace(new=text, new_keys=keys)
 
     def raise_if_torn(self) -> None:
@@ -324,7 +324,7 @@ class WriteTransaction(ReadTransaction):
             return None
         text, row = found
         self.usage.count_read(text)
-        return text, row, _stored_fields(text)
+        return text, row, decode_stored_document(text)
 
     def create_table(self, name: str) -> Table:
         """Make a table of the application.
@@ -481,12 +481,6 @@ def _normal_fields(value: Mapping[str, Any], operation: str) -> Fields:
 def _is_same(given: Value, stored: Value) -> bool:
     # To Python an Int64 equals the Float64 of the same number. What was not given is the very object.
     return given is stored or values_equal(given, stored)
-
-
-def _stored_fields(text: str) -> Fields:
-    fields = decode_stored(text)
-    assert isinstance(fields, dict)
-    return fields
 
 
 def _joined_keys(old_keys: Keys, new_keys: Keys) -> tuple[IndexKeys, ...]:

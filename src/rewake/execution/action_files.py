@@ -21,9 +21,8 @@ from typing import Any, Protocol
 
 from rewake.blobs import BlobStore, Intake, Taken, sha256_of_text
 from rewake.execution.calls import FunctionCall
+from rewake.execution.typed_calls import system_call
 from rewake.functions import AsyncContent, Content, FileHead
-from rewake.schema import plain_value
-from rewake.values import encode, normalize
 
 _PIECE_BYTES = 1 << 20
 
@@ -44,11 +43,11 @@ class ActionFiles:
 
     def ask(self, name: str, arguments: dict[str, Any]) -> Any:
         """See `ActionFilesHost.ask`."""
-        return self._run.ask_house(_call(name, arguments))
+        return self._run.ask_house(system_call(f"files:{name}", arguments))
 
     def begin_ask(self, name: str, arguments: dict[str, Any]) -> Awaitable[Any]:
         """See `ActionFilesHost.begin_ask`."""
-        return self._run.begin_ask_house(_call(name, arguments), name=f"storage.{name}")
+        return self._run.begin_ask_house(system_call(f"files:{name}", arguments), name=f"storage.{name}")
 
     def store(self, data: Content, *, content_type: str | None, sha256: str | None) -> str:
         """See `ActionFilesHost.store`."""
@@ -92,10 +91,6 @@ class ActionFiles:
         key, size = str(facts["key"]), int(facts["size"])
         head = FileHead(str(facts["id"]), str(facts["sha256"]), size, facts["content_type"])
         return head, lambda: self._blobs().read(key, stop=size)
-
-
-def _call(name: str, arguments: dict[str, Any]) -> FunctionCall:
-    return FunctionCall(f"_system/files:{name}", encode(normalize(plain_value(arguments))))
 
 
 def _committing(taken: Taken, content_type: str | None) -> dict[str, Any]:

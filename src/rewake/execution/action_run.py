@@ -43,7 +43,8 @@ from rewake.execution.output import LogLines, collecting
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.runner import ActionJob
 from rewake.execution.scheduled_calls import scheduled_call
-from rewake.execution.typed_calls import encoded_arguments, value_of
+from rewake.execution.system_context import SYSTEM_PREFIX
+from rewake.execution.typed_calls import encoded_arguments, system_call, value_of
 from rewake.functions import (
     ActionCtx,
     BlockingActionCtx,
@@ -97,7 +98,7 @@ class ActionRun:
         """What runs, as lists of what ran show it; its public path once it is found."""
         self.registry = registry
         self.log_lines = LogLines(limits, now_ms=self.now_ms, heard=heard)
-        self._limits = limits
+        self.limits = limits
         self._tables = tables
         self.variable = variable
         """Looks an environment variable up, as it is now."""
@@ -128,7 +129,7 @@ class ActionRun:
                 result, error = Failure(self._reason, None, lines.rendered()), None
             else:
                 root, rendered = self.registry.root, lines.rendered()
-                result = failure_of(raised, root=root, log_lines=rendered, limits=self._limits)
+                result = failure_of(raised, root=root, log_lines=rendered, limits=self.limits)
         return result, CallRecord(
             path=self.path,
             kind="action",
@@ -147,7 +148,7 @@ class ActionRun:
 
     def _carry_out(self) -> str:
         """From the arguments to the encoded result."""
-        limits, lines = self._limits, self.log_lines
+        limits, lines = self.limits, self.log_lines
         record = self.registry.find_kind(self.path, self.job.visibility, "action")
         self.path, tables = record.path.public, self._tables()
         value = decoded_arguments(self.path, self.job.call.args, limits=limits, log_lines=lines)
@@ -197,13 +198,7 @@ class ActionRun:
             self._waiting.discard(future)
 
     def _perform(self, record: FunctionRecord, arguments: dict[str, Any]) -> Any:
-        metadata = FunctionMetadata(
-            name=record.path.public,
-            component_path="",
-            type=record.kind,
-            visibility="internal" if record.is_internal else "public",
-        )
-        face = ActionFace(self, metadata)
+        face = ActionFace(self, record.metadata())
         try:
             with collecting(self.log_lines):
                 if isinstance(record.function, BlockingActionFunction):
@@ -298,13 +293,14 @@ class ActionFace:
         return self._begin(call, None, kind="mutation", name="scheduler.run")
 
     def begin_cancel_scheduled(self, id: str) -> Awaitable[None]:
-        return self._begin(_cancelling(id), None, kind="mutation", name="scheduler.cancel")
+        call = system_call("scheduler:cancel", {"id": id})
+        return self._begin(call, None, kind="mutation", name="scheduler.cancel")
 
     def schedule(self, reference: object, arguments: dict[str, Any], *, at_ms: float) -> str:
         return str(self._call(self._scheduling(reference, arguments, at_ms), None, kind="mutation"))
 
     def cancel_scheduled(self, id: str) -> None:
-        self._call(_cancelling(id), None, kind="mutation")
+        self._call(system_call("scheduler:cancel", {"id": id}), None, kind="mutation")
 
     @property
     def files(self) -> ActionFiles:
@@ -323,10 +319,10 @@ class ActionFace:
 
     def _scheduling(self, reference: object, arguments: dict[str, Any], at_ms: float) -> FunctionCall:
         run = self._opened()
-        path, args = scheduled_call(run.registry, reference, arguments)
+        path, args = scheduled_call(run.registry, reference, arguments, limits=run.limits)
         parent = encode(run.job.scheduled or None)
         text = f'{{"arguments":{args},"at_ms":{encode(at_ms)},"name":{encode(path)},"parent":{parent}}}'
-        return FunctionCall("_system/scheduler:schedule", text)
+        return FunctionCall(f"{SYSTEM_PREFIX}scheduler:schedule", text)
 
     def function_metadata(self) -> FunctionMetadata:
         self._opened()
@@ -335,10 +331,6 @@ class ActionFace:
     def request_metadata(self) -> RequestMetadata:
         job = self._opened().job
         return RequestMetadata(request_id=job.request_id or None, scheduled_function_id=job.scheduled or None)
-
-
-def _cancelling(id: str) -> FunctionCall:
-    return FunctionCall("_system/scheduler:cancel", f'{{"id":{encode(id)}}}')
 
 
 async def _value_later(future: Future[Success | Failure], record: FunctionRecord | None) -> Any:

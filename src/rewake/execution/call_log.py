@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 
 from rewake.auth import Admin, Identity, User
 from rewake.environment import Clock, SystemClock
+from rewake.execution.system_context import SYSTEM_PREFIX
 from rewake.limits import MIB
 from rewake.observability import logger
 
@@ -30,7 +31,6 @@ _log = logger(__name__)
 TRUNCATED = " (truncated due to length)"
 """How a line ends that was cut."""
 
-_SYSTEM = "_system/"
 _CURSOR_STEP_MS = 0.001
 """Doubles of this size lie 0.0002 ms apart."""
 _ENTRY_BYTES = 200
@@ -163,7 +163,7 @@ class CallLog:
 
         What the house did for itself is left out where it went well.
         """
-        if record.path.startswith(_SYSTEM) and record.error is None:
+        if record.path.startswith(SYSTEM_PREFIX) and record.error is None:
             return
         self._take(record)
         for listener in self._listeners:

@@ -423,13 +423,7 @@ class _Face:
 
     def function_metadata(self) -> FunctionMetadata:
         self._opened()
-        record = self._record
-        return FunctionMetadata(
-            name=record.path.public,
-            component_path="",
-            type=record.kind,
-            visibility="internal" if record.is_internal else "public",
-        )
+        return self._record.metadata()
 
     def transaction_metrics(self) -> TransactionMetrics:
         measures = self._opened().transaction.measures()
@@ -453,7 +447,7 @@ class _Face:
 
     def schedule(self, reference: object, arguments: dict[str, Any], *, at_ms: float) -> str:
         host = self._opened()
-        path, args = scheduled_call(host.registry, reference, arguments)
+        path, args = scheduled_call(host.registry, reference, arguments, limits=host.limits)
         assert isinstance(host.transaction, WriteTransaction), "queries have no scheduler"
         host.transaction.usage.count_scheduled(args)
         return schedule(host.transaction, path, decode(args), at_ms=at_ms)

@@ -96,7 +96,7 @@ class HttpRun(ActionRun):
         if route is not None:
             self.path = f"{request.method} {route.shown_path}"
         face = _HttpFace(self, _metadata(self.path))
-        asgi = _Asgi(self._end, self.request, route, limits=self._limits)
+        asgi = _Asgi(self._end, self.request, route, limits=self.limits)
         try:
             with collecting(self.log_lines), _quiet_once_gone(self._end):
                 if route is None:
@@ -216,7 +216,7 @@ class _Asgi:
 
     def __init__(self, end: ExchangeEnd, request: Any, route: HttpRoute | None, *, limits: Limits) -> None:
         self._end = end
-        self._limits = limits
+        self.limits = limits
         self._is_mounted = route is not None and route.is_mount
         self._has_no_body = not self._is_mounted and request.method in _WITHOUT_BODY
         self._drops_body = not self._is_mounted and request.method == "HEAD"
@@ -246,7 +246,7 @@ class _Asgi:
     def open_request(self) -> Request:
         """The request as handlers take it."""
         request = _BoundedRequest(self.scope, self.receive)
-        request.bytes_max = self._limits.http_action_body_bytes_max
+        request.bytes_max = self.limits.http_action_body_bytes_max
         return request
 
     async def answer(self, response: Response) -> None:
@@ -306,7 +306,7 @@ class _Asgi:
         if self._has_begun:
             return
         assert self._head is not None, "a body follows a start"
-        most = self._limits.http_action_body_bytes_max
+        most = self.limits.http_action_body_bytes_max
         if not has_more and not self._is_mounted and size > most:
             raise HttpResponseTooLarge(limit=most / _MIB)
         self._has_begun = True

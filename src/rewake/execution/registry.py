@@ -25,7 +25,7 @@ from rewake.execution.analysis import (
     module_of,
 )
 from rewake.execution.calls import Visibility
-from rewake.functions import FunctionKind, HttpRouter, RegisteredFunction
+from rewake.functions import FunctionKind, FunctionMetadata, HttpRouter, RegisteredFunction
 from rewake.protocol import FunctionPath
 from rewake.schema import ArgumentsCodec, Schema, TypeCodec
 
@@ -59,6 +59,15 @@ class FunctionRecord:
             arguments=self.arguments.validator.to_json(),
             returns=self.returns.validator.to_json() if self.returns is not None else {"type": "any"},
             summary=documentation.partition("\n")[0],
+        )
+
+    def metadata(self) -> FunctionMetadata:
+        """What the function can ask about itself."""
+        return FunctionMetadata(
+            name=self.path.public,
+            component_path="",
+            type=self.kind,
+            visibility="internal" if self.is_internal else "public",
         )
 
     def to_spec(self) -> dict[str, Any]:

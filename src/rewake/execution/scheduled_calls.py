@@ -12,16 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rewake.errors import FunctionError
+from rewake.errors import FunctionError, LimitExceeded
 from rewake.execution.analysis import FunctionNotFound
 from rewake.execution.calls import Visibility
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.typed_calls import encoded_arguments
 from rewake.functions import RegisteredFunction
-from rewake.limits import MIB
+from rewake.limits import Limits
 from rewake.protocol import FunctionPath, InvalidFunctionPath
-
-_SCHEDULED_ARGUMENTS_BYTES_MAX = 4 * MIB
 
 
 class ScheduledFunctionMissing(FunctionNotFound):
@@ -37,14 +35,16 @@ class NotSchedulable(FunctionError):
     template = "{path} is a query, and only mutations and actions can be scheduled."
 
 
-class ScheduledArgumentsTooLarge(FunctionError):
+class ScheduledArgumentsTooLarge(LimitExceeded):
     """The arguments of one scheduled call are too large. Store them in a document and pass its id."""
 
-    code = "ScheduledArgumentsTooLarge"
-    template = "The arguments of the scheduled {path} are too large (actual: {actual} bytes, limit: {limit})"
+    code, setting = "ScheduledArgumentsTooLarge", "scheduled_call_arguments_bytes_max"
+    template = "The arguments of the scheduled {path} are too large (limit: {limit} bytes)"
 
 
-def scheduled_call(registry: Registry, reference: object, arguments: Mapping[str, Any]) -> tuple[str, str]:
+def scheduled_call(
+    registry: Registry, reference: object, arguments: Mapping[str, Any], *, limits: Limits
+) -> tuple[str, str]:
     """The canonical path and the encoded arguments of a call to run later.
 
     Raises:
@@ -55,8 +55,9 @@ def scheduled_call(registry: Registry, reference: object, arguments: Mapping[str
     if record.kind == "query":
         raise NotSchedulable(path=path)
     args = encoded_arguments(record, arguments)
-    if len(args) > _SCHEDULED_ARGUMENTS_BYTES_MAX:
-        raise ScheduledArgumentsTooLarge(path=path, actual=len(args), limit=_SCHEDULED_ARGUMENTS_BYTES_MAX)
+    size, limit = len(args.encode()), limits.scheduled_call_arguments_bytes_max
+    if size > limit:
+        raise ScheduledArgumentsTooLarge(path=path, observed=size, limit=limit)
     return path, args
 
 

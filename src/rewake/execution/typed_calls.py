@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from rewake.errors import ApplicationError, FunctionFailed
-from rewake.execution.calls import Failure, Success
+from rewake.execution.calls import Failure, FunctionCall, Success
 from rewake.execution.registry import FunctionRecord
+from rewake.execution.system_context import SYSTEM_PREFIX
 from rewake.schema import ValidationFailed, plain_value
 from rewake.values import Value, decode_stored, encode, normalize
 
@@ -30,6 +31,11 @@ def encoded_arguments(record: FunctionRecord | None, arguments: Mapping[str, Any
         # Not what the hints ask for. The function's own check says so in the words that clients know.
         value = plain_value(dict(arguments))
     return encode(normalize(value))
+
+
+def system_call(name: str, arguments: Mapping[str, Any]) -> FunctionCall:
+    """The call of a function of the house: `name` without the prefix."""
+    return FunctionCall(f"{SYSTEM_PREFIX}{name}", encoded_arguments(None, arguments))
 
 
 def value_of(result: Success | Failure, record: FunctionRecord | None) -> Any:

@@ -135,8 +135,8 @@ class Pipe:
         return bool(data)
 
 
-class WriterWorker:
-    """The writer's process: a group writer whose source and hearer are the pipe."""
+class _Worker:
+    """What the processes that run queries and mutations have."""
 
     def __init__(
         self,
@@ -155,6 +155,35 @@ class WriterWorker:
         self._clock = database.environment.clock
         self._runs = runs
         self._bound = bound
+
+    def _is_worn(self) -> bool:
+        """Whether memory was wanting, and most of it is still taken after that run."""
+        if not self._runs.has_run_out_of_memory:
+            return False
+        self._runs.has_run_out_of_memory = False
+        gc.collect()
+        is_worn = self._bound.is_worn
+        if is_worn:
+            _log.warning(
+                "earlier runs have left too little memory in this process; a fresh one takes its place"
+            )
+        return is_worn
+
+
+class WriterWorker(_Worker):
+    """The writer's process: a group writer whose source and hearer are the pipe."""
+
+    def __init__(
+        self,
+        pipe: Pipe,
+        mark: RunMark,
+        database: Database,
+        registry: Registry,
+        *,
+        runs: FunctionRuns,
+        bound: MemoryBound,
+    ) -> None:
+        super().__init__(pipe, mark, database, registry, runs=runs, bound=bound)
         self._writer = GroupWriter(
             database,
             source=self,
@@ -172,7 +201,7 @@ class WriterWorker:
 
     def get(self) -> Writing | None:
         """Wait for work; None at the end of the pipe, and where a fresh process should go on."""
-        if _is_worn(self._runs, self._bound):
+        if self._is_worn():
             return None
         message = self._pipe.read()
         return None if message is None else self._writing(message)
@@ -236,19 +265,7 @@ def _outcome(item: Writing) -> Outcome:
     return Outcome(item.asker, changed=item.outcome)
 
 
-def _is_worn(runs: FunctionRuns, bound: MemoryBound) -> bool:
-    """Whether memory was wanting, and most of it is still taken after that run."""
-    if not runs.has_run_out_of_memory:
-        return False
-    runs.has_run_out_of_memory = False
-    gc.collect()
-    is_worn = bound.is_worn
-    if is_worn:
-        _log.warning("earlier runs have left too little memory in this process; a fresh one takes its place")
-    return is_worn
-
-
-class ReaderWorker:
+class ReaderWorker(_Worker):
     """A reader's process: one snapshot at a time."""
 
     def __init__(
@@ -261,12 +278,7 @@ class ReaderWorker:
         runs: FunctionRuns,
         bound: MemoryBound,
     ) -> None:
-        self._pipe = pipe
-        self._mark = mark
-        self._registry = registry
-        self._clock = database.environment.clock
-        self._runs = runs
-        self._bound = bound
+        super().__init__(pipe, mark, database, registry, runs=runs, bound=bound)
         self._reach = database.environment.reach
         self._reader: Reader = database.reader()
         # Of the version that this worker has loaded, before it serves; made by LookRound.
@@ -278,7 +290,7 @@ class ReaderWorker:
         while (message := self._pipe.read()) is not None:
             if isinstance(message, EndWave):
                 self._end()
-                if _is_worn(self._runs, self._bound):
+                if self._is_worn():
                     break
                 continue
             try:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -460,9 +461,11 @@ FromFront = Begin | Fork | _ToWriter | _ToReader | Act | Serve | Exchanged | Sto
 _FromActor = Call | Printed | Acted | Exchanged
 FromWorker = Loaded | Ready | Failed | Told | Ran | Surveyed | Checked | LogLine | _FromActor
 
+M = TypeVar("M")
+
 _encoder = msgspec.msgpack.Encoder()
-_from_front = msgspec.msgpack.Decoder(FromFront)
-_from_worker = msgspec.msgpack.Decoder(FromWorker)
+_from_front: msgspec.msgpack.Decoder[FromFront] = msgspec.msgpack.Decoder(FromFront)
+_from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)
 _prepared = msgspec.msgpack.Decoder(Prepared)
 
 
@@ -478,11 +481,7 @@ def unpack_from_front(body: bytes) -> FromFront:
     Raises:
         PipeBroken: it is none.
     """
-    try:
-        message: FromFront = _from_front.decode(body)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise PipeBroken(str(error)) from None
-    return message
+    return _decoded(_from_front, body)
 
 
 def unpack_from_worker(body: bytes) -> FromWorker:
@@ -491,11 +490,14 @@ def unpack_from_worker(body: bytes) -> FromWorker:
     Raises:
         PipeBroken: it is none.
     """
+    return _decoded(_from_worker, body)
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[M], body: bytes) -> M:
     try:
-        message: FromWorker = _from_worker.decode(body)
+        return decoder.decode(body)
     except (msgspec.MsgspecError, ValueError) as error:
         raise PipeBroken(str(error)) from None
-    return message
 
 
 def pack_prepared(prepared: Prepared) -> bytes:

@@ -299,43 +299,33 @@ class WorkerRunner:
         async with self._changing:
             if self._is_closed:
                 raise RunnerClosed()
-            return await self._switch_to(template, writer, readers, evidence, invocation)
-
-    async def _switch_to(
-        self,
-        template: Template,
-        writer: Worker,
-        readers: list[Worker],
-        evidence: Evidence | None,
-        invocation: str,
-    ) -> SchemaChange:
-        await self._seat.hold()
-        self._switch = asyncio.get_running_loop().create_future()
-        try:
-            changes, report = await self._seat.apply(writer, invocation, evidence)
-        except BaseException:
+            await self._seat.hold()
+            self._switch = asyncio.get_running_loop().create_future()
+            try:
+                changes, report = await self._seat.apply(writer, invocation, evidence)
+            except BaseException:
+                self._seat.release()
+                raise
+            finally:
+                self._switch.set_result(None)
+                self._switch = None
+            # From here on without a pause: nobody may see one half of it.
+            before, self._template = self._template, template
+            self.analysis = template.analysis
+            self._code_since = report.last_ts
+            self._is_armed = False
+            left = self._readers.replace(readers)
+            if self._seat.worker is not None:
+                left.append(self._seat.worker)
+            if self._crew is not None and self._crew.worker is not None:
+                left.append(self._crew.worker)
+            self._seat.seat(writer)
+            self._seat.tell(report)
             self._seat.release()
-            raise
-        finally:
-            self._switch.set_result(None)
-            self._switch = None
-        # From here on without a pause: nobody may see one half of it.
-        before, self._template = self._template, template
-        self.analysis = template.analysis
-        self._code_since = report.last_ts
-        self._is_armed = False
-        left = self._readers.replace(readers)
-        if self._seat.worker is not None:
-            left.append(self._seat.worker)
-        if self._crew is not None and self._crew.worker is not None:
-            left.append(self._crew.worker)
-        self._seat.seat(writer)
-        self._seat.tell(report)
-        self._seat.release()
-        template.ended.add_done_callback(lambda _: self._template_lost(template))
-        if before is not None:
-            self._spawn(_retire(before, left))
-        return changes
+            template.ended.add_done_callback(lambda _: self._template_lost(template))
+            if before is not None:
+                self._spawn(_retire(before, left))
+            return changes
 
     async def _fork(self, template: Template, role: str) -> Worker:
         engine = self._database.engine

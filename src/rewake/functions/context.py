@@ -22,7 +22,7 @@ from rewake.functions.ports import Host
 from rewake.functions.references import MutationReference, QueryReference
 from rewake.functions.scheduler import Scheduler
 from rewake.functions.storage import StorageReader, StorageWriter
-from rewake.values import decode_stored
+from rewake.values import decode_stored_document
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -100,8 +100,7 @@ class Auth:
         user = identity.acting_as if isinstance(identity, Admin) else identity
         if not isinstance(user, User):
             return None
-        attributes = decode_stored(user.attributes)
-        assert isinstance(attributes, dict)
+        attributes = decode_stored_document(user.attributes)
         return UserIdentity(attributes)
 
     def require_identity(self) -> UserIdentity:

@@ -123,15 +123,17 @@ class StorageWriter(StorageReader):
         self._host.delete_file(id)
 
 
-class StoredFile:
-    """A file, in a plain `def` action: `read()` it, or iterate over its pieces."""
-
+class _OpenedFile:
     def __init__(self, head: FileHead, opened: Callable[[], Iterator[bytes]]) -> None:
         self.id = head.id
         self.sha256 = head.sha256
         self.size = head.size
         self.content_type = head.content_type
         self._opened = opened
+
+
+class StoredFile(_OpenedFile):
+    """A file, in a plain `def` action: `read()` it, or iterate over its pieces."""
 
     def __iter__(self) -> Iterator[bytes]:
         return self._opened()
@@ -141,15 +143,8 @@ class StoredFile:
         return b"".join(self)
 
 
-class AsyncStoredFile:
+class AsyncStoredFile(_OpenedFile):
     """A file, in an `async def` action: `await file.read()`, or `async for piece in file`."""
-
-    def __init__(self, head: FileHead, opened: Callable[[], Iterator[bytes]]) -> None:
-        self.id = head.id
-        self.sha256 = head.sha256
-        self.size = head.size
-        self.content_type = head.content_type
-        self._opened = opened
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         # Not loaded with the package: who only declares functions needs no event loop.

@@ -13,7 +13,7 @@ Start reading at `types.py`, then `encoding.py`; `key_codec.py` carries the data
 Not here: which values a table or an argument admits (`schema`).
 """
 
-from rewake.values.decoding import Placeholders, decode, decode_stored
+from rewake.values.decoding import Placeholders, decode, decode_stored, decode_stored_document
 from rewake.values.document_id import DocumentId, decode_id, encode_id, new_internal_id
 from rewake.values.encoding import encode, holds_commit_ts, resolve_commit_ts
 from rewake.values.errors import (
@@ -75,6 +75,7 @@ __all__ = [
     "decode_id",
     "decode_key",
     "decode_stored",
+    "decode_stored_document",
     "encode",
     "encode_clean",
     "encode_export",

@@ -98,6 +98,13 @@ def decode_stored(text: str) -> Value:
     return _revive(value) if '"$' in text else value
 
 
+def decode_stored_document(text: str) -> dict[str, Any]:
+    """Read one document from canonical text that `encode` wrote. Only that it is an object is checked."""
+    document = decode_stored(text)
+    assert isinstance(document, dict)
+    return document
+
+
 def _revive(value: Any) -> Value:
     """Turn `$` objects into what they stand for, in place; the tree is fresh from the parser."""
     if type(value) is dict:
