@@ -154,6 +154,10 @@ class Limits:
     off with its process, which is started again; other calls do not notice."""
     action_seconds_max: float = _setting(600.0, "seconds", 0.1, 86_400.0)
     """One run of an action. A longer one is told to end, and its caller is given a failure."""
+    mounted_sockets_max: int = _setting(256, "websockets", 1, 100_000)
+    """Websockets of mounted applications that are open at once. Each has a thread."""
+    mounted_socket_seconds_max: float = _setting(3_600.0, "seconds", 0.1, 604_800.0)
+    """How long a websocket of a mounted application may be open; its client then connects again."""
     actions_running_max: int = _setting(64, "actions", 1, 10_000)
     """Actions that run at once in one deployment; more wait for a place."""
     action_wait_seconds: float = _setting(10.0, "seconds", 0.0, 3600.0)

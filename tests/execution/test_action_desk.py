@@ -5,18 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from rewake.execution import CallLog, CallRecord, Failure, RunnerClosed, Success
-from rewake.execution.action_desk import LOST, STOPPING, ActionDesk, TooManyActions
+from rewake.execution.action_desk import LOST, STOPPING, ActionDesk, TooManyActions, TooManySockets
 from rewake.execution.runner import ActionJob
 from rewake.limits import DEFAULT_LIMITS, Limits
 from tests.execution.action_stage import job_of
 
 FEW = replace(DEFAULT_LIMITS, actions_running_max=2, action_wait_seconds=0.01)
 JOB = job_of("m:act")
+
+
+class SocketJob(ActionJob):
+    """A websocket that notes how it was closed."""
+
+    closed: ClassVar[list[str]] = []
+
+    @property
+    def is_socket(self) -> bool:
+        return True
+
+    def close_socket(self, reason: str) -> None:
+        self.closed.append(reason)
 
 
 class Crew:
@@ -42,8 +55,8 @@ class Stage:
         self.desk = ActionDesk(limits, call_log=self.log)
         self.crew = Crew()
 
-    async def begin(self) -> asyncio.Task[Success | Failure]:
-        task = asyncio.create_task(self.desk.act(JOB, self.crew))
+    async def begin(self, job: ActionJob = JOB) -> asyncio.Task[Success | Failure]:
+        task = asyncio.create_task(self.desk.act(job, self.crew))
         before = len(self.crew.started)
         for _ in range(5):
             await asyncio.sleep(0)
@@ -190,3 +203,54 @@ def test_one_that_waits_for_a_place_when_the_house_closes_does_not_begin() -> No
         assert stage.crew.started == [1, 2]
 
     play(story, replace(FEW, action_wait_seconds=10.0))
+
+
+def socket_job() -> SocketJob:
+    SocketJob.closed = []
+    return SocketJob(JOB.call, JOB.identity, JOB.visibility, JOB.request_id)
+
+
+def test_websockets_have_places_of_their_own() -> None:
+    async def story(stage: Stage) -> None:
+        running = [await stage.begin(socket_job())]
+        with pytest.raises(TooManySockets) as refused:
+            await stage.desk.act(socket_job(), stage.crew)
+        assert "mounted_sockets_max" in refused.value.message
+        running += [await stage.begin(), await stage.begin()]
+        for number in (1, 2, 3):
+            stage.finish(number, Success("null"))
+        running.append(await stage.begin(socket_job()))
+        stage.finish(4, Success("null"))
+        assert await asyncio.gather(*running) == [Success("null")] * 4
+
+    play(story, replace(FEW, mounted_sockets_max=1))
+
+
+@pytest.mark.parametrize("why", ["time", "new code"])
+def test_a_websocket_is_closed_before_its_application_is_given_up(
+    why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rewake.execution.action_desk._SOCKET_CLOSE_SECONDS", 0.01)
+
+    async def story(stage: Stage) -> None:
+        clinging = await stage.begin(socket_job())
+        if why == "new code":
+            stage.desk.close_sockets(stage.crew)
+            assert SocketJob.closed == ["There is a new version of the application. Connect again."]
+            assert stage.crew.stopped == []
+        result = await clinging
+        assert result == Failure("The websocket was closed, and the application did not end.\n")
+        assert len(SocketJob.closed) == len(stage.crew.stopped) == 1
+
+    play(story, replace(FEW, mounted_socket_seconds_max=0.1 if why == "time" else 3_600.0))
+
+
+def test_other_actions_go_on_when_websockets_are_closed() -> None:
+    async def story(stage: Stage) -> None:
+        task = await stage.begin()
+        stage.desk.close_sockets(stage.crew)
+        stage.finish(1, Success("1.0"))
+        assert await task == Success("1.0")
+        assert stage.crew.stopped == []
+
+    play(story)

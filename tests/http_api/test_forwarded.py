@@ -22,8 +22,14 @@ from rewake.http_api.forwarded import scheme_of
     ],
 )
 def test_the_first_proxy_is_believed(headers: dict[str, str], scheme: str) -> None:
-    scope: dict[str, Any] = {
-        "scheme": "http",
+    assert scheme_of(scope_of("http", headers)) == scheme
+    # Proxies speak of a websocket as of the request that it begins with.
+    assert scheme_of(scope_of("websocket", headers)) == {"http": "ws", "https": "wss"}[scheme]
+
+
+def scope_of(kind: str, headers: dict[str, str]) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "scheme": "http" if kind == "http" else "ws",
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
-    assert scheme_of(scope) == scheme

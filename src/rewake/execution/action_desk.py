@@ -29,6 +29,13 @@ from rewake.limits import Limits
 LOST = "Transient error while executing action\n"
 """What an action fails with whose process died. Source: semantics 6.5."""
 
+_SOCKET_CLOSED = "The websocket was closed, and the application did not end.\n"
+_SOCKET_CLOSE_SECONDS = 5.0
+"""How long the application of a closed websocket may take to end."""
+_NEW_CODE = "There is a new version of the application. Connect again."
+_OLD_SOCKET = "The websocket was open for long enough. Connect again."
+_STOPPING_SOCKET = "The server stops. Connect again."
+
 STOPPING = "The server stopped while this action was running. It may have done a part of its work.\n"
 
 
@@ -39,6 +46,18 @@ class TooManyActions(RateLimited):
     template = (
         "Too many concurrent requests. Your backend is limited to {limit} concurrent actions. To resolve, "
         "wait for running actions to finish or raise the setting actions_running_max."
+    )
+
+
+class TooManySockets(RateLimited):
+    """Mounted applications have as many websockets open as the server takes. Try again later, or raise
+    `mounted_sockets_max`.
+    """
+
+    code = "TooManyMountedSockets"
+    template = (
+        "Mounted applications have {limit} websockets open, which is as many as the setting "
+        "mounted_sockets_max lets them have."
     )
 
 
@@ -70,6 +89,7 @@ class ActionDesk:
         self._limits = limits
         self._call_log = call_log
         self._places = asyncio.Semaphore(limits.actions_running_max)
+        self._socket_places = asyncio.Semaphore(limits.mounted_sockets_max)
         self._running: dict[int, _Running] = {}
         self._next_number = 1
         self._is_closed = False
@@ -81,20 +101,26 @@ class ActionDesk:
 
         Raises:
             TooManyActions: no place became free within the wait.
+            TooManySockets: there is no place for one more.
             RunnerClosed: the server is stopping; the action did not begin.
         """
         limits = self._limits
+        places = self._places_of(job)
+        if job.is_socket and places.locked():
+            # They last: waiting for a place would be waiting for long.
+            raise TooManySockets(limit=limits.mounted_sockets_max)
         try:
-            await asyncio.wait_for(self._places.acquire(), limits.action_wait_seconds)
+            await asyncio.wait_for(places.acquire(), limits.action_wait_seconds)
         except TimeoutError:
             raise TooManyActions(limit=limits.actions_running_max) from None
         if self._is_closed:
-            self._places.release()
+            places.release()
             raise RunnerClosed()
         number, self._next_number = self._next_number, self._next_number + 1
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Success | Failure] = loop.create_future()
-        timer = loop.call_later(limits.action_seconds_max, self._expire, number, crew)
+        seconds = limits.mounted_socket_seconds_max if job.is_socket else limits.action_seconds_max
+        timer = loop.call_later(seconds, self._expire, number, crew)
         self._running[number] = _Running(job, future, timer)
         self._idle.clear()
         try:
@@ -122,9 +148,16 @@ class ActionDesk:
                 self._call_log.append(_record_of_loss(running.job))
             self._settle(number, Failure(LOST))
 
+    def close_sockets(self, crew: Crew, reason: str = _NEW_CODE) -> None:
+        """Send the clients of mounted applications away, so that they come again to what serves now."""
+        for number, running in self._running.items():
+            if running.job.is_socket:
+                self._close_socket(number, crew, reason)
+
     async def close(self, crew: Crew, *, grace_seconds: float) -> None:
         """Let nobody in any more, give those that run a little time, then have them end."""
         self._is_closed = True
+        self.close_sockets(crew, _STOPPING_SOCKET)
         try:
             await asyncio.wait_for(self._idle.wait(), grace_seconds)
         except TimeoutError:
@@ -133,6 +166,10 @@ class ActionDesk:
                 self._settle(number, Failure(STOPPING))
 
     def _expire(self, number: int, crew: Crew) -> None:
+        running = self._running.get(number)
+        if running is not None and running.job.is_socket:
+            self._close_socket(number, crew, _OLD_SOCKET)
+            return
         most = self._limits.action_seconds_max
         reason = (
             f"Function execution timed out (maximum duration: {most:g}s)\n"
@@ -141,12 +178,25 @@ class ActionDesk:
         crew.stop(number, reason)
         self._settle(number, Failure(reason))
 
+    def _close_socket(self, number: int, crew: Crew, reason: str) -> None:
+        self._running[number].job.close_socket(reason)
+        asyncio.get_running_loop().call_later(_SOCKET_CLOSE_SECONDS, self._give_up, number, crew)
+
+    def _give_up(self, number: int, crew: Crew) -> None:
+        """End an application that was told that its websocket is closed, and goes on."""
+        if number in self._running:
+            crew.stop(number, _SOCKET_CLOSED)
+            self._settle(number, Failure(_SOCKET_CLOSED))
+
+    def _places_of(self, job: ActionJob) -> asyncio.Semaphore:
+        return self._socket_places if job.is_socket else self._places
+
     def _settle(self, number: int, result: Success | Failure) -> None:
         running = self._running.pop(number, None)
         if running is None:
             return  # Settled before: it was over its time, or the server stops.
         running.timer.cancel()
-        self._places.release()
+        self._places_of(running.job).release()
         if not self._running:
             self._idle.set()
         if not running.future.done():

@@ -11,6 +11,9 @@ back a fast handler and the other way round, and nobody's memory grows.
       Credit ------------------- when the client has it -->
       HungUp ------------------- the client went away ---->  http.disconnect, ClientGone
 
+A websocket of a mounted application is the same: its messages are parts, the last part of each says so, the
+head with status 101 accepts it, and either end hangs up with a code.
+
 `Flow` is the rules, without I/O: events in, events out. `ExchangeEnd` is the driver, in one event loop, which
 hears of events from any thread.
 
@@ -38,6 +41,9 @@ from rewake.limits import HTTP_PART_BYTES_MAX, HTTP_WINDOW_BYTES
 
 T = TypeVar("T")
 
+_COME_AGAIN = 1012
+"""Service Restart, of the registry of close codes that RFC 6455 set up."""
+
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -49,10 +55,12 @@ class Head(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """A portion of a body."""
+    """A portion of a body, or of a message of a websocket."""
 
     data: bytes
     is_last: bool
+    is_text: bool = False
+    """Of a websocket: the message is text."""
 
 
 class Credit(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -62,7 +70,13 @@ class Credit(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class HungUp(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """The client went away: nothing more comes from it, and nothing reaches it."""
+    """The other end went away: nothing more comes from it, and nothing reaches it.
+
+    Over HTTP only clients do. A websocket is closed by either end, with a code of RFC 6455.
+    """
+
+    code: int = 1006
+    reason: str = ""
 
 
 class Over(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -95,6 +109,13 @@ class HttpRequestHead(msgspec.Struct, frozen=True, array_like=True):
     client: tuple[str, int] | None
     server: tuple[str, int | None] | None
     http_version: str = "1.1"
+    subprotocols: tuple[str, ...] | None = None
+    """What a websocket offers; None where the request is none."""
+
+    @property
+    def is_websocket(self) -> bool:
+        """Whether it asks for a websocket."""
+        return self.subprotocols is not None
 
 
 class Flow:
@@ -205,8 +226,8 @@ class ExchangeEnd:
         """Send the head of the response."""
         self._send(head)
 
-    async def send(self, data: bytes, *, is_last: bool) -> None:
-        """Send a portion of a body, as fast as the other end uses it up.
+    async def send(self, data: bytes, *, is_last: bool, is_text: bool = False) -> None:
+        """Send a portion of a body, or a message, as fast as the other end uses it up.
 
         Raises:
             ClientGone: nobody takes it any more.
@@ -215,14 +236,14 @@ class ExchangeEnd:
         while True:
             portion = await self._until(partial(self._portion, len(left)))
             part, left = left[:portion], left[portion:]
-            self._send(Part(bytes(part), is_last and not left))
+            self._send(Part(bytes(part), is_last and not left, is_text))
             if not left:
                 return
 
-    def hang_up(self) -> None:
-        """Tell the other end that the client went away, and this one that it is over."""
+    def hang_up(self, code: int = 1006, reason: str = "") -> None:
+        """Tell the other end that this one went away, and this one that it is over."""
         if not self.is_cut:
-            self._send(HungUp())
+            self._send(HungUp(code, reason))
         self.cut()
 
     def cut(self) -> None:
@@ -273,6 +294,16 @@ class HttpJob(ActionJob):
     """Why the caller's token does not say who it is; raised where the handler asks for that."""
     door: ExchangeEnd | None = None
     """The end at the door; None in the process that answers."""
+
+    @property
+    def is_socket(self) -> bool:
+        return self.request.is_websocket
+
+    def close_socket(self, reason: str) -> None:
+        """Have both ends of a websocket close it, so that its client comes again. In the loop of the door."""
+        if self.door is not None:
+            self.door.hang_up(_COME_AGAIN, reason)
+            self.door.hear(HungUp(_COME_AGAIN, reason))
 
     @classmethod
     def of(

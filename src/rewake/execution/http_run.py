@@ -26,12 +26,22 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.websockets import WebSocketDisconnect
 
 from rewake.auth import Identity
 from rewake.errors import FunctionError, Unauthenticated
 from rewake.execution.action_run import ActionFace, ActionRun
-from rewake.execution.http_exchange import ClientGone, ExchangeEnd, Head, HttpJob, HungUp, Part
+from rewake.execution.http_exchange import (
+    ClientGone,
+    ExchangeEnd,
+    Head,
+    HttpJob,
+    HttpRequestHead,
+    HungUp,
+    Part,
+)
 from rewake.execution.mounted_apps import MountedApps
+from rewake.execution.mounted_sockets import InvalidResponse, SocketEnd, asgi_scope
 from rewake.execution.output import collecting
 from rewake.functions import (
     BLOCKING_CONTEXT_KEY,
@@ -66,12 +76,6 @@ class HttpResponseTooLarge(FunctionError):
     template = "HttpResponseTooLarge: HTTP actions support responses up to {limit:g} MiB"
 
 
-class InvalidResponse(FunctionError):
-    """A handler returned no response, or one that HTTP does not know."""
-
-    code = "InvalidHttpResponse"
-
-
 class _TokenRefused(FunctionError):
     """The token of the request was not accepted, so it does not say who calls."""
 
@@ -96,9 +100,12 @@ class HttpRun(ActionRun):
         if route is not None:
             self.path = f"{request.method} {route.shown_path}"
         face = _HttpFace(self, _metadata(self.path))
-        asgi = _Asgi(self._end, self.request, route, limits=self.limits)
         try:
             with collecting(self.log_lines), _quiet_once_gone(self._end):
+                if request.is_websocket:
+                    self._run_socket(face, route)
+                    return "null"
+                asgi = _Asgi(self._end, request, route, limits=self.limits)
                 if route is None:
                     self._run_async(face, lambda: asgi.answer(PlainTextResponse(NO_ROUTE, 404)))
                 elif route.is_mount:
@@ -135,7 +142,17 @@ class HttpRun(ActionRun):
             response = route.handler(BlockingActionCtx(face), BlockingRequest(asgi.open_request(), wait))
             wait(asgi.answer(_checked(response, route)))
 
-    def _run_mounted(self, face: ActionFace, asgi: _Asgi, route: HttpRoute) -> None:
+    def _run_socket(self, face: ActionFace, route: HttpRoute | None) -> None:
+        if route is None or not route.is_mount:
+            # New code has taken the route away since the door looked.
+            self._end.hang_up()
+            return
+        root_path, most = route.path.rstrip("/"), self.limits.http_action_body_bytes_max
+        self._run_mounted(
+            face, SocketEnd(self._end, self.request, root_path=root_path, bytes_max=most), route
+        )
+
+    def _run_mounted(self, face: ActionFace, asgi: _Asgi | SocketEnd, route: HttpRoute) -> None:
         scope = asgi.scope
         scope[CONTEXT_KEY], scope[BLOCKING_CONTEXT_KEY] = ActionCtx(face), BlockingActionCtx(face)
 
@@ -191,7 +208,7 @@ def _quiet_once_gone(end: ExchangeEnd) -> Iterator[None]:
 def _is_about_client(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(_is_about_client(inner) for inner in error.exceptions)
-    return isinstance(error, ClientGone | ClientDisconnect)
+    return isinstance(error, ClientGone | ClientDisconnect | WebSocketDisconnect)
 
 
 class _BoundedRequest(Request):
@@ -214,7 +231,9 @@ class _BoundedRequest(Request):
 class _Asgi:
     """The handler's end of an exchange as ASGI: `scope`, `receive`, `send`."""
 
-    def __init__(self, end: ExchangeEnd, request: Any, route: HttpRoute | None, *, limits: Limits) -> None:
+    def __init__(
+        self, end: ExchangeEnd, request: HttpRequestHead, route: HttpRoute | None, *, limits: Limits
+    ) -> None:
         self._end = end
         self.limits = limits
         self._is_mounted = route is not None and route.is_mount
@@ -226,22 +245,8 @@ class _Asgi:
         self._head: Head | None = None
         self._has_begun = False
         self._is_complete = False
-        self.scope: dict[str, Any] = {
-            "type": "http",
-            # 2.3: responses of Starlette listen for the client going away, also while they have nothing to
-            # send.
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": request.http_version,
-            "method": request.method,
-            "scheme": request.scheme,
-            "path": request.path,
-            "raw_path": request.raw_path,
-            "query_string": request.query,
-            "root_path": route.path.rstrip("/") if route is not None and self._is_mounted else "",
-            "headers": list(request.headers),
-            "client": request.client,
-            "server": request.server,
-        }
+        root_path = route.path.rstrip("/") if route is not None and self._is_mounted else ""
+        self.scope = asgi_scope(request, root_path=root_path)
 
     def open_request(self) -> Request:
         """The request as handlers take it."""

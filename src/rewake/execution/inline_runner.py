@@ -199,6 +199,8 @@ class InlineRunner:
             self._versions = tuple(version for version in self._versions if version is not added)
 
         changes: SchemaChange = await self._hand_in(Change(begin, finish, undo))
+        if self._crew is not None:
+            self._actions.close_sockets(self._crew)
         return changes
 
     async def _hand_in(self, job: MutationJob | Change) -> Any:

@@ -63,6 +63,14 @@ class ActionJob:
     scheduled: str = ""
     """The id of the job that it runs for; empty without one."""
 
+    @property
+    def is_socket(self) -> bool:
+        """Whether it is a websocket: it has places and a time of its own, since it lasts."""
+        return False
+
+    def close_socket(self, reason: str) -> None:
+        """Have a websocket end as its application expects it to."""
+
 
 class Calls(Protocol):
     """The house as a running action reaches it: each call is a run of its own."""

@@ -281,6 +281,7 @@ class WorkerRunner:
             self._crew.vacate()
         else:
             self._crew.seat(actor)
+        self._actions.close_sockets(self._crew)
 
     async def switch(
         self,

@@ -11,11 +11,15 @@ from starlette.types import Scope
 
 
 def scheme_of(scope: Scope) -> str:
-    """`http` or `https`."""
+    """`http` or `https`; of a websocket `ws` or `wss`."""
     brought = {name: value.decode("latin-1") for name, value in reversed(scope["headers"])}
     scheme = brought.get(b"x-forwarded-proto", "").partition(",")[0].strip().lower()
     scheme = scheme or _forwarded_proto(brought.get(b"forwarded", ""))
-    return scheme if scheme in ("http", "https") else str(scope.get("scheme", "http"))
+    if scheme not in ("http", "https"):
+        return str(scope.get("scheme", "http"))
+    if scope["type"] == "websocket":
+        return "wss" if scheme == "https" else "ws"
+    return scheme
 
 
 def _forwarded_proto(forwarded: str) -> str:

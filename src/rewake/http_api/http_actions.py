@@ -9,7 +9,7 @@ through in portions, each held back by whoever is slower.
                                          `  Head, Part -> send()     until the last one
     a failure before the head: 500 {"code", "trace", "data"}; behind it the connection is cut
 
-Not here: running handlers (`execution/http_run.py`).
+Not here: running handlers (`execution/http_run.py`), messages of mounted websockets (`mounted_sockets.py`).
 Source: semantics 6.7; wire 4.4.
 """
 
@@ -38,6 +38,7 @@ from rewake.execution import (
     Success,
 )
 from rewake.http_api.forwarded import scheme_of
+from rewake.http_api.mounted_sockets import SocketDoor, refuse_socket
 from rewake.http_api.ports import HttpActionsBackend
 from rewake.http_api.request_id import request_id_of
 
@@ -66,7 +67,7 @@ class HttpActions:
         self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request.
+        """Answer one request, or serve one websocket of a mounted application.
 
         Raises:
             ResponseCut: the response had begun when the handler failed.
@@ -75,7 +76,10 @@ class HttpActions:
         backend, request = self._backend, self._head_of(scope)
         refusal = self._refusal(request)
         if refusal is not None:
-            await refusal(scope, receive, send)
+            if request.is_websocket:
+                await refuse_socket(refusal, scope, receive, send)
+            else:
+                await refusal(scope, receive, send)
             return
         identity, why = await self._caller(scope)
         request_id = request_id_of(scope, backend.environment)
@@ -84,9 +88,14 @@ class HttpActions:
         job = HttpJob.of(request, identity, request_id=request_id, refusal=why, door=door)
         acting = asyncio.ensure_future(backend.answer(job))
         acting.add_done_callback(lambda _: door.hear(Over()))
-        pump = asyncio.ensure_future(_pump(receive, door))
+        if request.is_websocket:
+            socket = SocketDoor(door, acting, scope, receive, send)
+            pump, serving = asyncio.ensure_future(socket.pump()), socket.serve(request_id)
+        else:
+            pump = asyncio.ensure_future(_pump(receive, door))
+            serving = self._respond(acting, door, request_id, _Client(scope, receive, send))
         try:
-            await self._respond(acting, door, request_id, _Client(scope, receive, send))
+            await serving
         finally:
             pump.cancel()
             door.hang_up()
@@ -97,7 +106,12 @@ class HttpActions:
         analysis = self._backend.analysis
         if analysis.routes is None:
             return PlainTextResponse(NOT_ENABLED, 404)
-        if analysis.find_route(request.path, request.method) is not None:
+        route = analysis.find_route(request.path, request.method)
+        if request.is_websocket:
+            # Only whole applications speak it.
+            is_taken = route is not None and route.method == "*"
+            return None if is_taken else PlainTextResponse(NO_ROUTE, 404)
+        if route is not None:
             return None
         if request.method not in METHODS:
             return PlainTextResponse("Method Not Allowed", 405, {"allow": ", ".join(sorted(METHODS))})
@@ -125,11 +139,14 @@ class HttpActions:
         if self._prefix and site:
             parts = urlsplit(site)
             scheme, server = parts.scheme, (parts.hostname or "", parts.port)
+            if scope["type"] == "websocket":
+                scheme = {"http": "ws", "https": "wss"}[scheme]
             host = (b"host", parts.netloc.encode())
             headers = (host, *(header for header in headers if header[0] != b"host"))
         client = scope.get("client")
+        is_websocket = scope["type"] == "websocket"
         return HttpRequestHead(
-            method=scope["method"],
+            method="GET" if is_websocket else scope["method"],
             scheme=scheme,
             path=scope["path"].removeprefix(left_out) or "/",
             raw_path=raw.removeprefix(left_out.encode()) or b"/",
@@ -138,6 +155,7 @@ class HttpActions:
             client=None if client is None else (str(client[0]), int(client[1])),
             server=None if server is None else (str(server[0]), server[1]),
             http_version=scope.get("http_version", "1.1"),
+            subprotocols=tuple(scope.get("subprotocols", ())) if is_websocket else None,
         )
 
     async def _respond(

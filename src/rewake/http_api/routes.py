@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
@@ -33,7 +33,7 @@ API_PREFIXES = ("/api", "/http")
 """Addresses under these belong to the API whether or not something answers there; no page may take them."""
 
 
-def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[Route]:
+def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[Route | WebSocketRoute]:
     """The routes of one deployment's HTTP API, the most used first.
 
     Each answers errors in the one shape by itself, also when mounted in another application.
@@ -76,6 +76,8 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/echo", env, POST=discovery.echo),
         Route("/http", actions, name="/http"),
         Route("/http/{path:path}", actions, name="/http/{path}"),
+        WebSocketRoute("/http", actions),
+        WebSocketRoute("/http/{path:path}", actions),
         route("/", env, GET=discovery.welcome),
     ]
 

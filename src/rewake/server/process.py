@@ -116,7 +116,9 @@ class Server:
         self._listeners.append(_Listener(app, api, self.deployment, ws=self.door.uvicorn_protocol_class()))
         if site is not None:
             self.deployment.site_url = self._url_of(int(site.getsockname()[1]))
-            self._listeners.append(_Listener(build_site(self.deployment), site, self.deployment, ws="none"))
+            self._listeners.append(
+                _Listener(build_site(self.deployment), site, self.deployment, ws="websockets-sansio")
+            )
         for listener in self._listeners:
             await listener.start()
 
