@@ -37,11 +37,12 @@ soak: .make/python ## Look for anomalies of isolation with one seed after the ot
 	@REWAKE_ISOLATION_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/isolation/test_histories.py -s $(ARGS)
 
 .PHONY: check
-check: .make/python $(NPM_CHAT)/node_modules/.package-lock.json ## Lint, formatting, types, floors
+check: .make/python $(NPM_CHAT)/node_modules/.package-lock.json ## Lint, formatting, types, floors, known vulnerabilities
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check . || { echo "run: make format"; exit 1; }
 	@$(BIN)/mypy --strict src
 	@$(BIN)/lint-imports --no-logo --no-cache
+	@$(BIN)/python .ci/audit
 	@cd $(NPM_CHAT) && npm run --silent check
 
 .PHONY: format

@@ -17,7 +17,7 @@ ENTRANCES = {
 }
 
 # Folders of stories: behaviour across modules, named after what they tell (STYLE, Tests).
-STORIES = {"clients", "faults", "house", "isolation", "model", "semantics", "stories", "typing"}
+STORIES = {"clients", "faults", "house", "isolation", "model", "security", "semantics", "stories", "typing"}
 # Names that tell of a whole package wherever they stand.
 STORY_NAMES = {"test_exported_names.py", "test_stories.py"}
 # Story files inside a mirrored folder, with what they tell.

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from rewake.http_api.cors import CorsMiddleware
+from rewake.http_api.description import openapi
 from rewake.http_api.discovery import Discovery
 from rewake.http_api.endpoint import route
 from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint
@@ -68,6 +69,7 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/stream_udf_execution", env, GET=logs.executions),
         route("/api/app_metrics/stream_udf_execution", env, GET=logs.executions),
         route("/api/debug_event", env, POST=discovery.debug_event),
+        route("/api/openapi.json", env, GET=openapi),
         route("/healthz", env, GET=discovery.alive),
         route("/readyz", env, GET=discovery.ready),
         route("/version", env, GET=discovery.version),
