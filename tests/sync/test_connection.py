@@ -185,6 +185,15 @@ def test_a_mistake_of_the_house_ends_this_socket_and_is_logged(caplog: pytest.Lo
     assert broken.is_closed
 
 
+def test_a_mistake_of_a_client_is_not_logged_as_one_of_the_house(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    with caplog.at_level(logging.INFO, "rewake"):
+        world.say("Authenticate", baseVersion=7, tokenType="None")
+    assert (1011, "InternalServerError") in world.wire.events
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    assert "IdentityVersionMismatch" in caplog.text
+
+
 def test_a_mutation_that_raises_ends_the_socket_by_the_table() -> None:
     world = World()
 

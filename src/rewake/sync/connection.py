@@ -26,7 +26,7 @@ from rewake.observability import logger
 from rewake.protocol import ClientVersion
 from rewake.storage import StorageFailed
 from rewake.sync.closing import GOING_AWAY_CODE, RESTART_REASON
-from rewake.sync.faults import WaveBroken
+from rewake.sync.faults import ClientFault, WaveBroken
 from rewake.sync.instructions import (
     AddQuery,
     Close,
@@ -234,7 +234,9 @@ class Connection:
 
     def _close(self, instruction: Close) -> None:
         error = instruction.error
-        if error is not None and (not isinstance(error, RewakeError) or isinstance(error, Internal)):
+        if isinstance(error, ClientFault):
+            _log.info("websocket closed: %s: %s", type(error).__name__, error)
+        elif error is not None and (not isinstance(error, RewakeError) or isinstance(error, Internal)):
             _log.error("websocket closed by a mistake of the house", exc_info=error)
         elif error is not None:
             _log.info("websocket closed: %s: %s", error.code, error)

@@ -1,8 +1,8 @@
 """Faults: what a client, or the house, can do wrong on a socket, each with its name.
 
 Floor 6, `sync`. How each ends the socket is decided by its family, in the one table of `closing.py`: mistakes
-in the conversation are `InvalidInput` and get a FatalError; those that the official server calls internal
-stay `Internal`, whose text goes to the log and not to the client.
+in the conversation are `InvalidInput` and get a FatalError; those that the official server calls internal are
+`ClientFault`, whose text goes to the log and not to the client.
 """
 
 from __future__ import annotations
@@ -38,19 +38,25 @@ class ComponentCallNotAllowed(InvalidInput):
     template = "Only admin or system users can call functions on non-root components directly"
 
 
-class BinaryMessage(Internal):
+class ClientFault(Internal):
+    """A client's mistake that the official server calls its own: the socket ends as by a mistake of the
+    house, and the log says whose it was.
+    """
+
+
+class BinaryMessage(ClientFault):
     """A client sent a binary message; this protocol has none."""
 
 
-class QueryIdMisused(Internal):
+class QueryIdMisused(ClientFault):
     """A client added a query id that lives, or removed one that does not."""
 
 
-class IdentityVersionMismatch(Internal):
+class IdentityVersionMismatch(ClientFault):
     """A client's Authenticate does not begin at the identity version that it last sent."""
 
 
-class ObservedTimestampAhead(Internal):
+class ObservedTimestampAhead(ClientFault):
     """The client saw a later commit than this server knows: it must not be led back in time."""
 
 
