@@ -141,6 +141,19 @@ def test_new_limits_are_said_to_wait_for_the_next_start(dev: Running, author: Au
     dev.wait_for("problem .*Unknown limit `document_read_max`.*Did you mean `documents_read_max`")
 
 
+def test_new_limits_are_told_after_the_code_beside_them_was_refused(dev: Running, author: Author) -> None:
+    settings = (author.project / "pyproject.toml").read_text()
+    good = (author.project / "backend/messages.py").read_text()
+    author.append("backend/messages.py", "\nx = 1 / 0\n")
+    author.write("pyproject.toml", settings + "\n[tool.rewake.limits]\ndocuments_read_max = 7\n")
+    # Whether both are met at once or one after the other.
+    dev.wait_for("problem .*ZeroDivisionError")
+    author.append("backend/messages.py", "\ny = 1 / 0\n")
+    dev.wait_for("problem .*ZeroDivisionError")
+    author.write("backend/messages.py", good)
+    dev.wait_for("New limits hold after the next start of `rewake dev`")
+
+
 def test_a_schema_that_does_not_fit_names_document_and_ways_out(dev: Running, author: Author) -> None:
     document = json.loads(author.run("messages:send", "body=one"))
     author.replace("backend/schema.py", "    body: str\n", "    body: str\n    kind: str\n")

@@ -84,6 +84,8 @@ class Development:
         # None until the project was loaded and its data opened once.
         self._deployment: Deployment | None = None
         self._server: Server | None = None
+        # The limits that the author knows of: those of the start, then those that a note was about.
+        self._limits_told = self._settings.limits
 
     async def run(self) -> ExitCode:
         """Serve and reload until told to stop.
@@ -138,9 +140,10 @@ class Development:
             registry = None
             if self._options.readers == 0:
                 registry = await _in_thread(lambda: load_project(settings))
-            before, self._settings = self._settings, settings
+            self._settings = settings
             if self._deployment is None:
                 deployment = await self._start(settings, registry)
+                self._limits_told = settings.limits
                 seconds = self._environment.clock.monotonic() - begin
                 size = size_words(deployment.analysis)
                 self._tell("ready", "green", size, (f"  {duration(seconds)}", "dim"))
@@ -150,7 +153,9 @@ class Development:
                 report = await deployment.push(code, on_progress=self._progress_lines())
                 seconds = self._environment.clock.monotonic() - begin
                 self._show_push(changed, report, seconds)
-                if settings.limits != before.limits:
+                # Not what changed since the last try: that may have been of code that was refused.
+                if settings.limits != self._limits_told:
+                    self._limits_told = settings.limits
                     self._tell("note", "yellow", "New limits hold after the next start of `rewake dev`.")
             self._write_generated(settings, deployment.analysis)
         except ProjectInvalid as error:
