@@ -43,6 +43,10 @@ class Clock(Protocol):
         ...
 
 
+_monotonic = time.monotonic
+"""As it is: in worker processes authors find another one in its place."""
+
+
 class SystemClock:
     """The clocks of the machine."""
 
@@ -50,7 +54,7 @@ class SystemClock:
         return time.time_ns()
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return _monotonic()
 
 
 def processor_seconds() -> float:

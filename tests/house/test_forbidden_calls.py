@@ -34,6 +34,10 @@ ALLOWED_NAMES = {"random.Random"}
 JUSTIFIED: dict[str, dict[str, str]] = {
     "rewake.environment": dict.fromkeys([*FORBIDDEN, *FORBIDDEN_MODULES], "this is where they come from"),
     "rewake.execution.side_effects": {"time.sleep": "it is wrapped, to be refused in queries and mutations"},
+    "rewake.execution.standard_sources": dict.fromkeys(
+        ["os.getrandom", "os.urandom", "random.Random.seed", "random.__all__", "random._urandom"],
+        "they are wrapped, to be held in queries and mutations",
+    ),
     "rewake.sync.door": {"asyncio.sleep": "draining waits for sockets of a real loop to close"},
 }
 

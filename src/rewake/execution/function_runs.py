@@ -34,6 +34,7 @@ from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.runner import MutationJob, QueryJob, QueryRun
+from rewake.execution.standard_sources import holding
 from rewake.execution.system_context import SYSTEM_PREFIX
 from rewake.execution.system_functions import SystemIdentityRequired, system_registry
 from rewake.execution.time_limit import FunctionTimedOut, TimeLimit
@@ -189,7 +190,7 @@ class FunctionRuns:
             return None, failure_of(error, root=None)
         limit, result = self._time_limit, None
         try:
-            with limit.running() if limit is not None else nullcontext():
+            with limit.running() if limit is not None else nullcontext(), holding(host):
                 result = host.run(record, job.call.args)
         except FunctionTimedOut:
             # In code of the author's that makes the text of an exception.

@@ -50,6 +50,7 @@ from rewake.execution.run_mark import RunMark
 from rewake.execution.runner import GroupReport, MutationJob
 from rewake.execution.schema_steps import Stepped, change_of
 from rewake.execution.side_effects import install_guard
+from rewake.execution.standard_sources import install_standard_sources
 from rewake.execution.time_limit import TimeLimit
 from rewake.execution.worker_bounds import MemoryBound, die_with, refuse_debugger
 from rewake.execution.worker_messages import (
@@ -370,6 +371,7 @@ def _serve_template(pipe: Pipe, descriptors: socket.socket) -> None:
         return
     sys.path[:] = begin.path
     install_guard()
+    install_standard_sources()
     install_log_handler()
     refuse_debugger()
     try:
