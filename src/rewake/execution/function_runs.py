@@ -32,6 +32,7 @@ from rewake.execution.call_log import NO_USAGE, CallRecord, identity_kind
 from rewake.execution.calls import Failure, MutationOutcome, Success, Visibility
 from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
+from rewake.execution.memory_limit import OutOfMemory, watched_memory
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.runner import MutationJob, QueryJob, QueryRun
 from rewake.execution.standard_sources import holding
@@ -188,21 +189,21 @@ class FunctionRuns:
             record = host.registry.find_kind(job.call.path, job.visibility, kind)
         except RewakeError as error:
             return None, failure_of(error, root=None)
-        limit, result = self._time_limit, None
+        limit, memory, result = self._time_limit, watched_memory(), None
         try:
-            with limit.running() if limit is not None else nullcontext(), holding(host):
+            with limit.running() if limit is not None else nullcontext(), memory, holding(host):
                 result = host.run(record, job.call.args)
-        except FunctionTimedOut:
+        except (FunctionTimedOut, OutOfMemory):
             # In code of the author's that makes the text of an exception.
             assert limit is not None
         log_lines = host.log_lines.rendered()
-        if result is None or (limit is not None and limit.is_reached):
-            seconds = self._limits.function_seconds_max if limit is None else limit.spent
-            result = timed_out(self._limits, log_lines, seconds=seconds)
         # By its type: an author's exception may lie about its class, or fail when asked.
-        elif issubclass(type(host.error), MemoryError):
+        if memory.is_out or issubclass(type(host.error), MemoryError):
             self.has_run_out_of_memory = True
             result = out_of_memory(self._limits, log_lines)
+        elif result is None or (limit is not None and limit.is_reached):
+            seconds = self._limits.function_seconds_max if limit is None else limit.spent
+            result = timed_out(self._limits, log_lines, seconds=seconds)
         return record, result
 
     def _host(

@@ -36,6 +36,7 @@ from rewake.errors import InvalidInput, RewakeError
 from rewake.execution.camel_case import camel_case
 from rewake.execution.failures import author_traceback
 from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_table
+from rewake.execution.memory_limit import looking
 from rewake.execution.output import function_print
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
 from rewake.execution.side_effects import install_guard
@@ -362,7 +363,7 @@ class _PrintingFinder:
         def get_code(fullname: str) -> Any:
             source = self.sources[fullname] = loader.get_data(str(origin))
             _owners[fullname] = self._root
-            return loader.source_to_code(source, str(origin))
+            return loader.source_to_code(looking(source, str(origin)), str(origin))
 
         loader.get_code = get_code  # type: ignore[method-assign]
         if origin.is_relative_to(self._folder):

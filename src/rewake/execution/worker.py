@@ -43,6 +43,7 @@ from rewake.execution.error_facts import ErrorFacts
 from rewake.execution.function_runs import FunctionRuns
 from rewake.execution.group_writer import Change, GroupWriter, Writing
 from rewake.execution.loader import load_project
+from rewake.execution.memory_limit import install_memory_watch
 from rewake.execution.output import install_log_handler
 from rewake.execution.pipe_frames import FrameDecoder, PipeBroken
 from rewake.execution.registry import Registry
@@ -372,6 +373,7 @@ def _serve_template(pipe: Pipe, descriptors: socket.socket) -> None:
     sys.path[:] = begin.path
     install_guard()
     install_standard_sources()
+    install_memory_watch()
     install_log_handler()
     refuse_debugger()
     try:
