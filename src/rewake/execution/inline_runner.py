@@ -85,7 +85,8 @@ class InlineRunner:
             readers,
             open_reader=database.reader,
             run=self._run_query,
-            check_past=lambda snapshot: check_code(snapshot, self._version_at(snapshot.ts)),
+            # By the code that serves, as worker processes do it, though older code may still be here.
+            check_past=lambda snapshot: check_code(snapshot, self.registry),
         )
         self._writer: WriterThread | None = None
         self._actions = ActionDesk(database.limits, call_log=self.call_log)
@@ -243,8 +244,8 @@ class InlineRunner:
         return run
 
     def _version_at(self, ts: int) -> Registry:
-        """The code that belongs to a snapshot; the oldest that is kept for one from before, which
-        `check_code` then refuses.
+        """The code that belongs to a snapshot. For one from before the oldest that is kept: `check_code` has
+        found it to be the same code.
         """
         versions = self._versions
         return next((code for since, code in reversed(versions) if since <= ts), versions[0][1])
