@@ -36,7 +36,7 @@ class House:
         self.gate = asyncio.Event()
 
     async def call_from_action(
-        self, kind: FunctionKind, call: FunctionCall, identity: Identity, *, request_id: str
+        self, kind: FunctionKind, call: FunctionCall, identity: Identity, *, request_id: str, parent: str
     ) -> Success | Failure:
         self.calls.append((kind, call.path, call.args, identity.fingerprint, request_id))
         self.threads.add(threading.current_thread())

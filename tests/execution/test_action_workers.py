@@ -50,7 +50,7 @@ class House:
         self.calls: list[tuple[str, str, str]] = []
 
     async def call_from_action(
-        self, kind: FunctionKind, call: FunctionCall, identity: Identity, *, request_id: str
+        self, kind: FunctionKind, call: FunctionCall, identity: Identity, *, request_id: str, parent: str
     ) -> Success | Failure:
         self.calls.append((kind, call.path, call.args))
         return Success("1.0")

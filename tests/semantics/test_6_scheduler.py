@@ -80,6 +80,19 @@ async def cancel_and_go_on(ctx: ActionCtx) -> None:
     await ctx.scheduler.cancel(id)
     await ctx.scheduler.run_after(0, write, text="born cancelled")
     await ctx.run_mutation(write, text="the code goes on")
+    await ctx.run_mutation(write_later, text="born cancelled")
+    await ctx.run_action(act_later, text="born cancelled")
+
+
+@internal_mutation
+def write_later(ctx: MutationCtx, text: str) -> None:
+    ctx.scheduler.run_after(0, write, text=text)
+
+
+@internal_action
+async def act_later(ctx: ActionCtx, text: str) -> None:
+    await ctx.scheduler.run_after(0, write, text=text)
+    await ctx.run_mutation(write_later, text=text)
 
 
 @mutation
@@ -120,8 +133,8 @@ def texts(ctx: QueryCtx) -> list[str]:
 
 
 FUNCTIONS = (
-    write, fail, look_at_itself, cancel_itself, act, act_and_fail, cancel_and_go_on, plan, plan_and_fail,
-    plan_many, cancel, plan_in_action, jobs, texts,
+    write, fail, look_at_itself, cancel_itself, act, act_and_fail, cancel_and_go_on, write_later, act_later,
+    plan, plan_and_fail, plan_many, cancel, plan_in_action, jobs, texts,
 )  # fmt: skip
 
 
@@ -304,7 +317,7 @@ def test_6_5_a_mutation_cannot_cancel_its_own_job(backend: Backend) -> None:
 def test_6_5_a_cancelled_action_goes_on_and_what_it_schedules_is_born_cancelled(backend: Backend) -> None:
     planned(backend, "cancel_and_go_on")
     backend.run_scheduled()
-    assert kinds(backend) == ["canceled", "canceled"]
+    assert kinds(backend) == ["canceled"] * 5
     assert backend.query(texts) == ["the code goes on"]
 
 

@@ -350,17 +350,20 @@ class Deployment:
         request_id: str,
         replay: ReplayKey | None = None,
         visibility: Visibility | None = None,
+        parent: str = "",
     ) -> MutationOutcome:
         """Run a mutation, or find the outcome that `replay` had before; returns after COMMIT.
 
-        Internal functions are found by administrators, unless `visibility` says otherwise.
+        Internal functions are found by administrators, unless `visibility` says otherwise. `parent` is the
+        job behind the action that calls.
         """
         refusal = self._refuse_component(call)
         if refusal is not None:
             return MutationOutcome(refusal, self.live.position)
         invocation = Invocation(self.environment.random_bytes(16).hex(), replay)
+        seen = visibility or visibility_of(identity)
         return await self._runner.mutate(
-            MutationJob(call, identity, visibility or visibility_of(identity), invocation, request_id)
+            MutationJob(call, identity, seen, invocation, request_id, parent=parent)
         )
 
     async def act(
@@ -370,8 +373,9 @@ class Deployment:
         *,
         request_id: str,
         visibility: Visibility | None = None,
+        parent: str = "",
     ) -> Success | Failure:
-        """Run an action, at most once. `visibility` as for `mutate`.
+        """Run an action, at most once. `visibility` and `parent` as for `mutate`.
 
         Raises:
             RateLimited: as many actions run as the server takes.
@@ -379,27 +383,26 @@ class Deployment:
         refusal = self._refuse_component(call)
         if refusal is not None:
             return refusal
-        return await self._runner.act(
-            ActionJob(call, identity, visibility or visibility_of(identity), request_id)
-        )
+        seen = visibility or visibility_of(identity)
+        return await self._runner.act(ActionJob(call, identity, seen, request_id, parent=parent))
 
     async def answer(self, job: HttpJob) -> Success | Failure:
         """Run an HTTP action as `act` does; its response goes to the job's door as it comes."""
         return await self._runner.act(job)
 
     async def call_from_action(
-        self, kind: FunctionKind, call: FunctionCall, identity: Identity, *, request_id: str
+        self, kind: FunctionKind, call: FunctionCall, identity: Identity, *, request_id: str, parent: str
     ) -> Success | Failure:
-        """Run a function that an action calls, internal ones too."""
+        """Run a function that an action calls, internal ones too; `parent` is the job behind the action."""
         seen = Visibility.INTERNAL
         try:
             if kind == "query":
                 result, _ = await self.query(call, identity, request_id=request_id, visibility=seen)
             elif kind == "mutation":
-                outcome = await self.mutate(call, identity, request_id=request_id, visibility=seen)
-                result = outcome.result
+                mutated = self.mutate(call, identity, request_id=request_id, visibility=seen, parent=parent)
+                result = (await mutated).result
             else:
-                result = await self.act(call, identity, request_id=request_id, visibility=seen)
+                result = await self.act(call, identity, request_id=request_id, visibility=seen, parent=parent)
         except RewakeError as error:
             return failure_of(error, root=None)
         return result

@@ -67,7 +67,9 @@ class ThreadCrew:
     def _begin_call(
         self, number: int, job: ActionJob, kind: FunctionKind, call: FunctionCall
     ) -> Future[Success | Failure]:
-        calling = self._calls.call_from_action(kind, call, job.identity, request_id=job.request_id)
+        calling = self._calls.call_from_action(
+            kind, call, job.identity, request_id=job.request_id, parent=job.job_behind
+        )
         return asyncio.run_coroutine_threadsafe(calling, self._loop)
 
     def _hear(self, number: int, job: ActionJob, line: RunLogLine) -> None:

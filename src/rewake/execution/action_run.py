@@ -320,7 +320,7 @@ class ActionFace:
     def _scheduling(self, reference: object, arguments: dict[str, Any], at_ms: float) -> FunctionCall:
         run = self._opened()
         path, args = scheduled_call(run.registry, reference, arguments, limits=run.limits)
-        parent = encode(run.job.scheduled or None)
+        parent = encode(run.job.job_behind or None)
         text = f'{{"arguments":{args},"at_ms":{encode(at_ms)},"name":{encode(path)},"parent":{parent}}}'
         return FunctionCall(f"{SYSTEM_PREFIX}scheduler:schedule", text)
 

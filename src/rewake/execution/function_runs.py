@@ -90,6 +90,7 @@ class FunctionRuns:
                 system_registry() if _is_system(job) else registry,
                 request_id=job.request_id,
                 scheduled=job.scheduled,
+                parent=job.parent,
             )
             if job.scheduled:
                 result = self._run_scheduled(host, transaction, job)
@@ -215,6 +216,7 @@ class FunctionRuns:
         journal: str | None = None,
         request_id: str = "",
         scheduled: str = "",
+        parent: str = "",
     ) -> Host:
         return Host(
             registry=registry,
@@ -228,6 +230,7 @@ class FunctionRuns:
             request_id=request_id,
             deployment_name=self._deployment_name,
             scheduled=scheduled,
+            parent=parent,
             time_limit=self._time_limit,
         )
 

@@ -33,7 +33,6 @@ from rewake.database import (
     file_url,
     origin,
     read_variable,
-    schedule,
 )
 from rewake.errors import FunctionError, LimitExceeded, RewakeError
 from rewake.execution.call_log import CallUsage, LimitReached
@@ -49,7 +48,7 @@ from rewake.execution.failures import author_traceback, failure_of
 from rewake.execution.output import LogLines, collecting
 from rewake.execution.pages import Pages, SecondPage
 from rewake.execution.registry import FunctionRecord, Registry
-from rewake.execution.scheduled_calls import scheduled_call
+from rewake.execution.scheduled_calls import schedule_for, scheduled_call
 from rewake.execution.side_effects import guarded
 from rewake.execution.system_context import SYSTEM_PREFIX, SystemCtx, SystemQueryCtx
 from rewake.execution.time_limit import TimeLimit
@@ -125,6 +124,7 @@ class Host:
         request_id: str = "",
         deployment_name: str = "",
         scheduled: str = "",
+        parent: str = "",
         time_limit: TimeLimit | None = None,
     ) -> None:
         self.time_limit = time_limit
@@ -147,6 +147,8 @@ class Host:
         """Functions that were called as plain ones: each is told of once."""
         self.scheduled = scheduled
         """The id of the job that this run is; empty without one."""
+        self.parent = parent
+        """The id of the job behind the action that called this; empty without one."""
         self.pages = Pages(transaction, cursors, journal=journal)
         self.modules: set[str] = set()
         """Modules of the functions that were called, nested ones too: the result depends on their code."""
@@ -450,7 +452,7 @@ class _Face:
         path, args = scheduled_call(host.registry, reference, arguments, limits=host.limits)
         assert isinstance(host.transaction, WriteTransaction), "queries have no scheduler"
         host.transaction.usage.count_scheduled(args)
-        return schedule(host.transaction, path, decode(args), at_ms=at_ms)
+        return schedule_for(host.parent, host.transaction, path, decode(args), at_ms=at_ms)
 
     def cancel_scheduled(self, id: str) -> None:
         host = self._opened()

@@ -40,6 +40,8 @@ class MutationJob:
     request_id: str
     scheduled: str = ""
     """The id of the job that it runs for, whose state changes in the same transaction; empty without one."""
+    parent: str = ""
+    """The id of the job behind the action that called it: see `ActionJob.job_behind`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,15 @@ class ActionJob:
     request_id: str
     scheduled: str = ""
     """The id of the job that it runs for; empty without one."""
+    parent: str = ""
+    """The id of the job behind the action that called it."""
+
+    @property
+    def job_behind(self) -> str:
+        """The job that this action, or one that called it, runs for; empty without one. Once that is
+        cancelled, what it schedules, by itself or in what it calls, is created cancelled.
+        """
+        return self.scheduled or self.parent
 
     @property
     def is_socket(self) -> bool:
@@ -76,9 +87,11 @@ class Calls(Protocol):
     """The house as a running action reaches it: each call is a run of its own."""
 
     async def call_from_action(
-        self, kind: FunctionKind, call: FunctionCall, identity: Identity, *, request_id: str
+        self, kind: FunctionKind, call: FunctionCall, identity: Identity, *, request_id: str, parent: str
     ) -> Success | Failure:
-        """Run a function, internal ones too. Never raises what a caller can cause."""
+        """Run a function, internal ones too; `parent` is the job behind the action. Never raises what a
+        caller can cause.
+        """
         ...
 
 

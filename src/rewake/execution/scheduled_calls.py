@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rewake.database import WriteTransaction, schedule, scheduled_state
 from rewake.errors import FunctionError, LimitExceeded
 from rewake.execution.analysis import FunctionNotFound
 from rewake.execution.calls import Visibility
@@ -20,6 +21,7 @@ from rewake.execution.typed_calls import encoded_arguments
 from rewake.functions import RegisteredFunction
 from rewake.limits import Limits
 from rewake.protocol import FunctionPath, InvalidFunctionPath
+from rewake.values import Value
 
 
 class ScheduledFunctionMissing(FunctionNotFound):
@@ -59,6 +61,14 @@ def scheduled_call(
     if size > limit:
         raise ScheduledArgumentsTooLarge(path=path, observed=size, limit=limit)
     return path, args
+
+
+def schedule_for(parent: str, transaction: WriteTransaction, path: str, value: Value, *, at_ms: float) -> str:
+    """Store a call to run later, on behalf of the job `parent` where that is not empty: one that has been
+    cancelled schedules nothing that would still run. Returns the id of the new job.
+    """
+    is_canceled = bool(parent) and scheduled_state(transaction, parent) == "canceled"
+    return schedule(transaction, path, value, at_ms=at_ms, is_canceled=is_canceled)
 
 
 def _record(registry: Registry, reference: object) -> FunctionRecord:

@@ -32,13 +32,12 @@ from rewake.database import (
     put_back_scheduled,
     read_variable,
     read_variables,
-    schedule,
-    scheduled_state,
     trim_scheduled,
 )
 from rewake.errors import FunctionError, InvalidInput
 from rewake.execution.file_functions import FILE_FUNCTIONS
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
+from rewake.execution.scheduled_calls import schedule_for
 from rewake.execution.system_context import SystemCtx, SystemQueryCtx
 from rewake.functions import RegisteredFunction, internal_mutation, internal_query
 from rewake.protocol import FunctionPath
@@ -55,9 +54,8 @@ class SystemIdentityRequired(FunctionError):
 
 def _schedule(ctx: SystemCtx, name: str, arguments: dict[str, Any], at_ms: float, parent: str | None) -> str:
     """Store a job on behalf of an action; `parent` is the job that the action runs for."""
-    is_canceled = parent is not None and scheduled_state(ctx.transaction, parent) == "canceled"
     value: Value = arguments
-    return schedule(ctx.transaction, name, value, at_ms=at_ms, is_canceled=is_canceled)
+    return schedule_for(parent or "", ctx.transaction, name, value, at_ms=at_ms)
 
 
 def _cancel(ctx: SystemCtx, id: str) -> None:

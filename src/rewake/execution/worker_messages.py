@@ -133,6 +133,7 @@ class Mutate(_Message):
     request: int
     request_id: str
     scheduled: str
+    parent: str
 
     @classmethod
     def of(cls, number: int, job: MutationJob) -> Mutate:
@@ -149,6 +150,7 @@ class Mutate(_Message):
             replay.request if replay is not None else 0,
             job.request_id,
             job.scheduled,
+            job.parent,
         )
 
     @property
@@ -162,6 +164,7 @@ class Mutate(_Message):
             Invocation(self.invocation, replay),
             self.request_id,
             self.scheduled,
+            self.parent,
         )
 
 
@@ -247,6 +250,7 @@ class Act(_Message):
     visibility: Visibility
     request_id: str
     scheduled: str
+    parent: str
 
     @classmethod
     def of(cls, number: int, job: ActionJob) -> Act:
@@ -260,13 +264,15 @@ class Act(_Message):
             job.visibility,
             job.request_id,
             job.scheduled,
+            job.parent,
         )
 
     @property
     def job(self) -> ActionJob:
         """The inverse of `of`."""
         call = FunctionCall(self.path, self.args, self.component)
-        return ActionJob(call, identity_of(self.identity), self.visibility, self.request_id, self.scheduled)
+        identity = identity_of(self.identity)
+        return ActionJob(call, identity, self.visibility, self.request_id, self.scheduled, self.parent)
 
 
 class Serve(_Message):
