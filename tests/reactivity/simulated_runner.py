@@ -117,6 +117,8 @@ class SimulatedRunner:
         self.waves_opened = 0
         self.breaks_next = 0
         """How many of the next steps fail."""
+        self.stuck_at: int | None = None
+        """The timestamp that readers never get beyond."""
         self.on_group: Callable[[GroupReport], None] = lambda report: None
 
     # What the test does.
@@ -187,7 +189,8 @@ class SimulatedRunner:
 
     async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None) -> SimulatedWave:
         await self._pass_gate()
-        wave = SimulatedWave(self, self.history.last_ts if at is None else at)
+        latest = self.history.last_ts if self.stuck_at is None else self.stuck_at
+        wave = SimulatedWave(self, latest if at is None else at)
         self.waves_opened += 1
         self.open_waves += 1
         try:

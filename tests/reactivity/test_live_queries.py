@@ -12,9 +12,10 @@ import pytest
 from rewake.auth import ANONYMOUS, User
 from rewake.environment import ManualClock, seeded_environment
 from rewake.errors import Unavailable
-from rewake.execution import Visibility
+from rewake.execution import Success, Visibility
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.reactivity import LiveQueries
+from rewake.reactivity.entries import ReaderBehind
 from tests.reactivity.simulated_runner import SimulatedRunner, call
 from tests.reactivity.watcher import Watcher
 
@@ -385,6 +386,22 @@ def test_a_one_shot_read_is_served_from_the_cache_until_a_write_touches_it():
         stage.runner.commit_and_deliver(("a", 1))
         result, ts = await stage.live.query(call("m:get", "a"), ANONYMOUS, PUBLIC)
         assert (result.result.value, ts) == ('"v0 m:get a 1"', 11)  # type: ignore[union-attr]
+
+    play(story)
+
+
+def test_a_reader_that_never_sees_the_present_is_not_asked_for_ever():
+    async def story(stage: Stage) -> None:
+        stage.runner.stuck_at = stage.runner.history.last_ts
+        stage.runner.commit_and_deliver(("a", 1))
+        with pytest.raises(ReaderBehind, match="Try again"):
+            await stage.live.query(call("m:get", "a"), ANONYMOUS, PUBLIC)
+        assert len(stage.runner.runs) < 10
+        # What did not change since is as true as ever.
+        await stage.live.query(call("m:get", "b"), ANONYMOUS, PUBLIC)
+        stage.runner.stuck_at = None
+        result, _ = await stage.live.query(call("m:get", "a"), ANONYMOUS, PUBLIC)
+        assert result.result == Success('"v0 m:get a 1"')
 
     play(story)
 

@@ -16,10 +16,22 @@ import hashlib
 from dataclasses import dataclass, field
 
 from rewake.auth import Identity
-from rewake.errors import InvalidInput
+from rewake.errors import InvalidInput, Unavailable
 from rewake.execution import Failure, FunctionCall, QueryJob, Success, Visibility
 from rewake.protocol import FunctionPath
 from rewake.values import decode, encode
+
+
+class ReaderBehind(Unavailable):
+    """A reader does not see what was committed before the call. Try again; if it stays so, restart the
+    server.
+    """
+
+    code = "ReaderBehind"
+    template = "A reader does not see what was committed at timestamp {asked}. Try again."
+    runs = 8
+    """After so many for one answer. Two are joined that others began, and one may be split by identity; who
+    is still behind after those has a connection that does not see what is committed."""
 
 
 @dataclass(slots=True)

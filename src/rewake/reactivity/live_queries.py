@@ -38,7 +38,7 @@ from rewake.execution import (
 )
 from rewake.limits import Limits
 from rewake.observability import logger
-from rewake.reactivity.entries import Entry, EntryKey, LiveResult, QuestionKey, question_key
+from rewake.reactivity.entries import Entry, EntryKey, LiveResult, QuestionKey, ReaderBehind, question_key
 from rewake.reactivity.live_session import LiveListener, LiveSession, Subscription
 from rewake.reactivity.recent_rows import RecentRows
 from rewake.reactivity.wake_index import WakeIndex
@@ -162,13 +162,14 @@ class LiveQueries:
 
         Raises:
             RunnerClosed: we are closing; not even the cache answers, which nobody keeps true any longer.
+            ReaderBehind: run after run was of a snapshot from before the call.
         """
         if self._is_closed:
             raise RunnerClosed()
         question = question_key(call, None, visibility)
         job = QueryJob(call, identity, visibility)
         asked_at = self.position
-        while True:
+        for _ in range(ReaderBehind.runs):
             entry = self._entry_for(question, job)
             if entry.serves_new_reader(self._environment.clock.monotonic()):
                 assert entry.result is not None
@@ -186,6 +187,7 @@ class LiveQueries:
                     return result, ts
                 if entry.result is result and entry.is_valid_at(asked_at):
                     return result, asked_at
+        raise ReaderBehind(asked=asked_at)
 
     async def _run_alone(self, entry: Entry) -> tuple[LiveResult, int]:
         entry.runs += 1
