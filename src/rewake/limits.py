@@ -201,6 +201,8 @@ class Limits:
     upload_url_seconds: float = _setting(3600.0, "seconds", 1.0, 30 * 86_400.0)
     """How long an upload URL is good for."""
 
+    user_agent_bytes_max: int = _setting(1 * KIB, "bytes", 0, 64 * KIB)
+    """What functions are told of a caller's `User-Agent`; a longer one is cut. Each socket keeps it."""
     http_head_bytes_max: int = _setting(1 * MIB, "bytes", 8 * KIB, 64 * MIB)
     """Method, address and headers of one request; the parser hands them over as a whole."""
     http_body_bytes_max: int = _setting(20 * MIB, "bytes", 1 * KIB, 1 * GIB)

@@ -20,3 +20,11 @@ def test_an_administrator_acting_as_a_user_is_not_that_user():
 
 def test_all_anonymous_callers_are_one():
     assert Anonymous() == ANONYMOUS
+
+
+def test_the_token_is_no_part_of_who_a_user_is():
+    renewed = User.from_attributes({"subject": "jane"})
+    signed_in = User(renewed.attributes, token="secret")
+    assert signed_in == renewed
+    assert signed_in.fingerprint == renewed.fingerprint
+    assert "secret" not in repr(signed_in)

@@ -30,10 +30,13 @@ class ClientHost:
     program: JsonProgram
     _ids: itertools.count[int] = field(default_factory=itertools.count)
 
-    def open(self, url: str, *, session: str | None = None) -> Client:
-        """A `ConvexClient`; `session` (npm only) overrides the session id that it made for itself."""
+    def open(self, url: str, *, session: str | None = None, user_agent: str | None = None) -> Client:
+        """A `ConvexClient`. npm only: `session` overrides the session id that it made for itself, and its
+        socket says `user_agent`, as a browser's would.
+        """
         name = f"client-{next(self._ids)}"
-        chosen = {} if session is None else {"session": session}
+        given = {"session": session, "userAgent": user_agent}
+        chosen = {name: value for name, value in given.items() if value is not None}
         self.program.send({"op": "open", "client": name, "url": url, **chosen})
         return Client(self, name)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rewake.auth import Identity
-from rewake.execution import CallLog, Failure, FunctionCall, Registry, Success
+from rewake.execution import CallLog, Failure, FunctionCall, Registry, RequestSource, Success
 from rewake.execution.action_crew import ThreadCrew
 from rewake.execution.action_desk import STOPPING, ActionDesk
 from rewake.functions import FunctionKind
@@ -36,7 +36,13 @@ class House:
         self.gate = asyncio.Event()
 
     async def call_from_action(
-        self, kind: FunctionKind, call: FunctionCall, identity: Identity, *, request_id: str, parent: str
+        self,
+        kind: FunctionKind,
+        call: FunctionCall,
+        identity: Identity,
+        *,
+        request_id: str,
+        source: RequestSource,
     ) -> Success | Failure:
         self.calls.append((kind, call.path, call.args, identity.fingerprint, request_id))
         self.threads.add(threading.current_thread())

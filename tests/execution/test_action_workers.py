@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from rewake.auth import Identity
-from rewake.execution import CallLog, CallRecord, Failure, FunctionCall, Success, action_workers
+from rewake.execution import (
+    CallLog,
+    CallRecord,
+    Failure,
+    FunctionCall,
+    RequestSource,
+    Success,
+    action_workers,
+)
 from rewake.execution.action_desk import LOST, ActionDesk
 from rewake.execution.action_workers import ActionWorkers
 from rewake.execution.worker_messages import Act, Acted, Answer, Call, FromWorker, Result, StopAction
@@ -48,10 +56,18 @@ class Process:
 class House:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, str]] = []
+        self.sources: list[RequestSource] = []
 
     async def call_from_action(
-        self, kind: FunctionKind, call: FunctionCall, identity: Identity, *, request_id: str, parent: str
+        self,
+        kind: FunctionKind,
+        call: FunctionCall,
+        identity: Identity,
+        *,
+        request_id: str,
+        source: RequestSource,
     ) -> Success | Failure:
+        self.sources.append(source)
         self.calls.append((kind, call.path, call.args))
         return Success("1.0")
 

@@ -9,14 +9,18 @@ from hypothesis import strategies as st
 from rewake.auth import ANONYMOUS, Admin, User
 from rewake.database import Invocation, ReadSet, ReplayKey, SchemaChange, TrimResult
 from rewake.execution import (
+    ActionJob,
     CallRecord,
     Failure,
     FunctionCall,
+    HttpJob,
+    HttpRequestHead,
     LimitReached,
     MutationJob,
     ProjectSettings,
     QueryJob,
     QueryRun,
+    RequestSource,
     RunLogLine,
     Success,
     Visibility,
@@ -24,6 +28,7 @@ from rewake.execution import (
 from rewake.execution.analysis import Analysis
 from rewake.execution.pipe_frames import FrameDecoder, PipeBroken
 from rewake.execution.worker_messages import (
+    Act,
     Begin,
     Fork,
     FromFront,
@@ -37,6 +42,7 @@ from rewake.execution.worker_messages import (
     Ran,
     Result,
     Run,
+    Serve,
     Told,
     pack,
     pack_prepared,
@@ -76,10 +82,25 @@ def test_what_is_no_message_breaks_the_pipe_and_nothing_else(body: bytes) -> Non
 @pytest.mark.parametrize("replay", [None, ReplayKey("s", 0)])
 def test_a_mutation_crosses(identity: object, replay: ReplayKey | None) -> None:
     call, invocation = FunctionCall("m:f", '{"a": "\u00e9"}', "c"), Invocation("i", replay)
-    job = MutationJob(call, identity, Visibility.INTERNAL, invocation, "r")  # type: ignore[arg-type]
+    source = RequestSource("::1", "Pigeon", "a.b.c", "job")
+    job = MutationJob(call, identity, Visibility.INTERNAL, invocation, "r", "s", source)  # type: ignore[arg-type]
     message = crossed_down(Mutate.of(3, job))
     assert isinstance(message, Mutate)
     assert (message.number, message.job) == (3, job)
+
+
+def test_an_action_and_a_request_cross_with_their_source() -> None:
+    source = RequestSource("::1", "Pigeon", "a.b.c", "job")
+    job = ActionJob(FunctionCall("m:f", "{}"), ANONYMOUS, Visibility.PUBLIC, "r", "s", source)
+    message = crossed_down(Act.of(3, job))
+    assert isinstance(message, Act)
+    assert message.job == job
+    assert job.source_of_calls.scheduled == "s"
+    request = HttpRequestHead("GET", "http", "/", b"/", b"", (), None, None)
+    served = HttpJob.of(request, ANONYMOUS, request_id="r", source=source)
+    asked = crossed_down(Serve.of(4, served))
+    assert isinstance(asked, Serve)
+    assert asked.job == served
 
 
 def test_a_wave_crosses_with_its_answer() -> None:

@@ -17,9 +17,18 @@ from starlette.types import ASGIApp
 from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
 from rewake.environment import Environment, seeded_environment
 from rewake.errors import ApplicationError, InvalidInput, Unauthenticated, Unavailable
-from rewake.execution import Analysis, CallLog, Failure, FunctionCall, HttpJob, MutationOutcome, Success
+from rewake.execution import (
+    Analysis,
+    CallLog,
+    Failure,
+    FunctionCall,
+    HttpJob,
+    MutationOutcome,
+    RequestSource,
+    Success,
+)
 from rewake.http_api import FunctionKind, build_app
-from rewake.limits import Limits
+from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import FunctionPath
 from rewake.values import Int64, InvalidValue, decode, encode
 
@@ -63,8 +72,11 @@ class FakeBackend:
     ts: int = FIRST_TS
     is_ready: bool = True
     is_redacted: bool = False
+    limits: Limits = DEFAULT_LIMITS
     ran: list[tuple[str, Identity, str]] = field(default_factory=list)
     """Each run: canonical path, who, request id."""
+    sources: list[RequestSource] = field(default_factory=list)
+    """Where mutations and actions came from."""
     call_log: CallLog = field(default_factory=CallLog)
     variables: FakeVariables = field(default_factory=FakeVariables)
     files: Any = None
@@ -90,12 +102,16 @@ class FakeBackend:
         return results, ts
 
     async def mutate(
-        self, call: FunctionCall, identity: Identity, *, request_id: str, replay: None = None
+        self, call: FunctionCall, identity: Identity, *, request_id: str, source: RequestSource
     ) -> MutationOutcome:
+        self.sources.append(source)
         result = self._run("mutation", call, identity, request_id, self.ts)
         return MutationOutcome(result, self.ts)
 
-    async def act(self, call: FunctionCall, identity: Identity, *, request_id: str) -> Success | Failure:
+    async def act(
+        self, call: FunctionCall, identity: Identity, *, request_id: str, source: RequestSource
+    ) -> Success | Failure:
+        self.sources.append(source)
         return self._run("action", call, identity, request_id, self.ts)
 
     async def latest_ts(self) -> int:

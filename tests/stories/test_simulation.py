@@ -29,11 +29,13 @@ from rewake.database import Database, ReplayKey
 from rewake.deployment import Deployment
 from rewake.environment import ManualClock, seeded_environment
 from rewake.execution import (
+    NO_SOURCE,
     CallLog,
     FunctionCall,
     MutationOutcome,
     ProjectSettings,
     Registry,
+    RequestSource,
     Success,
     collect_modules,
 )
@@ -120,7 +122,14 @@ class Jobs:
     def __init__(self) -> None:
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def connect(self, socket: Socket, client: ClientVersion, *, watches_frames: bool = True) -> Connection:
+    def connect(
+        self,
+        socket: Socket,
+        client: ClientVersion,
+        source: RequestSource = NO_SOURCE,
+        *,
+        watches_frames: bool = True,
+    ) -> Connection:
         raise AssertionError("sockets are made by the world")
 
     def spawn(self, job: Coroutine[Any, Any, None]) -> None:

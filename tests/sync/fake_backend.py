@@ -20,7 +20,7 @@ from rewake.auth import ANONYMOUS, Admin, Identity
 from rewake.database import ReplayKey
 from rewake.environment import Environment
 from rewake.errors import Forbidden, Unauthenticated
-from rewake.execution import Failure, FunctionCall, MutationOutcome, Success
+from rewake.execution import Failure, FunctionCall, MutationOutcome, RequestSource, Success
 from rewake.protocol import FunctionPath
 from rewake.sync import LiveListener, LiveResult
 
@@ -126,6 +126,8 @@ class FakeBackend:
     """Every write: when, which key, the new number."""
     sessions: list[FakeLiveSession] = field(default_factory=list)
     outcomes: dict[ReplayKey, MutationOutcome] = field(default_factory=dict)
+    sources: list[RequestSource] = field(default_factory=list)
+    """Where each mutation and action came from."""
     _results: dict[tuple[FunctionCall, int], FakeLiveResult] = field(default_factory=dict)
 
     def now_ns(self) -> int:
@@ -173,8 +175,15 @@ class FakeBackend:
     # The port.
 
     async def mutate(
-        self, call: FunctionCall, identity: Identity, *, request_id: str, replay: ReplayKey
+        self,
+        call: FunctionCall,
+        identity: Identity,
+        *,
+        request_id: str,
+        source: RequestSource,
+        replay: ReplayKey,
     ) -> MutationOutcome:
+        self.sources.append(source)
         await self.gate()
         if replay in self.outcomes:
             return self.outcomes[replay]
@@ -185,7 +194,10 @@ class FakeBackend:
         self.outcomes[replay] = outcome
         return outcome
 
-    async def act(self, call: FunctionCall, identity: Identity, *, request_id: str) -> Success | Failure:
+    async def act(
+        self, call: FunctionCall, identity: Identity, *, request_id: str, source: RequestSource
+    ) -> Success | Failure:
+        self.sources.append(source)
         await self.gate()
         match FunctionPath.parse(call.path).public:
             case "kv:echo":

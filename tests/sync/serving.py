@@ -51,11 +51,18 @@ class Serving:
 
     @asynccontextmanager
     async def client(
-        self, path: str = "/api/sync", *, says: str | None = None, greets: bool = True
+        self,
+        path: str = "/api/sync",
+        *,
+        says: str | None = None,
+        greets: bool = True,
+        user_agent: str | None = None,
     ) -> AsyncIterator[Client]:
         """A client that has said Connect. `says` is its Convex-Client header."""
         headers = {} if says is None else {"Convex-Client": says}
-        async with connect(self.url(path), additional_headers=headers, max_size=None) as socket:
+        async with connect(
+            self.url(path), additional_headers=headers, max_size=None, user_agent_header=user_agent
+        ) as socket:
             client = Client(socket)
             if greets:
                 await client.say("Connect", sessionId=SESSION_ID, connectionCount=0)

@@ -12,7 +12,7 @@ import pytest
 
 from rewake.auth import Identity
 from rewake.environment import seeded_environment
-from rewake.execution import FunctionCall
+from rewake.execution import NO_SOURCE, FunctionCall, RequestSource
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import UNKNOWN_CLIENT, ClientVersion
 from rewake.storage import OutcomeUnknown, StorageFailed, StorageFull
@@ -62,7 +62,14 @@ class Door:
         self.drops: list[str] = []
         self.gone: list[Connection] = []
 
-    def connect(self, socket: Socket, client: ClientVersion, *, watches_frames: bool = True) -> Connection:
+    def connect(
+        self,
+        socket: Socket,
+        client: ClientVersion,
+        source: RequestSource = NO_SOURCE,
+        *,
+        watches_frames: bool = True,
+    ) -> Connection:
         raise AssertionError
 
     def spawn(self, job: Coroutine[Any, Any, None]) -> None:

@@ -12,6 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Close, Frame, Opcode
 
+from rewake.execution import RequestSource
 from rewake.protocol import decode_ts
 from tests.sync.fake_backend import ADMIN_KEY
 from tests.sync.serving import DRIVERS, Client, Serving, run, serving
@@ -507,5 +508,22 @@ def test_messages_wait_while_a_key_is_checked(driver: str) -> None:
             while version.get("querySet") != 1:
                 version = (await client.hear())["endVersion"]
             assert version["identity"] == 1
+
+    run(driver, test)
+
+
+@EVERY
+def test_calls_come_from_the_address_and_the_program_of_their_socket(driver: str) -> None:
+    async def test() -> None:
+        async with serving(driver, user_agent_bytes_max=8) as served:
+            for user_agent in ("Pigeon/1.0", None):
+                async with served.client(user_agent=user_agent) as client:
+                    await client.mutate(0, key="a")
+                    assert (await client.hear())["success"]
+                    await client.hear()
+                    await client.say("Action", requestId=1, udfPath="kv:echo", args=[{}])
+                    assert (await client.hear())["success"]
+            known = RequestSource("127.0.0.1", "Pigeon/1")
+            assert served.backend.sources == [known] * 2 + [RequestSource("127.0.0.1")] * 2
 
     run(driver, test)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from rewake.environment import seeded_environment
+from rewake.execution import NO_SOURCE, RequestSource
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import UNKNOWN_CLIENT, ClientVersion
 from rewake.sync.connection import Connection, Socket
@@ -42,7 +43,14 @@ class Jobs:
     def __init__(self) -> None:
         self.waiting: list[Coroutine[Any, Any, None]] = []
 
-    def connect(self, socket: Socket, client: ClientVersion, *, watches_frames: bool = True) -> Connection:
+    def connect(
+        self,
+        socket: Socket,
+        client: ClientVersion,
+        source: RequestSource = NO_SOURCE,
+        *,
+        watches_frames: bool = True,
+    ) -> Connection:
         raise AssertionError("sockets are made by the world")
 
     def spawn(self, job: Coroutine[Any, Any, None]) -> None:

@@ -9,7 +9,7 @@ Source: wire 5.1 and 5.6.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rewake.values import encode
@@ -30,6 +30,8 @@ class User:
     """A verified user. `attributes` is the canonical encoded JSON of the UserIdentity (wire 5.6)."""
 
     attributes: str
+    token: str | None = field(default=None, compare=False, repr=False)
+    """The token that was verified, where there was one. No part of who this is: users renew their tokens."""
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, Any]) -> User:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +40,7 @@ from rewake.deployment.variables import Variables
 from rewake.environment import Environment
 from rewake.errors import InvalidInput, RewakeError
 from rewake.execution import (
+    NO_SOURCE,
     SYSTEM_PREFIX,
     ActionJob,
     Analysis,
@@ -53,6 +55,7 @@ from rewake.execution import (
     MutationJob,
     MutationOutcome,
     Registry,
+    RequestSource,
     Runner,
     Success,
     Visibility,
@@ -348,22 +351,21 @@ class Deployment:
         identity: Identity,
         *,
         request_id: str,
+        source: RequestSource = NO_SOURCE,
         replay: ReplayKey | None = None,
         visibility: Visibility | None = None,
-        parent: str = "",
     ) -> MutationOutcome:
         """Run a mutation, or find the outcome that `replay` had before; returns after COMMIT.
 
-        Internal functions are found by administrators, unless `visibility` says otherwise. `parent` is the
-        job behind the action that calls.
+        Internal functions are found by administrators, unless `visibility` says otherwise.
         """
         refusal = self._refuse_component(call)
         if refusal is not None:
             return MutationOutcome(refusal, self.live.position)
         invocation = Invocation(self.environment.random_bytes(16).hex(), replay)
-        seen = visibility or visibility_of(identity)
+        seen, source = visibility or visibility_of(identity), source.signed_in(identity)
         return await self._runner.mutate(
-            MutationJob(call, identity, seen, invocation, request_id, parent=parent)
+            MutationJob(call, identity, seen, invocation, request_id, source=source)
         )
 
     async def act(
@@ -372,10 +374,10 @@ class Deployment:
         identity: Identity,
         *,
         request_id: str,
+        source: RequestSource = NO_SOURCE,
         visibility: Visibility | None = None,
-        parent: str = "",
     ) -> Success | Failure:
-        """Run an action, at most once. `visibility` and `parent` as for `mutate`.
+        """Run an action, at most once. `visibility` as for `mutate`.
 
         Raises:
             RateLimited: as many actions run as the server takes.
@@ -383,26 +385,34 @@ class Deployment:
         refusal = self._refuse_component(call)
         if refusal is not None:
             return refusal
-        seen = visibility or visibility_of(identity)
-        return await self._runner.act(ActionJob(call, identity, seen, request_id, parent=parent))
+        seen, source = visibility or visibility_of(identity), source.signed_in(identity)
+        return await self._runner.act(ActionJob(call, identity, seen, request_id, source=source))
 
     async def answer(self, job: HttpJob) -> Success | Failure:
         """Run an HTTP action as `act` does; its response goes to the job's door as it comes."""
-        return await self._runner.act(job)
+        return await self._runner.act(replace(job, source=job.source.signed_in(job.identity)))
 
     async def call_from_action(
-        self, kind: FunctionKind, call: FunctionCall, identity: Identity, *, request_id: str, parent: str
+        self,
+        kind: FunctionKind,
+        call: FunctionCall,
+        identity: Identity,
+        *,
+        request_id: str,
+        source: RequestSource,
     ) -> Success | Failure:
-        """Run a function that an action calls, internal ones too; `parent` is the job behind the action."""
+        """Run a function that an action calls, internal ones too."""
         seen = Visibility.INTERNAL
         try:
             if kind == "query":
                 result, _ = await self.query(call, identity, request_id=request_id, visibility=seen)
             elif kind == "mutation":
-                mutated = self.mutate(call, identity, request_id=request_id, visibility=seen, parent=parent)
-                result = (await mutated).result
+                outcome = await self.mutate(
+                    call, identity, request_id=request_id, source=source, visibility=seen
+                )
+                result = outcome.result
             else:
-                result = await self.act(call, identity, request_id=request_id, visibility=seen, parent=parent)
+                result = await self.act(call, identity, request_id=request_id, source=source, visibility=seen)
         except RewakeError as error:
             return failure_of(error, root=None)
         return result

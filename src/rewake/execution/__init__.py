@@ -19,7 +19,16 @@ from rewake.execution.call_log import (
     RunLogLine,
     RunProgress,
 )
-from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility, error_text
+from rewake.execution.calls import (
+    NO_SOURCE,
+    Failure,
+    FunctionCall,
+    MutationOutcome,
+    RequestSource,
+    Success,
+    Visibility,
+    error_text,
+)
 from rewake.execution.code_switch import DocumentSource, document_source
 from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
@@ -65,6 +74,7 @@ from rewake.execution.worker_process import Template
 from rewake.execution.worker_runner import WorkerPlan, WorkerRunner
 
 __all__ = [
+    "NO_SOURCE",
     "SYSTEM_PREFIX",
     "ActionJob",
     "Analysis",
@@ -100,6 +110,7 @@ __all__ = [
     "QueryJob",
     "QueryRun",
     "Registry",
+    "RequestSource",
     "RouteFacts",
     "RunLogLine",
     "RunProgress",

@@ -68,7 +68,7 @@ class ThreadCrew:
         self, number: int, job: ActionJob, kind: FunctionKind, call: FunctionCall
     ) -> Future[Success | Failure]:
         calling = self._calls.call_from_action(
-            kind, call, job.identity, request_id=job.request_id, parent=job.job_behind
+            kind, call, job.identity, request_id=job.request_id, source=job.source_of_calls
         )
         return asyncio.run_coroutine_threadsafe(calling, self._loop)
 

@@ -320,7 +320,7 @@ class ActionFace:
     def _scheduling(self, reference: object, arguments: dict[str, Any], at_ms: float) -> FunctionCall:
         run = self._opened()
         path, args = scheduled_call(run.registry, reference, arguments, limits=run.limits)
-        parent = encode(run.job.job_behind or None)
+        parent = encode(run.job.source_of_calls.scheduled)
         text = f'{{"arguments":{args},"at_ms":{encode(at_ms)},"name":{encode(path)},"parent":{parent}}}'
         return FunctionCall(f"{SYSTEM_PREFIX}scheduler:schedule", text)
 
@@ -330,7 +330,7 @@ class ActionFace:
 
     def request_metadata(self) -> RequestMetadata:
         job = self._opened().job
-        return RequestMetadata(request_id=job.request_id or None, scheduled_function_id=job.scheduled or None)
+        return job.source_of_calls.metadata(job.request_id)
 
 
 async def _value_later(future: Future[Success | Failure], record: FunctionRecord | None) -> Any:

@@ -173,7 +173,7 @@ class ActionWorkers:
             return  # The action is over, and nobody waits.
         call = FunctionCall(message.path, message.args)
         result = await self._calls.call_from_action(
-            message.kind, call, job.identity, request_id=job.request_id, parent=job.job_behind
+            message.kind, call, job.identity, request_id=job.request_id, source=job.source_of_calls
         )
         seat.worker.send(Answer(message.number, Result.of(result)))
 

@@ -3,7 +3,7 @@
 Floor 3, `execution`. Arguments and results are canonical encoded JSON text, so that a worker process can
 stand on the other side of a pipe without anything here changing (DESIGN D6).
 
-    FunctionCall -> Runner -> Success | Failure   (+ read set, timestamps, log lines)
+    FunctionCall, RequestSource -> Runner -> Success | Failure   (+ read set, timestamps, log lines)
 
 Not here: how a function is found (`registry.py`) or run (`host.py`).
 """
@@ -12,6 +12,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+
+import msgspec
+
+from rewake.auth import Identity, User
+from rewake.functions import RequestMetadata
+from rewake.limits import Limits
 
 
 class Visibility(Enum):
@@ -33,6 +39,48 @@ class FunctionCall:
     path: str
     args: str
     component: str = ""
+
+
+class RequestSource(msgspec.Struct, frozen=True, array_like=True):
+    """Where a request came from, as far as its door knows. What a function calls has its caller's source.
+
+    Queries are never told: their results go to others, too. Source: semantics 5.9.
+    """
+
+    ip: str | None = None
+    user_agent: str | None = None
+    auth_token: str | None = None
+    """The token that the caller signed in with, as it came."""
+    scheduled: str | None = None
+    """The id of the scheduled function at the root of the call."""
+
+    @classmethod
+    def of(cls, *, ip: str | None, user_agent: str | None, limits: Limits) -> RequestSource:
+        """What a door has seen: the address of its peer, and a header of one character a byte."""
+        return cls(ip or None, None if user_agent is None else user_agent[: limits.user_agent_bytes_max])
+
+    def signed_in(self, identity: Identity) -> RequestSource:
+        """The source, with the token behind `identity` where that is a user's."""
+        token = identity.token if isinstance(identity, User) else None
+        return self if token is None else msgspec.structs.replace(self, auth_token=token)
+
+    def within(self, scheduled: str) -> RequestSource:
+        """The source of what a scheduled function calls; the same again where `scheduled` is empty."""
+        return msgspec.structs.replace(self, scheduled=scheduled) if scheduled else self
+
+    def metadata(self, request_id: str) -> RequestMetadata:
+        """What a function is told that asks."""
+        return RequestMetadata(
+            ip=self.ip,
+            user_agent=self.user_agent,
+            request_id=request_id or None,
+            scheduled_function_id=self.scheduled,
+            auth_token=self.auth_token,
+        )
+
+
+NO_SOURCE = RequestSource()
+"""Of calls that no request is behind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,14 @@ from rewake.database import (
 )
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
 from rewake.execution.call_log import NO_USAGE, CallRecord, identity_kind
-from rewake.execution.calls import Failure, MutationOutcome, Success, Visibility
+from rewake.execution.calls import (
+    NO_SOURCE,
+    Failure,
+    MutationOutcome,
+    RequestSource,
+    Success,
+    Visibility,
+)
 from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
 from rewake.execution.memory_limit import OutOfMemory, watched_memory
@@ -90,7 +97,7 @@ class FunctionRuns:
                 system_registry() if _is_system(job) else registry,
                 request_id=job.request_id,
                 scheduled=job.scheduled,
-                parent=job.parent,
+                source=job.source,
             )
             if job.scheduled:
                 result = self._run_scheduled(host, transaction, job)
@@ -216,7 +223,7 @@ class FunctionRuns:
         journal: str | None = None,
         request_id: str = "",
         scheduled: str = "",
-        parent: str = "",
+        source: RequestSource = NO_SOURCE,
     ) -> Host:
         return Host(
             registry=registry,
@@ -230,7 +237,7 @@ class FunctionRuns:
             request_id=request_id,
             deployment_name=self._deployment_name,
             scheduled=scheduled,
-            parent=parent,
+            source=source,
             time_limit=self._time_limit,
         )
 

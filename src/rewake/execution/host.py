@@ -37,7 +37,7 @@ from rewake.database import (
 from rewake.errors import FunctionError, LimitExceeded, RewakeError
 from rewake.execution.call_log import CallUsage, LimitReached
 from rewake.execution.call_sizes import warn
-from rewake.execution.calls import Failure, Success, Visibility
+from rewake.execution.calls import NO_SOURCE, Failure, RequestSource, Success, Visibility
 from rewake.execution.checked_values import (
     checked_arguments,
     checked_return,
@@ -124,7 +124,7 @@ class Host:
         request_id: str = "",
         deployment_name: str = "",
         scheduled: str = "",
-        parent: str = "",
+        source: RequestSource = NO_SOURCE,
         time_limit: TimeLimit | None = None,
     ) -> None:
         self.time_limit = time_limit
@@ -145,10 +145,9 @@ class Host:
         self.uploads = uploads
         self._called_directly: set[str] = set()
         """Functions that were called as plain ones: each is told of once."""
+        self.source = source.within(scheduled)
         self.scheduled = scheduled
         """The id of the job that this run is; empty without one."""
-        self.parent = parent
-        """The id of the job behind the action that called this; empty without one."""
         self.pages = Pages(transaction, cursors, journal=journal)
         self.modules: set[str] = set()
         """Modules of the functions that were called, nested ones too: the result depends on their code."""
@@ -443,16 +442,14 @@ class _Face:
 
     def request_metadata(self) -> RequestMetadata:
         host = self._opened()
-        return RequestMetadata(
-            request_id=host.request_id or None, scheduled_function_id=host.scheduled or None
-        )
+        return host.source.metadata(host.request_id)
 
     def schedule(self, reference: object, arguments: dict[str, Any], *, at_ms: float) -> str:
         host = self._opened()
         path, args = scheduled_call(host.registry, reference, arguments, limits=host.limits)
         assert isinstance(host.transaction, WriteTransaction), "queries have no scheduler"
         host.transaction.usage.count_scheduled(args)
-        return schedule_for(host.parent, host.transaction, path, decode(args), at_ms=at_ms)
+        return schedule_for(host.source.scheduled, host.transaction, path, decode(args), at_ms=at_ms)
 
     def cancel_scheduled(self, id: str) -> None:
         host = self._opened()

@@ -35,7 +35,7 @@ from typing import TypeVar
 import msgspec
 
 from rewake.auth import Identity
-from rewake.execution.calls import FunctionCall, Visibility
+from rewake.execution.calls import NO_SOURCE, FunctionCall, RequestSource, Visibility
 from rewake.execution.runner import ActionJob
 from rewake.limits import HTTP_PART_BYTES_MAX, HTTP_WINDOW_BYTES
 
@@ -314,6 +314,7 @@ class HttpJob(ActionJob):
         request_id: str,
         refusal: str | None = None,
         door: ExchangeEnd | None = None,
+        source: RequestSource = NO_SOURCE,
     ) -> HttpJob:
         """The job of a request. Its call names method and path, for lists of what ran: as it came, since the
         decoded one may hold line breaks.
@@ -325,6 +326,7 @@ class HttpJob(ActionJob):
             identity,
             Visibility.INTERNAL,
             request_id,
+            source=source,
             request=request,
             refusal=refusal,
             door=door,

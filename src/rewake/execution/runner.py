@@ -22,7 +22,15 @@ from rewake.auth import Identity
 from rewake.database import Invocation, OnProgress, ReadSet, SchemaChange, TrimResult, no_progress
 from rewake.errors import Unavailable
 from rewake.execution.analysis import Analysis
-from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility
+from rewake.execution.calls import (
+    NO_SOURCE,
+    Failure,
+    FunctionCall,
+    MutationOutcome,
+    RequestSource,
+    Success,
+    Visibility,
+)
 from rewake.execution.loader import ProjectSettings
 from rewake.execution.registry import Registry
 from rewake.functions import FunctionKind
@@ -40,8 +48,7 @@ class MutationJob:
     request_id: str
     scheduled: str = ""
     """The id of the job that it runs for, whose state changes in the same transaction; empty without one."""
-    parent: str = ""
-    """The id of the job behind the action that called it: see `ActionJob.job_behind`."""
+    source: RequestSource = NO_SOURCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +71,14 @@ class ActionJob:
     request_id: str
     scheduled: str = ""
     """The id of the job that it runs for; empty without one."""
-    parent: str = ""
-    """The id of the job behind the action that called it."""
+    source: RequestSource = NO_SOURCE
 
     @property
-    def job_behind(self) -> str:
-        """The job that this action, or one that called it, runs for; empty without one. Once that is
-        cancelled, what it schedules, by itself or in what it calls, is created cancelled.
+    def source_of_calls(self) -> RequestSource:
+        """Where what the action calls comes from. Once the scheduled function in it is cancelled, what is
+        scheduled on its behalf is created cancelled.
         """
-        return self.scheduled or self.parent
+        return self.source.within(self.scheduled)
 
     @property
     def is_socket(self) -> bool:
@@ -87,11 +93,15 @@ class Calls(Protocol):
     """The house as a running action reaches it: each call is a run of its own."""
 
     async def call_from_action(
-        self, kind: FunctionKind, call: FunctionCall, identity: Identity, *, request_id: str, parent: str
+        self,
+        kind: FunctionKind,
+        call: FunctionCall,
+        identity: Identity,
+        *,
+        request_id: str,
+        source: RequestSource,
     ) -> Success | Failure:
-        """Run a function, internal ones too; `parent` is the job behind the action. Never raises what a
-        caller can cause.
-        """
+        """Run a function, internal ones too. Never raises what a caller can cause."""
         ...
 
 

@@ -63,11 +63,13 @@ def scheduled_call(
     return path, args
 
 
-def schedule_for(parent: str, transaction: WriteTransaction, path: str, value: Value, *, at_ms: float) -> str:
-    """Store a call to run later, on behalf of the job `parent` where that is not empty: one that has been
+def schedule_for(
+    parent: str | None, transaction: WriteTransaction, path: str, value: Value, *, at_ms: float
+) -> str:
+    """Store a call to run later, on behalf of the job `parent` where there is one: one that has been
     cancelled schedules nothing that would still run. Returns the id of the new job.
     """
-    is_canceled = bool(parent) and scheduled_state(transaction, parent) == "canceled"
+    is_canceled = parent is not None and scheduled_state(transaction, parent) == "canceled"
     return schedule(transaction, path, value, at_ms=at_ms, is_canceled=is_canceled)
 
 

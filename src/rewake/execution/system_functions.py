@@ -55,7 +55,7 @@ class SystemIdentityRequired(FunctionError):
 def _schedule(ctx: SystemCtx, name: str, arguments: dict[str, Any], at_ms: float, parent: str | None) -> str:
     """Store a job on behalf of an action; `parent` is the job that the action runs for."""
     value: Value = arguments
-    return schedule_for(parent or "", ctx.transaction, name, value, at_ms=at_ms)
+    return schedule_for(parent, ctx.transaction, name, value, at_ms=at_ms)
 
 
 def _cancel(ctx: SystemCtx, id: str) -> None:

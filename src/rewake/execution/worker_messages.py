@@ -34,7 +34,14 @@ from rewake.database import (
 )
 from rewake.execution.analysis import Analysis
 from rewake.execution.call_log import CallRecord, RunLogLine
-from rewake.execution.calls import Failure, FunctionCall, MutationOutcome, Success, Visibility
+from rewake.execution.calls import (
+    Failure,
+    FunctionCall,
+    MutationOutcome,
+    RequestSource,
+    Success,
+    Visibility,
+)
 from rewake.execution.error_facts import ErrorFacts
 from rewake.execution.http_exchange import HttpEvent, HttpJob, HttpRequestHead
 from rewake.execution.loader import ProjectSettings
@@ -133,7 +140,7 @@ class Mutate(_Message):
     request: int
     request_id: str
     scheduled: str
-    parent: str
+    source: RequestSource
 
     @classmethod
     def of(cls, number: int, job: MutationJob) -> Mutate:
@@ -150,7 +157,7 @@ class Mutate(_Message):
             replay.request if replay is not None else 0,
             job.request_id,
             job.scheduled,
-            job.parent,
+            job.source,
         )
 
     @property
@@ -164,7 +171,7 @@ class Mutate(_Message):
             Invocation(self.invocation, replay),
             self.request_id,
             self.scheduled,
-            self.parent,
+            self.source,
         )
 
 
@@ -250,7 +257,7 @@ class Act(_Message):
     visibility: Visibility
     request_id: str
     scheduled: str
-    parent: str
+    source: RequestSource
 
     @classmethod
     def of(cls, number: int, job: ActionJob) -> Act:
@@ -264,15 +271,14 @@ class Act(_Message):
             job.visibility,
             job.request_id,
             job.scheduled,
-            job.parent,
+            job.source,
         )
 
     @property
     def job(self) -> ActionJob:
         """The inverse of `of`."""
-        call = FunctionCall(self.path, self.args, self.component)
-        identity = identity_of(self.identity)
-        return ActionJob(call, identity, self.visibility, self.request_id, self.scheduled, self.parent)
+        call, identity = FunctionCall(self.path, self.args, self.component), identity_of(self.identity)
+        return ActionJob(call, identity, self.visibility, self.request_id, self.scheduled, self.source)
 
 
 class Serve(_Message):
@@ -283,16 +289,21 @@ class Serve(_Message):
     identity: str
     refusal: str | None
     request_id: str
+    source: RequestSource
 
     @classmethod
     def of(cls, number: int, job: HttpJob) -> Serve:
-        return cls(number, job.request, job.identity.fingerprint, job.refusal, job.request_id)
+        return cls(number, job.request, job.identity.fingerprint, job.refusal, job.request_id, job.source)
 
     @property
     def job(self) -> HttpJob:
         """The inverse of `of`."""
         return HttpJob.of(
-            self.request, identity_of(self.identity), request_id=self.request_id, refusal=self.refusal
+            self.request,
+            identity_of(self.identity),
+            request_id=self.request_id,
+            refusal=self.refusal,
+            source=self.source,
         )
 
 

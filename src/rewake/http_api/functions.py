@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rewake.auth import Identity
-from rewake.execution import Failure, FunctionCall, Success
+from rewake.execution import Failure, FunctionCall, RequestSource, Success
 from rewake.http_api.addressing import client_of, function_call, path_of_url
 from rewake.http_api.authorization import identity_of, require_admin
 from rewake.http_api.bodies import (
@@ -40,6 +40,7 @@ from rewake.http_api.errors import BadParameter, BadTimestamp, TooManyQueries
 from rewake.http_api.formats import OutputFormat, output_format
 from rewake.http_api.ports import Backend
 from rewake.http_api.request_id import keeps_request_id, request_id_of
+from rewake.http_api.request_source import source_of
 from rewake.http_api.responses import function_text, json_response, json_text
 from rewake.limits import Limits
 from rewake.protocol import decode_ts, encode_ts
@@ -76,13 +77,17 @@ class FunctionEndpoints:
     async def mutation(self, request: Request) -> Response:
         """`POST /api/mutation`. Answers after the commit."""
         asked = await self._asked(request)
-        outcome = await self._backend.mutate(asked.call, asked.identity, request_id=asked.request_id)
+        outcome = await self._backend.mutate(
+            asked.call, asked.identity, request_id=asked.request_id, source=asked.source
+        )
         return self._answer(asked, outcome.result)
 
     async def action(self, request: Request) -> Response:
         """`POST /api/action`."""
         asked = await self._asked(request)
-        result = await self._backend.act(asked.call, asked.identity, request_id=asked.request_id)
+        result = await self._backend.act(
+            asked.call, asked.identity, request_id=asked.request_id, source=asked.source
+        )
         return self._answer(asked, result)
 
     async def query_ts(self, request: Request) -> Response:
@@ -154,13 +159,14 @@ class FunctionEndpoints:
         return await self._run(request, asked)
 
     async def _run(self, request: Request, asked: _Asked) -> Response:
-        call, identity, request_id = asked.call, asked.identity, asked.request_id
+        call, identity, request_id, source = asked.call, asked.identity, asked.request_id, asked.source
         result: Success | Failure
         match self._backend.kind_of(call.path, call.component):
             case "mutation":
-                result = (await self._backend.mutate(call, identity, request_id=request_id)).result
+                outcome = await self._backend.mutate(call, identity, request_id=request_id, source=source)
+                result = outcome.result
             case "action":
-                result = await self._backend.act(call, identity, request_id=request_id)
+                result = await self._backend.act(call, identity, request_id=request_id, source=source)
             case _:
                 # A query, or nothing at all. What is not there is asked for as a query too: execution has the
                 # text for it, which depends on the caller, and a query cannot do anything.
@@ -181,7 +187,8 @@ class FunctionEndpoints:
         )
 
     def _put(self, request: Request, call: FunctionCall, identity: Identity, wanted: OutputFormat) -> _Asked:
-        return _Asked(call, identity, wanted, self._request_id(request))
+        source = source_of(request.scope, self._limits)
+        return _Asked(call, identity, wanted, self._request_id(request), source)
 
     def _answer(self, asked: _Asked, result: Success | Failure) -> Response:
         return json_response(self._text(result, asked.output_format, asked.request_id))
@@ -200,3 +207,4 @@ class _Asked(NamedTuple):
     identity: Identity
     output_format: OutputFormat
     request_id: str
+    source: RequestSource

@@ -41,6 +41,7 @@ from rewake.http_api.forwarded import scheme_of
 from rewake.http_api.mounted_sockets import SocketDoor, refuse_socket
 from rewake.http_api.ports import HttpActionsBackend
 from rewake.http_api.request_id import request_id_of
+from rewake.http_api.request_source import source_of
 
 NOT_ENABLED = "This Convex deployment does not have HTTP actions enabled."
 NO_ROUTE = "No matching routes found"
@@ -85,7 +86,8 @@ class HttpActions:
         request_id = request_id_of(scope, backend.environment)
         door = ExchangeEnd()
         door.attach()
-        job = HttpJob.of(request, identity, request_id=request_id, refusal=why, door=door)
+        source = source_of(scope, backend.limits)
+        job = HttpJob.of(request, identity, request_id=request_id, refusal=why, door=door, source=source)
         acting = asyncio.ensure_future(backend.answer(job))
         acting.add_done_callback(lambda _: door.hear(Over()))
         if request.is_websocket:

@@ -14,8 +14,18 @@ from typing import Literal, Protocol
 
 from rewake.auth import Identity
 from rewake.environment import Environment
-from rewake.execution import Analysis, CallLog, Failure, FunctionCall, HttpJob, MutationOutcome, Success
+from rewake.execution import (
+    Analysis,
+    CallLog,
+    Failure,
+    FunctionCall,
+    HttpJob,
+    MutationOutcome,
+    RequestSource,
+    Success,
+)
 from rewake.files import Files
+from rewake.limits import Limits
 
 FunctionKind = Literal["query", "mutation", "action"]
 
@@ -42,6 +52,11 @@ class HttpActionsBackend(Protocol):
     @property
     def environment(self) -> Environment:
         """Where random request ids come from."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds that it runs under."""
         ...
 
     @property
@@ -127,12 +142,14 @@ class Backend(HttpActionsBackend, Protocol):
         ...
 
     async def mutate(
-        self, call: FunctionCall, identity: Identity, *, request_id: str, replay: None = None
+        self, call: FunctionCall, identity: Identity, *, request_id: str, source: RequestSource
     ) -> MutationOutcome:
         """Run a mutation; return after its group was committed. HTTP has no replay protection (wire 4.1)."""
         ...
 
-    async def act(self, call: FunctionCall, identity: Identity, *, request_id: str) -> Success | Failure:
+    async def act(
+        self, call: FunctionCall, identity: Identity, *, request_id: str, source: RequestSource
+    ) -> Success | Failure:
         """Run an action."""
         ...
 

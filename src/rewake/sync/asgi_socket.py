@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from rewake.errors import InvalidInput
+from rewake.execution import RequestSource
 from rewake.protocol import ClientVersion
 from rewake.sync.closing import NORMAL_CODE
 from rewake.sync.connection import Registry
@@ -54,14 +55,19 @@ async def serve_sync(door: Registry, scope: Scope, receive: Receive, send: Send)
         await _refuse_socket(scope, refusal, send)
         return True
     await send({"type": "websocket.accept"})
-    await _AsgiSocket(door, client, receive, send).run()
+    peer = scope.get("client")
+    ip, user_agent = None if peer is None else str(peer[0]), headers.get("user-agent")
+    source = RequestSource.of(ip=ip, user_agent=user_agent, limits=door.limits)
+    await _AsgiSocket(door, client, source, receive, send).run()
     return True
 
 
 class _AsgiSocket:
     """One sync socket on a pair of ASGI callables. The `Socket` of its connection."""
 
-    def __init__(self, door: Registry, client: ClientVersion, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, door: Registry, client: ClientVersion, source: RequestSource, receive: Receive, send: Send
+    ) -> None:
         self._limits = door.limits
         self._receive = receive
         self._send = send
@@ -72,7 +78,7 @@ class _AsgiSocket:
         self._may_read = asyncio.Event()
         self._may_read.set()
         self._is_over = asyncio.Event()  # Set when the last message was sent, or abort was called.
-        self._connection = door.connect(self, client, watches_frames=False)
+        self._connection = door.connect(self, client, source, watches_frames=False)
 
     async def run(self) -> None:
         """Carry messages both ways until either side ends it."""

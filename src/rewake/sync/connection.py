@@ -20,7 +20,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from rewake.errors import Internal, RewakeError
-from rewake.execution import MutationOutcome, failure_of
+from rewake.execution import NO_SOURCE, MutationOutcome, RequestSource, failure_of
 from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.protocol import ClientVersion
@@ -88,7 +88,14 @@ class Registry(Protocol):
     limits: Limits
     prefixes: tuple[str, ...]
 
-    def connect(self, socket: Socket, client: ClientVersion, *, watches_frames: bool = True) -> Connection:
+    def connect(
+        self,
+        socket: Socket,
+        client: ClientVersion,
+        source: RequestSource = NO_SOURCE,
+        *,
+        watches_frames: bool = True,
+    ) -> Connection:
         """A new connection for a socket that was just opened."""
         ...
 
@@ -117,14 +124,23 @@ class Connection:
         "_registry",
         "_session",
         "_socket",
+        "_source",
         "_wave_put_off",
     )
 
-    def __init__(self, backend: Backend, registry: Registry, session: Session, socket: Socket) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        registry: Registry,
+        session: Session,
+        socket: Socket,
+        source: RequestSource = NO_SOURCE,
+    ) -> None:
         self._backend = backend
         self._registry = registry
         self._session = session
         self._socket = socket
+        self._source = source
         self._live: LiveSession | None = None  # Opened with the first instruction that needs it.
         self._is_acting = False  # Set while instructions are carried out.
         self._wave_put_off = False  # Set when a wave would have begun meanwhile.
@@ -281,7 +297,11 @@ class Connection:
     async def _mutate(self, start: StartMutation) -> None:
         try:
             outcome = await self._backend.mutate(
-                start.call, start.identity, request_id=start.request_id, replay=start.replay
+                start.call,
+                start.identity,
+                request_id=start.request_id,
+                source=self._source,
+                replay=start.replay,
             )
         except StorageFailed as error:
             # A full disk, say. Nothing was kept and nothing was recorded, for certain, so this is an answer:
@@ -295,7 +315,9 @@ class Connection:
 
     async def _run_action(self, start: StartAction) -> None:
         try:
-            result = await self._backend.act(start.call, start.identity, request_id=start.request_id)
+            result = await self._backend.act(
+                start.call, start.identity, request_id=start.request_id, source=self._source
+            )
         except Exception as error:
             self._feed(self._session.broke, error)
             return

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
+from rewake.execution import NO_SOURCE, RequestSource
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import ClientVersion
 from rewake.sync.asgi_socket import AsgiApp, Receive, Scope, Send, serve_sync
@@ -99,7 +100,14 @@ class SyncDoor:
 
     # What drivers and connections ask.
 
-    def connect(self, socket: Socket, client: ClientVersion, *, watches_frames: bool = True) -> Connection:
+    def connect(
+        self,
+        socket: Socket,
+        client: ClientVersion,
+        source: RequestSource = NO_SOURCE,
+        *,
+        watches_frames: bool = True,
+    ) -> Connection:
         """A new connection for a socket that was just opened."""
         session = Session(
             self._backend,
@@ -108,7 +116,7 @@ class SyncDoor:
             redacted=self._redacted,
             watches_frames=watches_frames,
         )
-        connection = Connection(self._backend, self, session, socket)
+        connection = Connection(self._backend, self, session, socket, source)
         self._connections.add(connection)
         self._ticker.add(connection, session.next_tick)
         if self._timer is None:

@@ -18,7 +18,7 @@ from typing import Protocol
 from rewake.auth import Identity
 from rewake.database import ReplayKey
 from rewake.environment import Environment
-from rewake.execution import Failure, FunctionCall, MutationOutcome, Success
+from rewake.execution import Failure, FunctionCall, MutationOutcome, RequestSource, Success
 
 
 class LiveResult(Protocol):
@@ -116,7 +116,13 @@ class Backend(Facts, Protocol):
     """One deployment, as its sync door sees it."""
 
     async def mutate(
-        self, call: FunctionCall, identity: Identity, *, request_id: str, replay: ReplayKey
+        self,
+        call: FunctionCall,
+        identity: Identity,
+        *,
+        request_id: str,
+        source: RequestSource,
+        replay: ReplayKey,
     ) -> MutationOutcome:
         """Run a mutation, or find the outcome that this `replay` key had before.
 
@@ -125,7 +131,9 @@ class Backend(Facts, Protocol):
         """
         ...
 
-    async def act(self, call: FunctionCall, identity: Identity, *, request_id: str) -> Success | Failure:
+    async def act(
+        self, call: FunctionCall, identity: Identity, *, request_id: str, source: RequestSource
+    ) -> Success | Failure:
         """Run an action.
 
         Raises:

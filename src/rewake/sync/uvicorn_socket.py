@@ -26,6 +26,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, SERVER, Protocol
 
 from rewake.errors import InvalidInput
+from rewake.execution import RequestSource
 from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.protocol import ClientVersion
@@ -147,7 +148,9 @@ class _Doorway(asyncio.Protocol):
             transport.close()
             return None
         transport.write(_switching_protocols(upgrade))
-        return SyncSocket(self._door, upgrade.client, self._server_state.connections)
+        user_agent = headers.get("user-agent")
+        source = RequestSource.of(ip=_address_of(transport), user_agent=user_agent, limits=self._door.limits)
+        return SyncSocket(self._door, upgrade.client, source, self._server_state.connections)
 
 
 class SyncSocket(asyncio.Protocol):
@@ -155,12 +158,14 @@ class SyncSocket(asyncio.Protocol):
 
     __slots__ = ("_closing", "_connection", "_fragments", "_limits", "_parser", "_siblings", "_transport")
 
-    def __init__(self, door: Registry, client: ClientVersion, siblings: set[Any]) -> None:
+    def __init__(
+        self, door: Registry, client: ClientVersion, source: RequestSource, siblings: set[Any]
+    ) -> None:
         self._limits: Limits = door.limits
         self._parser = Protocol(
             SERVER, state=OPEN, max_size=door.limits.socket_message_bytes_max, logger=_parser_log
         )
-        self._connection: Connection = door.connect(self, client)
+        self._connection: Connection = door.connect(self, client, source)
         self._siblings = siblings
         """uvicorn's set of what it must shut down and wait for."""
         self._fragments: list[bytes] | None = None
@@ -293,6 +298,12 @@ def _parse_head(data: bytes) -> tuple[str, str, dict[str, str]]:
             name, value = name.lower(), value.strip()
             headers[name] = f"{headers[name]},{value}" if name in headers else value
     return method, target, headers
+
+
+def _address_of(transport: asyncio.Transport) -> str | None:
+    """The peer's address; None over a socket in the file system."""
+    peer = transport.get_extra_info("peername")
+    return str(peer[0]) if isinstance(peer, tuple) else None
 
 
 def _switching_protocols(upgrade: Upgrade) -> bytes:

@@ -25,11 +25,13 @@ from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
 from rewake.deployment import Deployment
 from rewake.environment import ManualClock, seeded_environment
 from rewake.execution import (
+    NO_SOURCE,
     Failure,
     FunctionCall,
     FunctionNotFound,
     FunctionRecord,
     Registry,
+    RequestSource,
     Success,
     Visibility,
     collect_project,
@@ -126,9 +128,10 @@ class _Stage:
 class Caller:
     """The backend as one caller sees it."""
 
-    def __init__(self, stage: _Stage, identity: Identity) -> None:
+    def __init__(self, stage: _Stage, identity: Identity, source: RequestSource = NO_SOURCE) -> None:
         self._stage = stage
         self.identity = identity
+        self._source = source
 
     # Other callers.
 
@@ -137,16 +140,23 @@ class Caller:
 
         Without a subject, the same claims are the same user and others another.
         """
-        return Caller(self._stage, user_of(subject, issuer, claims))
+        return Caller(self._stage, user_of(subject, issuer, claims), self._source)
 
     def as_anonymous(self) -> Caller:
         """The backend as somebody sees it who did not sign in."""
-        return Caller(self._stage, ANONYMOUS)
+        return Caller(self._stage, ANONYMOUS, self._source)
 
     def as_admin(self) -> Caller:
         """The backend as a holder of the admin key sees it, acting as this caller's user if it has one."""
         user = self.identity.acting_as if isinstance(self.identity, Admin) else self.identity
-        return Caller(self._stage, Admin(user if isinstance(user, User) else None))
+        return Caller(self._stage, Admin(user if isinstance(user, User) else None), self._source)
+
+    def with_request_metadata(self, *, ip: str | None = None, user_agent: str | None = None) -> Caller:
+        """The same caller at this address, with this program: what `ctx.meta.get_request_metadata()` says."""
+        limits = self._stage.deployment.limits
+        return Caller(
+            self._stage, self.identity, RequestSource.of(ip=ip, user_agent=user_agent, limits=limits)
+        )
 
     # Calling.
 
@@ -201,7 +211,7 @@ class Caller:
         record, call, visibility = self._prepared(function, arguments)
         deployment = self._stage.deployment
         outcome = self._stage.loop.run(
-            deployment.mutate(call, self.identity, request_id="", visibility=visibility)
+            deployment.mutate(call, self.identity, request_id="", source=self._source, visibility=visibility)
         )
         self._stage.settle()
         return self._value(outcome.result, record)
@@ -227,7 +237,7 @@ class Caller:
         record, call, visibility = self._prepared(function, arguments)
         deployment = self._stage.deployment
         result = self._stage.loop.run(
-            deployment.act(call, self.identity, request_id="", visibility=visibility)
+            deployment.act(call, self.identity, request_id="", source=self._source, visibility=visibility)
         )
         self._stage.settle()
         return self._value(result, record)
@@ -236,7 +246,9 @@ class Caller:
         """Ask an HTTP action, as at the site port; `request` is what httpx takes (`json`, ...)."""
         stage = self._stage
         stage.refuse_inside_run("a request")
-        response = stage.loop.run(fetch(stage.deployment, self.identity, path, method, request))
+        response = stage.loop.run(
+            fetch(stage.deployment, self.identity, self._source, path=path, method=method, **request)
+        )
         self._stage.settle()
         return response
 
@@ -278,7 +290,7 @@ class Caller:
     def _opened(self, kind: Literal["query", "mutation"]) -> Iterator[Any]:
         stage = self._stage
         stage.refuse_inside_run("another block")
-        with open_block(stage.loop, stage.deployment, self.identity, kind) as ctx:
+        with open_block(stage.loop, stage.deployment, self.identity, kind, self._source) as ctx:
             stage.is_running = True
             try:
                 yield ctx

@@ -21,7 +21,7 @@ from rewake.auth import Identity
 from rewake.database import CallResult, GroupCommit, Invocation, WriteTransaction
 from rewake.deployment import Deployment
 from rewake.errors import Conflict
-from rewake.execution import FunctionRecord, Host, Registry
+from rewake.execution import NO_SOURCE, FunctionRecord, Host, Registry, RequestSource
 from rewake.functions import MutationCtx, QueryCtx, internal_mutation
 from rewake.protocol import FunctionPath
 from rewake.storage import GroupDoomed
@@ -40,7 +40,11 @@ class RunUnderWay(Conflict):
 
 @contextmanager
 def open_block(
-    loop: LoopThread, deployment: Deployment, identity: Identity, kind: Literal["query", "mutation"]
+    loop: LoopThread,
+    deployment: Deployment,
+    identity: Identity,
+    kind: Literal["query", "mutation"],
+    source: RequestSource = NO_SOURCE,
 ) -> Iterator[QueryCtx]:
     """A context for the test's own code: a query's, or a mutation's, whose writes are committed when the
     block ends and undone when it raises.
@@ -59,6 +63,7 @@ def open_block(
             cursors=deployment.cursors,
             uploads=deployment.files.uploads,
             deployment_name=deployment.deployment_name,
+            source=source.signed_in(identity),
         )
         with host.opened(_record(registry, kind)) as ctx:
             yield ctx

@@ -17,10 +17,14 @@ import httpx
 from rewake.auth import Identity
 from rewake.deployment import Deployment
 from rewake.environment import Environment
-from rewake.execution import Analysis, Failure, HttpJob, Success
+from rewake.execution import Analysis, Failure, HttpJob, RequestSource, Success
 from rewake.http_api import build_site
+from rewake.limits import Limits
 
 ORIGIN = "http://site.testing"
+
+_ADDRESS = "127.0.0.1"
+_PORT = 123
 
 
 class SignedIn:
@@ -36,6 +40,11 @@ class SignedIn:
     def environment(self) -> Environment:
         """Of the deployment."""
         return self._deployment.environment
+
+    @property
+    def limits(self) -> Limits:
+        """Of the deployment."""
+        return self._deployment.limits
 
     @property
     def is_redacted(self) -> bool:
@@ -59,9 +68,17 @@ class SignedIn:
 
 
 async def fetch(
-    deployment: Deployment, identity: Identity, path: str, method: str, request: dict[str, Any]
+    deployment: Deployment,
+    identity: Identity,
+    source: RequestSource,
+    *,
+    path: str,
+    method: str,
+    **request: Any,
 ) -> httpx.Response:
     """Send one request, and read its response whole."""
-    transport = httpx.ASGITransport(app=build_site(SignedIn(deployment, identity)))
-    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+    site = build_site(SignedIn(deployment, identity))
+    transport = httpx.ASGITransport(app=site, client=(source.ip or _ADDRESS, _PORT))
+    headers = {} if source.user_agent is None else {"user-agent": source.user_agent}
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=headers) as client:
         return await client.request(method, path, **request)

@@ -7,7 +7,7 @@ import { ConvexClient, ConvexHttpClient } from "convex/browser";
 import { makeFunctionReference } from "convex/server";
 import { ConvexError, convexToJson, jsonToConvex } from "convex/values";
 import { commands, print } from "./lines.mjs";
-import { RecordingSocket, received } from "./recording_socket.mjs";
+import { RecordingSocket, received, socketOf } from "./recording_socket.mjs";
 
 const clients = new Map();
 const unsubscribe = new Map();
@@ -22,9 +22,9 @@ function told(error) {
 }
 
 const operations = {
-  open({ client, url, session }) {
+  open({ client, url, session, userAgent }) {
     const opened = new ConvexClient(url, {
-      webSocketConstructor: RecordingSocket,
+      webSocketConstructor: userAgent === undefined ? RecordingSocket : socketOf(userAgent),
       logger: false,
       unsavedChangesWarning: false,
     });

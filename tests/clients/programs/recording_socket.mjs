@@ -15,3 +15,12 @@ export class RecordingSocket extends WebSocket {
     });
   }
 }
+
+// A browser's socket says which browser it is; `ws` says so when it is told.
+export function socketOf(userAgent) {
+  return class extends RecordingSocket {
+    constructor(url, protocols) {
+      super(url, protocols, { headers: { "User-Agent": userAgent } });
+    }
+  };
+}
