@@ -23,7 +23,7 @@ def test_marks_see_the_validator_and_not_the_indexes() -> None:
     plain = define_schema({"t": define_table({"n": v.number()})}).tables["t"]
     indexed = define_schema({"t": define_table({"n": v.number()}).index("by_n", ["n"])}).tables["t"]
     other = define_schema({"t": define_table({"n": v.string()})}).tables["t"]
-    assert mark_of(plain) == mark_of(indexed) != mark_of(other)
+    assert mark_of(plain.validator) == mark_of(indexed.validator) != mark_of(other.validator)
 
 
 def test_code_is_preferred_to_the_stored_text() -> None:

@@ -23,9 +23,17 @@ from rewake import (
     query,
     v,
 )
-from rewake.database import SchemaMismatch
+from rewake.database import SchemaEnforcementError, SchemaMismatch, StagedVerdict
 from rewake.execution import FunctionCall
-from rewake.schema import Schema, TableBuilder, Validator, schema_from_json, validator_from_json
+from rewake.schema import (
+    InvalidSchema,
+    Schema,
+    TableBuilder,
+    Validator,
+    schema_from_json,
+    validator_from_json,
+)
+from rewake.schema.documents import DocumentMeta
 from rewake.testing import Backend
 from tests.semantics.telling import failure, told
 
@@ -611,3 +619,78 @@ def test_2_4_a_staged_index_is_not_queryable_until_it_is_enabled() -> None:
             backend.query(lambda ctx: ctx.db.query("notes").with_index("by_a", a="x").collect())
         backend.push_schema(schema(staged=False))
         assert backend.query(lambda ctx: len(ctx.db.query("notes").with_index("by_a", a="x").collect())) == 1
+
+
+# Staged validators.
+
+
+class StagedNext(Document):
+    body: str
+    author: Id[StagedNow]
+    by: str | Unset = UNSET
+
+
+class StagedNow(Document, table="staged_now", staged=StagedNext):
+    body: str | None
+    by_body = Index("body")
+
+
+def test_2_3_a_table_declares_what_its_documents_are_to_become() -> None:
+    made = Schema.from_documents([StagedNow])
+    (exported,) = made.to_json()["tables"]
+    assert exported["documentType"]["value"].keys() == {"body"}
+    assert exported["stagedDocumentType"]["value"] == {
+        "author": {"fieldType": {"type": "id", "tableName": "staged_now"}, "optional": False},
+        "body": {"fieldType": {"type": "string"}, "optional": False},
+        "by": {"fieldType": {"type": "string"}, "optional": True},
+    }
+    assert schema_from_json(made.to_json()).to_json() == made.to_json()
+    (plain,) = define_schema({"t": define_table({})}).to_json()["tables"]
+    assert "stagedDocumentType" not in plain
+
+
+def test_2_3_a_staged_validator_is_whole_or_says_what_changes() -> None:
+    def staged(table: TableBuilder) -> Any:
+        return define_schema({"t": table}).to_json()["tables"][0]["stagedDocumentType"]
+
+    fields = {"a": v.string(), "b": v.string()}
+    changed = define_table(fields).staged({"b": UNSET, "c": v.null()})
+    assert staged(changed) == v.object({"a": v.string(), "c": v.null()}).to_json()
+    assert staged(define_table(v.any()).staged({"a": v.null()})) == v.object({"a": v.null()}).to_json()
+    union = v.union(v.object({"a": v.null()}), v.object({"b": v.null()}))
+    assert staged(define_table(fields).staged(union)) == union.to_json()
+
+
+def test_2_3_a_staged_validator_that_cannot_be_is_refused_in_these_words() -> None:
+    with told("Table cannot have more than one staged validator."):
+        define_table({}).staged({}).staged({})
+    with told(
+        "Specifying top-level field changes is only supported for simple table definitions. For a table "
+        "defined with a union or record validator, you must stage a fully defined object or union validator."
+    ):
+        define_table(v.union(v.object({}), v.object({"a": v.null()}))).staged({"a": v.null()})
+    with told(
+        "The document validator in a schema must be an object, a union of objects, or `v.any()`. Found "
+        "v.string(). To learn more, see the schema documentation at https://docs.convex.dev/database/schemas."
+    ):
+        define_schema({"t": define_table({}).staged(v.string())})
+    for wrong in (str, StagedNow):
+        with pytest.raises(InvalidSchema, match="a class of fields without a table"):
+            DocumentMeta("Wrong", (Document,), {}, table="wrong", staged=wrong)
+
+
+def test_2_3_a_staged_validator_refuses_nothing_and_is_not_checked_again() -> None:
+    old, new = {"body": v.any()}, {"body": v.string()}
+    with Backend.from_modules(schema=define_schema({"notes": define_table(old).staged(new)})) as backend:
+
+        def verdict() -> StagedVerdict:
+            backend.loop.run(backend.deployment.tend_schema())
+            return backend.loop.run(backend.deployment.staged_verdicts())["notes"]
+
+        note = backend.run(lambda ctx: ctx.db.insert("notes", {"body": 1}))
+        assert (verdict().state, verdict().document) == ("invalid", note)
+        backend.run(lambda ctx: ctx.db.patch(note, {"body": "b"}))
+        assert verdict().state == "valid"
+        backend.push_schema(define_schema({"notes": define_table(new)}))
+        with pytest.raises(SchemaEnforcementError):
+            backend.run(lambda ctx: ctx.db.insert("notes", {"body": 1}))

@@ -220,3 +220,11 @@ def test(backend: Backend) -> None:
     assert_type(backend.run(name_of), str)
     assert_type(backend.query(lambda ctx: ctx.db.get(channel)), Channel | None)
     assert_type(backend.mutation(name_of), str)
+
+
+class DraftNext(Document):
+    title: str
+
+
+class Draft(Document, table="drafts", staged=DraftNext):
+    title: str | None

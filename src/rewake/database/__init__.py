@@ -112,6 +112,8 @@ from rewake.database.schema_change import (
 from rewake.database.schema_check import CheckProgress, DocumentCheck, Evidence, Survey
 from rewake.database.schema_records import SchemaState, note_validated
 from rewake.database.snapshots import Reader, Snapshot
+from rewake.database.staged_validators import staged_verdicts, take_staged_step
+from rewake.database.staged_verdict import StagedState, StagedVerdict
 from rewake.database.usage import (
     Measure,
     ScheduledFunctionsArgumentsTooLarge,
@@ -185,6 +187,8 @@ __all__ = [
     "Snapshot",
     "SnapshotInFuture",
     "SnapshotTooOld",
+    "StagedState",
+    "StagedVerdict",
     "StoredSchema",
     "Survey",
     "SystemReads",
@@ -242,12 +246,14 @@ __all__ = [
     "schedule",
     "scheduled_state",
     "set_origin",
+    "staged_verdicts",
     "store_modules",
     "stored_form",
     "stored_modules",
     "stored_origin",
     "stored_variable",
     "stored_variables",
+    "take_staged_step",
     "take_step",
     "touches_schedule",
     "trim_scheduled",

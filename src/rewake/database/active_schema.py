@@ -19,10 +19,14 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from rewake.schema import Schema, TableDefinition, Validator, schema_from_json
+from rewake.database.staged_verdict import StagedVerdict
+from rewake.schema import Schema, Validator, schema_from_json
+
+_STAGED = "staged:"
+"""No table is called so."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +36,22 @@ class StoredSchema:
     text: str
     """Canonical JSON: tables by name, keys sorted."""
     marks: Mapping[str, str]
-    """For each enforced table, the mark of its validator."""
+    """For each enforced table, the mark of its validator; under `staged:messages` that of a staged one."""
     document: str = ""
     """Id of its document; empty until it is stored."""
+    verdicts: Mapping[str, StagedVerdict] = field(default_factory=dict)
+    """By table, what is known of documents against a staged validator."""
+
+    @property
+    def enforced_marks(self) -> dict[str, str]:
+        """The marks of enforced validators, by table."""
+        return {name: mark for name, mark in self.marks.items() if not name.startswith(_STAGED)}
+
+    @property
+    def staged_marks(self) -> dict[str, str]:
+        """The marks of staged validators, by table."""
+        marks = self.marks.items()
+        return {name.removeprefix(_STAGED): mark for name, mark in marks if name.startswith(_STAGED)}
 
     @property
     def key(self) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -46,13 +63,17 @@ def stored_form(schema: Schema) -> StoredSchema:
     """What is stored for a schema that is there as code."""
     text = json.dumps(schema.to_json(), sort_keys=True, separators=(",", ":"))
     enforced = schema.tables.values() if schema.schema_validation else ()
-    return StoredSchema(text, {table.name: mark_of(table) for table in enforced})
+    marks = {table.name: mark_of(table.validator) for table in enforced}
+    for table in schema.tables.values():
+        if table.staged_validator is not None:
+            marks[_STAGED + table.name] = mark_of(table.staged_validator)
+    return StoredSchema(text, marks)
 
 
-def mark_of(table: TableDefinition) -> str:
+def mark_of(validator: Validator) -> str:
     """A hash by which two validators of a table are told apart, constraints included."""
-    exported = json.dumps(table.validator.to_json(), sort_keys=True)
-    constraints = sorted(_constraints(table.validator, "", frozenset()))
+    exported = json.dumps(validator.to_json(), sort_keys=True)
+    constraints = sorted(_constraints(validator, "", frozenset()))
     return hashlib.sha256(json.dumps([exported, constraints]).encode()).hexdigest()[:32]
 
 
@@ -60,22 +81,44 @@ class ActiveSchemas:
     """Validators by stored schema. One per deployment and process."""
 
     def __init__(self) -> None:
-        self._known: dict[object, Mapping[str, Validator]] = {}
+        self._known: dict[object, _Validators] = {}
 
     def register(self, schema: Schema) -> StoredSchema:
         """Remember the validators of a schema that this process has as code."""
         stored = stored_form(schema)
-        self._known[stored.key] = {name: schema.tables[name].validator for name in stored.marks}
+        self._known[stored.key] = _validators_of(schema)
         return stored
 
     def validators(self, stored: StoredSchema) -> Mapping[str, Validator]:
         """The validators by table; empty where nothing is enforced."""
+        return self._known_of(stored).enforced
+
+    def staged(self, stored: StoredSchema) -> Mapping[str, Validator]:
+        """The staged validators by table."""
+        return self._known_of(stored).staged
+
+    def _known_of(self, stored: StoredSchema) -> _Validators:
         known = self._known.get(stored.key)
         if known is None:
-            schema = schema_from_json(json.loads(stored.text))
-            enforced = schema.tables.items() if schema.schema_validation else ()
-            known = self._known[stored.key] = {name: table.validator for name, table in enforced}
+            known = self._known[stored.key] = _validators_of(schema_from_json(json.loads(stored.text)))
         return known
+
+
+class _Validators(NamedTuple):
+    enforced: Mapping[str, Validator]
+    staged: Mapping[str, Validator]
+
+
+def _validators_of(schema: Schema) -> _Validators:
+    enforced = schema.tables.items() if schema.schema_validation else ()
+    return _Validators(
+        {name: table.validator for name, table in enforced},
+        {
+            name: table.staged_validator
+            for name, table in schema.tables.items()
+            if table.staged_validator is not None
+        },
+    )
 
 
 def _constraints(validator: Validator, path: str, above: frozenset[int]) -> Iterator[str]:
@@ -85,8 +128,8 @@ def _constraints(validator: Validator, path: str, above: frozenset[int]) -> Iter
     for constraint in validator.constraints:
         yield f"{path}: {constraint.text}"
     above |= {id(validator)}
-    for field in dataclasses.fields(validator):
-        yield from _constraints_in(getattr(validator, field.name), f"{path}.{field.name}", above)
+    for part in dataclasses.fields(validator):
+        yield from _constraints_in(getattr(validator, part.name), f"{path}.{part.name}", above)
 
 
 def _constraints_in(part: Any, path: str, above: frozenset[int]) -> Iterator[str]:

@@ -6,7 +6,7 @@ wakes who looked (DESIGN D5). Only the system tables themselves are fixed, below
 
     _tables   {name, number, tablet, byId, byCreationTime}      by_name, by_number
     _indexes  {tablet, name | becomes | was, fields, index, state, staged}    by_tablet_and_name
-    _schemas  {state, schema, marks, error?, table?}            by_state
+    _schemas  {state, schema, marks, error?, table?, staged?}   by_state
     _modules  {path, hash}                                      by_path
     _backfills  {work, tablet, index, document, cursor, until, done, total}
     _environment_variables  {name, value, isBuiltIn?}           by_name
@@ -32,6 +32,7 @@ from functools import cached_property
 from typing import Any
 
 from rewake.database.active_schema import StoredSchema
+from rewake.database.staged_verdict import StagedVerdict
 from rewake.storage import Reads
 from rewake.values import UNSET, decode_stored_document, encode_key, get_path, parse_field_path
 
@@ -272,7 +273,9 @@ def load_catalog(reads: Reads) -> Catalog:
     schema: StoredSchema | None = None
     for document in _documents(reads, SCHEMAS):
         if document["state"] == "active":
-            schema = StoredSchema(document["schema"], document["marks"], document["_id"])
+            staged = document.get("staged", {})
+            verdicts = {name: StagedVerdict.from_document(verdict) for name, verdict in staged.items()}
+            schema = StoredSchema(document["schema"], document["marks"], document["_id"], verdicts)
     return Catalog(tables, schema=schema)
 
 

@@ -26,6 +26,7 @@ import msgspec
 
 from rewake.database.active_schema import ActiveSchemas
 from rewake.database.catalog import Catalog, CatalogCache
+from rewake.database.staged_validators import follow_writes
 from rewake.database.writes import WriteTransaction
 from rewake.environment import Environment
 from rewake.limits import Limits
@@ -289,6 +290,7 @@ class GroupCommit:
         if transaction.has_written():
             ts = max(ts + 1, self._environment.clock.now_ns(), transaction.earliest_ts())
             transaction.resolve_commit_ts(ts)
+            follow_writes(transaction)
             row = LogRow(ts, invocation.id, transaction.log_writes())
             log_bytes += self._store.append_log(row)
         if holds_commit_ts(result.value):

@@ -137,7 +137,7 @@ def take_step(
     least on one row of it.
     """
     for work in _work(transaction):
-        if only is None or work["index"] in only:
+        if work["work"] in (_BUILD, _REMOVE) and (only is None or work["index"] in only):
             step = _build if work["work"] == _BUILD else _clear
             return step(transaction, work, is_time_up)
     return BuildingStep()

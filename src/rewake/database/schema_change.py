@@ -46,6 +46,7 @@ from rewake.database.schema_check import (
     tablets_of,
 )
 from rewake.database.schema_records import SchemaState, activate, end_schema, store_pending, waiting_schema
+from rewake.database.staged_validators import begin_staged
 from rewake.database.writes import WriteTransaction
 from rewake.limits import SCHEMA_SWITCH_ROWS_MAX
 from rewake.schema import IndexDefinition, Schema, TableDefinition, schema_from_json
@@ -199,7 +200,9 @@ def apply_schema(
         _change_indexes(transaction, table, schema.tables.get(table.name), change, allowance)
     active = transaction.catalog.schema
     if active is None or active.key != stored.key:
+        before = active.verdicts if active is not None else {}
         activate(transaction, stored)
+        begin_staged(transaction, before)
         change.is_schema_changed = True
     waiting = waiting_schema(transaction)
     if waiting is not None:

@@ -27,7 +27,8 @@ from rewake.database.active_schema import ActiveSchemas, StoredSchema, stored_fo
 from rewake.database.catalog import Catalog, Table
 from rewake.database.errors import NewDocumentMismatch, SchemaMismatch
 from rewake.database.snapshots import Snapshot
-from rewake.schema import Schema, ValidationFailed, is_subset
+from rewake.database.staged_verdict import StagedState
+from rewake.schema import Schema, ValidationFailed, Validator, is_subset
 from rewake.storage import LogRow
 from rewake.values import decode_stored_document
 
@@ -78,8 +79,10 @@ class CheckProgress(msgspec.Struct, frozen=True, array_like=True):
 
 
 def base_of(active: StoredSchema | None) -> str:
-    """A name for the active schema."""
-    key = repr(None if active is None else active.key)
+    """A name for the active schema, with what is known of documents against its staged validators."""
+    known = {} if active is None else active.verdicts
+    valid = sorted(table for table, verdict in known.items() if verdict.state is StagedState.VALID)
+    key = repr(None if active is None else (active.key, valid))
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
@@ -90,16 +93,26 @@ def tables_to_check(
 
     `stored` is the stored form of `schema`.
     """
-    known = active.marks if active is not None else {}
-    enforced = schemas.validators(active) if active is not None else {}
+    fitting = _fitting(active, schemas) if active is not None else {}
     found = []
-    for name, mark in stored.marks.items():
-        if known.get(name) == mark:
-            continue
-        old = enforced.get(name) if name in known else None
-        if old is None or not is_subset(old, schema.tables[name].validator):
+    for name, mark in stored.enforced_marks.items():
+        new = schema.tables[name].validator
+        known = fitting.get(name, ())
+        if not any(each == mark or is_subset(old, new) for each, old in known):
             found.append(name)
     return found
+
+
+def _fitting(active: StoredSchema, schemas: ActiveSchemas) -> dict[str, list[tuple[str, Validator]]]:
+    """By table, validators that every document is known to fit, with their marks: the enforced one, and a
+    staged one with that verdict.
+    """
+    enforced, staged = schemas.validators(active), schemas.staged(active)
+    known = {name: [(mark, enforced[name])] for name, mark in active.enforced_marks.items()}
+    for name, verdict in active.verdicts.items():
+        if verdict.state is StagedState.VALID:
+            known.setdefault(name, []).append((verdict.mark, staged[name]))
+    return known
 
 
 def check_stored(schema: Schema, table: str, text: str, catalog: Catalog) -> None:
@@ -166,7 +179,7 @@ class DocumentCheck:
         Raises:
             SchemaMismatch: a document does not fit; NewDocumentMismatch: one that was written meanwhile.
         """
-        if snapshot.log_floor_ts > self._followed_ts:
+        if snapshot.log_floor_ts > self._followed_ts or base_of(snapshot.catalog.schema) != self._base:
             self._begin(snapshot)
         self._read_page(snapshot)
         followed = self._follow(snapshot)

@@ -15,7 +15,7 @@ Not here: sockets and HTTP (`sync`, `http_api`), listening (`server`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -32,10 +32,14 @@ from rewake.database import (
     Reader,
     ReplayKey,
     ScheduledJob,
+    Snapshot,
+    StagedVerdict,
     no_progress,
+    staged_verdicts,
 )
 from rewake.deployment.callers import Callers
 from rewake.deployment.push import PushReport, differences
+from rewake.deployment.staged_news import StagedNews
 from rewake.deployment.variables import Variables
 from rewake.environment import Environment
 from rewake.errors import InvalidInput, RewakeError
@@ -79,7 +83,7 @@ _log = logger(__name__)
 
 _HOUSEKEEPING_SECONDS = 1.0
 _TENDING_STEPS = 8
-"""Steps of background work on indexes between two checkpoints."""
+"""Steps of background work on indexes and staged validators between two checkpoints."""
 _CHECKPOINT_ROWS = 200
 """About two thousand pages, 8 MiB: what the write-ahead log has blocks for already (decision 0004)."""
 
@@ -110,6 +114,7 @@ class Deployment:
         self._reader: Reader | None = None
         self._reading = asyncio.Lock()
         self._wants_checkpoint = asyncio.Event()
+        self._staged_news = StagedNews()
         self._rows_since_checkpoint = 0
         self.scheduler = Scheduler(self)
         """Functions that run later; it serves by itself where the deployment keeps house."""
@@ -148,9 +153,8 @@ class Deployment:
     ) -> Deployment:
         """Open the data file at `data` (`:memory:` for one that is gone at close) and push code onto it:
         `registry`, to run in threads of this process, or what `workers` says, to run in processes of its own.
-        Without `keeps_house` nothing happens between calls: no checkpoint, no trimming, no work on staged
-        and dropped indexes. `files` is the place for the bytes of files (`blobs/place.py`); `on_progress` as
-        for `push`.
+        Without `keeps_house` nothing happens between calls: no checkpoint, no trimming, no work on staged and
+        dropped indexes. `files` is the place of files (`blobs/place.py`); `on_progress` as for `push`.
 
         Raises:
             DataFileRefused: the file cannot be used; it was not touched.
@@ -277,13 +281,18 @@ class Deployment:
     async def read(self, work: Callable[[Reads], T]) -> T:
         """Run a short read of the house's own on the latest snapshot, in a thread."""
         async with self._reading:
-            return await asyncio.to_thread(self._read, work)
+            return await asyncio.to_thread(self._read, lambda snapshot: work(snapshot.reads))
 
-    def _read(self, work: Callable[[Reads], T]) -> T:
+    async def staged_verdicts(self) -> Mapping[str, StagedVerdict]:
+        """What is known of documents against staged validators, by table."""
+        async with self._reading:
+            return await asyncio.to_thread(self._read, lambda snapshot: staged_verdicts(snapshot.catalog))
+
+    def _read(self, work: Callable[[Snapshot], T]) -> T:
         if self._reader is None:
             self._reader = self._database.reader()
         with self._reader.begin() as snapshot:
-            return work(snapshot.reads)
+            return work(snapshot)
 
     async def run_scheduled(self, kind: FunctionKind, job: ScheduledJob) -> Success | Failure:
         """Run the function of a job, with nobody's identity. A mutation finishes the job in its commit."""
@@ -504,7 +513,7 @@ class Deployment:
                 # In small steps, so that mutations pass between them.
                 while self._is_open and (await self._runner.trim()).has_more:
                     pass
-                await self._tend_indexes()
+                await self.tend_schema()
                 await self.scheduler.trim()
                 await self.files.sweep()
             except asyncio.CancelledError:
@@ -521,9 +530,12 @@ class Deployment:
                     _log.warning("the data file is tidied again")
                 trouble = None
 
-    async def _tend_indexes(self) -> None:
-        """Build staged indexes, and clear away dropped ones, for a while."""
+    async def tend_schema(self) -> None:
+        """Build staged indexes, clear away dropped ones and check staged validators, for a while."""
         for _ in range(_TENDING_STEPS):
             if not self._is_open or not await self._runner.tend():
-                return
-        self._wants_checkpoint.set()
+                break
+        else:
+            self._wants_checkpoint.set()
+        if any("stagedDocumentType" in table for table in self.analysis.schema["tables"]):
+            self._staged_news.hear(await self.staged_verdicts())

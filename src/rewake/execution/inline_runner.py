@@ -154,8 +154,8 @@ class InlineRunner:
         return result
 
     async def tend(self) -> bool:
-        """Do a small step of what goes on in the background with indexes."""
-        return bool((await self.step(BuildIndexes(None))).built)
+        """Do a small step of what goes on in the background with indexes and staged validators."""
+        return not (await self.step(BuildIndexes(None))).is_idle
 
     async def step(self, step: SchemaStep) -> Stepped:
         """Do a step of a schema change on the writer thread."""

@@ -27,6 +27,7 @@ from rewake.database import (
     declare_schema,
     fail_schema,
     note_validated,
+    take_staged_step,
     take_step,
 )
 from rewake.execution.group_writer import Change
@@ -41,7 +42,7 @@ class DeclareSchema(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class BuildIndexes(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """Do a step of one of these indexes; None: of whatever there is, removals too."""
+    """Do a step of one of these indexes; None: of whatever there is, removals and staged validators too."""
 
     indexes: tuple[int, ...] | None
 
@@ -68,6 +69,13 @@ class Stepped(msgspec.Struct, frozen=True, array_like=True):
 
     declared: DeclaredSchema | None = None
     built: BuildingStep | None = None
+    staged: bool = False
+    """It checked documents against a staged validator."""
+
+    @property
+    def is_idle(self) -> bool:
+        """There was nothing to do."""
+        return not self.built and not self.staged
 
 
 def change_of(step: SchemaStep, database: Database, *, invocation: str) -> Change:
@@ -86,6 +94,9 @@ def _run(step: SchemaStep, group: GroupCommit, database: Database, invocation: s
     clock = database.environment.clock
     deadline = clock.monotonic() + database.limits.schema_step_seconds
 
+    def is_up() -> bool:
+        return clock.monotonic() >= deadline
+
     def body(transaction: WriteTransaction) -> CallResult:
         transaction.lift_limits()
         outcome = Stepped()
@@ -93,8 +104,9 @@ def _run(step: SchemaStep, group: GroupCommit, database: Database, invocation: s
             stored = StoredSchema(step.schema, step.marks)
             outcome = Stepped(declared=declare_schema(transaction, stored, totals=step.totals))
         elif isinstance(step, BuildIndexes):
-            done = take_step(transaction, is_time_up=lambda: clock.monotonic() >= deadline, only=step.indexes)
-            outcome = Stepped(built=done)
+            done = take_step(transaction, is_time_up=is_up, only=step.indexes)
+            is_idle = not done and step.indexes is None
+            outcome = Stepped(built=done, staged=is_idle and take_staged_step(transaction, is_time_up=is_up))
             if done:
                 database.environment.reach("schema.in_backfill")
         elif isinstance(step, NoteValidated):

@@ -199,9 +199,9 @@ class WorkerRunner:
     # Code.
 
     async def tend(self) -> bool:
-        """Do a small step of what goes on in the background with indexes."""
+        """Do a small step of what goes on in the background with indexes and staged validators."""
         try:
-            return bool((await self.step(BuildIndexes(None))).built)
+            return not (await self.step(BuildIndexes(None))).is_idle
         except WorkerLost:
             return False  # The processes are being started again; there will be another time.
 

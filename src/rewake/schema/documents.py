@@ -4,6 +4,7 @@ Floor 1, `schema`, on `ids` and `indexes`. A document is a msgspec struct, made 
 
     takes `table="messages"`                  `Message.__table__`
     takes the indexes out of the fields       `Message.by_channel`, which knows its table and name
+    takes `staged=MessageNext`                `Message.__staged__`, what documents are to become
     adds `_id` and `_creationTime`            read as `message.id`, `message.creation_time`
 
 Names in annotations are looked up later (`annotations`), so classes may refer to each other in any order;
@@ -64,6 +65,7 @@ class DocumentMeta(msgspec.StructMeta):
         namespace: dict[str, Any],
         *,
         table: str | None = None,
+        staged: type[Any] | None = None,
         **options: Any,
     ) -> Any:
         """Make one class. `options` are those of `msgspec.Struct`, without what makes arrays of documents."""
@@ -83,12 +85,25 @@ class DocumentMeta(msgspec.StructMeta):
             for key, value in getattr(base, "__indexes__", {}).items()
         }
         made.__table__ = table
+        made.__staged__ = _checked_staged(name, table, staged)
         made.__indexes__ = _bound({**inherited, **indexes}, made)
         for key, index in made.__indexes__.items():
             setattr(made, key, index)
         if bases != (msgspec.Struct,):
             _check_fields(made)
         return made
+
+
+def _checked_staged(name: str, table: str | None, staged: type[Any] | None) -> type[Any] | None:
+    if staged is None:
+        return None
+    if table is None or not is_document_class(staged) or getattr(staged, "__table__", None) is not None:
+        raise InvalidSchema(
+            f"{name}: `staged` is what the documents of a table are to become, a class of fields without a "
+            f"table: class {name}Next(Document): ..., then class {name}(Document, table=..., "
+            f"staged={name}Next): ..."
+        )
+    return staged
 
 
 class _ClassNaming:
@@ -182,6 +197,7 @@ if TYPE_CHECKING:
         """The base of every class whose instances are a table's documents."""
 
         __table__: ClassVar[str | None]
+        __staged__: ClassVar[type[Any] | None]
         __indexes__: ClassVar[dict[str, AnyIndex]]
 
         @property

@@ -129,7 +129,10 @@ def define_schema(tables: Mapping[str, TableBuilder], *, schema_validation: bool
     Raises:
         InvalidSchema: with the text of semantics 2.3 or 2.4.
     """
-    made = [make_table(name, table.validator, table.indexes) for name, table in tables.items()]
+    made = [
+        make_table(name, table.validator, table.indexes, staged=table.staged_validator)
+        for name, table in tables.items()
+    ]
     return make_schema(made, schema_validation=schema_validation)
 
 
@@ -179,7 +182,10 @@ def _full_name(kind: type[Any]) -> str:
 def _table_of(kind: Any, scope: Scope) -> TableDefinition:
     documents, codec = document_codec(kind, scope)
     indexes = [index.definition for index in kind.__indexes__.values()]
-    return make_table(kind.__table__, codec.validator, indexes, document_class=kind, codec=documents)
+    staged = None if kind.__staged__ is None else document_codec(kind.__staged__, scope)[1].validator
+    return make_table(
+        kind.__table__, codec.validator, indexes, staged=staged, document_class=kind, codec=documents
+    )
 
 
 def _all_indexes(table: TableDefinition) -> list[AnyIndexDefinition]:
@@ -218,4 +224,6 @@ def _table_from_json(data: Mapping[str, Any]) -> TableDefinition:
             indexes.append(VectorIndexDefinition(name, path, size, filters, staged))
     document_type = data.get("documentType")
     validator = VAny() if document_type is None else validator_from_json(document_type)
-    return make_table(data["tableName"], validator, indexes)
+    staged_type = data.get("stagedDocumentType")
+    becomes = None if staged_type is None else validator_from_json(staged_type)
+    return make_table(data["tableName"], validator, indexes, staged=becomes)

@@ -48,7 +48,7 @@ from rewake.schema.validators import (
     VObject,
     VUnion,
 )
-from rewake.values import InvalidName, Value, check_table_name, parse_field_path
+from rewake.values import UNSET, InvalidName, Unset, Value, check_table_name, parse_field_path
 
 PLAIN_DOCUMENTS = DocumentCodec(None, None, NO_SCOPE)
 
@@ -67,6 +67,8 @@ class TableDefinition:
     """The class of its documents, where it was declared by one."""
     codec: DocumentCodec = PLAIN_DOCUMENTS
     """Between stored text and documents of the class, or dicts."""
+    staged_validator: Validator | None = None
+    """What the fields are to become: which documents fit it is known, and none is refused for it."""
 
     def decode_document(self, text: str) -> Any:
         """Read the canonical text of a stored document: an instance of the class, or a dict.
@@ -124,6 +126,7 @@ class TableDefinition:
         def listed(indexes: Mapping[str, Any], *, staged: bool) -> list[dict[str, Any]]:
             return [indexes[name].to_json() for name in sorted(indexes) if indexes[name].staged is staged]
 
+        staged = self.staged_validator
         return {
             "tableName": self.name,
             "indexes": listed(self.indexes, staged=False),
@@ -133,6 +136,7 @@ class TableDefinition:
             "vectorIndexes": listed(self.vector_indexes, staged=False),
             "stagedVectorIndexes": listed(self.vector_indexes, staged=True),
             "documentType": self.validator.to_json(),
+            **({} if staged is None else {"stagedDocumentType": staged.to_json()}),
         }
 
 
@@ -142,6 +146,33 @@ class TableBuilder:
     def __init__(self, fields: Validator | Mapping[str, Validator]) -> None:
         self.validator = as_object_validator(fields)
         self.indexes: list[AnyIndexDefinition] = []
+        self.staged_validator: Validator | None = None
+
+    def staged(self, fields: Validator | Mapping[str, Validator | Unset]) -> TableBuilder:
+        """Declare what documents are to become: a validator, or the fields that differ, UNSET for those that
+        go.
+
+        Raises:
+            InvalidSchema: there is one already, or fields are given for a table that is no plain object.
+        """
+        if self.staged_validator is not None:
+            raise InvalidSchema("Table cannot have more than one staged validator.")
+        if not isinstance(fields, Validator):
+            fields = self._changed(fields)
+        self.staged_validator = fields
+        return self
+
+    def _changed(self, fields: Mapping[str, Validator | Unset]) -> Validator:
+        enforced = self.validator
+        if not isinstance(enforced, VObject | VAny):
+            raise InvalidSchema(
+                "Specifying top-level field changes is only supported for simple table definitions. For a "
+                "table defined with a union or record validator, you must stage a fully defined object or "
+                "union validator."
+            )
+        given = {name: field for name, field in fields.items() if isinstance(field, Validator)}
+        kept = enforced if isinstance(enforced, VObject) else VObject({})
+        return kept.omit(*(name for name, field in fields.items() if field is UNSET)).extend(given)
 
     def index(self, name: str, fields: Iterable[str], *, staged: bool = False) -> TableBuilder:
         """Declare a database index on stored field paths."""
@@ -181,6 +212,7 @@ def make_table(
     validator: Validator,
     indexes: Iterable[AnyIndexDefinition],
     *,
+    staged: Validator | None = None,
     document_class: type[Any] | None = None,
     codec: DocumentCodec = PLAIN_DOCUMENTS,
 ) -> TableDefinition:
@@ -200,6 +232,7 @@ def make_table(
         {index.name: index for index in indexes if isinstance(index, VectorIndexDefinition)},
         document_class,
         codec,
+        staged_validator=None if staged is None else _without_system_fields(staged),
     )
 
 
