@@ -28,6 +28,7 @@ from rewake.functions import (
 from rewake.schema import (
     CommitTs,
     Document,
+    EnvironmentVariables,
     Id,
     Index,
     SearchIndex,
@@ -50,6 +51,7 @@ __all__ = [
     "BlockingActionCtx",
     "CommitTs",
     "Document",
+    "EnvironmentVariables",
     "FunctionFailed",
     "HttpRouter",
     "Id",

@@ -133,6 +133,22 @@ def test_broken_settings_are_a_mistake_like_any_other(dev: Running, author: Auth
     dev.wait_for(r"reloaded .*\+messages:listRecent")
 
 
+def test_a_push_waits_for_the_variables_that_it_declares(dev: Running, author: Author) -> None:
+    declaring = (
+        "\n\nfrom rewake import EnvironmentVariables\n\nclass Env(EnvironmentVariables):\n    KEY: str\n"
+    )
+    author.append("backend/messages.py", declaring)
+    dev.wait_for("problem .*Required environment variables are not set: KEY.")
+    dev.wait_for("kept .*The code from before goes on serving")
+    author.run("messages:send", "body=still")
+    assert run_apart("env", "set", "KEY", "secret", cwd=author.project).code == 0
+    author.append("backend/messages.py", COUNT)
+    dev.wait_for(r"reloaded .*\+messages:count")
+    refused = run_apart("env", "remove", "KEY", cwd=author.project)
+    assert refused.code != 0
+    assert "Cannot delete required environment variables: KEY." in refused.err
+
+
 def test_new_limits_are_said_to_wait_for_the_next_start(dev: Running, author: Author) -> None:
     settings = (author.project / "pyproject.toml").read_text()
     author.write("pyproject.toml", settings + "\n[tool.rewake.limits]\ndocuments_read_max = 7\n")

@@ -31,21 +31,25 @@ def _variables(server: ServerProcess) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("CONVEX_")} | ours
 
 
+def _run(node: str, server: ServerProcess, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [node, PROGRAM, *words],
+        cwd=HERE,
+        env=_variables(server),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
 @pytest.fixture
 def cli(node: str, server: ServerProcess) -> Cli:
     """Runs `npx convex ...` to its end."""
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [node, PROGRAM, *words],
-            cwd=HERE,
-            env=_variables(server),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        return _run(node, server, *words)
 
     return run
 
@@ -89,3 +93,41 @@ def test_logs_show_what_runs_and_fails(node: str, server: ServerProcess) -> None
     finally:
         following.kill()
         following.wait(SECONDS)
+
+
+DECLARING = """
+from typing import Literal
+from rewake import EnvironmentVariables, QueryCtx, query
+
+
+class Env(EnvironmentVariables):
+    MODE: Literal["test", "live"]
+
+
+@query
+def mode(ctx: QueryCtx) -> str:
+    return ctx.env["MODE"]
+"""
+
+
+def test_required_variables_cannot_be_removed(
+    node: str, tmp_path: Path, make_server: Callable[..., ServerProcess]
+) -> None:
+    project = tmp_path / "project"
+    (project / "backend").mkdir(parents=True)
+    (project / "backend" / "modes.py").write_text(DECLARING)
+    server = make_server(project)
+    server.start()
+
+    def cli(*words: str) -> subprocess.CompletedProcess[str]:
+        return _run(node, server, *words)
+
+    assert "Required environment variables are not set: MODE." in server.output()
+    refused = cli("env", "set", "MODE", "secret")
+    assert refused.returncode != 0
+    assert "MODE is not one that the application declares" in refused.stdout + refused.stderr
+    assert cli("env", "set", "MODE", "live").returncode == 0
+    refused = cli("env", "remove", "MODE")
+    assert refused.returncode != 0
+    assert "Cannot delete required environment variables: MODE." in refused.stdout + refused.stderr
+    assert cli("env", "get", "MODE").stdout == "live\n"

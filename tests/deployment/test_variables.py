@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from rewake.database import RequiredVariablesMissing, VariableRequired, VariableValueRefused
 from rewake.deployment.variables import Variables
 from rewake.errors import Internal, InvalidInput
 from rewake.execution import Failure, Success
 from rewake.limits import VARIABLES_MAX
-from tests.deployment.stage import Stage, play
+from tests.deployment.stage import CallFailed, Stage, play
 
 MODULE = """
     from typing import Any
@@ -81,3 +82,82 @@ def test_a_failure_inside_does_not_tell_the_value() -> None:
     with pytest.raises(Internal) as failed:
         asyncio.run(Variables(BrokenStore()).change({"A": "secret"}))
     assert "secret" not in failed.value.message
+
+
+DECLARING = """
+    from typing import Literal
+    from rewake import UNSET, EnvironmentVariables, QueryCtx, Unset, query
+
+    class Env(EnvironmentVariables):
+        KEY: str
+        MODE: Literal["test", "live"]
+        DSN: str | Unset = UNSET
+
+    @query
+    def seen(ctx: QueryCtx) -> list[str]:
+        return [ctx.env["KEY"], ctx.env["MODE"], ctx.env.get("DSN", "none")]
+"""
+MISSING = (
+    "Required environment variables are not set: KEY, MODE. Set them in the Convex dashboard or CLI before "
+    "pushing."
+)
+
+
+def test_6_9_a_push_is_refused_until_required_variables_are_set(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        variables = stage.deployment.variables
+        with pytest.raises(RequiredVariablesMissing) as caught:
+            await stage.push(m=DECLARING)
+        assert caught.value.message == MISSING
+        assert await stage.query("m:seen") == [None, None], "what was there goes on serving"
+        await variables.change({"KEY": "secret", "MODE": "Live"})
+        with pytest.raises(VariableValueRefused) as refused:
+            await stage.push(m=DECLARING)
+        assert refused.value.message == (
+            "The value of the environment variable MODE is not one that the application declares: "
+            'v.union(v.literal("test"), v.literal("live"))'
+        )
+        await variables.change({"MODE": "live"})
+        await stage.push(m=DECLARING)
+        assert await stage.query("m:seen") == ["secret", "live", "none"]
+
+    play(tmp_path, story, m=MODULE)
+
+
+def test_6_9_what_is_required_stays_and_keeps_a_declared_value(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        variables = stage.deployment.variables
+        await variables.change({"KEY": "secret", "MODE": "live", "DSN": "x", "OTHER": "y"})
+        await stage.push(m=DECLARING)
+        with pytest.raises(VariableRequired) as caught:
+            await variables.change({"MODE": None, "KEY": None, "DSN": None})
+        assert caught.value.message == (
+            "Cannot delete required environment variables: KEY, MODE. These are declared as required in the "
+            "app definition."
+        )
+        with pytest.raises(VariableValueRefused, match="variable MODE is not one that"):
+            await variables.change({"OTHER": "z", "MODE": "secret"})
+        assert await stage.query("m:seen") == ["secret", "live", "x"], "all or nothing"
+        await variables.change({"DSN": None, "OTHER": None, "MODE": "test"})
+        assert await stage.query("m:seen") == ["secret", "test", "none"]
+        # Code that declares nothing asks for nothing.
+        await stage.push(m=MODULE)
+        await variables.change({"KEY": None, "MODE": None})
+
+    play(tmp_path, story, m=MODULE)
+
+
+def test_6_9_a_start_tells_of_what_is_missing_and_serves(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(stage: Stage) -> None:
+        assert MISSING in caplog.messages
+        with pytest.raises(CallFailed, match="The environment variable KEY is not set"):
+            await stage.query("m:seen")
+        with pytest.raises(RequiredVariablesMissing):
+            await stage.push(m=DECLARING, other="A = 1")
+        await stage.deployment.variables.change({"KEY": "secret", "MODE": "live"})
+        assert await stage.query("m:seen") == ["secret", "live", "none"]
+        await stage.push(m=DECLARING, other="A = 1")
+
+    play(tmp_path, story, m=DECLARING)

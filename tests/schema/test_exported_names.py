@@ -10,8 +10,10 @@ EXPORTED = [
     "Builders",
     "CommitTs",
     "Comparison",
+    "DeclaredVariable",
     "Document",
     "DocumentUnreadable",
+    "EnvironmentVariables",
     "Id",
     "IdOf",
     "Index",
@@ -55,6 +57,7 @@ EXPORTED = [
     "arguments_codec",
     "as_object_validator",
     "codec_for",
+    "declared_variables",
     "define_schema",
     "define_table",
     "explicit_arguments",
@@ -73,6 +76,8 @@ EXPORTED = [
     "schema_from_json",
     "v",
     "validator_from_json",
+    "variables_from_json",
+    "variables_to_json",
 ]
 
 

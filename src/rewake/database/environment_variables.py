@@ -20,6 +20,7 @@ from types import MappingProxyType
 
 from rewake.database.catalog import ENVIRONMENT_VARIABLES
 from rewake.database.reads import ReadTransaction
+from rewake.database.settings import put_setting, stored_setting
 from rewake.database.writes import Fields, WriteTransaction
 from rewake.errors import InvalidInput
 from rewake.limits import (
@@ -28,6 +29,7 @@ from rewake.limits import (
     VARIABLES_BYTES_MAX,
     VARIABLES_MAX,
 )
+from rewake.schema import DeclaredVariable, variables_from_json, variables_to_json
 from rewake.storage import Reads
 from rewake.values import decode_stored_document, encode_key, key_successor
 
@@ -35,6 +37,7 @@ BUILT_IN_VARIABLES = ("CONVEX_CLOUD_URL", "CONVEX_SITE_URL")
 """Where clients and HTTP actions reach the deployment."""
 
 _BY_NAME = ENVIRONMENT_VARIABLES.indexes["by_name"].id
+_DECLARED = "declared_variables"
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _ALL = VARIABLES_MAX + len(BUILT_IN_VARIABLES)
 
@@ -87,6 +90,40 @@ class VariableIsBuiltIn(InvalidInput):
     template = 'Environment variable with name "{name}" is built-in and cannot be overridden'
 
 
+class RequiredVariablesMissing(InvalidInput):
+    """The application declares environment variables as required that are not set. Set them, then push
+    again.
+    """
+
+    code = "MissingEnvironmentVariables"
+    template = (
+        "Required environment variables are not set: {names}. Set them in the Convex dashboard or CLI before "
+        "pushing."
+    )
+
+
+class VariableRequired(InvalidInput):
+    """The application that serves declares the environment variable as required. Push one that does not,
+    then remove it.
+    """
+
+    code = "RequiredEnvironmentVariable"
+    template = (
+        "Cannot delete required environment variables: {names}. These are declared as required in the app "
+        "definition."
+    )
+
+
+class VariableValueRefused(InvalidInput):
+    """The application declares which values the environment variable may have. Set it to one of them."""
+
+    # The value itself is not told: it may be a secret in the wrong place.
+    code = "EnvironmentVariableInvalid"
+    template = (
+        "The value of the environment variable {name} is not one that the application declares: {validator}"
+    )
+
+
 VARIABLE_REFUSALS: Mapping[str, type[InvalidInput]] = MappingProxyType(
     {
         refusal.code: refusal
@@ -97,6 +134,8 @@ VARIABLE_REFUSALS: Mapping[str, type[InvalidInput]] = MappingProxyType(
             TooManyVariables,
             VariablesTooLarge,
             VariableIsBuiltIn,
+            VariableRequired,
+            VariableValueRefused,
         )
     }
 )
@@ -139,12 +178,14 @@ def change_variables(transaction: WriteTransaction, changes: Iterable[tuple[str,
 
     Raises:
         VariableNameInvalid, VariableNameTooLong, VariableValueTooLarge, VariableIsBuiltIn,
-        TooManyVariables, VariablesTooLarge: nothing was changed.
+        VariableRequired, VariableValueRefused, TooManyVariables, VariablesTooLarge: nothing was changed.
     """
     wanted = dict(changes)
     for name, value in wanted.items():
         check_variable(name, value)
-    after = stored_variables(transaction.reads) | wanted
+    before = stored_variables(transaction.reads)
+    _check_against(_declared(transaction.reads), wanted, before)
+    after = before | wanted
     left = {name: value for name, value in after.items() if value is not None}
     is_growing = any(value is not None for value in wanted.values())
     if is_growing and len(left) > VARIABLES_MAX:
@@ -154,6 +195,48 @@ def change_variables(transaction: WriteTransaction, changes: Iterable[tuple[str,
         raise VariablesTooLarge(size=size, limit=VARIABLES_BYTES_MAX)
     for name, value in wanted.items():
         _put(transaction, name, value, is_built_in=False)
+
+
+def check_declared(reads: Reads, declared: Mapping[str, DeclaredVariable]) -> None:
+    """Return where everything that an application declares is set as it must be.
+
+    Raises:
+        RequiredVariablesMissing: one that is required is not set.
+        VariableValueRefused: one has a value that it may not have.
+    """
+    variables = stored_variables(reads)
+    missing = [name for name, each in declared.items() if each.is_required and name not in variables]
+    if missing:
+        raise RequiredVariablesMissing(names=", ".join(sorted(missing)))
+    for name, value in sorted(variables.items()):
+        if name in declared and not declared[name].takes(value):
+            raise VariableValueRefused(name=name, validator=declared[name].validator.render())
+
+
+def remember_declared(transaction: WriteTransaction, declared: Mapping[str, DeclaredVariable]) -> None:
+    """Hold later changes of variables against this. Nothing is written where nothing was and is declared."""
+    if declared or _declared(transaction.reads):
+        put_setting(transaction, _DECLARED, variables_to_json(declared))
+
+
+def _declared(reads: Reads) -> dict[str, DeclaredVariable]:
+    text = stored_setting(reads, _DECLARED)
+    return {} if text is None else variables_from_json(text)
+
+
+def _check_against(
+    declared: Mapping[str, DeclaredVariable], wanted: Mapping[str, str | None], before: Mapping[str, str]
+) -> None:
+    deleted = [
+        name
+        for name, value in wanted.items()
+        if value is None and name in before and name in declared and declared[name].is_required
+    ]
+    if deleted:
+        raise VariableRequired(names=", ".join(sorted(deleted)))
+    for name, value in wanted.items():
+        if value is not None and name in declared and not declared[name].takes(value):
+            raise VariableValueRefused(name=name, validator=declared[name].validator.render())
 
 
 def announce_addresses(transaction: WriteTransaction, *, cloud_url: str, site_url: str) -> None:

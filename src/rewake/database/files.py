@@ -22,9 +22,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rewake.database.catalog import BLOBS, SETTINGS, STORAGE
+from rewake.database.catalog import BLOBS, STORAGE
 from rewake.database.errors import InvalidArgument
 from rewake.database.reads import ReadTransaction
+from rewake.database.settings import put_setting, read_setting, stored_setting
 from rewake.database.writes import Fields, WriteTransaction
 from rewake.errors import Conflict
 from rewake.storage import Reads
@@ -33,7 +34,6 @@ from rewake.values import InvalidId, decode_id, decode_stored_document, encode_k
 _BY_KEY = BLOBS.indexes["by_key"].id
 _BY_FILE = BLOBS.indexes["by_file"].id
 _BY_STATE = BLOBS.indexes["by_state"].id
-_BY_NAME = SETTINGS.indexes["by_name"].id
 
 _ORIGIN = "origin"
 ORIGIN_USUAL = "http://127.0.0.1:3210"
@@ -99,9 +99,7 @@ def file_document(transaction: ReadTransaction, id: str) -> dict[str, Any] | Non
 
 def origin(transaction: ReadTransaction) -> str:
     """Where this deployment is reached: a URL without a slash at its end."""
-    key = encode_key([_ORIGIN])
-    transaction.recorder.span(_BY_NAME, key, key_successor(key))
-    return stored_origin(transaction.reads) or ORIGIN_USUAL
+    return read_setting(transaction, _ORIGIN) or ORIGIN_USUAL
 
 
 # Read by the house.
@@ -109,8 +107,7 @@ def origin(transaction: ReadTransaction) -> str:
 
 def stored_origin(reads: Reads) -> str | None:
     """The origin that a server said last."""
-    found = _page(reads, _BY_NAME, [_ORIGIN], limit=1)
-    return str(found[0]["value"]) if found else None
+    return stored_setting(reads, _ORIGIN)
 
 
 def file_of_key(reads: Reads, key: str) -> FileFacts | None:
@@ -206,16 +203,7 @@ def forget_blob(transaction: WriteTransaction, key: str) -> None:
 
 def set_origin(transaction: WriteTransaction, value: str) -> None:
     """Say where this deployment is reached. Queries that gave out URLs hear of it."""
-    found = _page(transaction.reads, _BY_NAME, [_ORIGIN], limit=1)
-    if not found:
-        transaction.insert_into(SETTINGS, {"name": _ORIGIN, "value": value})
-        return
-    id = found[0]["_id"]
-    target = transaction.target(SETTINGS, id)
-    assert target is not None, "the index has just shown it"
-    old, row, document = target
-    changed: Fields = {**document, "value": value}
-    transaction.update_in(SETTINGS, id, row, old=old, document=document, changed=changed)
+    put_setting(transaction, _ORIGIN, value)
 
 
 def _change(transaction: WriteTransaction, blob: dict[str, Any], *, state: str, file: str | None) -> None:

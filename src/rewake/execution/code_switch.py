@@ -31,12 +31,17 @@ from rewake.database import (
     Snapshot,
     WriteTransaction,
     apply_schema,
+    check_declared,
+    remember_declared,
     store_modules,
     stored_modules,
 )
 from rewake.errors import InvalidInput
 from rewake.execution.registry import Registry
+from rewake.observability import logger
 from rewake.schema import TableDefinition
+
+_log = logger(__name__)
 
 
 class DocumentSource(msgspec.Struct, frozen=True):
@@ -49,13 +54,20 @@ class DocumentSource(msgspec.Struct, frozen=True):
 
 
 def apply_code(
-    group: GroupCommit, registry: Registry, *, invocation: str, evidence: Evidence | None = None
+    group: GroupCommit,
+    registry: Registry,
+    *,
+    invocation: str,
+    evidence: Evidence | None = None,
+    is_start: bool = False,
 ) -> tuple[SchemaChange, int]:
     """Make schema and module hashes of `registry` the stored ones, as one mutation of the writer's open
     group; returns what changed and the timestamp at which it will be committed. `evidence` is what was found
-    out before about the documents.
+    out before about the documents. At a start no code serves yet, so environment variables that are missing
+    are told of and refuse nothing: there would be nobody to set them with.
 
     Raises:
+        RequiredVariablesMissing, VariableValueRefused: what `registry` declares is not set; nothing is kept.
         SchemaMismatch: a stored document does not fit; nothing of the mutation is kept. Its field `source` is
             the DocumentSource of the table, or None.
         SchemaWorkLeft: something has to be done in the background first; nothing of the mutation is kept.
@@ -63,6 +75,13 @@ def apply_code(
     changes: list[SchemaChange] = []
 
     def body(transaction: WriteTransaction) -> CallResult:
+        try:
+            check_declared(transaction.reads, registry.variables)
+        except InvalidInput as missing:
+            if not is_start:
+                raise
+            _log.warning("%s", missing.message)
+        remember_declared(transaction, registry.variables)
         changes.append(apply_schema(transaction, registry.schema, evidence))
         store_modules(transaction, registry.module_hashes)
         return CallResult("null")

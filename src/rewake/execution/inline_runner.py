@@ -187,7 +187,13 @@ class InlineRunner:
             nonlocal added
             if evidence is not None:
                 self._database.environment.reach("schema.before_finish")
-            changes, ts = apply_code(group, registry, invocation=invocation, evidence=evidence)
+            changes, ts = apply_code(
+                group,
+                registry,
+                invocation=invocation,
+                evidence=evidence,
+                is_start=registry is self.registry,
+            )
             # Before COMMIT: no snapshot has this timestamp before, and the first that has it needs the code.
             added = (ts, registry)
             self._versions = (*self._versions[1 - _VERSIONS_KEPT :], added)

@@ -38,12 +38,13 @@ from rewake.execution.failures import author_traceback
 from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_table
 from rewake.execution.memory_limit import looking
 from rewake.execution.output import function_print
+from rewake.execution.project_variables import variables_of
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
 from rewake.execution.side_effects import install_guard
 from rewake.functions import HttpRouter, RegisteredFunction
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import FunctionPath
-from rewake.schema import Schema, function_names, is_document_class
+from rewake.schema import DeclaredVariable, Schema, function_names, is_document_class
 
 _MODULE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SKIPPED = frozenset({"_generated", "__pycache__", "node_modules"})
@@ -192,6 +193,7 @@ def _load(settings: ProjectSettings) -> Registry:
         records = list(_records_of(modules, settings, schema))
         _refuse_same_paths(records, settings)
         http = _router_of(modules, settings)
+        variables = _variables_of(modules)
         hashes = _module_hashes(settings, modules, finder.sources)
     except BaseException:
         _take_out_modules(settings)
@@ -199,7 +201,9 @@ def _load(settings: ProjectSettings) -> Registry:
         raise
     finally:
         sys.meta_path.remove(finder)
-    return registry_of(records, schema, module_hashes=hashes, root=settings.root, http=http)
+    return registry_of(
+        records, schema, module_hashes=hashes, root=settings.root, http=http, variables=variables
+    )
 
 
 def collect_project(settings: ProjectSettings) -> Registry:
@@ -241,7 +245,10 @@ def collect_modules(modules: Mapping[str, ModuleType], settings: ProjectSettings
         for path, module in modules.items()
     }
     router = _router_of(modules, settings)
-    return registry_of(records, schema, module_hashes=hashes, root=settings.root, http=router)
+    variables = _variables_of(modules)
+    return registry_of(
+        records, schema, module_hashes=hashes, root=settings.root, http=router, variables=variables
+    )
 
 
 def _mark_of(module: ModuleType) -> int:
@@ -392,6 +399,13 @@ def _schema_of(modules: dict[str, ModuleType]) -> Schema:
         return Schema.from_documents(list(classes), explicit)
     except RewakeError as error:
         raise ProjectInvalid(f"The schema is not well formed: {error.message}") from error
+
+
+def _variables_of(modules: Mapping[str, ModuleType]) -> dict[str, DeclaredVariable]:
+    try:
+        return variables_of(modules)
+    except RewakeError as error:
+        raise ProjectInvalid(f"The environment variables are not well declared: {error.message}") from error
 
 
 def _router_of(modules: Mapping[str, ModuleType], settings: ProjectSettings) -> HttpRouter | None:

@@ -27,7 +27,7 @@ from rewake.execution.analysis import (
 from rewake.execution.calls import Visibility
 from rewake.functions import FunctionKind, FunctionMetadata, HttpRouter, RegisteredFunction
 from rewake.protocol import FunctionPath
-from rewake.schema import ArgumentsCodec, Schema, TypeCodec
+from rewake.schema import ArgumentsCodec, DeclaredVariable, Schema, TypeCodec
 
 
 class WrongFunctionKind(FunctionError):
@@ -93,6 +93,8 @@ class Registry:
     """The project's folder; error frames show files relative to it."""
     http: HttpRouter | None = None
     """What answers HTTP requests; None where the project has no `http` module."""
+    variables: Mapping[str, DeclaredVariable] = field(default_factory=dict)
+    """Environment variables that the project declares."""
 
     def find(self, path: str, visibility: Visibility) -> FunctionRecord:
         """The function that `path` names.
@@ -167,7 +169,8 @@ def registry_of(
     module_hashes: Mapping[str, str] | None = None,
     root: Path | None = None,
     http: HttpRouter | None = None,
+    variables: Mapping[str, DeclaredVariable] | None = None,
 ) -> Registry:
     """Assemble a registry."""
     functions = {record.path: record for record in records}
-    return Registry(functions, schema, dict(module_hashes or {}), root, http)
+    return Registry(functions, schema, dict(module_hashes or {}), root, http, dict(variables or {}))

@@ -233,7 +233,9 @@ class WriterWorker(_Worker):
         if message.evidence is not None:
             self._database.environment.reach("schema.before_finish")
         invocation, evidence = message.invocation, message.evidence
-        return apply_code(group, self._registry, invocation=invocation, evidence=evidence)[0]
+        return apply_code(
+            group, self._registry, invocation=invocation, evidence=evidence, is_start=message.is_start
+        )[0]
 
     def _perform(self, group: GroupCommit, item: Writing) -> None:
         assert isinstance(item.job, MutationJob)

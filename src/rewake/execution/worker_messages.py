@@ -195,6 +195,7 @@ class Apply(_Message):
     number: int
     invocation: str
     evidence: Evidence | None
+    is_start: bool
 
 
 class Query(msgspec.Struct, frozen=True, array_like=True):

@@ -303,7 +303,8 @@ class WorkerRunner:
             await self._seat.hold()
             self._switch = asyncio.get_running_loop().create_future()
             try:
-                changes, report = await self._seat.apply(writer, invocation, evidence)
+                is_start = self._template is None
+                changes, report = await self._seat.apply(writer, invocation, evidence, is_start=is_start)
             except BaseException:
                 self._seat.release()
                 raise

@@ -100,7 +100,7 @@ class WriterSeat:
             await asyncio.wait(self._recovering)
 
     async def apply(
-        self, worker: Worker, invocation: str, evidence: Evidence | None
+        self, worker: Worker, invocation: str, evidence: Evidence | None, *, is_start: bool
     ) -> tuple[SchemaChange, GroupReport]:
         """Have `worker`, which does not sit here yet, commit its own code as the code that serves. The seat
         is held. The report is for the caller to pass on, once it serves that code.
@@ -111,7 +111,7 @@ class WriterSeat:
             SchemaWorkLeft: something has to be done first.
         """
         try:
-            told = await worker.ask(Apply(0, invocation, evidence))
+            told = await worker.ask(Apply(0, invocation, evidence, is_start))
         except WorkerLost:
             rows = await self._untold()
             if all(row.invocation != invocation for row in rows):

@@ -16,6 +16,13 @@ from rewake.schema.annotations import NO_SCOPE, Scope
 from rewake.schema.arguments import ArgumentsCodec, arguments_codec, explicit_arguments, function_names
 from rewake.schema.builders import Builders, CommitTs, as_object_validator, v, validator_from_json
 from rewake.schema.codec import Purpose, TypeCodec
+from rewake.schema.declared_variables import (
+    DeclaredVariable,
+    EnvironmentVariables,
+    declared_variables,
+    variables_from_json,
+    variables_to_json,
+)
 from rewake.schema.documents import Document, UnsavedDocument, field, is_document_class, mark_stored
 from rewake.schema.errors import InvalidSchema, InvalidValidator, UnknownReference, UnsupportedType
 from rewake.schema.ids import Id, IdOf
@@ -71,8 +78,10 @@ __all__ = [
     "Builders",
     "CommitTs",
     "Comparison",
+    "DeclaredVariable",
     "Document",
     "DocumentUnreadable",
+    "EnvironmentVariables",
     "Id",
     "IdOf",
     "Index",
@@ -116,6 +125,7 @@ __all__ = [
     "arguments_codec",
     "as_object_validator",
     "codec_for",
+    "declared_variables",
     "define_schema",
     "define_table",
     "explicit_arguments",
@@ -134,4 +144,6 @@ __all__ = [
     "schema_from_json",
     "v",
     "validator_from_json",
+    "variables_from_json",
+    "variables_to_json",
 ]
