@@ -82,6 +82,7 @@ Unit = Literal[
     "bytes",
     "calls",
     "documents",
+    "files",
     "functions",
     "lines",
     "mutations",
@@ -133,6 +134,15 @@ class Limits:
     """Arguments of all functions that one mutation schedules, together."""
     scheduled_call_arguments_bytes_max: int = _setting(4 * MIB, "bytes", 1 * KIB, 1 * GIB)
     """Arguments of one scheduled function."""
+
+    files_read_max: int = _setting(1_000, "files", 1, _MILLION)
+    """Files whose bytes one mutation may read."""
+    file_bytes_read_max: int = _setting(64 * MIB, "bytes", 1 * KIB, 64 * GIB)
+    """Bytes of files that one mutation may read; others wait meanwhile."""
+    files_written_max: int = _setting(100, "files", 1, 10_000)
+    """Files that one mutation may store."""
+    file_bytes_written_max: int = _setting(16 * MIB, "bytes", 1 * KIB, 1 * GIB)
+    """Bytes of files that one mutation may store; others wait until they are durable."""
 
     arguments_bytes_max: int = _setting(16 * MIB, "bytes", 1 * KIB, 1 * GIB)
     """Arguments of one call."""

@@ -96,7 +96,8 @@ def test_the_metrics_say_what_was_used_and_what_is_left(tmp_path: Path) -> None:
         metrics = await stage.mutate("m:used", count=4)
         assert set(metrics) == {
             "bytesRead", "bytesWritten", "databaseQueries", "documentsRead", "documentsWritten",
-            "functionsScheduled", "scheduledFunctionArgsBytes",
+            "functionsScheduled", "scheduledFunctionArgsBytes", "filesRead", "fileReadBytes", "filesWritten",
+            "fileWriteBytes",
         }  # fmt: skip
         assert metrics["documentsRead"] == {"used": 4, "remaining": 31_996}
         assert metrics["documentsWritten"] == {"used": 4, "remaining": 15_996}

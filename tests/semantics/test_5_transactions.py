@@ -502,6 +502,10 @@ def test_5_9_what_a_run_can_ask() -> None:
         "databaseQueries",
         "documentsRead",
         "documentsWritten",
+        "fileReadBytes",
+        "fileWriteBytes",
+        "filesRead",
+        "filesWritten",
         "functionsScheduled",
         "scheduledFunctionArgsBytes",
     ]

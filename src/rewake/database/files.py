@@ -177,11 +177,13 @@ def delete_file(transaction: WriteTransaction, id: str) -> None:
         _change(transaction, blob, state="doomed", file=None)
 
 
-def doom_blob(transaction: WriteTransaction, key: str) -> None:
-    """Give up bytes that were on their way. One that is a file stays."""
+def doom_blob(transaction: WriteTransaction, key: str) -> bool:
+    """Give up bytes that were on their way; whether they were. One that is a file stays."""
     for blob in _page(transaction.reads, _BY_KEY, [key], limit=1):
         if blob["state"] == "incoming":
             _change(transaction, blob, state="doomed", file=None)
+            return True
+    return False
 
 
 def doom_stale(transaction: WriteTransaction, *, before_ms: float, limit: int) -> int:

@@ -90,6 +90,34 @@ class ScheduledFunctionsArgumentsTooLarge(LimitExceeded):
     )
 
 
+class TooManyFilesRead(LimitExceeded):
+    """One mutation read too many files. Read them in an action."""
+
+    code, setting = "TooManyFilesRead", "files_read_max"
+    template = "Too many files read in a single function execution (limit: {limit})"
+
+
+class TooManyFileBytesRead(LimitExceeded):
+    """One mutation read too many bytes of files. Read them in an action."""
+
+    code, setting = "TooManyFileBytesRead", "file_bytes_read_max"
+    template = "Too many bytes of files read in a single function execution (limit: {limit} bytes)"
+
+
+class TooManyFilesWritten(LimitExceeded):
+    """One mutation stored too many files. Store them in an action, or have clients upload them."""
+
+    code, setting = "TooManyFilesWritten", "files_written_max"
+    template = "Too many files stored in a single function execution (limit: {limit})"
+
+
+class TooManyFileBytesWritten(LimitExceeded):
+    """One mutation stored too many bytes of files. Store them in an action, or have clients upload them."""
+
+    code, setting = "TooManyFileBytesWritten", "file_bytes_written_max"
+    template = "Too many bytes of files stored in a single function execution (limit: {limit} bytes)"
+
+
 @dataclass(frozen=True, slots=True)
 class _Measured:
     """One thing that is counted: its name in `ctx.meta`, and what is said and raised about it."""
@@ -115,6 +143,10 @@ _MEASURED = (
         "Large total size of the arguments of scheduled functions from this mutation",
         " bytes",
     ),
+    _Measured("files_read", TooManyFilesRead, f"Many files read {_HERE}"),
+    _Measured("file_read_bytes", TooManyFileBytesRead, f"Many bytes of files read {_HERE}", " bytes"),
+    _Measured("files_written", TooManyFilesWritten, f"Many files stored {_HERE}"),
+    _Measured("file_write_bytes", TooManyFileBytesWritten, f"Many bytes of files stored {_HERE}", " bytes"),
 )
 
 
@@ -156,6 +188,10 @@ BOUNDLESS = Limits(
     intervals_read_max=_NEVER,
     documents_written_max=_NEVER,
     bytes_written_max=_NEVER,
+    files_read_max=_NEVER,
+    file_bytes_read_max=_NEVER,
+    files_written_max=_NEVER,
+    file_bytes_written_max=_NEVER,
 )
 """For transactions of the house itself."""
 
@@ -174,6 +210,14 @@ class Usage:
         "documents_read_most",
         "documents_written",
         "documents_written_most",
+        "file_read_bytes",
+        "file_read_bytes_most",
+        "file_write_bytes",
+        "file_write_bytes_most",
+        "files_read",
+        "files_read_most",
+        "files_written",
+        "files_written_most",
         "functions_scheduled",
         "functions_scheduled_most",
         "scheduled_function_args_bytes",
@@ -187,6 +231,10 @@ class Usage:
         self.bytes_written = 0
         self.functions_scheduled = 0
         self.scheduled_function_args_bytes = 0
+        self.files_read = 0
+        self.file_read_bytes = 0
+        self.files_written = 0
+        self.file_write_bytes = 0
         # Ceilings count from the begin of the transaction. Only `lower` and `lift` change them.
         self.documents_read_most = limits.documents_read_max
         self.database_queries_most = limits.intervals_read_max
@@ -195,6 +243,10 @@ class Usage:
         self.bytes_written_most = limits.bytes_written_max
         self.functions_scheduled_most = limits.functions_scheduled_max
         self.scheduled_function_args_bytes_most = limits.scheduled_arguments_bytes_max
+        self.files_read_most = limits.files_read_max
+        self.file_read_bytes_most = limits.file_bytes_read_max
+        self.files_written_most = limits.files_written_max
+        self.file_write_bytes_most = limits.file_bytes_written_max
         # What was used when a cap began, for each ceiling that is a cap's and not the transaction's own.
         self._begins: dict[str, int] = {}
 
@@ -227,6 +279,27 @@ class Usage:
         size = self.scheduled_function_args_bytes
         if size > self.scheduled_function_args_bytes_most:
             raise self._exceeded(ScheduledFunctionsArgumentsTooLarge, "scheduled_function_args_bytes", size)
+
+    def count_file_read(self, size: int) -> None:
+        """Charge one file whose bytes are about to be read."""
+        self.files_read += 1
+        self.file_read_bytes += size
+        if self.files_read > self.files_read_most:
+            raise self._exceeded(TooManyFilesRead, "files_read", self.files_read)
+        if self.file_read_bytes > self.file_read_bytes_most:
+            raise self._exceeded(TooManyFileBytesRead, "file_read_bytes", self.file_read_bytes)
+
+    def count_file_written(self) -> None:
+        """Charge one file that is about to be stored."""
+        self.files_written += 1
+        if self.files_written > self.files_written_most:
+            raise self._exceeded(TooManyFilesWritten, "files_written", self.files_written)
+
+    def count_file_bytes_written(self, size: int) -> None:
+        """Charge bytes of it."""
+        self.file_write_bytes += size
+        if self.file_write_bytes > self.file_write_bytes_most:
+            raise self._exceeded(TooManyFileBytesWritten, "file_write_bytes", self.file_write_bytes)
 
     def check_intervals(self, merged: int) -> None:
         """Say so where the read set has too many intervals."""
@@ -288,6 +361,10 @@ class Usage:
             or self.bytes_written >= share * self.bytes_written_most
             or self.functions_scheduled >= share * self.functions_scheduled_most
             or self.scheduled_function_args_bytes >= share * self.scheduled_function_args_bytes_most
+            or self.files_read >= share * self.files_read_most
+            or self.file_read_bytes >= share * self.file_read_bytes_most
+            or self.files_written >= share * self.files_written_most
+            or self.file_write_bytes >= share * self.file_write_bytes_most
         )
 
     def _exceeded(self, kind: type[LimitExceeded], name: str, used: int) -> LimitExceeded:

@@ -38,6 +38,7 @@ from rewake.database import (
     staged_verdicts,
 )
 from rewake.deployment.callers import Callers
+from rewake.deployment.mutations import Mutations
 from rewake.deployment.push import PushReport, differences
 from rewake.deployment.staged_news import StagedNews
 from rewake.deployment.variables import Variables
@@ -115,6 +116,7 @@ class Deployment:
         self._reading = asyncio.Lock()
         self._wants_checkpoint = asyncio.Event()
         self._staged_news = StagedNews()
+        self._mutations = Mutations(runner, self.run_system, limits=database.limits)
         self._rows_since_checkpoint = 0
         self.scheduler = Scheduler(self)
         """Functions that run later; it serves by itself where the deployment keeps house."""
@@ -301,7 +303,7 @@ class Deployment:
         if kind == "action":
             return await self._runner.act(ActionJob(call, ANONYMOUS, seen, request_id, job.id))
         invocation = Invocation(self.environment.random_bytes(16).hex())
-        outcome = await self._runner.mutate(
+        outcome = await self._mutations.run(
             MutationJob(call, ANONYMOUS, seen, invocation, request_id, job.id)
         )
         return outcome.result
@@ -373,7 +375,7 @@ class Deployment:
             return MutationOutcome(refusal, self.live.position)
         invocation = Invocation(self.environment.random_bytes(16).hex(), replay)
         seen, source = visibility or visibility_of(identity), source.signed_in(identity)
-        return await self._runner.mutate(
+        return await self._mutations.run(
             MutationJob(call, identity, seen, invocation, request_id, source=source)
         )
 

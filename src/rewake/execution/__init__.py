@@ -52,6 +52,7 @@ from rewake.execution.loader import (
     load_project,
     read_settings,
 )
+from rewake.execution.mutation_files import BlobKeysWanted
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
 from rewake.execution.runner import (
     ActionJob,
@@ -78,6 +79,7 @@ __all__ = [
     "SYSTEM_PREFIX",
     "ActionJob",
     "Analysis",
+    "BlobKeysWanted",
     "CallLog",
     "CallRecord",
     "CallUsage",

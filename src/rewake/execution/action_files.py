@@ -52,7 +52,7 @@ class ActionFiles:
     def store(self, data: Content, *, content_type: str | None, sha256: str | None) -> str:
         """See `ActionFilesHost.store`."""
         expected = None if sha256 is None else sha256_of_text(sha256)
-        pieces = _pieces(data)
+        pieces = pieces_of(data)
         key = str(self.ask("begin", {}))
         intake = Intake(self._blobs(), key)
         try:
@@ -102,7 +102,7 @@ def _committing(taken: Taken, content_type: str | None) -> dict[str, Any]:
     }
 
 
-def _pieces(data: Content) -> Iterator[bytes]:
+def pieces_of(data: Content) -> Iterator[bytes]:
     """Content as pieces; refused before anything is begun where it is none."""
     if isinstance(data, bytes | bytearray | memoryview):
         view = memoryview(data).cast("B")
@@ -123,7 +123,7 @@ def _checked(pieces: Iterable[Any]) -> Iterator[bytes]:
 def _pieces_later(data: AsyncContent) -> AsyncIterator[bytes]:
     if isinstance(data, AsyncIterable):
         return _awaited(data)
-    return _in_turn(_pieces(data))
+    return _in_turn(pieces_of(data))
 
 
 async def _awaited(data: AsyncIterable[Any]) -> AsyncIterator[bytes]:

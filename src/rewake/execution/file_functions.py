@@ -3,6 +3,7 @@
 Floor 3, `execution`, a part of `system_functions.py`.
 
     begin, commit, doom          around bytes on their way in
+    reserve, give_up             around a mutation that stores some
     url, metadata, facts,        for actions, whose `ctx` has no transaction
     upload_url, delete
     doom_stale, forget           for whoever sweeps
@@ -35,6 +36,16 @@ def _begin(ctx: SystemCtx) -> str:
     key = f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) % 4]}{text[17:20]}-{text[20:]}"
     begin_blob(ctx.transaction, key)
     return key
+
+
+def _reserve(ctx: SystemCtx, count: float) -> list[str]:
+    """Keys for a mutation that is about to begin."""
+    return [_begin(ctx) for _ in range(int(count))]
+
+
+def _give_up(ctx: SystemCtx, keys: list[str]) -> float:
+    """Give up what a mutation has not made a file of; how many."""
+    return float(sum(doom_blob(ctx.transaction, key) for key in keys))
 
 
 def _commit(ctx: SystemCtx, key: str, sha256: str, size: float, content_type: str | None) -> str:
@@ -102,7 +113,9 @@ FILE_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "_system/files:doom_stale": _doom_stale,
     "_system/files:facts": _facts,
     "_system/files:forget": _forget,
+    "_system/files:give_up": _give_up,
     "_system/files:metadata": _metadata,
+    "_system/files:reserve": _reserve,
     "_system/files:set_origin": _set_origin,
     "_system/files:upload_url": _upload_url,
     "_system/files:url": _url,

@@ -40,6 +40,7 @@ from rewake.execution.calls import (
 from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
 from rewake.execution.memory_limit import OutOfMemory, watched_memory
+from rewake.execution.mutation_files import BlobKeysWanted, MutationFiles
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.runner import MutationJob, QueryJob, QueryRun
 from rewake.execution.standard_sources import holding
@@ -72,6 +73,7 @@ class FunctionRuns:
         self._time_limit = time_limit
         self.has_run_out_of_memory = False
         """Whether a run has failed for want of memory; reset by whoever looks."""
+        self._database = database
         self._environment = database.environment
         self._limits = database.limits
         self._cursors = database.cursors
@@ -98,9 +100,11 @@ class FunctionRuns:
                 request_id=job.request_id,
                 scheduled=job.scheduled,
                 source=job.source,
+                files=MutationFiles(lambda: self._database.blobs, job.keys),
             )
             if job.scheduled:
                 result = self._run_scheduled(host, transaction, job)
+                _refuse_wanting(host)
                 # Whatever became of the function, its job has changed, and that is kept.
                 if isinstance(result, Failure):
                     failure = result
@@ -109,6 +113,7 @@ class FunctionRuns:
             # Here and not before: what was recorded for a repeated mutation counts, whatever became of the
             # function since.
             record, result = self._run(host, job, "mutation")
+            _refuse_wanting(host)
             if record is not None:
                 path = record.path.public
             try:
@@ -132,8 +137,9 @@ class FunctionRuns:
             assert performed.error is not None, "a mutation comes to a result or an error"
             known = performed.error
             error = known if isinstance(known, RewakeError) else _internal(known)
-        if performed.is_replay or (failure is None and _is_system(job)):
-            # Nothing ran, or nothing that an author or an operator wants to read of.
+        is_wanting = isinstance(error, BlobKeysWanted)
+        if performed.is_replay or is_wanting or (failure is None and _is_system(job)):
+            # Nothing ran or is kept, or nothing that an author or an operator wants to read of.
             return Mutated(outcome, error, None)
         came_to = None if outcome is None else outcome.result
         record = self._record(path, host, job, started=started, result=came_to)
@@ -224,6 +230,7 @@ class FunctionRuns:
         request_id: str = "",
         scheduled: str = "",
         source: RequestSource = NO_SOURCE,
+        files: MutationFiles | None = None,
     ) -> Host:
         return Host(
             registry=registry,
@@ -238,6 +245,7 @@ class FunctionRuns:
             deployment_name=self._deployment_name,
             scheduled=scheduled,
             source=source,
+            files=files,
             time_limit=self._time_limit,
         )
 
@@ -266,6 +274,12 @@ class FunctionRuns:
             identity=identity_kind(job.identity),
             scheduled="" if isinstance(job, QueryJob) else job.scheduled,
         )
+
+
+def _refuse_wanting(host: Host) -> None:
+    """Take back a mutation that wants keys, whatever its author made of that."""
+    if host.files.wanted:
+        raise BlobKeysWanted(count=host.files.wanted)
 
 
 def _is_system(job: MutationJob | QueryJob) -> bool:

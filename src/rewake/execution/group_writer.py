@@ -25,6 +25,7 @@ from typing import Any, Protocol
 from rewake.database import Database, GroupCommit
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError, Unavailable
 from rewake.execution.call_log import CallRecord
+from rewake.execution.mutation_files import BlobKeysWanted
 from rewake.execution.runner import GroupReport, MutationJob
 from rewake.observability import logger
 from rewake.storage import GroupDoomed, LogRow
@@ -251,7 +252,9 @@ class GroupWriter:
         self._told_ts = max(self._told_ts, last_ts)
         for item in items:
             item.is_told = True
-            if item.error is not None and isinstance(item.job, MutationJob):
+            if isinstance(item.error, BlobKeysWanted):
+                item.record = None  # It is run again: that is the run that counts.
+            elif item.error is not None and isinstance(item.job, MutationJob):
                 item.record = replace(item.record or _unfinished(item.job), error=item.error.message)
         self._tell_up(GroupReport(tuple(rows), self._told_ts), items)
 

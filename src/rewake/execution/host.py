@@ -22,6 +22,7 @@ from random import Random
 from typing import Any
 
 from rewake.auth import Identity, UploadGrant, UploadSeal
+from rewake.blobs import BlobStore
 from rewake.database import (
     STORAGE_PATH,
     CursorSeal,
@@ -45,6 +46,7 @@ from rewake.execution.checked_values import (
     encoded_return,
 )
 from rewake.execution.failures import author_traceback, failure_of
+from rewake.execution.mutation_files import FilesOutOfPlace, MutationFiles
 from rewake.execution.output import LogLines, collecting
 from rewake.execution.pages import Pages, SecondPage
 from rewake.execution.registry import FunctionRecord, Registry
@@ -54,7 +56,9 @@ from rewake.execution.system_context import SYSTEM_PREFIX, SystemCtx, SystemQuer
 from rewake.execution.time_limit import TimeLimit
 from rewake.functions import (
     CallOptions,
+    Content,
     DeploymentMetadata,
+    FileHead,
     FunctionMetadata,
     MutationCtx,
     PageEnds,
@@ -125,6 +129,7 @@ class Host:
         deployment_name: str = "",
         scheduled: str = "",
         source: RequestSource = NO_SOURCE,
+        files: MutationFiles | None = None,
         time_limit: TimeLimit | None = None,
     ) -> None:
         self.time_limit = time_limit
@@ -143,6 +148,7 @@ class Host:
         self.deployment_name = deployment_name
         self._cursors = cursors
         self.uploads = uploads
+        self.files = files or MutationFiles(_no_blobs, None)
         self._called_directly: set[str] = set()
         """Functions that were called as plain ones: each is told of once."""
         self.source = source.within(scheduled)
@@ -476,6 +482,16 @@ class _Face:
         assert isinstance(host.transaction, WriteTransaction), "queries cannot delete"
         delete_file(host.transaction, id)
 
+    def store_file(self, data: Content, *, content_type: str | None, sha256: str | None) -> str:
+        host = self._opened()
+        assert isinstance(host.transaction, WriteTransaction), "queries cannot store"
+        return host.files.store(host.transaction, data, content_type=content_type, sha256=sha256)
+
+    def reading_file(self, id: str) -> tuple[FileHead, Callable[[], Iterator[bytes]]] | None:
+        host = self._opened()
+        assert isinstance(host.transaction, WriteTransaction), "queries do not read files"
+        return host.files.reading(host.transaction, id)
+
     def call(
         self,
         reference: object,
@@ -498,6 +514,10 @@ def _context_of(record: FunctionRecord, face: _Face) -> QueryCtx:
     if record.kind == "query":
         return SystemQueryCtx(face) if is_system else QueryCtx(face)
     return SystemCtx(face) if is_system else MutationCtx(face)
+
+
+def _no_blobs() -> BlobStore:
+    raise FilesOutOfPlace()
 
 
 def _metric(used: int, limit: int) -> TransactionMetric:

@@ -49,6 +49,8 @@ class MutationJob:
     scheduled: str = ""
     """The id of the job that it runs for, whose state changes in the same transaction; empty without one."""
     source: RequestSource = NO_SOURCE
+    keys: tuple[str, ...] = ()
+    """What it may store files under (`mutation_files.py`)."""
 
 
 @dataclass(frozen=True, slots=True)

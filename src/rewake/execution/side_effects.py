@@ -119,6 +119,17 @@ def guarded() -> Iterator[None]:
         _run.is_guarded = before
 
 
+@contextmanager
+def unguarded() -> Iterator[None]:
+    """Let the house itself reach outside while a query or mutation runs: none of the author's code in it."""
+    before = getattr(_run, "is_guarded", False)
+    _run.is_guarded = False
+    try:
+        yield
+    finally:
+        _run.is_guarded = before
+
+
 def _audited(sleep: Callable[[float], None]) -> Callable[[float], None]:
     @wraps(sleep)
     def audited_sleep(seconds: float, /) -> None:

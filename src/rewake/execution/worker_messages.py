@@ -141,6 +141,7 @@ class Mutate(_Message):
     request_id: str
     scheduled: str
     source: RequestSource
+    keys: tuple[str, ...]
 
     @classmethod
     def of(cls, number: int, job: MutationJob) -> Mutate:
@@ -158,6 +159,7 @@ class Mutate(_Message):
             job.request_id,
             job.scheduled,
             job.source,
+            job.keys,
         )
 
     @property
@@ -172,6 +174,7 @@ class Mutate(_Message):
             self.request_id,
             self.scheduled,
             self.source,
+            self.keys,
         )
 
 

@@ -179,6 +179,10 @@ class NestedCalls(NestedQueries):
         documents_written: int | None = None,
         functions_scheduled: int | None = None,
         scheduled_function_args_bytes: int | None = None,
+        files_read: int | None = None,
+        file_read_bytes: int | None = None,
+        files_written: int | None = None,
+        file_write_bytes: int | None = None,
     ) -> NestedCalls:
         """Give a function that you call less than what is left. See `NestedQueries.with_limits`."""
         caps = {
@@ -189,6 +193,10 @@ class NestedCalls(NestedQueries):
             "documents_written": documents_written,
             "functions_scheduled": functions_scheduled,
             "scheduled_function_args_bytes": scheduled_function_args_bytes,
+            "files_read": files_read,
+            "file_read_bytes": file_read_bytes,
+            "files_written": files_written,
+            "file_write_bytes": file_write_bytes,
         }
         return NestedCalls(self._host, self._options.capped(caps))
 
@@ -261,7 +269,7 @@ class MutationCtx(QueryCtx, NestedCalls):
 
     @property
     def storage(self) -> StorageWriter:
-        """Files: their URLs, URLs to send some to, and removing them."""
+        """Files: their URLs, URLs to send some to, small ones themselves, and removing them."""
         return StorageWriter(self._host)
 
     @property

@@ -44,6 +44,10 @@ class TransactionMetrics(msgspec.Struct, frozen=True, kw_only=True, rename="came
     documents_written: TransactionMetric
     functions_scheduled: TransactionMetric
     scheduled_function_args_bytes: TransactionMetric
+    files_read: TransactionMetric
+    file_read_bytes: TransactionMetric
+    files_written: TransactionMetric
+    file_write_bytes: TransactionMetric
 
 
 class DeploymentMetadata(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

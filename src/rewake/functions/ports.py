@@ -19,6 +19,7 @@ from rewake.functions.metadata import (
     TransactionMetrics,
 )
 from rewake.functions.pages import PageEnds, PaginationOptions
+from rewake.functions.storage import Content, FileHead
 from rewake.schema import QuerySpec, TableDefinition
 
 
@@ -172,6 +173,14 @@ class Host(Protocol):
 
     def delete_file(self, id: str) -> None:
         """Remove a file, in the run's transaction."""
+        ...
+
+    def store_file(self, data: Content, *, content_type: str | None, sha256: str | None) -> str:
+        """Store a file, in the run's transaction; returns its id."""
+        ...
+
+    def reading_file(self, id: str) -> tuple[FileHead, Callable[[], Iterator[bytes]]] | None:
+        """A file and how to read it."""
         ...
 
     def log(self, level: str, text: str) -> None:

@@ -1,12 +1,12 @@
 """`ctx.storage`: files.
 
 Floor 2, `functions`. A file is bytes that never change, with an id of the table `_storage` and a public URL.
-In queries and mutations there are only its document and its URLs, never its bytes; in actions there are those
-too.
+In queries there are only its document and its URLs, never its bytes; in actions there are those too, and in
+mutations as far as limits go.
 
     query       get_url, get_metadata
-    mutation    + generate_upload_url, delete          (transactional)
-    action      + store, get                           (the bytes, in pieces)
+    mutation    + generate_upload_url, delete, store   (transactional), get
+    action      the same, at once, and of any size
 
 Not here: what is stored (`database/files.py`), bytes (`blobs`), uploads and downloads over HTTP (`files`).
 Source: semantics 6.3, 6.8.
@@ -23,6 +23,17 @@ Content = bytes | bytearray | memoryview | Iterable[bytes]
 """What a plain `def` action stores: bytes, or pieces such as those of an open binary file."""
 AsyncContent = Content | AsyncIterable[bytes]
 """What an `async def` action stores: pieces may also come from an asynchronous iterator."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileHead:
+    """What is known of a file without its bytes."""
+
+    id: str
+    sha256: str
+    """base64."""
+    size: int
+    content_type: str | None
 
 
 class FilesHost(Protocol):
@@ -44,16 +55,13 @@ class FilesHost(Protocol):
         """Remove a file, in the run's transaction."""
         ...
 
+    def store_file(self, data: Content, *, content_type: str | None, sha256: str | None) -> str:
+        """Store a file, in the run's transaction; returns its id."""
+        ...
 
-@dataclass(frozen=True, slots=True)
-class FileHead:
-    """What is known of a file without its bytes."""
-
-    id: str
-    sha256: str
-    """base64."""
-    size: int
-    content_type: str | None
+    def reading_file(self, id: str) -> tuple[FileHead, Callable[[], Iterator[bytes]]] | None:
+        """A file that is there, and how to read it."""
+        ...
 
 
 class ActionFilesHost(Protocol):
@@ -122,6 +130,28 @@ class StorageWriter(StorageReader):
         """
         self._host.delete_file(id)
 
+    def store(self, data: Content, /, *, content_type: str | None = None, sha256: str | None = None) -> str:
+        """Store bytes, or pieces of them, as a file if this mutation commits; returns its id, an `Id` of the
+        table `_storage`.
+
+        All other mutations wait while the bytes are written, so this is for small files: limits bound them.
+        A mutation may be run again from its beginning when it first stores.
+
+        Raises:
+            ContentDiffers: the bytes do not have the digest `sha256` (base64 or hex).
+            LimitExceeded: too many files, or too many bytes, in one mutation.
+        """
+        return self._host.store_file(data, content_type=content_type, sha256=sha256)
+
+    def get(self, id: str, /) -> StoredFile | None:
+        """A file with its bytes, or None where there is none (any more).
+
+        Raises:
+            InvalidArgument: the id is not one of a file.
+        """
+        found = self._host.reading_file(id)
+        return None if found is None else StoredFile(*found)
+
 
 class _OpenedFile:
     def __init__(self, head: FileHead, opened: Callable[[], Iterator[bytes]]) -> None:
@@ -133,7 +163,7 @@ class _OpenedFile:
 
 
 class StoredFile(_OpenedFile):
-    """A file, in a plain `def` action: `read()` it, or iterate over its pieces."""
+    """A file, in a mutation or a plain `def` action: `read()` it, or iterate over its pieces."""
 
     def __iter__(self) -> Iterator[bytes]:
         return self._opened()
