@@ -170,6 +170,8 @@ class Limits:
     """How long a websocket of a mounted application may be open; its client then connects again."""
     actions_running_max: int = _setting(64, "actions", 1, 10_000)
     """Actions that run at once in one deployment; more wait for a place."""
+    action_calls_running_max: int = _setting(1_000, "calls", 1, 100_000)
+    """Functions and other requests to the house that one action has under way at once."""
     action_wait_seconds: float = _setting(10.0, "seconds", 0.0, 3600.0)
     """How long an action waits for a place before it is refused."""
     action_grace_seconds: float = _setting(5.0, "seconds", 0.0, 3600.0)

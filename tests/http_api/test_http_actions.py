@@ -402,6 +402,18 @@ def test_an_action_that_takes_too_long_is_ended(tmp_path: Path, workers: bool) -
     assert "Function execution timed out (maximum duration: 0.3s)" in answer.json()["code"]
 
 
+@pytest.mark.parametrize("workers", [False, True])
+def test_5_8_http_actions_take_the_places_of_actions(tmp_path: Path, workers: bool) -> None:
+    limits = Limits(actions_running_max=1, action_wait_seconds=0.05)
+    with site_of(tmp_path, workers=workers, limits=limits, notes=MESSAGES, http=HTTP) as site:
+        with httpx.stream("GET", f"{site.site_url}/events", timeout=20) as running:
+            portions = running.iter_text()  # Held: a generator that is dropped closes the connection.
+            assert next(portions) == "data: first\n\n"
+            refused = site.get("/public")
+        assert refused.status_code == 429
+        assert refused.json()["code"] == "TooManyConcurrentRequests"
+
+
 def test_in_production_texts_are_not_told(tmp_path: Path) -> None:
     with site_of(tmp_path, workers=False, is_redacted=True, notes=MESSAGES, http=HTTP) as site:
         said = site.get("/fails", headers={"convex-request-id": "abc"}).json()

@@ -157,6 +157,20 @@ SOURCE = """
         return await ctx.run_action(hidden)
 
     @action
+    async def at_once(ctx: ActionCtx, calls: int) -> int:
+        return len(await asyncio.gather(*(ctx.run_query(texts) for _ in range(calls))))
+
+    @action
+    async def one_by_one(ctx: ActionCtx, calls: int) -> int:
+        for _ in range(calls):
+            await ctx.run_query(texts)
+        return calls
+
+    @action
+    async def wait_at_once(ctx: ActionCtx, calls: int) -> int:
+        return len(await asyncio.gather(*(ctx.run_action("m:wait") for _ in range(calls))))
+
+    @action
     async def wrong_kind(ctx: ActionCtx) -> None:
         await ctx.run_query("m:write", text="x")
 """
@@ -277,6 +291,18 @@ def test_5_8_more_actions_than_places_are_refused_with_the_official_code(tmp_pat
         assert getattr(refused.value, "code", None) == "TooManyConcurrentRequests"
         assert not any(each.done() for each in waiting)
 
+    run(tmp_path, story, limits=limits)
+
+
+def test_5_8_an_action_has_so_many_calls_under_way(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        assert await act(stage, "m:at_once", calls=5) == 5
+        assert await act(stage, "m:one_by_one", calls=12) == 12, "those that are over do not count"
+        result = await begin(stage, "m:wait_at_once", calls=6)
+        assert isinstance(result, Failure)
+        assert "Too many calls under way at once in a single action (limit: 5)" in result.message
+
+    limits = replace(DEFAULT_LIMITS, action_calls_running_max=5, action_grace_seconds=0)
     run(tmp_path, story, limits=limits)
 
 

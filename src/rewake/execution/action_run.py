@@ -28,7 +28,7 @@ from typing import Any
 from rewake.auth import Identity
 from rewake.blobs import BlobStore
 from rewake.environment import Clock
-from rewake.errors import FunctionError, RewakeError
+from rewake.errors import FunctionError, LimitExceeded, RewakeError
 from rewake.execution.action_files import ActionFiles
 from rewake.execution.call_log import CallRecord, CallUsage, RunLogLine, identity_kind
 from rewake.execution.calls import Failure, FunctionCall, Success, Visibility
@@ -75,6 +75,13 @@ class ActionIsOver(FunctionError):
     template = (
         "This `ctx` belongs to a run of {function} that is over. Await every call before the action returns."
     )
+
+
+class TooManyCalls(LimitExceeded):
+    """An action began too many calls before it awaited any. Await them in smaller groups."""
+
+    code, setting = "TooManyConcurrentOperations", "action_calls_running_max"
+    template = "Too many calls under way at once in a single action (limit: {limit})"
 
 
 class ActionRun:
@@ -184,10 +191,14 @@ class ActionRun:
 
         Raises:
             ActionStopped: the run is to end.
+            TooManyCalls: it has as many under way as it may.
         """
+        most = self.limits.action_calls_running_max
         with self._lock:
             if self._reason is not None:
                 raise ActionStopped()
+            if len(self._waiting) >= most:
+                raise TooManyCalls(limit=most, observed=most + 1)
             future = self._begin(kind, call)
             self._waiting.add(future)
         future.add_done_callback(self._forget)
