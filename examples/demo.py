@@ -85,6 +85,9 @@ def main() -> int:
             return session.returncode
         print(f"\nNow you: open {url} in two windows. Ctrl-C ends it.", flush=True)
         print(
+            "Send a message that disappears, or a picture; write “@bot help” and the bot answers.", flush=True
+        )
+        print(
             f"The functions are in examples/chat/backend; edit them, and {log_path} says what happens.",
             flush=True,
         )

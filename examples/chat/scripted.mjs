@@ -10,6 +10,8 @@ import { api } from "./backend/_generated/api.js";
 
 const address = process.argv[2] ?? "http://127.0.0.1:3210";
 const DEADLINE_MS = 15_000;
+const BOT_DEADLINE_MS = 60_000; // Longer than the bot waits for a service that BOT_URL names.
+const OVERALL_MS = 2 * DEADLINE_MS + BOT_DEADLINE_MS;
 const isPlain = !process.stdout.isTTY || "NO_COLOR" in process.env;
 
 /** Somebody with a client: remembers the newest answer of each query it watches, and prints on request. */
@@ -38,14 +40,14 @@ class Person {
   }
 
   /** Wait until the newest answer of `label` is what must be seen, then say so in words. */
-  sees(label, isRight, words) {
+  sees(label, isRight, words, deadline = DEADLINE_MS) {
     const started = performance.now();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.waiting.delete(look);
         const seen = JSON.stringify(this.latest[label]);
-        reject(new Error(`${this.name} waited ${DEADLINE_MS / 1000} s for ${label}; the newest is ${seen}`));
-      }, DEADLINE_MS);
+        reject(new Error(`${this.name} waited ${deadline / 1000} s for ${label}; the newest is ${seen}`));
+      }, deadline);
       const look = () => {
         const answer = this.latest[label];
         if (answer === undefined || answer.error !== undefined || !isRight(answer)) return;
@@ -73,6 +75,7 @@ async function converse(ada, grace) {
     person.watch("channels", api.channels.list_all, {});
     person.watch("messages", api.messages.list_recent, { channel });
     person.watch("present", api.presence.who_is_here, { channel });
+    person.watch("typing", api.bot.is_typing, { channel });
   }
   for (const person of people) {
     await person.sees(
@@ -111,29 +114,59 @@ async function converse(ada, grace) {
   must(refused?.data?.code === "empty_message", `an empty message must be refused with data; got ${refused}`);
   ada.say(`is told: ${refused.data.message}`);
 
+  await disappear(ada, people, channel);
+  sent.push(...(await askBot(grace, people, channel)));
+
   await grace.client.mutation(api.presence.leave, { client: grace.window });
   await ada.sees("present", (present) => ours(present).every((each) => each.client === ada.window), names);
   await ada.client.mutation(api.presence.leave, { client: ada.window });
 
   // The HTTP client reads at one timestamp, and finds what the sockets showed.
   const http = new ConvexHttpClient(address);
-  const read = await http.consistentQuery(api.messages.list_recent, { channel });
-  const newest = read.slice(-2).map((message) => message._id);
+  const newestOf = (messages) => messages.slice(-sent.length).map((message) => message._id);
+  const newest = newestOf(await http.consistentQuery(api.messages.list_recent, { channel }));
   must(String(newest) === String(sent), `over HTTP the newest messages must be ${sent}; got ${newest}`);
   for (const person of people) {
-    const shown = person.latest.messages.slice(-2).map((message) => message._id);
+    const shown = newestOf(person.latest.messages);
     must(String(shown) === String(sent), `${person.name} must hold the messages ${sent}; holds ${shown}`);
   }
   console.log("Both saw the same, live and over HTTP.");
+}
+
+/** A message with a lifetime comes to both, and goes from both when a job takes it away. */
+async function disappear(author, people, channel) {
+  const body = "Psst: this is gone in 3 seconds.";
+  author.say(`writes "${body}"`);
+  const message = { channel, author: author.name, body, disappear_after: 3 };
+  const wrote = author.client.mutation(api.messages.send, message);
+  const isShown = (messages) => messages.some((each) => each.body === body);
+  await Promise.all(people.map((person) => person.sees("messages", isShown, () => "the whisper")));
+  await wrote;
+  const isGone = (messages) => !isShown(messages);
+  await Promise.all(people.map((person) => person.sees("messages", isGone, () => "that it is gone")));
+}
+
+/** An action answers what begins with "@bot"; returns the ids of the question and of the answer. */
+async function askBot(author, people, channel) {
+  const body = "@bot summary";
+  author.say(`asks "${body}"`);
+  const question = await author.client.mutation(api.messages.send, { channel, author: author.name, body });
+  const isAnswered = (messages) =>
+    messages.at(-2)?._id === question && messages.at(-1)?.author === "bot" && messages.at(-1).body !== "";
+  const quote = (messages) => `the bot say "${messages.at(-1).body}"`;
+  const answered = people.map((person) => person.sees("messages", isAnswered, quote, BOT_DEADLINE_MS));
+  const [messages] = await Promise.all(answered);
+  await Promise.all(people.map((person) => person.sees("typing", (isTyping) => !isTyping, () => "it rest")));
+  return [question, messages.at(-1)._id];
 }
 
 const ada = new Person("Ada", 36);
 const grace = new Person("Grace", 35);
 // A server that is not there keeps a client trying for ever; the script must end all the same.
 const overall = setTimeout(() => {
-  console.error(`scripted: no answer from ${address} in ${(2 * DEADLINE_MS) / 1000} s`);
+  console.error(`scripted: no end with ${address} in ${OVERALL_MS / 1000} s`);
   process.exit(1);
-}, 2 * DEADLINE_MS);
+}, OVERALL_MS);
 try {
   await converse(ada, grace);
 } catch (error) {

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from examples.chat.tests.conftest import Service
 from tests.clients.browser import Browser, Page
 from tests.clients.conftest import install_packages
 from tests.clients.server_process import ServerProcess
@@ -49,6 +50,31 @@ def come_in(page: Page, name: str) -> None:
     page.press("What shall the others call you?", "Enter")
 
 
+def two_windows(browser: Browser, server: ServerProcess) -> tuple[Page, Page]:
+    """Ada and Grace, each with a window that shows the same new channel."""
+    ada, grace = browser.visit(server.url), browser.visit(server.url)
+    come_in(ada, "Ada")
+    ada.wait_text("There is no channel yet")
+    ada.fill("Name of a new channel", "The Garden")
+    ada.press("Name of a new channel", "Enter")
+    ada.wait_text("Nobody has written here yet.")
+    come_in(grace, "Grace")
+    grace.wait_text("the-garden")
+    grace.wait_text("Nobody has written here yet.")
+    return ada, grace
+
+
+def write(page: Page, text: str) -> None:
+    page.fill("Your message", text)
+    page.press("Your message", "Enter")
+
+
+def set_bot_url(server: ServerProcess, url: str) -> None:
+    key = server.data.with_name(server.data.name + ".admin_key").read_text().strip()
+    command = [sys.executable, "-m", "rewake", "env", "set", "BOT_URL", url]
+    run(*command, "--url", server.url, "--admin-key", key)
+
+
 def test_the_scripted_session_shows_what_both_see(
     node: str, make_server: Callable[..., ServerProcess]
 ) -> None:
@@ -56,11 +82,13 @@ def test_the_scripted_session_shows_what_both_see(
     server = make_server(CHAT)
     server.start()
     # Twice: the second time the channel and old messages are there already.
-    for _ in range(2):
+    for written in (2, 4):
         printed = run(node, "scripted.mjs", server.url)
         assert "Both saw the same, live and over HTTP." in printed
         for name in ("Ada", "Grace"):
-            assert f"{name:6} sees" in printed
+            assert f"{name:6} sees the whisper" in printed
+            assert f"{name:6} sees that it is gone" in printed
+            assert f'{name:6} sees the bot say "{written} messages by Ada' in printed
 
 
 def test_the_scripted_session_fails_when_there_is_no_backend_behind_the_address(
@@ -82,27 +110,32 @@ def test_what_one_window_writes_the_other_shows(
 ) -> None:
     server = make_server(CHAT, "--static", str(built_page))
     server.start()
-    ada, grace = browser.visit(server.url), browser.visit(server.url)
-    come_in(ada, "Ada")
-    ada.wait_text("There is no channel yet")
-    ada.fill("Name of a new channel", "The Garden")
-    ada.press("Name of a new channel", "Enter")
-    ada.wait_text("Nobody has written here yet.")
-    come_in(grace, "Grace")
-    grace.wait_text("the-garden")
+    ada, grace = two_windows(browser, server)
     for page in (ada, grace):
         page.wait("document.querySelectorAll('[aria-label=\"Who is here\"] li').length === 2")
-    ada.fill("Your message", "Do you see the roses?")
-    ada.press("Your message", "Enter")
+    write(ada, "Do you see the roses?")
     grace.wait_text("Do you see the roses?")
-    grace.fill("Your message", "And the bees.")
-    grace.press("Your message", "Enter")
+    write(grace, "And the bees.")
     ada.wait_text("And the bees.")
     for page in (ada, grace):
         page.wait("document.querySelectorAll('[aria-busy=\"true\"]').length === 0")
         page.wait_text("connected")
         assert page.errors == []
 
+
+CHOOSE = """(() => {
+    const field = document.querySelector("[aria-label='Disappears after']");
+    field.value = "%s";
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+})()"""
+
+# Everything that a page has shown, so that what comes and goes is not missed.
+REMEMBER = """(() => {
+    window.remembered = [];
+    const remember = () => window.remembered.push(document.body.innerText);
+    const everything = { subtree: true, childList: true, characterData: true };
+    new MutationObserver(remember).observe(document.body, everything);
+})()"""
 
 PICTURE = """(async () => {
     const bytes = Uint8Array.from(
@@ -123,17 +156,82 @@ def test_a_picture_that_one_window_sends_is_shown_in_the_other(
 ) -> None:
     server = make_server(CHAT, "--static", str(built_page))
     server.start()
-    ada, grace = browser.visit(server.url), browser.visit(server.url)
-    come_in(ada, "Ada")
-    ada.wait_text("There is no channel yet")
-    ada.fill("Name of a new channel", "The Garden")
-    ada.press("Name of a new channel", "Enter")
-    ada.wait_text("Nobody has written here yet.")
-    come_in(grace, "Grace")
-    grace.wait_text("the-garden")
+    ada, grace = two_windows(browser, server)
     ada.evaluate(PICTURE)
     for page in (ada, grace):
         page.wait("[...document.querySelectorAll('img.picture')].some((each) => each.naturalWidth === 1)")
+        assert page.errors == []
+
+
+@pytest.mark.browser
+def test_a_message_that_disappears_goes_from_both_windows(
+    built_page: Path, make_server: Callable[..., ServerProcess], browser: Browser
+) -> None:
+    server = make_server(CHAT, "--static", str(built_page))
+    server.start()
+    ada, grace = two_windows(browser, server)
+    for page in (ada, grace):
+        page.evaluate(REMEMBER)
+    write(ada, "The roses stay.")
+    ada.evaluate(CHOOSE % "10")
+    write(ada, "Psst: third pot.")
+    ada.evaluate(CHOOSE % "")
+    write(ada, "The bees stay.")
+    for page in (ada, grace):
+        page.wait(
+            "window.remembered.some((text) => /gone in \\d+ s/.test(text) && text.includes('third pot'))"
+        )
+        page.wait("!document.body.innerText.includes('third pot')")
+        page.wait_text("The bees stay.")
+        page.wait_text("The roses stay.")
+        page.wait("!/gone in/.test(document.body.innerText)")
+        assert page.errors == []
+
+
+@pytest.mark.browser
+def test_a_message_that_is_taken_back_goes_from_both_windows(
+    built_page: Path, make_server: Callable[..., ServerProcess], browser: Browser
+) -> None:
+    server = make_server(CHAT, "--static", str(built_page))
+    server.start()
+    ada, grace = two_windows(browser, server)
+    write(ada, "Oops.")
+    grace.wait_text("Oops.")
+    assert grace.evaluate("document.querySelectorAll('button.remove').length") == 0
+    ada.wait("document.querySelectorAll('button.remove').length === 1")
+    ada.press("Take this message back", "Enter")
+    for page in (ada, grace):
+        page.wait_text("Nobody has written here yet.")
+        assert page.errors == []
+
+
+@pytest.mark.browser
+def test_the_bot_types_and_answers_in_both_windows(
+    built_page: Path, make_server: Callable[..., ServerProcess], browser: Browser
+) -> None:
+    server = make_server(CHAT, "--static", str(built_page))
+    server.start()
+    ada, grace = two_windows(browser, server)
+    with Service.running() as service:
+        service.may_answer.clear()
+        set_bot_url(server, service.url)
+        write(grace, "@bot What is the answer?")
+        for page in (ada, grace):
+            page.wait_text("bot is typing…")
+        service.may_answer.set()
+        for page in (ada, grace):
+            page.wait_text("Forty-two.")
+            page.wait("!document.body.innerText.includes('bot is typing')")
+        assert service.asked[0]["messages"][-1]["content"] == "Grace: @bot What is the answer?"
+    # Nobody listens there any more.
+    write(ada, "@bot And now?")
+    for page in (ada, grace):
+        page.wait_text("my service cannot be reached")
+    set_bot_url(server, "")
+    write(ada, "@bot roll 2d6")
+    for page in (ada, grace):
+        page.wait("/\\d \\+ \\d = \\d/.test(document.body.innerText)")
+        page.wait("!document.body.innerText.includes('bot is typing')")
         assert page.errors == []
 
 

@@ -124,4 +124,6 @@ def test_the_plugin_is_registered_and_light() -> None:
 
 def test_the_chat_example_passes_its_own_tests(pytester: pytest.Pytester) -> None:
     tests = ROOT / "examples" / "chat" / "tests"
-    run_pytest(pytester, "-p", "no:cacheprovider", "-o", "addopts=", str(tests)).assert_outcomes(passed=4)
+    outcomes = run_pytest(pytester, "-p", "no:cacheprovider", "-o", "addopts=", str(tests)).parseoutcomes()
+    assert outcomes.keys() <= {"passed", "warnings"}, outcomes
+    assert outcomes["passed"] > 20

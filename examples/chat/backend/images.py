@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from rewake import ApplicationError, Id, MutationCtx, QueryCtx, mutation, query
+from rewake import UNSET, ApplicationError, Id, MutationCtx, QueryCtx, Unset, mutation, query
 
+from . import messages
 from .schema import Channel, Message
 
 BYTES_MAX = 5_000_000
@@ -16,14 +17,21 @@ def upload_url(ctx: MutationCtx) -> str:
 
 
 @mutation
-def send(ctx: MutationCtx, channel: Id[Channel], author: str, image: Id[Literal["_storage"]]) -> Id[Message]:
-    """Write a message that is a picture."""
+def send(
+    ctx: MutationCtx,
+    channel: Id[Channel],
+    author: str,
+    image: Id[Literal["_storage"]],
+    disappear_after: float | Unset = UNSET,
+) -> Id[Message]:
+    """Write a message that is a picture. When it disappears, the file goes too."""
     file = ctx.db.system.get(image)
     if file is None or not file.get("contentType", "").startswith("image/"):
         raise ApplicationError({"code": "no_image", "message": "Only pictures can be sent."})
-    if ctx.db.get(channel) is None:
-        raise ApplicationError({"code": "no_channel", "message": "This channel is gone."})
-    return ctx.db.insert(Message(channel=channel, author=author, body="", image=image))
+    # Otherwise anybody could make somebody else's picture disappear.
+    if ctx.db.query(Message).with_index(Message.by_image, image=image).first() is not None:
+        raise ApplicationError({"code": "image_taken", "message": "Another message shows this picture."})
+    return messages.post(ctx, Message(channel=channel, author=author, body="", image=image), disappear_after)
 
 
 @query

@@ -19,7 +19,23 @@ class Message(Document, table="messages"):
     author: str
     body: str
     image: Id[Literal["_storage"]] | Unset = UNSET
+    disappears_at: float | Unset = UNSET
+    """In milliseconds since the epoch; the page counts down to it."""
+    disappearing: Id[Literal["_scheduled_functions"]] | Unset = UNSET
+    """The job that takes the message away then."""
     by_channel = Index("channel")
+    by_image = Index("image")
+
+
+class Typing(Document, table="typing"):
+    """A question that the bot has not answered yet. Whoever deletes this document has the last word on it."""
+
+    channel: Id[Channel]
+    question: Id[Message]
+    clean_up: Id[Literal["_scheduled_functions"]]
+    """The job that deletes this document if no answer does."""
+    by_channel = Index("channel")
+    by_question = Index("question")
 
 
 class Presence(Document, table="presence"):

@@ -2,12 +2,14 @@ import { useMutation } from "convex/react";
 import { useState } from "react";
 import { api } from "../backend/_generated/api";
 import type { Id } from "../backend/_generated/dataModel";
+import { LifetimeChoice, type Lifetime } from "./LifetimeChoice";
 import { PictureButton } from "./PictureButton";
 import { errorText } from "./errorText";
 import { pendingMessage } from "./pending";
 
 export function Composer({ channel, name }: { channel: Id<"channels">; name: string }) {
   const [body, setBody] = useState("");
+  const [lifetime, setLifetime] = useState<Lifetime>({});
   const [problem, setProblem] = useState<string | null>(null);
 
   // Show the message at once. The client replays this on top of every newer result, and drops it in the
@@ -26,7 +28,7 @@ export function Composer({ channel, name }: { channel: Id<"channels">; name: str
     setBody("");
     setProblem(null);
     try {
-      await send({ channel, author: name, body });
+      await send({ channel, author: name, body, ...lifetime });
     } catch (error) {
       setProblem(errorText(error));
       setBody((typed) => typed || body); // Give the words back, unless new ones are being written.
@@ -53,7 +55,8 @@ export function Composer({ channel, name }: { channel: Id<"channels">; name: str
         id="message"
         rows={1}
         value={body}
-        placeholder="Write a message; Enter sends, Shift+Enter makes a new line"
+        placeholder="Write a message, or ask @bot"
+        title="Enter sends, Shift+Enter makes a new line"
         onChange={(event) => setBody(event.target.value)}
         onKeyDown={(event) => {
           // `isComposing`: Enter belongs to an input method that is still building a word.
@@ -64,8 +67,11 @@ export function Composer({ channel, name }: { channel: Id<"channels">; name: str
         }}
         autoFocus
       />
-      <PictureButton channel={channel} name={name} onProblem={setProblem} />
-      <button type="submit">Send</button>
+      <div className="tools">
+        <LifetimeChoice lifetime={lifetime} onChoose={setLifetime} />
+        <PictureButton channel={channel} name={name} lifetime={lifetime} onProblem={setProblem} />
+        <button type="submit">Send</button>
+      </div>
     </form>
   );
 }

@@ -2,16 +2,18 @@ import { useMutation } from "convex/react";
 import { useState } from "react";
 import { api } from "../backend/_generated/api";
 import type { Id } from "../backend/_generated/dataModel";
+import type { Lifetime } from "./LifetimeChoice";
 import { errorText } from "./errorText";
 
 type Props = {
   channel: Id<"channels">;
   name: string;
+  lifetime: Lifetime;
   onProblem: (problem: string | null) => void;
 };
 
 /** Sends a picture: a URL to post it to, the post, and the message that shows it. */
-export function PictureButton({ channel, name, onProblem }: Props) {
+export function PictureButton({ channel, name, lifetime, onProblem }: Props) {
   const uploadUrl = useMutation(api.images.upload_url);
   const send = useMutation(api.images.send);
   const [isSending, setSending] = useState(false);
@@ -28,7 +30,7 @@ export function PictureButton({ channel, name, onProblem }: Props) {
       if (answer.status === 413) return onProblem("This picture is too large.");
       if (!answer.ok) throw new Error(`The upload was answered with ${answer.status}`);
       const { storageId } = (await answer.json()) as { storageId: Id<"_storage"> };
-      await send({ channel, author: name, image: storageId });
+      await send({ channel, author: name, image: storageId, ...lifetime });
     } catch (error) {
       onProblem(errorText(error));
     } finally {

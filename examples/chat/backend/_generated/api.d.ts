@@ -5,6 +5,10 @@ import type { FunctionReference } from "convex/server";
 import type { Doc, Id } from "./dataModel.js";
 
 export declare const api: {
+  bot: {
+    /** Whether somebody waits for the bot in this channel. */
+    is_typing: FunctionReference<"query", "public", { channel: Id<"channels"> }, boolean>;
+  };
   channels: {
     /** Every channel, by name. */
     list_all: FunctionReference<"query", "public", {}, Array<Doc<"channels">>>;
@@ -12,11 +16,11 @@ export declare const api: {
     open: FunctionReference<"mutation", "public", { name: string }, Id<"channels">>;
   };
   images: {
-    /** Write a message that is a picture. */
+    /** Write a message that is a picture. When it disappears, the file goes too. */
     send: FunctionReference<
       "mutation",
       "public",
-      { author: string; channel: Id<"channels">; image: Id<"_storage"> },
+      { author: string; channel: Id<"channels">; disappear_after?: number; image: Id<"_storage"> },
       Id<"messages">
     >;
     /** Where to post a picture. */
@@ -32,11 +36,18 @@ export declare const api: {
       { channel: Id<"channels">; limit?: number },
       Array<Doc<"messages">>
     >;
-    /** Write a message into a channel. */
+    /** Take back a message of one's own. Nothing happens if it is gone already. */
+    remove: FunctionReference<
+      "mutation",
+      "public",
+      { author: string; message: Id<"messages"> },
+      null
+    >;
+    /** Write a message, for good or for `disappear_after` seconds. The bot answers those to "@bot". */
     send: FunctionReference<
       "mutation",
       "public",
-      { author: string; body: string; channel: Id<"channels"> },
+      { author: string; body: string; channel: Id<"channels">; disappear_after?: number },
       Id<"messages">
     >;
   };
@@ -60,4 +71,29 @@ export declare const api: {
   };
 };
 
-export declare const internal: {};
+export declare const internal: {
+  bot: {
+    /** Find an answer and post it. */
+    answer: FunctionReference<"action", "internal", { question: Id<"messages"> }, null>;
+    /** Say that there is no answer, unless there was one. */
+    give_up: FunctionReference<"mutation", "internal", { question: Id<"messages"> }, null>;
+    /** What was said up to the question, which is the last; nothing if nobody waits for an answer any more. */
+    lines_to_answer: FunctionReference<
+      "query",
+      "internal",
+      { question: Id<"messages"> },
+      Array<Doc<"messages">>
+    >;
+    /** Post the answer, unless it comes too late. */
+    reply: FunctionReference<
+      "mutation",
+      "internal",
+      { question: Id<"messages">; text: string },
+      null
+    >;
+  };
+  messages: {
+    /** The time of a message is over. */
+    disappear: FunctionReference<"mutation", "internal", { message: Id<"messages"> }, null>;
+  };
+};

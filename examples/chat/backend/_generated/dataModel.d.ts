@@ -4,7 +4,7 @@
 import type { SystemTableNames } from "convex/server";
 import type { GenericId } from "convex/values";
 
-export type TableNames = "channels" | "heartbeats" | "messages" | "presence";
+export type TableNames = "channels" | "heartbeats" | "messages" | "presence" | "typing";
 
 export type Id<TableName extends TableNames | SystemTableNames> = GenericId<TableName>;
 
@@ -26,6 +26,8 @@ type Documents = {
     author: string;
     body: string;
     channel: Id<"channels">;
+    disappearing?: Id<"_scheduled_functions">;
+    disappears_at?: number;
     image?: Id<"_storage">;
   };
   presence: {
@@ -34,6 +36,13 @@ type Documents = {
     channel: Id<"channels">;
     client: string;
     name: string;
+  };
+  typing: {
+    _id: Id<"typing">;
+    _creationTime: number;
+    channel: Id<"channels">;
+    clean_up: Id<"_scheduled_functions">;
+    question: Id<"messages">;
   };
 };
 
@@ -65,11 +74,20 @@ export type DataModel = {
   };
   messages: {
     document: Documents["messages"];
-    fieldPaths: "_creationTime" | "_id" | "author" | "body" | "channel" | "image";
+    fieldPaths:
+      | "_creationTime"
+      | "_id"
+      | "author"
+      | "body"
+      | "channel"
+      | "disappearing"
+      | "disappears_at"
+      | "image";
     indexes: {
       by_channel: ["channel", "_creationTime"];
       by_creation_time: ["_creationTime"];
       by_id: ["_id"];
+      by_image: ["image", "_creationTime"];
     };
     searchIndexes: {};
     vectorIndexes: {};
@@ -82,6 +100,18 @@ export type DataModel = {
       by_client: ["client", "_creationTime"];
       by_creation_time: ["_creationTime"];
       by_id: ["_id"];
+    };
+    searchIndexes: {};
+    vectorIndexes: {};
+  };
+  typing: {
+    document: Documents["typing"];
+    fieldPaths: "_creationTime" | "_id" | "channel" | "clean_up" | "question";
+    indexes: {
+      by_channel: ["channel", "_creationTime"];
+      by_creation_time: ["_creationTime"];
+      by_id: ["_id"];
+      by_question: ["question", "_creationTime"];
     };
     searchIndexes: {};
     vectorIndexes: {};
