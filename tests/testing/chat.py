@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from rewake import (
+    ActionCtx,
     ApplicationError,
+    BlockingActionCtx,
     Document,
     Id,
     Index,
     MutationCtx,
     QueryCtx,
+    action,
+    internal_action,
     internal_mutation,
     internal_query,
     mutation,
@@ -91,3 +95,16 @@ def clear(ctx: MutationCtx) -> int:
     for message in messages:
         ctx.db.delete(message.id)
     return len(messages)
+
+
+@action
+async def echo(ctx: ActionCtx, channel: Id[Channel], body: str) -> list[Message]:
+    print("echoing", body)
+    await ctx.run_mutation(send, channel=channel, body=body)
+    return await ctx.run_query(list_recent, channel=channel)
+
+
+@internal_action
+def echo_blocking(ctx: BlockingActionCtx, channel: Id[Channel], body: str) -> Id[Message]:
+    ctx.run_mutation(send, channel=channel, body=body)
+    raise ZeroDivisionError("after the mutation")

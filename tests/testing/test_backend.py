@@ -97,6 +97,38 @@ def test_prints_are_log_lines_of_the_last_call(backend: Backend, channel: Id[cha
     assert backend.log_lines == ()
 
 
+# Actions.
+
+
+def test_an_action_runs_as_whoever_calls_and_live_queries_hear_of_it(
+    backend: Backend, channel: Id[chat.Channel]
+) -> None:
+    with backend.watch(chat.list_recent, channel=channel) as live:
+        [message] = backend.as_user("ann").action(chat.echo, channel=channel, body="hello")
+        assert isinstance(message, chat.Message)
+        assert (message.body, message.author) == ("hello", "ann")
+        assert backend.log_lines == ("[LOG] 'echoing' 'hello'",)
+        assert live.value == [message]
+
+
+def test_what_an_action_raises_is_raised_and_what_it_did_stays(
+    backend: Backend, channel: Id[chat.Channel]
+) -> None:
+    with pytest.raises(ApplicationError) as refused:
+        backend.action(chat.echo, channel=channel, body="")
+    assert refused.value.data == {"code": "empty"}
+    with pytest.raises(FunctionFailed, match="ZeroDivisionError: after the mutation"):
+        backend.action(chat.echo_blocking, channel=channel, body="kept")
+    assert bodies(backend, channel) == ["kept"]
+    with pytest.raises(FunctionFailed, match="Could not find public function"):
+        backend.action("chat:echo_blocking", channel=channel, body="x")
+
+
+def test_inside_a_block_no_action_runs(backend: Backend, channel: Id[chat.Channel]) -> None:
+    with backend.run(), pytest.raises(RunUnderWay, match="an action"):
+        backend.action(chat.echo, channel=channel, body="x")
+
+
 # Callers.
 
 

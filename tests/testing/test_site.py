@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 
 from rewake import ActionCtx, Document, HttpRouter, MutationCtx, QueryCtx, mutation, query
 from rewake.http_api.http_actions import ResponseCut
-from rewake.testing import Backend
+from rewake.testing import Backend, RunUnderWay
 
 
 class Post(Document, table="posts"):
@@ -49,6 +49,14 @@ async def url(ctx: ActionCtx, request: Request) -> Response:
     return PlainTextResponse(f"{request.method} {request.url} {request.headers['x-a']}")
 
 
+@router.route("/printing")
+async def printing(ctx: ActionCtx, request: Request) -> Response:
+    print("asked")
+    if "fail" in request.query_params:
+        raise ValueError("no such thing")
+    return Response()
+
+
 @router.route("/cut")
 async def cut(ctx: ActionCtx, request: Request) -> Response:
     async def portions() -> Any:
@@ -81,6 +89,26 @@ def test_a_request_comes_from_who_calls(backend: Backend) -> None:
 def test_headers_and_parameters_arrive(backend: Backend) -> None:
     answer = backend.fetch("/url", params={"b": "1"}, headers={"x-a": "y"})
     assert answer.text == "GET http://site.testing/url?b=1 y"
+
+
+def test_what_it_prints_are_log_lines(backend: Backend) -> None:
+    backend.fetch("/printing")
+    assert backend.log_lines == ("[LOG] 'asked'",)
+    backend.fetch("/who")
+    assert backend.log_lines == ()
+
+
+def test_a_failure_is_the_response_that_clients_of_a_development_server_get(backend: Backend) -> None:
+    answer = backend.fetch("/printing", params={"fail": "1"})
+    assert answer.status_code == 500
+    assert answer.json()["code"].endswith("Server Error: ValueError: no such thing")
+    assert "at printing" in answer.json()["trace"]
+    assert backend.log_lines == ("[LOG] 'asked'",)
+
+
+def test_inside_a_block_nothing_is_asked(backend: Backend) -> None:
+    with backend.run(), pytest.raises(RunUnderWay, match="a request"):
+        backend.fetch("/who")
 
 
 def test_what_no_route_answers_is_404(backend: Backend) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rewake import MutationCtx, mutation
-from rewake.testing import Backend
+from rewake.testing import Backend, RunUnderWay
 from rewake.testing.stored_files import sweep_files
 
 
@@ -24,3 +26,15 @@ def test_a_test_stores_and_reads_files_and_sweeps() -> None:
         assert backend.read_file(id) is None
         assert backend.loop.run(sweep_files(backend.deployment)) == 1
         assert backend.loop.run(sweep_files(backend.deployment)) == 0
+
+
+def test_inside_a_block_nothing_is_stored() -> None:
+    with Backend.from_functions(remove) as backend:
+        with backend.run(), pytest.raises(RunUnderWay, match="storing a file"):
+            backend.store(b"12345")
+        assert backend.read_file(backend.store(memoryview(b"12345"))) == b"12345"
+
+
+def test_a_file_is_made_of_bytes() -> None:
+    with Backend.from_functions(remove) as backend, pytest.raises(TypeError, match="got str"):
+        backend.store("text")  # type: ignore[arg-type]

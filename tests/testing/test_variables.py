@@ -6,7 +6,7 @@ import pytest
 
 from rewake import QueryCtx, query
 from rewake.errors import InvalidInput
-from rewake.testing import Backend
+from rewake.testing import Backend, RunUnderWay
 
 
 @query
@@ -34,6 +34,20 @@ def test_it_is_a_mapping_that_refuses_what_a_server_would() -> None:
             del backend.env["GREETING"]
         with pytest.raises(InvalidInput, match="is invalid"):
             backend.env["1"] = "x"
+        with pytest.raises(TypeError, match="got 5 for GREETING"):
+            backend.env["GREETING"] = 5  # type: ignore[assignment]
+
+
+def test_inside_a_block_they_can_be_read_and_not_changed() -> None:
+    with Backend.from_functions(greeting) as backend:
+        backend.env["GREETING"] = "hello"
+        with backend.run():
+            assert backend.env["GREETING"] == "hello"
+            with pytest.raises(RunUnderWay, match="setting a variable"):
+                backend.env["GREETING"] = "x"
+            with pytest.raises(RunUnderWay, match="removing a variable"):
+                del backend.env["GREETING"]
+        assert backend.env["GREETING"] == "hello"
 
 
 def test_a_test_says_where_its_deployment_stands() -> None:

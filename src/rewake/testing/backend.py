@@ -246,10 +246,9 @@ class Caller:
         """Ask an HTTP action, as at the site port; `request` is what httpx takes (`json`, ...)."""
         stage = self._stage
         stage.refuse_inside_run("a request")
-        response = stage.loop.run(
-            fetch(stage.deployment, self.identity, self._source, path=path, method=method, **request)
-        )
-        self._stage.settle()
+        asked = fetch(stage.deployment, self.identity, self._source, path=path, method=method, **request)
+        response, stage.log_lines = stage.loop.run(asked)
+        stage.settle()
         return response
 
     @overload
@@ -414,7 +413,8 @@ class Backend(Caller):
     @property
     def env(self) -> TestVariables:
         """The environment variables: `backend.env["NAME"] = "value"`."""
-        return TestVariables(self._stage.loop, self._stage.deployment, self._stage.settle)
+        stage = self._stage
+        return TestVariables(stage.loop, stage.deployment, stage.settle, stage.refuse_inside_run)
 
     @property
     def faults(self) -> Faults:
@@ -423,7 +423,7 @@ class Backend(Caller):
 
     @property
     def log_lines(self) -> tuple[str, ...]:
-        """What the last query or mutation printed, such as `[LOG] hello`."""
+        """What the last call or request printed, such as `[LOG] hello`."""
         return self._stage.log_lines
 
     @property
@@ -472,6 +472,7 @@ class Backend(Caller):
 
     def store(self, data: bytes, *, content_type: str | None = None) -> str:
         """Store a file as an upload would; returns its id."""
+        self._stage.refuse_inside_run("storing a file")
         id = self._stage.loop.run(store_file(self.deployment, data, content_type=content_type))
         self._stage.settle()
         return id

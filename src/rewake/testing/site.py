@@ -10,6 +10,7 @@ Not here: what tests call (`backend.py`).
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -35,6 +36,7 @@ class SignedIn:
     def __init__(self, deployment: Deployment, identity: Identity) -> None:
         self._deployment = deployment
         self._identity = identity
+        self._answering: list[asyncio.Task[Success | Failure]] = []
 
     @property
     def environment(self) -> Environment:
@@ -58,7 +60,14 @@ class SignedIn:
 
     async def answer(self, job: HttpJob) -> Success | Failure:
         """Run an HTTP action."""
-        return await self._deployment.answer(job)
+        answering = asyncio.ensure_future(self._deployment.answer(job))
+        self._answering.append(answering)
+        return await answering
+
+    async def log_lines(self) -> tuple[str, ...]:
+        """What HTTP actions printed; waits for their end, which may come after that of their response."""
+        results = await asyncio.gather(*self._answering)
+        return tuple(line for result in results for line in result.log_lines)
 
     async def authenticate_header(self, authorization: str | None) -> Identity:
         """The caller, or who a header tells of."""
@@ -75,10 +84,11 @@ async def fetch(
     path: str,
     method: str,
     **request: Any,
-) -> httpx.Response:
-    """Send one request, and read its response whole."""
-    site = build_site(SignedIn(deployment, identity))
-    transport = httpx.ASGITransport(app=site, client=(source.ip or _ADDRESS, _PORT))
+) -> tuple[httpx.Response, tuple[str, ...]]:
+    """Send one request; its response, read whole, and what was printed meanwhile."""
+    signed_in = SignedIn(deployment, identity)
+    transport = httpx.ASGITransport(app=build_site(signed_in), client=(source.ip or _ADDRESS, _PORT))
     headers = {} if source.user_agent is None else {"user-agent": source.user_agent}
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=headers) as client:
-        return await client.request(method, path, **request)
+        response = await client.request(method, path, **request)
+    return response, await signed_in.log_lines()

@@ -12,7 +12,9 @@ from rewake.deployment import Deployment
 
 async def store_file(deployment: Deployment, data: bytes, *, content_type: str | None) -> str:
     """Store a file as an upload would; returns its id."""
-    return await deployment.files.take(_once(data), content_type=content_type)
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(f"A file is made of bytes; got {type(data).__name__}.")
+    return await deployment.files.take(_once(bytes(data)), content_type=content_type)
 
 
 async def read_file(deployment: Deployment, id: str) -> bytes | None:

@@ -23,10 +23,17 @@ class TestVariables(MutableMapping[str, str]):
 
     __test__ = False  # pytest would take it for tests.
 
-    def __init__(self, loop: LoopThread, deployment: Deployment, settle: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        loop: LoopThread,
+        deployment: Deployment,
+        settle: Callable[[], None],
+        refuse_inside_run: Callable[[str], None],
+    ) -> None:
         self._loop = loop
         self._deployment = deployment
         self._settle = settle
+        self._refuse_inside_run = refuse_inside_run
 
     def __getitem__(self, name: str) -> str:
         value = self._loop.run(self._deployment.read(lambda reads: stored_variable(reads, name)))
@@ -35,6 +42,9 @@ class TestVariables(MutableMapping[str, str]):
         return value
 
     def __setitem__(self, name: str, value: str) -> None:
+        if not isinstance(value, str):
+            raise TypeError(f"An environment variable is a text; got {value!r} for {name}.")
+        self._refuse_inside_run("setting a variable")
         if name in BUILT_IN_VARIABLES:
             addresses = [self.get(each, _NOWHERE) for each in BUILT_IN_VARIABLES]
             addresses[BUILT_IN_VARIABLES.index(name)] = value
@@ -47,6 +57,7 @@ class TestVariables(MutableMapping[str, str]):
     def __delitem__(self, name: str) -> None:
         if name not in self:
             raise KeyError(name)
+        self._refuse_inside_run("removing a variable")
         self._loop.run(self._deployment.variables.change({name: None}))
         self._settle()
 
