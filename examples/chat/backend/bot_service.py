@@ -5,6 +5,7 @@ repeats nothing that the service said.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,9 @@ TASK = (
     "You are {bot}, a helpful member of a chat. Several people write; each line begins with its author's"
     " name. Answer the last line, briefly and in plain text."
 )
+
+# It would write the address of every request, and a password in it, to the log.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)

@@ -184,6 +184,20 @@ def test_a_service_is_asked_with_what_was_said_before(
     ]
 
 
+def test_neither_address_nor_key_is_logged(
+    rewake_backend: Backend, channel: str, service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    rewake_backend.env["BOT_URL"] = service.url.replace("127.0.0.1", "me:password@127.0.0.1")
+    rewake_backend.env["BOT_KEY"] = KEY
+    say(rewake_backend, channel, "@bot hello")
+    rewake_backend.run_scheduled()
+    assert bodies(rewake_backend, channel)[1] == ("bot", "Forty-two.")
+    for record in rewake_backend.deployment.call_log.records:
+        assert not any("password" in line.text or KEY in line.text for line in record.log_lines)
+    assert "password" not in caplog.text
+    assert KEY not in caplog.text
+
+
 def test_without_a_key_none_is_sent(rewake_backend: Backend, channel: str, service: Service) -> None:
     say(rewake_backend, channel, "@bot hello")
     rewake_backend.run_scheduled()
