@@ -135,9 +135,9 @@ async function converse(ada, grace) {
 
 /** A message with a lifetime comes to both, and goes from both when a job takes it away. */
 async function disappear(author, people, channel) {
-  const body = "Psst: this is gone in 3 seconds.";
+  const body = "Psst: this is gone in 5 seconds.";
   author.say(`writes "${body}"`);
-  const message = { channel, author: author.name, body, disappear_after: 3 };
+  const message = { channel, author: author.name, body, disappear_after: 5 };
   const wrote = author.client.mutation(api.messages.send, message);
   const isShown = (messages) => messages.some((each) => each.body === body);
   await Promise.all(people.map((person) => person.sees("messages", isShown, () => "the whisper")));
