@@ -56,6 +56,10 @@ QUERY_OPERATORS_MAX = 256
 LIMIT_WARNING_SHARE = 0.8
 """A run that used this part of a limit gets a log line that says so."""
 
+# Sign-in.
+PROVIDER_KEYS_MAX = 100
+"""Keys in the key set of one auth provider."""
+
 # HTTP actions.
 HTTP_WINDOW_BYTES = 256 * KIB
 """Bytes of one body, in one direction, that are under way between the door and a handler: what a slow reader
@@ -207,6 +211,21 @@ class Limits:
     """npm clients get a larger Transition in parts of this size (wire 1.9)."""
     frame_bytes_max: int = _setting(4 * MIB, "bytes", 1 * KIB, 15 * MIB)
     """Other clients get large messages in continuation frames of this size (Rust takes at most 16 MiB)."""
+
+    token_bytes_max: int = _setting(64 * KIB, "bytes", 1 * KIB, 1 * MIB)
+    """The token of a user."""
+    token_leeway_seconds: float = _setting(5.0, "seconds", 0.0, 600.0)
+    """How far the clock of an issuer may be off: for `nbf`, and for `exp` of custom JWTs."""
+    provider_keys_fresh_seconds: float = _setting(300.0, "seconds", 0.0, 86_400.0)
+    """After so long the keys of an auth provider are fetched again."""
+    provider_keys_kept_seconds: float = _setting(86_400.0, "seconds", 0.0, 30 * 86_400.0)
+    """How long keys go on while their provider cannot be reached."""
+    provider_request_seconds_max: float = _setting(10.0, "seconds", 0.1, 60.0)
+    """How long an auth provider may take to give its keys. A socket that authenticates waits for it."""
+    provider_request_pause_seconds: float = _setting(1.0, "seconds", 0.01, 3600.0)
+    """The least time between two requests to one auth provider, whatever tokens come in."""
+    provider_answer_bytes_max: int = _setting(512 * KIB, "bytes", 1 * KIB, 16 * MIB)
+    """One answer of an auth provider."""
 
     upload_seconds_max: float = _setting(120.0, "seconds", 1.0, 86_400.0)
     """How long the upload of one file may take, from its first byte to its last."""

@@ -2,57 +2,80 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 
 import pytest
 
-from rewake.auth import ANONYMOUS, Admin, AdminKey, User
+from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
 from rewake.auth.keys import BadAdminKey
-from rewake.deployment import InvalidHeader, TokensNotSupported
+from rewake.deployment import InvalidHeader
 from rewake.deployment.callers import Callers
 from rewake.errors import Unauthenticated
 
-CALLERS = Callers(AdminKey("test|aa"))
+
+class Tokens:
+    """Takes one token and no other."""
+
+    async def verify(self, token: str) -> User:
+        if token != "good":
+            raise Unauthenticated("not good")
+        return USER
+
+
 ATTRIBUTES = {"issuer": "i", "subject": "s"}
 USER = User('{"issuer":"i","subject":"s","tokenIdentifier":"i|s"}')
+CALLERS = Callers(AdminKey("test|aa"), Tokens())
+
+
+def by_token(kind: str, value: str | None, impersonating: object | None = None) -> Identity:
+    return asyncio.run(CALLERS.by_token(kind, value, impersonating))
+
+
+def by_header(header: str | None) -> Identity:
+    return asyncio.run(CALLERS.by_header(header))
 
 
 def test_tokens_become_identities() -> None:
-    assert CALLERS.by_token("None", None, None) == ANONYMOUS
-    assert CALLERS.by_token("Admin", "test|aa", None) == Admin()
-    assert CALLERS.by_token("Admin", "test|aa", ATTRIBUTES) == Admin(USER)
+    assert by_token("None", None) == ANONYMOUS
+    assert by_token("Admin", "test|aa") == Admin()
+    assert by_token("Admin", "test|aa", ATTRIBUTES) == Admin(USER)
+    assert by_token("User", "good") == USER
 
 
 @pytest.mark.parametrize("key", ["test|ab", "", None])
 def test_another_key_is_refused(key: str | None) -> None:
     with pytest.raises(BadAdminKey):
-        CALLERS.by_token("Admin", key, None)
+        by_token("Admin", key)
 
 
 @pytest.mark.parametrize("impersonated", ["text", {"issuer": "i"}, {"tokenIdentifier": "t", "x": {"$y": 1}}])
 def test_nobody_acts_as_what_is_no_identity(impersonated: object) -> None:
     with pytest.raises(Unauthenticated):
-        CALLERS.by_token("Admin", "test|aa", impersonated)
+        by_token("Admin", "test|aa", impersonated)
 
 
 def test_headers_become_identities() -> None:
     encoded = base64.b64encode(json.dumps(ATTRIBUTES).encode()).decode()
-    assert CALLERS.by_header(None) == ANONYMOUS
-    assert CALLERS.by_header("Convex test|aa") == CALLERS.by_header("convex  prod:test|aa ") == Admin()
-    assert CALLERS.by_header(f"Convex test|aa:{encoded}") == Admin(USER)
+    assert by_header(None) == ANONYMOUS
+    assert by_header("Convex test|aa") == by_header("convex  prod:test|aa ") == Admin()
+    assert by_header(f"Convex test|aa:{encoded}") == Admin(USER)
+    assert by_header("Bearer good") == by_header("bearer  good ") == USER
     with pytest.raises(BadAdminKey):
-        CALLERS.by_header("Convex test|bb")
+        by_header("Convex test|bb")
 
 
-def test_tokens_of_users_are_not_taken_for_checked() -> None:
-    with pytest.raises(TokensNotSupported):
-        CALLERS.by_token("User", "x", None)
-    with pytest.raises(TokensNotSupported):
-        CALLERS.by_header("Bearer x.y.z")
+@pytest.mark.parametrize("token", ["other", "", None, "test|aa"])
+def test_a_token_that_is_not_good_is_refused(token: str | None) -> None:
+    with pytest.raises(Unauthenticated, match="not good"):
+        by_token("User", token)
+    if token:
+        with pytest.raises(Unauthenticated, match="not good"):
+            by_header(f"Bearer {token}")
 
 
-@pytest.mark.parametrize("header", ["Basic x", "Convex", "", "Convex test|aa:%%%"])
+@pytest.mark.parametrize("header", ["Basic x", "Convex", "Bearer", "", "Convex test|aa:%%%"])
 def test_a_header_of_neither_form_is_refused(header: str) -> None:
     with pytest.raises(InvalidHeader):
-        CALLERS.by_header(header)
+        by_header(header)

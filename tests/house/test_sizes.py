@@ -11,11 +11,12 @@ FUNCTION_LINES_MAX = 70
 
 # What is larger, how large it may be, and why it is one thing all the same.
 LARGE_MODULES: dict[str, tuple[int, str]] = {
-    "rewake.deployment.deployment": (560, "what the scheduler and the files ask of it should become its own"),
+    "rewake.deployment.deployment": (600, "what the scheduler and the files ask of it should become its own"),
     "rewake.execution.host": (540, "its face should become a module"),
-    "rewake.execution.loader": (530, "the hashes of modules should become a module"),
-    "rewake.execution.worker_messages": (540, "one list of messages, grown by HTTP"),
-    "rewake.testing.backend": (540, "how a backend is made and how it is called should part"),
+    "rewake.execution.loader": (550, "the hashes of modules should become a module"),
+    "rewake.execution.worker_messages": (560, "one list of messages, grown by HTTP"),
+    "rewake.sync.session": (510, "one state machine, grown by the end of tokens"),
+    "rewake.testing.backend": (560, "how a backend is made and how it is called should part"),
 }
 LARGE_FUNCTIONS: dict[str, tuple[int, str]] = {}
 

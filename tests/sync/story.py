@@ -11,7 +11,8 @@ compares. The moral stands on top as a comment.
     mutation done at 5: VALUE                mutation failed: TEXT [data JSON]
     action 5 done: VALUE                     action 5 failed: TEXT
     mutation breaks: Unavailable             action breaks: Forbidden
-    identity anonymous | admin | ada         identity refused: Unauthenticated TEXT
+    identity anonymous | admin | ada [for 60 s]
+    identity refused: Unauthenticated TEXT
     pass 15 [N unsent]                       unsent N
     peer leaves                              shut down
 """
@@ -232,12 +233,16 @@ class Player:
     def do_identity(self, rest: str) -> list[Instruction]:
         if rest.startswith("refused: "):
             return self.session.authentication_failed(_error(rest.removeprefix("refused: ")))
+        if match := re.fullmatch(r"ada for (\d+) s", rest):
+            ends = self.facts.now_ns() + int(match[1]) * 1_000_000_000
+            return self.session.authenticated(replace(ADA, expires_ns=ends))
         identity: Identity = {"anonymous": ANONYMOUS, "admin": Admin(), "ada": ADA}[rest]
         return self.session.authenticated(identity)
 
     def do_wave(self, rest: str) -> list[Instruction] | bool:
         if rest.startswith("begins"):
-            return self.session.begin_wave(_unsent(rest))
+            # As the connection does.
+            return self.session.check_expiry() or self.session.begin_wave(_unsent(rest))
         match = re.fullmatch(r"ends at (\d+):?(.*)", rest)
         assert match is not None, rest
         updates = []

@@ -32,6 +32,9 @@ class User:
     attributes: str
     token: str | None = field(default=None, compare=False, repr=False)
     """The token that was verified, where there was one. No part of who this is: users renew their tokens."""
+    expires_ns: int | None = field(default=None, compare=False)
+    """When the token ends, in nanoseconds since the epoch; None where there is no token. It says nothing
+    about who this is: a fresh token of the same user is the same identity."""
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, Any]) -> User:
@@ -56,6 +59,12 @@ class Admin:
 
 
 Identity = Anonymous | User | Admin
+
+
+def has_expired(identity: Identity, now_ns: int) -> bool:
+    """Whether the token behind an identity has ended. Keys do not."""
+    return isinstance(identity, User) and identity.expires_ns is not None and now_ns >= identity.expires_ns
+
 
 ANONYMOUS = Anonymous()
 

@@ -236,6 +236,8 @@ class Development:
             ("+", "green", "table ", report.tables_added),
             ("+", "green", "index ", report.indexes_added),
             ("-", "red", "index ", report.indexes_removed),
+            ("+", "green", "auth ", report.auth_added),
+            ("-", "red", "auth ", report.auth_removed),
         ):
             if names:
                 parts.append((f"  {sign}{noun}{_listed(names, sign)}", style))

@@ -31,6 +31,7 @@ from rewake.database.environment_variables import (
     remember_declared,
     stored_variable,
     stored_variables,
+    touches_variables,
 )
 from rewake.database.errors import (
     IndexNotFound,
@@ -266,6 +267,7 @@ __all__ = [
     "take_staged_step",
     "take_step",
     "touches_schedule",
+    "touches_variables",
     "trim_scheduled",
     "verify",
 ]

@@ -30,7 +30,7 @@ from rewake.limits import (
     VARIABLES_MAX,
 )
 from rewake.schema import DeclaredVariable, variables_from_json, variables_to_json
-from rewake.storage import Reads
+from rewake.storage import LogRow, Reads
 from rewake.values import decode_stored_document, encode_key, key_successor
 
 BUILT_IN_VARIABLES = ("CONVEX_CLOUD_URL", "CONVEX_SITE_URL")
@@ -169,6 +169,11 @@ def stored_variables(reads: Reads) -> dict[str, str]:
         for fields in _documents(reads)
         if not fields.get("isBuiltIn", False)
     }
+
+
+def touches_variables(row: LogRow) -> bool:
+    """Whether a commit changed a variable."""
+    return any(write.tablet == ENVIRONMENT_VARIABLES.tablet for write in row.writes)
 
 
 def change_variables(transaction: WriteTransaction, changes: Iterable[tuple[str, str | None]]) -> None:

@@ -1,9 +1,10 @@
 """Callers: who stands behind a token or a header.
 
-Floor 5, `deployment`. Administrators show the key of the deployment, and may act as a user. Tokens of users
-are refused, since nothing checks them yet.
+Floor 5, `deployment`. Administrators show the key of the deployment, and may act as a user. Users show
+a token of an auth provider.
 
-Not here: the key itself (`auth`), what an identity may do (`execution`).
+Not here: the key itself (`auth`), which tokens are good (`sign_in.py`), what an identity may do
+(`execution`).
 Source: wire 1.7, 4.2, 5.
 """
 
@@ -11,23 +12,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
 from rewake.errors import InvalidInput, Unauthenticated
 from rewake.values import encode, normalize
-
-
-class TokensNotSupported(Unauthenticated):
-    """This server does not check user tokens yet. Connect without one, or with the admin key."""
-
-    code = "NoAuthProvider"
-    template = (
-        "No auth provider found matching the given token (no providers configured). This version of Rewake "
-        "does not check user tokens yet."
-    )
 
 
 class InvalidHeader(InvalidInput):
@@ -37,31 +28,44 @@ class InvalidHeader(InvalidInput):
     template = "The Authorization header must be `Bearer {{token}}` or `Convex {{admin key}}`."
 
 
+class Tokens(Protocol):
+    """The tokens of users."""
+
+    async def verify(self, token: str) -> User:
+        """The user behind a token.
+
+        Raises:
+            Unauthenticated: it is not good.
+        """
+        ...
+
+
 class Callers:
     """Tells identities for one deployment."""
 
-    def __init__(self, admin_key: AdminKey) -> None:
+    def __init__(self, admin_key: AdminKey, tokens: Tokens) -> None:
         self._admin_key = admin_key
+        self._tokens = tokens
 
-    def by_token(self, token_type: str, value: str | None, impersonating: object | None) -> Identity:
+    async def by_token(self, token_type: str, value: str | None, impersonating: object | None) -> Identity:
         """The identity behind a websocket's token.
 
         Raises:
-            Unauthenticated: the key is wrong, or it is a user's token.
+            Unauthenticated: the key is wrong, or the token not good.
         """
         if token_type == "None":
             return ANONYMOUS
         if token_type == "Admin":
             self._admin_key.check(value or "")
             return Admin(acting_as=_user_of(impersonating))
-        raise TokensNotSupported()
+        return await self._tokens.verify(value or "")
 
-    def by_header(self, authorization: str | None) -> Identity:
+    async def by_header(self, authorization: str | None) -> Identity:
         """The identity behind an `Authorization` header (wire 4.2).
 
         Raises:
             InvalidHeader: it has neither of the two forms.
-            Unauthenticated: the key is wrong, or it is a user's token.
+            Unauthenticated: the key is wrong, or the token not good.
         """
         if authorization is None:
             return ANONYMOUS
@@ -70,7 +74,7 @@ class Callers:
         if not rest or scheme.lower() not in ("bearer", "convex"):
             raise InvalidHeader()
         if scheme.lower() == "bearer":
-            raise TokensNotSupported()
+            return await self._tokens.verify(rest)
         key, acting_as = _split_acting_as(rest)
         self._admin_key.check(key)
         return Admin(acting_as=acting_as)

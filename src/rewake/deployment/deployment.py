@@ -40,6 +40,7 @@ from rewake.database import (
 from rewake.deployment.callers import Callers
 from rewake.deployment.mutations import Mutations
 from rewake.deployment.push import PushReport, differences
+from rewake.deployment.sign_in import SignIn
 from rewake.deployment.staged_news import StagedNews
 from rewake.deployment.variables import Variables
 from rewake.environment import Environment
@@ -105,7 +106,9 @@ class Deployment:
     ) -> None:
         self._database = database
         self._runner = runner
-        self._callers = Callers(admin_key)
+        self.sign_in = SignIn(self, clock=database.environment.clock, limits=database.limits)
+        """Tokens of users."""
+        self._callers = Callers(admin_key, self.sign_in)
         self._housekeeping: asyncio.Task[None] | None = None
         self._is_open = False
         self._push_lock = asyncio.Lock()
@@ -215,6 +218,7 @@ class Deployment:
             await self._housekeeping
             self._housekeeping = None
         await self.live.close()
+        await self.sign_in.close()
         await self._runner.close()
         async with self._reading:
             if self._reader is not None:
@@ -265,6 +269,8 @@ class Deployment:
             finally:
                 self.push_progress = None
             self._wants_checkpoint.set()
+            # What cannot be used is said now, not with the first token.
+            await self.sign_in.providers()
             return differences(before, self._runner.analysis, changes)
 
     async def change(self, work: Callable[[GroupCommit], Any]) -> Any:
@@ -484,16 +490,17 @@ class Deployment:
     async def authenticate(
         self, token_type: str, value: str | None, impersonating: object | None
     ) -> Identity:
-        """The identity behind a websocket's token. User tokens are not checked yet, so they are refused."""
-        return self._callers.by_token(token_type, value, impersonating)
+        """The identity behind a websocket's token."""
+        return await self._callers.by_token(token_type, value, impersonating)
 
     async def authenticate_header(self, authorization: str | None) -> Identity:
         """The identity behind an `Authorization` header (wire 4.2)."""
-        return self._callers.by_header(authorization)
+        return await self._callers.by_header(authorization)
 
     def _on_group(self, report: GroupReport) -> None:
         """Hear of a commit group: live queries first, before anybody is answered."""
         self.live.on_group(report)
+        self.sign_in.on_group(report)
         for follower in self._followers:
             follower(report)
         self._rows_since_checkpoint += len(report.rows)

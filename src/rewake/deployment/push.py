@@ -23,6 +23,9 @@ class PushReport:
     functions_added: tuple[str, ...]
     functions_changed: tuple[str, ...]
     functions_removed: tuple[str, ...]
+    auth_added: tuple[str, ...]
+    """Auth providers."""
+    auth_removed: tuple[str, ...]
 
     @property
     def is_empty(self) -> bool:
@@ -34,6 +37,7 @@ def differences(before: Analysis, after: Analysis, changes: SchemaChange) -> Pus
     """Compare two versions of a project."""
     old = {facts.path.public for facts in before.functions}
     new = {facts.path.public for facts in after.functions}
+    trusted, trusting = set(map(str, before.auth_providers)), set(map(str, after.auth_providers))
     return PushReport(
         tables_added=tuple(changes.tables_added),
         indexes_added=tuple(changes.indexes_added),
@@ -43,4 +47,6 @@ def differences(before: Analysis, after: Analysis, changes: SchemaChange) -> Pus
             sorted(name for name in new & old if before.code_hash(name) != after.code_hash(name))
         ),
         functions_removed=tuple(sorted(old - new)),
+        auth_added=tuple(sorted(trusting - trusted)),
+        auth_removed=tuple(sorted(trusted - trusting)),
     )

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from rewake.auth import Provider
 from rewake.errors import FunctionError
 from rewake.execution.calls import Visibility
 from rewake.functions import FunctionKind, find_route
@@ -70,6 +71,9 @@ class Analysis(msgspec.Struct, frozen=True, dict=True):
     """By module path (`dir/messages`): a hash of its source and of every project module that it imports."""
     routes: tuple[RouteFacts, ...] | None = None
     """What answers HTTP requests, in order of precedence; None where the project has no `http` module."""
+
+    auth_providers: tuple[Provider, ...] = ()
+    """Whose tokens are taken, in the order in which they are tried; environment variables not filled in."""
 
     @cached_property
     def by_path(self) -> Mapping[FunctionPath, FunctionFacts]:

@@ -32,7 +32,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from rewake.auth import Provider
 from rewake.errors import InvalidInput, RewakeError
+from rewake.execution.auth_config import MODULE as AUTH_CONFIG
+from rewake.execution.auth_config import providers_of
 from rewake.execution.camel_case import camel_case
 from rewake.execution.failures import author_traceback
 from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_table
@@ -192,7 +195,7 @@ def _load(settings: ProjectSettings) -> Registry:
         schema = _schema_of(modules)
         records = list(_records_of(modules, settings, schema))
         _refuse_same_paths(records, settings)
-        http = _router_of(modules, settings)
+        http, auth = _router_of(modules, settings), _auth_of(modules, settings)
         variables = _variables_of(modules)
         hashes = _module_hashes(settings, modules, finder.sources)
     except BaseException:
@@ -202,7 +205,13 @@ def _load(settings: ProjectSettings) -> Registry:
     finally:
         sys.meta_path.remove(finder)
     return registry_of(
-        records, schema, module_hashes=hashes, root=settings.root, http=http, variables=variables
+        records,
+        schema,
+        module_hashes=hashes,
+        root=settings.root,
+        http=http,
+        variables=variables,
+        auth_providers=auth,
     )
 
 
@@ -244,10 +253,15 @@ def collect_modules(modules: Mapping[str, ModuleType], settings: ProjectSettings
         path: hashlib.sha256(f"{path} {_mark_of(module)}".encode()).hexdigest()
         for path, module in modules.items()
     }
-    router = _router_of(modules, settings)
-    variables = _variables_of(modules)
+    http, auth = _router_of(modules, settings), _auth_of(modules, settings)
     return registry_of(
-        records, schema, module_hashes=hashes, root=settings.root, http=router, variables=variables
+        records,
+        schema,
+        module_hashes=hashes,
+        root=settings.root,
+        http=http,
+        variables=_variables_of(modules),
+        auth_providers=auth,
     )
 
 
@@ -413,6 +427,13 @@ def _router_of(modules: Mapping[str, ModuleType], settings: ProjectSettings) -> 
     if "http" in modules and not isinstance(router, HttpRouter):
         raise ProjectInvalid(f"`http` of {settings.functions}/http.py is not an HttpRouter.")
     return router
+
+
+def _auth_of(modules: Mapping[str, ModuleType], settings: ProjectSettings) -> tuple[Provider, ...]:
+    try:
+        return providers_of(modules)
+    except RewakeError as error:
+        raise ProjectInvalid(f"{settings.functions}/{AUTH_CONFIG}.py: {error.message}") from error
 
 
 def _records_of(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rewake.auth import Provider
 from rewake.errors import FunctionError
 from rewake.execution.analysis import (
     Analysis,
@@ -95,6 +96,8 @@ class Registry:
     """What answers HTTP requests; None where the project has no `http` module."""
     variables: Mapping[str, DeclaredVariable] = field(default_factory=dict)
     """Environment variables that the project declares."""
+    auth_providers: tuple[Provider, ...] = ()
+    """Whose tokens are taken."""
 
     def find(self, path: str, visibility: Visibility) -> FunctionRecord:
         """The function that `path` names.
@@ -145,6 +148,7 @@ class Registry:
             schema=self.schema.to_json(),
             module_hashes=dict(self.module_hashes),
             routes=self._routes(),
+            auth_providers=self.auth_providers,
         )
 
     def _routes(self) -> tuple[RouteFacts, ...] | None:
@@ -170,7 +174,15 @@ def registry_of(
     root: Path | None = None,
     http: HttpRouter | None = None,
     variables: Mapping[str, DeclaredVariable] | None = None,
+    auth_providers: tuple[Provider, ...] = (),
 ) -> Registry:
     """Assemble a registry."""
-    functions = {record.path: record for record in records}
-    return Registry(functions, schema, dict(module_hashes or {}), root, http, dict(variables or {}))
+    return Registry(
+        {record.path: record for record in records},
+        schema,
+        dict(module_hashes or {}),
+        root,
+        http,
+        dict(variables or {}),
+        auth_providers,
+    )

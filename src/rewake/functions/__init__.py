@@ -4,11 +4,14 @@
 ctx                    -> QueryCtx, MutationCtx       context.py, call_options.py, meta.py
                        -> ActionCtx                   actions.py
 ctx.db                 -> DatabaseReader / Writer     database.py, query.py, pages.py
+ctx.auth               -> UserIdentity                user_identity.py
 ctx.storage            -> StorageReader / Writer      storage.py
+auth_config.py         -> Clerk, Oidc, CustomJwt ...   auth_providers.py
 what all that needs    -> Host, Transaction           ports.py
 """
 
 from rewake.functions.actions import ActionCtx, ActionHost, ActionMeta, BlockingActionCtx
+from rewake.functions.auth_providers import Auth0, AuthConfigInvalid, Clerk, CustomJwt, Oidc, WorkOS, env
 from rewake.functions.call_options import PLAIN_CALL, CallOptions, InvalidCallLimit
 from rewake.functions.context import (
     Auth,
@@ -17,7 +20,6 @@ from rewake.functions.context import (
     NestedQueries,
     NotSignedIn,
     QueryCtx,
-    UserIdentity,
 )
 from rewake.functions.database import (
     DatabaseReader,
@@ -85,6 +87,7 @@ from rewake.functions.storage import (
     StoredFile,
     metadata_of,
 )
+from rewake.functions.user_identity import UserIdentity
 
 __all__ = [
     "BLOCKING_CONTEXT_KEY",
@@ -102,10 +105,14 @@ __all__ = [
     "AsyncScheduler",
     "AsyncStoredFile",
     "Auth",
+    "Auth0",
+    "AuthConfigInvalid",
     "BlockingActionCtx",
     "BlockingActionFunction",
     "CallOptions",
+    "Clerk",
     "Content",
+    "CustomJwt",
     "DatabaseReader",
     "DatabaseWriter",
     "DeploymentMetadata",
@@ -129,6 +136,7 @@ __all__ = [
     "NestedCalls",
     "NestedQueries",
     "NotSignedIn",
+    "Oidc",
     "PageEnds",
     "PageStatus",
     "PaginationOptions",
@@ -151,9 +159,11 @@ __all__ = [
     "TransactionMetrics",
     "UserIdentity",
     "VariableNotSet",
+    "WorkOS",
     "WritableTransaction",
     "action",
     "blocking_http_context",
+    "env",
     "find_route",
     "http_context",
     "internal_action",

@@ -10,7 +10,7 @@ Not here: the contexts of actions (`actions.py`).
 from __future__ import annotations
 
 from random import Random
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from rewake.auth import Admin, Identity, User
 from rewake.errors import FunctionError
@@ -22,6 +22,7 @@ from rewake.functions.ports import Host
 from rewake.functions.references import MutationReference, QueryReference
 from rewake.functions.scheduler import Scheduler
 from rewake.functions.storage import StorageReader, StorageWriter
+from rewake.functions.user_identity import UserIdentity
 from rewake.values import decode_stored_document
 
 P = ParamSpec("P")
@@ -33,53 +34,6 @@ class NotSignedIn(FunctionError):
 
     code = "Unauthenticated"
     template = "Unauthenticated: this function requires a signed-in user."
-
-
-class UserIdentity:
-    """Who is signed in: the claims of a verified token. Source: wire 5.6.
-
-    Standard claims are attributes in Python spelling (`token_identifier`, `subject`, `issuer`, `email`,
-    ...); every claim, custom ones included, is an item under its official name
-    (`identity["tokenIdentifier"]`).
-    """
-
-    def __init__(self, attributes: dict[str, Any]) -> None:
-        self.attributes = attributes
-
-    def __getitem__(self, name: str) -> Any:
-        return self.attributes[name]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The claim `name`, or `default` where the token has none."""
-        return self.attributes.get(name, default)
-
-    @property
-    def token_identifier(self) -> str:
-        """Issuer and subject in one text: the stable key of a user."""
-        return str(self.attributes["tokenIdentifier"])
-
-    @property
-    def subject(self) -> str:
-        """The user's id at the issuer."""
-        return str(self.attributes["subject"])
-
-    @property
-    def issuer(self) -> str:
-        """Who vouches for the user."""
-        return str(self.attributes["issuer"])
-
-    @property
-    def name(self) -> str | None:
-        """The full name, where the token tells it."""
-        return self.attributes.get("name")
-
-    @property
-    def email(self) -> str | None:
-        """The e-mail address, where the token tells it."""
-        return self.attributes.get("email")
-
-    def __repr__(self) -> str:
-        return f"UserIdentity({self.attributes!r})"
 
 
 class KnowsCaller(Protocol):

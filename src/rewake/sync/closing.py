@@ -37,6 +37,12 @@ RESTART_REASON = "ServerRestarting"
 delay for a close by the server, about a second; the Rust family after 100 ms. 1012 would print a warning in
 the console of every open page and be no faster."""
 
+CLOSING_SECONDS = 5.0
+"""How long a client may take to answer a close frame before the connection is cut."""
+
+CLOSING_TIMEOUT = "ClosingHandshakeTimeout"
+"""Why a connection was cut whose client did not answer a close frame."""
+
 _REASON_BYTES_MAX = 123
 
 

@@ -199,6 +199,7 @@ class Connection:
         if self._is_acting:
             self._wave_put_off = True
             return False
+        self._feed(self._session.check_expiry)
         return self._session.begin_wave(self._socket.unsent_bytes())
 
     def finish_wave(self, ts: int, updates: Sequence[tuple[int, LiveResult]]) -> None:

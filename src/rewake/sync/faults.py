@@ -7,7 +7,7 @@ in the conversation are `InvalidInput` and get a FatalError; those that the offi
 
 from __future__ import annotations
 
-from rewake.errors import Internal, InvalidInput, NotFound, RateLimited
+from rewake.errors import Internal, InvalidInput, NotFound, RateLimited, Unauthenticated
 
 
 class BaseVersionMismatch(InvalidInput):
@@ -62,6 +62,13 @@ class ObservedTimestampAhead(ClientFault):
 
 class WaveBroken(Internal):
     """A wave went back in time or left a new query without an answer. A mistake of the house."""
+
+
+class TokenExpired(Unauthenticated):
+    """The token that a client signed in with has ended. Sign in with a new one."""
+
+    code = "TokenExpired"
+    template = "Convex token identity expired"
 
 
 class InactiveClient(NotFound):

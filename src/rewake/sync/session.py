@@ -27,7 +27,7 @@ from collections import deque
 from collections.abc import Sequence
 from enum import Enum
 
-from rewake.auth import ANONYMOUS, Admin, Identity
+from rewake.auth import ANONYMOUS, Admin, Identity, has_expired
 from rewake.database import ReplayKey
 from rewake.execution import Failure, FunctionCall, MutationOutcome, Success
 from rewake.limits import Limits
@@ -47,7 +47,7 @@ from rewake.protocol import (
 )
 from rewake.protocol.server_messages import PING, transition_chunks
 from rewake.sync.backlog import Backlog
-from rewake.sync.closing import close_reason, ending_of
+from rewake.sync.closing import CLOSING_SECONDS, CLOSING_TIMEOUT, close_reason, ending_of
 from rewake.sync.faults import (
     BaseVersionMismatch,
     BinaryMessage,
@@ -58,6 +58,7 @@ from rewake.sync.faults import (
     NewVersionTooLow,
     ObservedTimestampAhead,
     QueryIdMisused,
+    TokenExpired,
     TooManyActions,
     TooManyConcurrentMutations,
     WaveBroken,
@@ -80,12 +81,6 @@ from rewake.sync.picture import Picture
 from rewake.sync.ports import Facts, LiveResult
 from rewake.sync.rendering import action_response, modification_tail, mutation_response
 from rewake.sync.request_numbers import RequestNumbers
-
-CLOSING_SECONDS = 5.0
-"""How long a client may take to answer a close frame before the connection is cut."""
-
-CLOSING_TIMEOUT = "ClosingHandshakeTimeout"
-"""Why a connection was cut whose client did not answer a close frame."""
 
 
 class _Phase(Enum):
@@ -174,7 +169,7 @@ class Session:
 
     @property
     def has_ended(self) -> bool:
-        """Was Close or Drop instructed, or did the peer leave? Nothing happens any more."""
+        """Was Close or Drop instructed, or did the peer leave?"""
         return self._phase is _Phase.ENDED
 
     @property
@@ -285,7 +280,7 @@ class Session:
 
         `unsent_bytes` is what the socket still holds for the client.
         """
-        if self._phase is not _Phase.OPEN:
+        if self._phase is not _Phase.OPEN or self._has_expired():
             return False
         self._backlog.observe(unsent_bytes, self._facts.monotonic())
         is_early = self._replays_first and self._mutation_running is not None
@@ -295,6 +290,12 @@ class Session:
         self._wave_refused = self._replays_first = False
         self._picture.begin_wave()
         return True
+
+    def check_expiry(self) -> list[Instruction]:
+        """A wave would begin: nothing is told to a user whose token has ended, and sent no other."""
+        if self._phase is not _Phase.OPEN or self._authenticating or not self._has_expired():
+            return []
+        return self._fail(TokenExpired())
 
     def finish_wave(self, ts: int, updates: Sequence[tuple[int, LiveResult]]) -> list[Instruction]:
         """The wave is done: everything it covers goes out as one Transition at `ts`."""
@@ -364,6 +365,8 @@ class Session:
             return self._on_connect(message)
         if self._phase is _Phase.NEW:
             return self._fail(ConnectMisplaced())
+        if isinstance(message, Mutation | Action) and self._has_expired():
+            return self._fail(TokenExpired())
         if isinstance(message, ModifyQuerySet):
             return self._on_modify_query_set(message)
         if isinstance(message, Mutation):
@@ -452,6 +455,9 @@ class Session:
     def _may_call(self, message: Add | Mutation | Action) -> bool:
         """Only an administrator may name a component; an empty name is the application itself."""
         return not message.component_path or isinstance(self._identity, Admin)
+
+    def _has_expired(self) -> bool:
+        return has_expired(self._identity, self._facts.now_ns())
 
     def _request_id(self, number: int) -> str:
         """The request id of one of this session's calls."""

@@ -25,6 +25,7 @@ _CLAIMS = {
     "preferred_username": "preferredUsername",
     "profile_url": "profileUrl",
     "picture_url": "pictureUrl",
+    "website_url": "websiteUrl",
     "email_verified": "emailVerified",
     "phone_number": "phoneNumber",
     "phone_number_verified": "phoneNumberVerified",
