@@ -387,6 +387,7 @@ def test_a_key_id_is_looked_up_and_nothing_else(provider: Provider, algorithm: s
     issuer = Issuer(algorithm=algorithm)
     text = refusal(issuer.token(header={"kid": key_id}), provider, issuer)
     assert len(text) < 300
+    assert text.isprintable()
     # Nor does an HMAC with what may lie behind it help.
     head = {"alg": algorithm, "kid": key_id}
     refusal(signed_with_secret(head, issuer.claims(), b""), provider, issuer)

@@ -88,6 +88,18 @@ class Client:
         )
         return Subscription(self.host.program, number)
 
+    def set_auth(self, token: str) -> None:
+        """Sign in with a token that stays (npm: over HTTP only)."""
+        self.host.ask("set_auth", client=self.name, token=token).wait()
+
+    def set_auth_from(self, url: str, *tokens: str) -> None:
+        """Sign in with tokens of an issuer, after those that are given (npm over a websocket only)."""
+        self.host.program.send({"op": "set_auth_from", "client": self.name, "url": url, "tokens": tokens})
+
+    def clear_auth(self) -> None:
+        """Sign out."""
+        self.host.ask("clear_auth", client=self.name).wait()
+
     def state(self) -> dict[str, Any]:
         """`isWebSocketConnected`, `connectionCount` and `inflightMutations` (npm only)."""
         state: dict[str, Any] = self.host.ask("state", client=self.name).wait()

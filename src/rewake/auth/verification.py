@@ -137,7 +137,8 @@ def _custom_user(
     if key_id is None:
         raise TokenRejected("Could not decode token. The JWT has no 'kid' (key ID) header.")
     if not keys.has_key(key_id):
-        shown = key_id if len(key_id) <= 100 else f"{key_id[:100]}..."
+        # It is a stranger's, and comes into the log.
+        shown = "".join(letter if letter.isprintable() else "?" for letter in key_id[:100])
         raise TokenRejected(
             f"Could not decode token. The JWT's 'kid' (key ID) header is '{shown}', does this key match any "
             "key in the provider's JWKS?"

@@ -269,8 +269,7 @@ class Deployment:
             finally:
                 self.push_progress = None
             self._wants_checkpoint.set()
-            # What cannot be used is said now, not with the first token.
-            await self.sign_in.providers()
+            await self.sign_in.look_over()
             return differences(before, self._runner.analysis, changes)
 
     async def change(self, work: Callable[[GroupCommit], Any]) -> Any:

@@ -23,7 +23,7 @@ from rewake.errors import InvalidInput
 from rewake.execution import Analysis, GroupReport
 from rewake.limits import Limits
 from rewake.observability import logger
-from rewake.storage import Reads
+from rewake.storage import Reads, StorageFailed
 
 T = TypeVar("T")
 
@@ -85,6 +85,13 @@ class SignIn:
             self._listed, self._providers = listed, providers
             self._verifier.forget_others(providers)
         return providers
+
+    async def look_over(self) -> None:
+        """Say in the log which providers cannot be used, now rather than with the first token."""
+        try:
+            await self.providers()
+        except StorageFailed as problem:
+            _log.error("the variables of auth providers cannot be read now: %s", problem)
 
     def on_group(self, report: GroupReport) -> None:
         """Hear of a commit group: it may have changed a variable."""

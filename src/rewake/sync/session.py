@@ -259,6 +259,8 @@ class Session:
         self._authenticating = False
         if self._phase is _Phase.ENDED:
             return []
+        if has_expired(identity, self._facts.now_ns()):
+            return self._fail(TokenExpired(), authenticating=True)
         self._identity = identity
         self._picture.change_identity()
         instructions: list[Instruction] = [SetIdentity(identity), REQUEST_WAVE]

@@ -59,6 +59,24 @@ const operations = {
       print({ event: "settled", id, error: told(error) });
     }
   },
+  // As an application does: a token of the issuer at `url`, or those that the test gives for the first times.
+  set_auth_from({ client, url, tokens }) {
+    const left = [...tokens];
+    const fetchToken = async ({ forceRefreshToken }) => {
+      print({ event: "fetched", client, forced: forceRefreshToken });
+      return left.shift() ?? (await (await fetch(url)).json()).token;
+    };
+    clients.get(client).setAuth(fetchToken, (value) => print({ event: "auth", client, value }));
+  },
+  set_auth({ client, id, token }) {
+    clients.get(client).setAuth(token);
+    print({ event: "settled", id, value: null });
+  },
+  clear_auth({ client, id }) {
+    const opened = clients.get(client);
+    (opened.client ?? opened).clearAuth();
+    print({ event: "settled", id, value: null });
+  },
   // As the official guide has it: a mutation gives a URL, and the file is posted there.
   async upload({ client, id, path, type, text }) {
     try {

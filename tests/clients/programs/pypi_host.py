@@ -75,6 +75,12 @@ def obey(command: dict[str, Any]) -> None:
             _followers.add(asyncio.ensure_future(follow(command)))
         case "call":
             call(command)
+        case "set_auth":
+            _clients[command["client"]].set_auth(command["token"])
+            tell({"event": "settled", "id": command["id"], "value": None})
+        case "clear_auth":
+            _clients[command["client"]].clear_auth()
+            tell({"event": "settled", "id": command["id"], "value": None})
         case unknown:
             raise ValueError(unknown)
 
