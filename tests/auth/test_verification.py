@@ -6,7 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from joserfc.jwk import ECKey
+from joserfc.jws import JWSRegistry
 
 from rewake.auth import (
     AuthProviderDiscoveryFailed,
@@ -20,6 +23,7 @@ from rewake.auth import (
 from rewake.auth.key_sets import parse_key_set
 from rewake.auth.tokens import parse_token
 from rewake.auth.verification import ProviderKeys, is_known, provider_of, verified_user
+from rewake.errors import Unauthenticated
 from rewake.values import decode_stored
 from tests.auth.issuer import (
     APPLICATION,
@@ -277,7 +281,9 @@ def test_fractions_and_far_futures_are_times_too() -> None:
     assert verify(issuer.token(exp=NOW + 0.5), OIDC, issuer).expires_ns == NOW * 10**9 + 500_000_000
     verify(issuer.token(exp=10**300), OIDC, issuer)
     verify(issuer.token(exp=1e300, nbf=-1e300), OIDC, issuer)
-    refusal(issuer.token(exp=-(10**300)), OIDC, issuer)
+    verify(issuer.token(exp=10**400, nbf=-(10**400)), OIDC, issuer)
+    refusal(issuer.token(exp=-(10**400)), OIDC, issuer)
+    refusal(issuer.token(nbf=10**400), OIDC, issuer)
 
 
 # Signatures.
@@ -360,6 +366,67 @@ def test_extensions_that_must_be_understood_are_not(provider: Provider, algorith
 def test_other_fields_of_the_header_do_not_matter() -> None:
     issuer = Issuer()
     verify(issuer.token(header={"cat": "cl_B7d4PD111AAA", "x5t": "a" * 2000, "typ": "at+jwt"}), OIDC, issuer)
+
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+@pytest.mark.parametrize(("provider", "algorithm"), [(OIDC, "EdDSA"), (ES256, "ES256")])
+def test_no_letter_of_a_token_can_be_changed(provider: Provider, algorithm: str) -> None:
+    issuer = Issuer(algorithm=algorithm)
+    text = issuer.token()
+    verify(text, provider, issuer)
+    for place, letter in enumerate(text):
+        other = "." if letter == "." else LETTERS[LETTERS.index(letter) ^ 1]
+        for changed in {f"{text[:place]}{other}{text[place + 1 :]}", text[:place] + text[place + 1 :]} - {
+            text
+        }:
+            with pytest.raises(Unauthenticated):
+                verify(changed, provider, issuer)
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**400), 10**400)
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["RS256", "ES256", "EdDSA", "none", "first", ISSUER, APPLICATION])
+)
+ANYTHING = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+)
+FIELDS = st.sampled_from(["alg", "kid", "typ", "crit", "jwk", "sub", "aud", "exp", "nbf", "iat", "a"])
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    header=st.dictionaries(FIELDS, ANYTHING, max_size=4),
+    claims=st.dictionaries(FIELDS, ANYTHING, max_size=5),
+    is_signed=st.booleans(),
+)
+def test_whatever_stands_in_a_token_it_is_taken_or_refused(
+    header: dict[str, Any], claims: dict[str, Any], *, is_signed: bool
+) -> None:
+    """Nobody meets a mistake of the house, with or without a signature of the issuer."""
+    issuer = Issuer(algorithm="ES256")
+    for provider in (OIDC, ES256):
+        head, body = issuer.header | header, issuer.claims() | claims
+        text = f"{encoded(_text(head))}.{encoded(_text(body))}"
+        if is_signed:
+            raw = text.encode()
+            text += "." + encoded(JWSRegistry.algorithms["ES256"].sign(raw, issuer.key))
+        else:
+            text += "." + encoded(b"x" * 64)
+        try:
+            verify(text, provider, issuer)
+        except Unauthenticated:
+            continue
+        assert is_signed
+
+
+def _text(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields).encode("utf-8", "surrogatepass")
 
 
 # Key ids.

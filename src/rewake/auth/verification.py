@@ -31,7 +31,7 @@ from rewake.errors import Unauthenticated
 
 _NS = 1_000_000_000
 _EXPIRY_SECONDS_MAX = 1 << 33
-"""The year 2242; what lies beyond is kept as this."""
+"""The year 2242; what lies beyond, on either side, is kept as this."""
 
 
 class NoAuthProvider(Unauthenticated):
@@ -183,7 +183,7 @@ def _has_subject(claims: dict[str, Any]) -> bool:
 
 def _expiry_ns(token: Token) -> int | None:
     seconds = _seconds(token.payload.get("exp"))
-    return None if seconds is None else round(min(seconds, _EXPIRY_SECONDS_MAX) * _NS)
+    return None if seconds is None else round(seconds * _NS)
 
 
 def _has_begun(claims: dict[str, Any], now_ns: int, leeway_seconds: float) -> bool:
@@ -195,6 +195,9 @@ def _has_begun(claims: dict[str, Any], now_ns: int, leeway_seconds: float) -> bo
 
 
 def _seconds(claim: Any) -> float | None:
-    if isinstance(claim, bool) or not isinstance(claim, int | float) or not isfinite(claim):
+    if isinstance(claim, bool) or not isinstance(claim, int | float):
         return None
-    return max(claim, -_EXPIRY_SECONDS_MAX)
+    if isinstance(claim, float) and not isfinite(claim):
+        return None
+    # Before anything is computed with it: an int may be larger than any float.
+    return min(max(claim, -_EXPIRY_SECONDS_MAX), _EXPIRY_SECONDS_MAX)
