@@ -17,10 +17,10 @@ from rewake.auth import (
     OidcProvider,
     Provider,
     TokenRejected,
-    TokenVerifier,
     User,
 )
 from rewake.auth.provider_fetching import Answer, RequestFailed
+from rewake.auth.token_verifier import TokenVerifier
 from rewake.environment import ManualClock
 from rewake.limits import DEFAULT_LIMITS
 from tests.auth.issuer import APPLICATION, ISSUER, Issuer

@@ -3,13 +3,14 @@
 Floor 1. Anonymous callers, users with a token, holders of the deployment's admin key, and of upload tokens.
 
     token of a user -> tokens -> verification <- provider_keys <- provider_fetching
-                                 `-> User         (token_verifier.py goes this way)
+                                 `-> User
+
+`token_verifier.py` goes this way; it is imported by itself, so that authors' modules stay light.
 """
 
 from rewake.auth.identity import ANONYMOUS, Admin, Anonymous, Identity, User, has_expired, identity_of
 from rewake.auth.issuers import InvalidProviderDomainUrl
 from rewake.auth.keys import AdminKey, new_admin_key
-from rewake.auth.provider_fetching import Get
 from rewake.auth.providers import (
     AuthConfigMissingEnvironmentVariable,
     CustomAlgorithm,
@@ -21,7 +22,6 @@ from rewake.auth.providers import (
     filled,
     variables_of,
 )
-from rewake.auth.token_verifier import TokenVerifier
 from rewake.auth.tokens import InvalidAuthHeader
 from rewake.auth.upload_seal import StorageTokenExpired, StorageTokenInvalid, UploadGrant, UploadSeal
 from rewake.auth.verification import AuthProviderDiscoveryFailed, NoAuthProvider, TokenRejected
@@ -35,7 +35,6 @@ __all__ = [
     "AuthProviderDiscoveryFailed",
     "CustomAlgorithm",
     "CustomJwtProvider",
-    "Get",
     "Identity",
     "InvalidAuthHeader",
     "InvalidKeySource",
@@ -46,7 +45,6 @@ __all__ = [
     "StorageTokenExpired",
     "StorageTokenInvalid",
     "TokenRejected",
-    "TokenVerifier",
     "UploadGrant",
     "UploadSeal",
     "User",

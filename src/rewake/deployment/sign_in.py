@@ -16,7 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from rewake.auth import Get, Provider, TokenVerifier, User, filled, variables_of
+from rewake.auth import Provider, User, filled, variables_of
+from rewake.auth.provider_fetching import Get
+from rewake.auth.token_verifier import TokenVerifier
 from rewake.database import stored_variables, touches_variables
 from rewake.environment import Clock
 from rewake.errors import InvalidInput
