@@ -119,19 +119,20 @@ def test_a_token_that_ends_while_connected(make_server: Make, tmp_path: Path, is
         short = issuer.token("ada", seconds=3)
         for client in (watcher, caller):
             client.authenticate("User", value=short)
-            mine = client.add("users:mine")
-            assert client.result(mine) == []
+            mine, count = client.modify(add=[("users:mine", {}), ("users:count", {})])
+            assert (client.result(mine), client.result(count)) == ([], 0.0)
         other.authenticate("User", value=issuer.token("eve"))
         request = other.mutate("users:think", {"text": "while it is good"})
         assert other.settle(request)["result"] == "eve"
+        assert watcher.wait_result(count, lambda value: value == 1) == 1.0
         _wait_until_refused(server, short)
-        # The one that calls is told before its call is run; the other when there is news for it.
+        # Who calls is told before the call is run; who watches, in place of the news.
         caller.mutate("users:think", {"text": "never"})
         assert auth_error(caller) == error | {"baseVersion": 1}
-        watcher.modify(add=[("users:count", {})])
+        other.settle(other.mutate("users:think", {"text": "not for those whose token has ended"}))
         assert auth_error(watcher) == error | {"baseVersion": 1}
-        count = other.add("users:count")
-        assert other.result(count) == 1.0
+        assert watcher.result(count) == 1.0
+        assert other.result(other.add("users:count")) == 2.0
 
 
 def _wait_until_refused(server: ServerProcess, token: str) -> None:
