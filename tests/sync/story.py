@@ -242,7 +242,7 @@ class Player:
     def do_wave(self, rest: str) -> list[Instruction] | bool:
         if rest.startswith("begins"):
             # As the connection does.
-            return self.session.check_expiry() or self.session.begin_wave(_unsent(rest))
+            return self.session.begin_wave(_unsent(rest)) or self.session.check_expiry() or False
         match = re.fullmatch(r"ends at (\d+):?(.*)", rest)
         assert match is not None, rest
         updates = []

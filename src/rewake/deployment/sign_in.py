@@ -57,6 +57,7 @@ class SignIn:
         # The listed providers that `_providers` were made of; None after a change of variables.
         self._listed: tuple[Provider, ...] | None = None
         self._providers: tuple[Provider, ...] = ()
+        self._reads_variables = False
         self._changes = 0  # How often variables changed: what was read before a change is not kept.
 
     async def verify(self, token: str) -> User:
@@ -73,8 +74,9 @@ class SignIn:
         listed = self._store.analysis.auth_providers
         if listed == self._listed:
             return self._providers
+        self._reads_variables = bool(variables_of(listed))
         changes, variables = self._changes, {}
-        if variables_of(listed):
+        if self._reads_variables:
             variables = await self._store.read(stored_variables)
         usable: list[Provider] = []
         for provider in listed:
@@ -97,7 +99,7 @@ class SignIn:
 
     def on_group(self, report: GroupReport) -> None:
         """Hear of a commit group: it may have changed a variable."""
-        if any(touches_variables(row) for row in report.rows):
+        if self._reads_variables and any(touches_variables(row) for row in report.rows):
             self._listed = None
             self._changes += 1
 

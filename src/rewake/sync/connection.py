@@ -199,8 +199,10 @@ class Connection:
         if self._is_acting:
             self._wave_put_off = True
             return False
-        self._feed(self._session.check_expiry)
-        return self._session.begin_wave(self._socket.unsent_bytes())
+        begins = self._session.begin_wave(self._socket.unsent_bytes())
+        if not begins:
+            self._feed(self._session.check_expiry)
+        return begins
 
     def finish_wave(self, ts: int, updates: Sequence[tuple[int, LiveResult]]) -> None:
         """See `ports.LiveListener`."""

@@ -27,7 +27,7 @@ from collections import deque
 from collections.abc import Sequence
 from enum import Enum
 
-from rewake.auth import ANONYMOUS, Admin, Identity, has_expired
+from rewake.auth import ANONYMOUS, Admin, Identity, User, has_expired
 from rewake.database import ReplayKey
 from rewake.execution import Failure, FunctionCall, MutationOutcome, Success
 from rewake.limits import Limits
@@ -459,7 +459,8 @@ class Session:
         return not message.component_path or isinstance(self._identity, Admin)
 
     def _has_expired(self) -> bool:
-        return has_expired(self._identity, self._facts.now_ns())
+        identity = self._identity  # Most waves are for somebody without a token: they ask for no time.
+        return isinstance(identity, User) and has_expired(identity, self._facts.now_ns())
 
     def _request_id(self, number: int) -> str:
         """The request id of one of this session's calls."""
