@@ -92,6 +92,7 @@ Unit = Literal[
     "mutations",
     "queries",
     "ranges",
+    "runs",
     "seconds",
     "transitions",
 ]
@@ -184,6 +185,12 @@ class Limits:
     """Scheduled functions that run at once."""
     scheduled_retention_seconds: float = _setting(7 * 86_400.0, "seconds", 60.0, 365 * 86_400.0)
     """How long a scheduled function that is over can be looked at."""
+    crons_running_max: int = _setting(8, "functions", 1, 10_000)
+    """Crons that run at once."""
+    cron_splay_seconds: int = _setting(60, "seconds", 0, 60)
+    """Within how many seconds of its minute a cron begins: each in a second of its own, which stays."""
+    cron_runs_kept: int = _setting(5, "runs", 1, 1_000)
+    """Runs of one cron that can be looked at, skipped ones included."""
     action_memory_bytes_max: int = _setting(2048 * MIB, "bytes", 16 * MIB, 1024 * GIB)
     """Memory that the actions of one process may take together beyond what loading the project took."""
     worker_memory_bytes_max: int = _setting(512 * MIB, "bytes", 16 * MIB, 1024 * GIB)

@@ -55,6 +55,8 @@ def test_system_tables_lie_where_they_always_did() -> None:
         ("_environment_variables", 521, 9, 90),
         ("_blobs", 532, 20, 200),
         ("_settings", 533, 21, 210),
+        ("_crons", 534, 22, 220),
+        ("_cron_runs", 535, 23, 230),
     ]
     declared = {
         f"{table.name}.{name}": (index.id, index.fields)
@@ -74,6 +76,9 @@ def test_system_tables_lie_where_they_always_did() -> None:
         "_blobs.by_file": (203, ("file",)),
         "_blobs.by_state": (204, ("state", "since")),
         "_settings.by_name": (212, ("name",)),
+        "_crons.by_due": (222, ("state.kind", "scheduledTime")),
+        "_crons.by_identifier": (223, ("identifier",)),
+        "_cron_runs.by_cron": (232, ("cron",)),
     }
 
 

@@ -41,6 +41,10 @@ async def add(stage: Stage, parent: str | None = None) -> Any:
     return await call(stage, "schedule", name="m.js:work", arguments={}, at_ms=FAR_MS, parent=parent)
 
 
+async def begin(stage: Stage, id: str) -> Any:
+    return await call(stage, "begin", id=id, name="m.js:work", args="{}")
+
+
 def test_they_are_internal_under_a_path_of_their_own() -> None:
     for record in system_registry().functions.values():
         assert record.path.public.startswith(SYSTEM_PREFIX)
@@ -73,11 +77,11 @@ def test_a_job_of_an_action_goes_through_its_states(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         id = await add(stage)
         assert await stage.query("m:jobs") == [["pending", "m.js:work", [{}]]]
-        assert await call(stage, "begin", id=id) is True
-        assert await call(stage, "begin", id=id) is False
+        assert await begin(stage, id) is True
+        assert await begin(stage, id) is False
         await call(stage, "put_back", id=id)
-        assert await call(stage, "begin", id=id) is True
-        await call(stage, "finish", id=id, error=None)
+        assert await begin(stage, id) is True
+        await call(stage, "finish", id=id, due_ms=FAR_MS, error=None, result="null", log_lines=[])
         assert await stage.query("m:jobs") == [["success", "m.js:work", [{}]]]
         assert await call(stage, "trim", before_ms=FAR_MS, limit=10) == 1.0
         assert await stage.query("m:jobs") == []
@@ -88,7 +92,7 @@ def test_a_job_of_an_action_goes_through_its_states(tmp_path: Path) -> None:
 def test_what_a_cancelled_action_schedules_is_born_cancelled(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         parent = await add(stage)
-        await call(stage, "begin", id=parent)
+        await begin(stage, parent)
         await add(stage, parent)
         await call(stage, "cancel", id=parent)
         await add(stage, parent)

@@ -340,7 +340,8 @@ def test_actions_that_ran_when_the_last_server_ended_have_failed(tmp_path: Path)
     async def story(stage: Stage) -> None:
         id = await stage.later("lost", 0, "m:act")
         other = await stage.later("kept", 3600, "m:act")
-        await stage.deployment.run_system("_system/scheduler:begin", json.dumps({"id": id}))
+        begun = {"id": id, "name": "m.js:act", "args": "{}"}
+        await stage.deployment.run_system("_system/scheduler:begin", json.dumps(begun))
         await stage.scheduler.start()
         await stage.until("m:jobs", [{"kind": "failed", "error": LOST}, PENDING])
         assert LOST == "Transient error while executing action"

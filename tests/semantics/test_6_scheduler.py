@@ -46,6 +46,13 @@ def fail(ctx: MutationCtx, text: str) -> None:
 
 
 @internal_mutation
+def read_too_much(ctx: MutationCtx) -> None:
+    ctx.db.insert(Note(text="never"))
+    for _ in range(DEFAULT_LIMITS.documents_read_max + 1):
+        ctx.db.query(Note).first()
+
+
+@internal_mutation
 def look_at_itself(ctx: MutationCtx) -> None:
     id = ctx.meta.get_request_metadata().scheduled_function_id
     assert id is not None
@@ -135,6 +142,7 @@ def texts(ctx: QueryCtx) -> list[str]:
 FUNCTIONS = (
     write, fail, look_at_itself, cancel_itself, act, act_and_fail, cancel_and_go_on, write_later, act_later,
     plan, plan_and_fail, plan_many, cancel, plan_in_action, jobs, texts,
+    read_too_much,
 )  # fmt: skip
 
 
@@ -199,6 +207,14 @@ def test_6_5_a_failed_mutation_leaves_its_error_and_nothing_else(backend: Backen
     assert state["error"].startswith("Uncaught ValueError: no\n    at fail (")
     assert backend.query(texts) == []
     assert backend.scheduled() == [], "what it scheduled went with it"
+
+
+def test_6_5_one_that_used_up_its_limits_fails_once_as_well(backend: Backend) -> None:
+    planned(backend, "read_too_much")
+    assert backend.run_scheduled() == 1
+    assert backend.run_scheduled() == 0
+    assert kinds(backend) == ["failed"]
+    assert backend.query(texts) == []
 
 
 def test_6_5_a_failed_action_leaves_its_error_and_all_that_it_did(backend: Backend) -> None:

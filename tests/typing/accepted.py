@@ -12,6 +12,7 @@ from typing import Any, Literal, assert_type
 from rewake.functions import (
     ActionCtx,
     BlockingActionCtx,
+    Crons,
     MutationCtx,
     PaginationOptions,
     PaginationResult,
@@ -195,6 +196,16 @@ def act_blocking(ctx: BlockingActionCtx, channel: Id[Channel]) -> str:
 def plans(ctx: MutationCtx, channel: Id[Channel]) -> str:
     ctx.scheduler.run_after(0.5, "m:act", channel=channel)
     return ctx.scheduler.run_at(ctx.now + 1000, act, channel=channel)
+
+
+crons = Crons()
+crons.interval("a", minutes=5).run(open_channel, name="x")
+crons.interval("b", timedelta(minutes=5)).run(act, channel=Id[Channel]("x"))
+crons.hourly("c").run(act_blocking, channel=Id[Channel]("x"))
+crons.daily("d", hour_utc=4, minute_utc=30).run("m:open_channel", name="x")
+crons.weekly("e", day_of_week="monday", hour_utc=4).run(open_channel, name="x")
+crons.monthly("f", day=31, hour_utc=4).run(open_channel, name="x")
+crons.cron("g", "0 9 * * MON-FRI").run(open_channel, name="x")
 
 
 def test_later(backend: Backend, channel: Id[Channel]) -> None:

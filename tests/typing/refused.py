@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rewake.functions import ActionCtx, BlockingActionCtx, MutationCtx, QueryCtx, action, mutation, query
+from rewake.functions import (
+    ActionCtx,
+    BlockingActionCtx,
+    Crons,
+    MutationCtx,
+    QueryCtx,
+    action,
+    mutation,
+    query,
+)
 from rewake.schema import Document, Id, Index, gte, v
 from rewake.testing import Backend
 from rewake.values import UNSET, Int64, Unset
@@ -124,3 +133,13 @@ def send_it(ctx: MutationCtx, n: int) -> None:
     ctx.run_action(act)  # error
     ctx.scheduler.run_after(0, look, n=1)  # error
     ctx.scheduler.run_after(0, act, n=1)  # error
+
+
+crons = Crons()
+crons.interval("a").run(send_it, n=1)  # error
+crons.interval("b", minutes=5, hours=1).run(send_it, n=1)  # error
+crons.weekly("c", day_of_week="Monday", hour_utc=4).run(send_it, n=1)  # error
+crons.hourly("d").run(look, n=1)  # error
+crons.hourly("e").run(send_it, n="x")  # error
+crons.hourly("f").run(send_it)  # error
+crons.daily("g").run(send_it, n=1)  # error

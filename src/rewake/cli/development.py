@@ -238,6 +238,9 @@ class Development:
             ("-", "red", "index ", report.indexes_removed),
             ("+", "green", "auth ", report.auth_added),
             ("-", "red", "auth ", report.auth_removed),
+            ("+", "green", "cron ", report.crons_added),
+            ("~", "yellow", "cron ", report.crons_updated),
+            ("-", "red", "cron ", report.crons_deleted),
         ):
             if names:
                 parts.append((f"  {sign}{noun}{_listed(names, sign)}", style))

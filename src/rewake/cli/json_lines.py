@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from rewake.cli.call_lines import is_expected
+from rewake.database import is_cron
 from rewake.execution import CallRecord
 
 _REASON_LENGTH_MAX = 400
@@ -46,7 +47,7 @@ def json_call(record: CallRecord, *, moment: str, deployment: str) -> str:
         },
     }
     if record.scheduled:
-        line["scheduledFunctionId"] = record.scheduled
+        line["cronId" if is_cron(record.scheduled) else "scheduledFunctionId"] = record.scheduled
     if record.log_lines:
         line["logLines"] = [
             {"level": each.level, "message": each.text}

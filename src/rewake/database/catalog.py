@@ -12,6 +12,10 @@ wakes who looked (DESIGN D5). Only the system tables themselves are fixed, below
     _environment_variables  {name, value, isBuiltIn?}           by_name
     _blobs    {key, state, since, file?}                        by_key, by_file, by_state
     _settings {name, value}                                     by_name
+    _crons    {identifier, name, args, schedule, offset, scheduledTime, state, startedTime?, nextTime?}
+                                                                by_due, by_identifier
+    _cron_runs  {cron, identifier, name, scheduledTime, startedTime, completedTime, status, logLines}
+                                                                by_cron
 
 A tablet is one instance of a table. Documents, keys, read sets and log rows name tablets and index ids, never
 names: an import may build a second copy of a table and switch to it. Tablets and index ids are never used
@@ -179,12 +183,17 @@ STORAGE = _system_table("_storage", tablet=5)
 SCHEDULED_FUNCTIONS = _system_table(
     "_scheduled_functions", tablet=6, by_due=("state.kind", "scheduledTime"), by_completed=("completedTime",)
 )
-AUTHOR_VISIBLE = frozenset({STORAGE.tablet, SCHEDULED_FUNCTIONS.tablet})
-"""Tables of the system that authors read: their documents are told apart by creation time, too."""
 BACKFILLS = _system_table("_backfills", tablet=7)
 ENVIRONMENT_VARIABLES = _system_table("_environment_variables", tablet=9, by_name=("name",))
 BLOBS = _system_table("_blobs", tablet=20, by_key=("key",), by_file=("file",), by_state=("state", "since"))
 SETTINGS = _system_table("_settings", tablet=21, by_name=("name",))
+CRONS = _system_table(
+    "_crons", tablet=22, by_due=("state.kind", "scheduledTime"), by_identifier=("identifier",)
+)
+CRON_RUNS = _system_table("_cron_runs", tablet=23, by_cron=("cron",))
+AUTHOR_VISIBLE = frozenset({STORAGE.tablet, SCHEDULED_FUNCTIONS.tablet, CRON_RUNS.tablet})
+"""Tables of the system that authors read, and those that are read in the order in which they were written:
+their documents are told apart by creation time, too."""
 SYSTEM_TABLES = (
     TABLES,
     INDEXES,
@@ -196,6 +205,8 @@ SYSTEM_TABLES = (
     ENVIRONMENT_VARIABLES,
     BLOBS,
     SETTINGS,
+    CRONS,
+    CRON_RUNS,
 )
 HIDDEN_TABLES = frozenset({ENVIRONMENT_VARIABLES.name})
 """Tables of the system that `ctx.db.system` does not know: they hold secrets."""

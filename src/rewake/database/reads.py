@@ -127,6 +127,18 @@ class ReadTransaction:
         """Count nothing from now on: for the house's own work, whose size is not an author's doing."""
         self.usage = Usage(BOUNDLESS)
 
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Count nothing of what follows: the house's own work in the transaction of an author's function, who
+        may have used all that there is.
+        """
+        usage, allowed = self.usage, self._intervals_allowed
+        self.usage, self._intervals_allowed = Usage(BOUNDLESS), BOUNDLESS.intervals_read_max
+        try:
+            yield
+        finally:
+            self.usage, self._intervals_allowed = usage, allowed
+
     @property
     def system(self) -> SystemReads:
         """The door to system tables."""

@@ -1,6 +1,8 @@
 """Scheduled functions: jobs as documents of `_scheduled_functions`, and how they change state.
 
-Floor 2, `database`. Authors see them through `ctx.db.system`; only the functions here write them.
+Floor 2, `database`. Authors see them through `ctx.db.system`; only the functions here write them. A cron is a
+job of another table that never ends: it is found, claimed and put back by the same functions, and what its
+end is says `crons.py`.
 
     schedule -> pending --claim--> inProgress --finish--> success | failed
                    |   <-put back-     |
@@ -20,7 +22,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from rewake.database.catalog import SCHEDULED_FUNCTIONS
+from rewake.database.catalog import CRONS, SCHEDULED_FUNCTIONS, Table
 from rewake.database.errors import InvalidArgument
 from rewake.database.writes import Fields, WriteTransaction
 from rewake.errors import FunctionError
@@ -36,7 +38,6 @@ from rewake.values import (
     key_successor,
 )
 
-_BY_DUE = SCHEDULED_FUNCTIONS.indexes["by_due"].id
 _BY_COMPLETED = SCHEDULED_FUNCTIONS.indexes["by_completed"].id
 
 _TRIM_BYTES = 1 * MIB
@@ -89,8 +90,16 @@ def state_of(transaction: WriteTransaction, id: str) -> str | None:
     return None if found is None else _kind(found[2])
 
 
+def is_cron(id: str) -> bool:
+    """Whether the id of a job is that of a cron; what is no id is none."""
+    try:
+        return bool(id) and decode_id(id).table_number == CRONS.number
+    except InvalidId:
+        return False
+
+
 def claim(transaction: WriteTransaction, id: str) -> bool:
-    """Begin a pending job. False where it is not pending any more: it must not run."""
+    """Begin a pending job, or a run of a cron. False where it is not pending any more: it must not run."""
     return _move(transaction, id, {"pending"}, "inProgress")
 
 
@@ -128,20 +137,24 @@ def cancel(transaction: WriteTransaction, id: str, *, own: str | None) -> None:
     _move(transaction, id, {"pending", "inProgress"}, "canceled")
 
 
-def due_jobs(reads: Reads, *, until_ms: float, limit: int) -> list[ScheduledJob]:
+def due_jobs(
+    reads: Reads, *, until_ms: float, limit: int, backlog: Table = SCHEDULED_FUNCTIONS
+) -> list[ScheduledJob]:
     """Up to `limit` pending jobs that are due at `until_ms`, the one that is due longest first."""
     prefix = encode_key(["pending"])
     upper = key_successor(encode_key(["pending", until_ms]))
-    page = reads.page(_BY_DUE, prefix, upper, descending=False, limit=limit)
+    page = reads.page(_by_due(backlog), prefix, upper, descending=False, limit=limit)
     return [_job(text) for _, text in page]
 
 
-def next_due_ms(reads: Reads, *, after_ms: float = -inf) -> float | None:
+def next_due_ms(
+    reads: Reads, *, after_ms: float = -inf, backlog: Table = SCHEDULED_FUNCTIONS
+) -> float | None:
     """When the first pending job is due that is due after `after_ms`; None where there is none."""
     prefix = encode_key(["pending"])
     lower = key_successor(encode_key(["pending", after_ms]))
     assert lower is not None, "a key of text has a successor"
-    page = reads.page(_BY_DUE, lower, key_successor(prefix), descending=False, limit=1)
+    page = reads.page(_by_due(backlog), lower, key_successor(prefix), descending=False, limit=1)
     return _job(page[0][1]).due_ms if page else None
 
 
@@ -150,10 +163,10 @@ def pending_jobs(reads: Reads, *, limit: int) -> list[ScheduledJob]:
     return due_jobs(reads, until_ms=inf, limit=limit)
 
 
-def begun_jobs(reads: Reads, *, limit: int) -> list[ScheduledJob]:
+def begun_jobs(reads: Reads, *, limit: int, backlog: Table = SCHEDULED_FUNCTIONS) -> list[ScheduledJob]:
     """Up to `limit` jobs that are in progress: at the start of a server, actions that it lost."""
     prefix = encode_key(["inProgress"])
-    page = reads.page(_BY_DUE, prefix, key_successor(prefix), descending=False, limit=limit)
+    page = reads.page(_by_due(backlog), prefix, key_successor(prefix), descending=False, limit=limit)
     return [_job(text) for _, text in page]
 
 
@@ -181,15 +194,16 @@ def trim_finished(transaction: WriteTransaction, *, before_ms: float, limit: int
     return count
 
 
-def touches_schedule(tablets: Iterator[int]) -> bool:
+def touches_schedule(tablets: Iterator[int], *, backlog: Table = SCHEDULED_FUNCTIONS) -> bool:
     """Whether writes to these tablets changed a job."""
-    return any(tablet == SCHEDULED_FUNCTIONS.tablet for tablet in tablets)
+    return any(tablet == backlog.tablet for tablet in tablets)
 
 
 def _move(
     transaction: WriteTransaction, id: str, allowed: set[str], kind: str, *, error: str | None = None
 ) -> bool:
-    found = transaction.target(SCHEDULED_FUNCTIONS, id)
+    table = CRONS if is_cron(id) else SCHEDULED_FUNCTIONS
+    found = transaction.target(table, id)
     if found is None or _kind(found[2]) not in allowed:
         return False
     old, row, document = found
@@ -199,8 +213,14 @@ def _move(
     changed: Fields = {**document, "state": state}
     if kind in _FINISHED:
         changed["completedTime"] = transaction.now_ms
-    transaction.update_in(SCHEDULED_FUNCTIONS, id, row, old=old, document=document, changed=changed)
+    elif table is CRONS and kind == "inProgress":
+        changed["startedTime"] = transaction.now_ms
+    transaction.update_in(table, id, row, old=old, document=document, changed=changed)
     return True
+
+
+def _by_due(backlog: Table) -> int:
+    return backlog.indexes["by_due"].id
 
 
 def _job(text: str) -> ScheduledJob:

@@ -76,7 +76,7 @@ from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.observability import logger
 from rewake.protocol import FunctionPath
 from rewake.reactivity import LiveListener, LiveQueries, LiveSession, visibility_of
-from rewake.scheduling import Scheduler
+from rewake.scheduling import Scheduler, cron_scheduler
 from rewake.storage import Reads, StorageFailed
 
 T = TypeVar("T")
@@ -123,6 +123,8 @@ class Deployment:
         self._rows_since_checkpoint = 0
         self.scheduler = Scheduler(self)
         """Functions that run later; it serves by itself where the deployment keeps house."""
+        self.crons = cron_scheduler(self)
+        """What runs again and again; as `scheduler`."""
         self.variables = Variables(self)
         """Environment variables."""
         self.files = Files(self, uploads=database.uploads, blobs=lambda: database.blobs)
@@ -204,6 +206,7 @@ class Deployment:
         if keeps_house:
             deployment._housekeeping = asyncio.create_task(deployment._keep_house())
             await deployment.scheduler.start()
+            await deployment.crons.start()
         return deployment
 
     async def close(self) -> None:
@@ -212,6 +215,7 @@ class Deployment:
         await self.end_actions()
         # What came of scheduled ones is kept.
         await self.scheduler.close()
+        await self.crons.close()
         if self._housekeeping is not None:
             # Not cancelled: a checkpoint under way would go on in its thread, on a connection that we close.
             self._wants_checkpoint.set()
@@ -231,6 +235,7 @@ class Deployment:
         first step of closing. Queries and mutations go on.
         """
         self.scheduler.stop()
+        self.crons.stop()
         await self._runner.end_actions()
 
     # Code.

@@ -26,6 +26,9 @@ class PushReport:
     auth_added: tuple[str, ...]
     """Auth providers."""
     auth_removed: tuple[str, ...]
+    crons_added: tuple[str, ...]
+    crons_updated: tuple[str, ...]
+    crons_deleted: tuple[str, ...]
 
     @property
     def is_empty(self) -> bool:
@@ -38,6 +41,8 @@ def differences(before: Analysis, after: Analysis, changes: SchemaChange) -> Pus
     old = {facts.path.public for facts in before.functions}
     new = {facts.path.public for facts in after.functions}
     trusted, trusting = set(map(str, before.auth_providers)), set(map(str, after.auth_providers))
+    old_crons = {cron.identifier: cron for cron in before.crons}
+    crons = {cron.identifier: cron for cron in after.crons}
     return PushReport(
         tables_added=tuple(changes.tables_added),
         indexes_added=tuple(changes.indexes_added),
@@ -49,4 +54,9 @@ def differences(before: Analysis, after: Analysis, changes: SchemaChange) -> Pus
         functions_removed=tuple(sorted(old - new)),
         auth_added=tuple(sorted(trusting - trusted)),
         auth_removed=tuple(sorted(trusted - trusting)),
+        crons_added=tuple(sorted(crons.keys() - old_crons.keys())),
+        crons_updated=tuple(
+            sorted(name for name in crons.keys() & old_crons.keys() if crons[name] != old_crons[name])
+        ),
+        crons_deleted=tuple(sorted(old_crons.keys() - crons.keys())),
     )

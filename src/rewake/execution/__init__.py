@@ -66,6 +66,7 @@ from rewake.execution.runner import (
     RunnerClosed,
     Wave,
 )
+from rewake.execution.scheduled_calls import end_of
 from rewake.execution.side_effects import SideEffectRefused
 from rewake.execution.system_context import SYSTEM_PREFIX
 from rewake.execution.system_functions import system_registry
@@ -131,6 +132,7 @@ __all__ = [
     "collect_project",
     "document_source",
     "encoded_arguments",
+    "end_of",
     "error_of",
     "error_text",
     "failure_of",

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from rewake.auth import Provider
+from rewake.database import CronFacts
 from rewake.errors import FunctionError
 from rewake.execution.calls import Visibility
 from rewake.functions import FunctionKind, find_route
@@ -71,6 +72,8 @@ class Analysis(msgspec.Struct, frozen=True, dict=True):
     """By module path (`dir/messages`): a hash of its source and of every project module that it imports."""
     routes: tuple[RouteFacts, ...] | None = None
     """What answers HTTP requests, in order of precedence; None where the project has no `http` module."""
+    crons: tuple[CronFacts, ...] = ()
+    """What runs again and again, in order of the identifiers."""
 
     auth_providers: tuple[Provider, ...] = ()
     """Whose tokens are taken, in the order in which they are tried; environment variables not filled in."""
@@ -84,6 +87,17 @@ class Analysis(msgspec.Struct, frozen=True, dict=True):
     def table_names(self) -> list[str]:
         """The tables that the schema names."""
         return [str(table["tableName"]) for table in self.schema["tables"]]
+
+    def export_crons(self) -> dict[str, Any]:
+        """The crons by identifier, as they are exported (semantics 6.6)."""
+        return {
+            cron.identifier: {
+                "name": FunctionPath.parse(cron.name).public,
+                "args": [msgspec.json.decode(cron.args)],
+                "schedule": dict(cron.schedule),
+            }
+            for cron in self.crons
+        }
 
     def find(self, path: str, visibility: Visibility) -> FunctionFacts:
         """The function that `path` names.

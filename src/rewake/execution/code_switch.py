@@ -1,8 +1,8 @@
-"""The code switch: schema and module hashes of a new version become the stored ones.
+"""The code switch: schema, module hashes and crons of a new version become the stored ones.
 
-Floor 3, `execution`, in the writer. The schema change and the hashes of the modules are one mutation of one
-group. The hashes are documents, so every live query whose module changed wakes through the commit log like on
-any other write, and queries of unchanged modules sleep on.
+Floor 3, `execution`, in the writer. The schema change, the hashes of the modules and the crons are one
+mutation of one group. The hashes are documents, so every live query whose module changed wakes through the
+commit log like on any other write, and queries of unchanged modules sleep on.
 
     open group -> schema change -> module documents -> COMMIT -> whoever runs functions takes the new code
     older snapshot -> are its module documents those of our code? -> run | CodeReplaced
@@ -33,6 +33,7 @@ from rewake.database import (
     apply_schema,
     check_declared,
     remember_declared,
+    store_crons,
     store_modules,
     stored_modules,
 )
@@ -61,10 +62,10 @@ def apply_code(
     evidence: Evidence | None = None,
     is_start: bool = False,
 ) -> tuple[SchemaChange, int]:
-    """Make schema and module hashes of `registry` the stored ones, as one mutation of the writer's open
-    group; returns what changed and the timestamp at which it will be committed. `evidence` is what was found
-    out before about the documents. At a start no code serves yet, so environment variables that are missing
-    are told of and refuse nothing: there would be nobody to set them with.
+    """Make schema, module hashes and crons of `registry` the stored ones, as one mutation of the writer's
+    open group; returns what changed and the timestamp at which it will be committed. `evidence` is what was
+    found out before about the documents. At a start no code serves yet, so environment variables that are
+    missing are told of and refuse nothing: there would be nobody to set them with.
 
     Raises:
         RequiredVariablesMissing, VariableValueRefused: what `registry` declares is not set; nothing is kept.
@@ -84,6 +85,7 @@ def apply_code(
         remember_declared(transaction, registry.variables)
         changes.append(apply_schema(transaction, registry.schema, evidence))
         store_modules(transaction, registry.module_hashes)
+        store_crons(transaction, registry.crons, chance=invocation)
         return CallResult("null")
 
     performed = group.perform(Invocation(invocation), body)

@@ -23,8 +23,9 @@ from rewake.database import (
     Snapshot,
     WriteInterrupted,
     WriteTransaction,
-    claim_scheduled,
-    finish_scheduled,
+    claim_job,
+    finish_job,
+    is_cron,
     record_module_read,
 )
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
@@ -43,6 +44,7 @@ from rewake.execution.memory_limit import OutOfMemory, watched_memory
 from rewake.execution.mutation_files import BlobKeysWanted, MutationFiles
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.runner import MutationJob, QueryJob, QueryRun
+from rewake.execution.scheduled_calls import end_of
 from rewake.execution.standard_sources import holding
 from rewake.execution.system_context import SYSTEM_PREFIX
 from rewake.execution.system_functions import SystemIdentityRequired, system_registry
@@ -98,7 +100,7 @@ class FunctionRuns:
                 job.identity,
                 system_registry() if _is_system(job) else registry,
                 request_id=job.request_id,
-                scheduled=job.scheduled,
+                scheduled="" if is_cron(job.scheduled) else job.scheduled,
                 source=job.source,
                 files=MutationFiles(lambda: self._database.blobs, job.keys),
             )
@@ -149,7 +151,9 @@ class FunctionRuns:
         self, host: Host, transaction: WriteTransaction, job: MutationJob
     ) -> Success | Failure:
         """Run the mutation of a job, and finish the job, in one transaction."""
-        if not claim_scheduled(transaction, job.scheduled):
+        with transaction.uncounted():
+            is_claimed = claim_job(transaction, job.scheduled, name=job.call.path, args=job.call.args)
+        if not is_claimed:
             return Success("null")  # Cancelled meanwhile, or done before its outcome was heard.
         result: Success | Failure
         try:
@@ -161,8 +165,9 @@ class FunctionRuns:
             pass
         except WriteInterrupted as torn:
             result = failure_of(torn, root=None, log_lines=result.log_lines)
-        error = result.message.removesuffix("\n") if isinstance(result, Failure) else None
-        finish_scheduled(transaction, job.scheduled, error=error)
+        # The function may have used all that it may read.
+        with transaction.uncounted():
+            finish_job(transaction, job.scheduled, end_of(result))
         return result
 
     def query(self, snapshot: Snapshot, job: QueryJob, registry: Registry) -> tuple[QueryRun, CallRecord]:

@@ -25,7 +25,7 @@ import threading
 import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.machinery import PathFinder, SourceFileLoader
 from itertools import count
 from pathlib import Path
@@ -37,6 +37,7 @@ from rewake.errors import InvalidInput, RewakeError
 from rewake.execution.auth_config import MODULE as AUTH_CONFIG
 from rewake.execution.auth_config import providers_of
 from rewake.execution.camel_case import camel_case
+from rewake.execution.cron_calls import crons_of
 from rewake.execution.failures import author_traceback
 from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_table
 from rewake.execution.memory_limit import looking
@@ -44,7 +45,7 @@ from rewake.execution.output import function_print
 from rewake.execution.project_variables import variables_of
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
 from rewake.execution.side_effects import install_guard
-from rewake.functions import HttpRouter, RegisteredFunction
+from rewake.functions import HttpRouter, InvalidCron, RegisteredFunction
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import FunctionPath
 from rewake.schema import DeclaredVariable, Schema, function_names, is_document_class
@@ -198,21 +199,23 @@ def _load(settings: ProjectSettings) -> Registry:
         http, auth = _router_of(modules, settings), _auth_of(modules, settings)
         variables = _variables_of(modules)
         hashes = _module_hashes(settings, modules, finder.sources)
+        registry = registry_of(
+            records,
+            schema,
+            module_hashes=hashes,
+            root=settings.root,
+            http=http,
+            variables=variables,
+            auth_providers=auth,
+        )
+        registry = _with_crons(registry, modules, settings)
     except BaseException:
         _take_out_modules(settings)
         sys.modules.update(before)
         raise
     finally:
         sys.meta_path.remove(finder)
-    return registry_of(
-        records,
-        schema,
-        module_hashes=hashes,
-        root=settings.root,
-        http=http,
-        variables=variables,
-        auth_providers=auth,
-    )
+    return registry
 
 
 def collect_project(settings: ProjectSettings) -> Registry:
@@ -254,7 +257,7 @@ def collect_modules(modules: Mapping[str, ModuleType], settings: ProjectSettings
         for path, module in modules.items()
     }
     http, auth = _router_of(modules, settings), _auth_of(modules, settings)
-    return registry_of(
+    registry = registry_of(
         records,
         schema,
         module_hashes=hashes,
@@ -263,6 +266,7 @@ def collect_modules(modules: Mapping[str, ModuleType], settings: ProjectSettings
         variables=_variables_of(modules),
         auth_providers=auth,
     )
+    return _with_crons(registry, modules, settings)
 
 
 def _mark_of(module: ModuleType) -> int:
@@ -434,6 +438,13 @@ def _auth_of(modules: Mapping[str, ModuleType], settings: ProjectSettings) -> tu
         return providers_of(modules)
     except RewakeError as error:
         raise ProjectInvalid(f"{settings.functions}/{AUTH_CONFIG}.py: {error.message}") from error
+
+
+def _with_crons(registry: Registry, modules: Mapping[str, ModuleType], settings: ProjectSettings) -> Registry:
+    try:
+        return replace(registry, crons=crons_of(modules.get("crons"), registry, limits=settings.limits))
+    except InvalidCron as error:
+        raise ProjectInvalid(f"{settings.functions}/crons.py: {error.message}") from error
 
 
 def _records_of(

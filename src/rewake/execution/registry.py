@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rewake.auth import Provider
+from rewake.database import CronFacts
 from rewake.errors import FunctionError
 from rewake.execution.analysis import (
     Analysis,
@@ -98,6 +99,8 @@ class Registry:
     """Environment variables that the project declares."""
     auth_providers: tuple[Provider, ...] = ()
     """Whose tokens are taken."""
+    crons: tuple[CronFacts, ...] = ()
+    """What runs again and again, in order of the identifiers."""
 
     def find(self, path: str, visibility: Visibility) -> FunctionRecord:
         """The function that `path` names.
@@ -149,6 +152,7 @@ class Registry:
             module_hashes=dict(self.module_hashes),
             routes=self._routes(),
             auth_providers=self.auth_providers,
+            crons=self.crons,
         )
 
     def _routes(self) -> tuple[RouteFacts, ...] | None:

@@ -19,7 +19,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rewake.auth import Identity
-from rewake.database import Invocation, OnProgress, ReadSet, SchemaChange, TrimResult, no_progress
+from rewake.database import (
+    Invocation,
+    OnProgress,
+    ReadSet,
+    SchemaChange,
+    TrimResult,
+    is_cron,
+    no_progress,
+)
 from rewake.errors import Unavailable
 from rewake.execution.analysis import Analysis
 from rewake.execution.calls import (
@@ -80,7 +88,7 @@ class ActionJob:
         """Where what the action calls comes from. Once the scheduled function in it is cancelled, what is
         scheduled on its behalf is created cancelled.
         """
-        return self.source.within(self.scheduled)
+        return self.source if is_cron(self.scheduled) else self.source.within(self.scheduled)
 
     @property
     def is_socket(self) -> bool:

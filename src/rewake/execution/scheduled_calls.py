@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rewake.database import WriteTransaction, schedule, scheduled_state
+from rewake.database import JobEnd, WriteTransaction, job_end, schedule, scheduled_state
 from rewake.errors import FunctionError, LimitExceeded
 from rewake.execution.analysis import FunctionNotFound
-from rewake.execution.calls import Visibility
+from rewake.execution.calls import Failure, Success, Visibility
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.typed_calls import encoded_arguments
 from rewake.functions import RegisteredFunction
@@ -71,6 +71,13 @@ def schedule_for(
     """
     is_canceled = parent is not None and scheduled_state(transaction, parent) == "canceled"
     return schedule(transaction, path, value, at_ms=at_ms, is_canceled=is_canceled)
+
+
+def end_of(result: Success | Failure) -> JobEnd:
+    """What a run comes to for its job."""
+    if isinstance(result, Failure):
+        return job_end(error=result.message.removesuffix("\n"), result="null", log_lines=result.log_lines)
+    return job_end(error=None, result=result.value, log_lines=result.log_lines)
 
 
 def _record(registry: Registry, reference: object) -> FunctionRecord:

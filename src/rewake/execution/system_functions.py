@@ -4,9 +4,10 @@ Floor 3, `execution`. They live beside the functions of every project under path
 are internal, and need no module of an author: a project that cannot be loaded does not stop them.
 
     _system/scheduler:schedule, cancel       for actions, whose `ctx` has no transaction
-    _system/scheduler:begin, finish          around the run of a scheduled action
+    _system/scheduler:begin, finish          around the run of a scheduled action, or of a cron's
     _system/scheduler:put_back               where that could not begin
     _system/scheduler:trim                   forget jobs that were over long ago
+    _system/cli/crons:list                   crons and their last runs, for administrators
     _system/variables:change, announce       environment variables, for administrators and the server
     _system/cli/queryEnvironmentVariables    what the official command line reads of them
     _system/files:...                        `file_functions.py`
@@ -24,11 +25,12 @@ from functools import cache
 from typing import Any
 
 from rewake.database import (
+    JobEnd,
     announce_addresses,
     cancel_scheduled,
     change_variables,
-    claim_scheduled,
-    finish_scheduled,
+    claim_job,
+    finish_job,
     put_back_scheduled,
     read_variable,
     read_variables,
@@ -63,14 +65,16 @@ def _cancel(ctx: SystemCtx, id: str) -> None:
     cancel_scheduled(ctx.transaction, id, own=None)
 
 
-def _begin(ctx: SystemCtx, id: str) -> bool:
-    """Begin the job of an action. False where it is not pending any more."""
-    return claim_scheduled(ctx.transaction, id)
+def _begin(ctx: SystemCtx, id: str, name: str, args: str) -> bool:
+    """Begin the job of an action. False where it must not run."""
+    return claim_job(ctx.transaction, id, name=name, args=args)
 
 
-def _finish(ctx: SystemCtx, id: str, error: str | None) -> None:
+def _finish(
+    ctx: SystemCtx, *, id: str, due_ms: float, error: str | None, result: str, log_lines: list[str]
+) -> None:
     """End the job of an action, or of a mutation that could not do so itself."""
-    finish_scheduled(ctx.transaction, id, error=error)
+    finish_job(ctx.transaction, id, JobEnd(error, result, tuple(log_lines)), due_ms=due_ms)
 
 
 def _put_back(ctx: SystemCtx, id: str) -> None:
@@ -81,6 +85,14 @@ def _put_back(ctx: SystemCtx, id: str) -> None:
 def _trim(ctx: SystemCtx, before_ms: float, limit: float) -> float:
     """Forget jobs that were over before `before_ms`; returns how many."""
     return float(trim_scheduled(ctx.transaction, before_ms=before_ms, limit=int(limit)))
+
+
+def _list_crons(ctx: SystemQueryCtx) -> Any:
+    """All crons in order of their identifiers, each with its last runs, the oldest first."""
+    crons = {cron["_id"]: {**cron, "runs": []} for cron in ctx.db.system.query("_crons").collect()}
+    for run in ctx.db.system.query("_cron_runs").collect():
+        crons[run["cron"]]["runs"].append(run)
+    return sorted(crons.values(), key=lambda cron: cron["identifier"])
 
 
 def _change_variables(ctx: SystemCtx, changes: list[Any]) -> Any:
@@ -112,6 +124,7 @@ def _get_variable(ctx: SystemQueryCtx, name: str) -> Any:
 _QUERIES: dict[str, Callable[..., Any]] = {
     "_system/cli/queryEnvironmentVariables:default": _list_variables,
     "_system/cli/queryEnvironmentVariables:get": _get_variable,
+    "_system/cli/crons:list": _list_crons,
 }
 _MUTATIONS: dict[str, Callable[..., Any]] = {
     "_system/variables:change": _change_variables,

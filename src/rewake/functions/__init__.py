@@ -5,6 +5,7 @@ ctx                    -> QueryCtx, MutationCtx       context.py, call_options.p
                        -> ActionCtx                   actions.py
 ctx.db                 -> DatabaseReader / Writer     database.py, query.py, pages.py
 ctx.auth               -> UserIdentity                user_identity.py
+crons                  -> Crons                       crons.py
 ctx.storage            -> StorageReader / Writer      storage.py
 auth_config.py         -> Clerk, Oidc, CustomJwt ...   auth_providers.py
 what all that needs    -> Host, Transaction           ports.py
@@ -21,6 +22,7 @@ from rewake.functions.context import (
     NotSignedIn,
     QueryCtx,
 )
+from rewake.functions.crons import Cron, Crons, InvalidCron
 from rewake.functions.database import (
     DatabaseReader,
     DatabaseWriter,
@@ -112,6 +114,8 @@ __all__ = [
     "CallOptions",
     "Clerk",
     "Content",
+    "Cron",
+    "Crons",
     "CustomJwt",
     "DatabaseReader",
     "DatabaseWriter",
@@ -125,6 +129,7 @@ __all__ = [
     "HttpRouter",
     "InvalidArgument",
     "InvalidCallLimit",
+    "InvalidCron",
     "InvalidPaginationOptions",
     "InvalidQuery",
     "InvalidRoute",

@@ -22,6 +22,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from rewake.database import is_cron
 from rewake.execution import CallRecord, LogEntry, RunLogLine, RunProgress
 from rewake.http_api.authorization import require_admin
 from rewake.http_api.errors import BadParameter
@@ -115,7 +116,7 @@ def _entry(entry: LogEntry, *, has_progress: bool) -> dict[str, Any]:
         "requestId": news.request_id,
         "executionId": news.request_id,
         "parentExecutionId": None,
-        "caller": "Scheduler" if news.scheduled else "Unknown",
+        "caller": _caller(news),
         "cachedResult": False,
         "identityType": _IDENTITIES.get(news.identity, "unknown"),
         "environment": "python",
@@ -141,6 +142,12 @@ def _entry(entry: LogEntry, *, has_progress: bool) -> dict[str, Any]:
             "memoryUsedMb": 0,
         },
     }
+
+
+def _caller(record: CallRecord) -> str:
+    if not record.scheduled:
+        return "Unknown"
+    return "Cron" if is_cron(record.scheduled) else "Scheduler"
 
 
 def _identifier(path: str) -> str:

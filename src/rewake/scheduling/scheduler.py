@@ -8,22 +8,26 @@ memory. News of jobs that were scheduled or cancelled comes by the commit log.
                                                         +- mutation: claimed and finished in its own commit
                                                         `- action: begin, run, finish; each a commit
 
+Crons are jobs of another backlog, with a scheduler and places of their own: neither waits for the other.
+
 A crash leaves a mutation's job pending, so it runs again, and never twice; it leaves an action's in progress,
 which fails at the next start and never runs again.
 
 Not here: storing and changing jobs (`database/scheduled.py`), running functions (`execution`).
-Source: semantics 6.5.
+Source: semantics 6.5, 6.6.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from rewake.database import (
+    SCHEDULED_FUNCTIONS,
     ScheduledJob,
+    Table,
     begun_jobs,
     due_jobs,
     has_finished_scheduled,
@@ -32,7 +36,7 @@ from rewake.database import (
 )
 from rewake.environment import Environment
 from rewake.errors import RewakeError
-from rewake.execution import Failure, GroupReport, Success
+from rewake.execution import Failure, GroupReport, Success, end_of
 from rewake.functions import FunctionKind
 from rewake.limits import Limits
 from rewake.observability import logger
@@ -84,11 +88,21 @@ class House(Protocol):
 
 
 class Scheduler:
-    """The jobs of one deployment. Made and used in its event loop."""
+    """The jobs of one deployment and one backlog. Made and used in its event loop."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(
+        self,
+        house: House,
+        *,
+        backlog: Table = SCHEDULED_FUNCTIONS,
+        running_max: int | None = None,
+        ended: Callable[[ScheduledJob], Awaitable[None]] | None = None,
+    ) -> None:
+        """`backlog` is the table of the jobs. `ended` hears of each one that is over."""
         self._house = house
-        self._lineup = Lineup(running_max=house.limits.scheduled_running_max)
+        self._backlog = backlog
+        self._ended = ended
+        self._lineup = Lineup(running_max=running_max or house.limits.scheduled_running_max)
         self._news = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._serving: asyncio.Task[None] | None = None
@@ -114,9 +128,11 @@ class Scheduler:
 
     async def recover(self) -> None:
         """Fail the jobs of actions that were running when the last server ended."""
-        while jobs := await self._house.read(lambda reads: begun_jobs(reads, limit=_STEP)):
+        while jobs := await self._house.read(
+            lambda reads: begun_jobs(reads, limit=_STEP, backlog=self._backlog)
+        ):
             for job in jobs:
-                await self._change_job("finish", id=job.id, error=LOST)
+                await self._finish(job, Failure(LOST))
 
     async def run_due(self, *, at_most: int | None = None) -> int:
         """Run everything that is due now, and what becomes due by it; returns how many jobs began, a few more
@@ -133,7 +149,7 @@ class Scheduler:
         """How long until `run_due` has something to do; None where nothing is pending."""
         retry = self._lineup.seconds_to_retry(now=self._monotonic())
         now_ms = self._now_ms()
-        due_ms = await self._house.read(lambda reads: next_due_ms(reads, after_ms=now_ms))
+        due_ms = await self._house.read(lambda reads: self._next_due_ms(reads, now_ms))
         pauses = [retry] if retry is not None else []
         if due_ms is not None:
             pauses.append((due_ms - now_ms) / 1e3)
@@ -150,7 +166,8 @@ class Scheduler:
     # The driver.
 
     def _heard(self, report: GroupReport) -> None:
-        if touches_schedule(write.tablet for row in report.rows for write in row.writes):
+        tablets = (write.tablet for row in report.rows for write in row.writes)
+        if touches_schedule(tablets, backlog=self._backlog):
             self._news.set()
 
     async def _serve(self) -> None:
@@ -177,7 +194,7 @@ class Scheduler:
         if not self._lineup.is_full:
             # What is due already runs, or waits for another try.
             now_ms = self._now_ms()
-            due_ms = await self._house.read(lambda reads: next_due_ms(reads, after_ms=now_ms))
+            due_ms = await self._house.read(lambda reads: self._next_due_ms(reads, now_ms))
         retry = self._lineup.seconds_to_retry(now=self._monotonic())
         return due_ms, _LOOK_AGAIN_SECONDS if retry is None else min(_LOOK_AGAIN_SECONDS, retry)
 
@@ -198,7 +215,9 @@ class Scheduler:
         if self._lineup.is_full or self._stopped.is_set():
             return 0
         now_ms, most = self._now_ms(), self._lineup.look_at_most
-        due = await self._house.read(lambda reads: due_jobs(reads, until_ms=now_ms, limit=most))
+        due = await self._house.read(
+            lambda reads: due_jobs(reads, until_ms=now_ms, limit=most, backlog=self._backlog)
+        )
         jobs = self._lineup.looked(due, now=self._monotonic())
         for job in jobs:
             task = asyncio.create_task(self._run(job))
@@ -209,6 +228,8 @@ class Scheduler:
     async def _run(self, job: ScheduledJob) -> None:
         try:
             await self._perform(job)
+            if self._ended is not None:
+                await self._ended(job)
         except RewakeError as error:
             # Not the function's failure: the job is still pending, or the log says that it is done.
             if not self._stopped.is_set():
@@ -232,10 +253,10 @@ class Scheduler:
         if isinstance(result, Failure):
             # It has failed its job itself, unless it was cut off with its process: then nothing is left of
             # it, and it would be cut off each time.
-            await self._change_job("finish", id=job.id, error=_error_of(result))
+            await self._finish(job, result)
 
     async def _perform_action(self, job: ScheduledJob) -> None:
-        if await self._change_job("begin", id=job.id) is not True:
+        if await self._change_job("begin", id=job.id, name=job.name, args=job.args) is not True:
             return  # Cancelled meanwhile.
         reach = self._house.environment.reach
         reach("scheduler.action_begun")
@@ -246,14 +267,14 @@ class Scheduler:
             await self._change_job("put_back", id=job.id)
             raise
         reach("scheduler.action_ran")
-        await self._finish_action(job.id, _error_of(result))
+        await self._finish_action(job, result)
 
-    async def _finish_action(self, id: str, error: str | None) -> None:
+    async def _finish_action(self, job: ScheduledJob, result: Success | Failure) -> None:
         """Tell what became of an action, even if the disk is full for a while."""
         pause = _RETRY_SECONDS
         while True:
             try:
-                await self._change_job("finish", id=id, error=error)
+                await self._finish(job, result)
                 return
             except RewakeError as trouble:
                 if self._serving is None or self._stopped.is_set():
@@ -266,18 +287,28 @@ class Scheduler:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), seconds)
 
+    async def _finish(self, job: ScheduledJob, result: Success | Failure) -> None:
+        end = end_of(result)
+        await self._change_job(
+            "finish",
+            id=job.id,
+            due_ms=job.due_ms,
+            error=end.error,
+            result=end.result,
+            log_lines=list(end.log_lines),
+        )
+
     async def _change_job(self, change: str, **arguments: Any) -> Any:
         """Run a system function of the scheduler's; returns its result."""
         result = await self._house.run_system(f"_system/scheduler:{change}", encode(arguments))
         assert isinstance(result, Success), f"system functions do not fail: {result}"
         return decode(result.value)
 
+    def _next_due_ms(self, reads: Reads, after_ms: float) -> float | None:
+        return next_due_ms(reads, after_ms=after_ms, backlog=self._backlog)
+
     def _now_ms(self) -> float:
         return self._house.environment.clock.now_ns() / 1e6
 
     def _monotonic(self) -> float:
         return self._house.environment.clock.monotonic()
-
-
-def _error_of(result: Success | Failure) -> str | None:
-    return result.message.removesuffix("\n") if isinstance(result, Failure) else None

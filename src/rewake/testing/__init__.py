@@ -2,7 +2,7 @@
 
 backend.py      Backend: one deployment in memory, and the callers' views of it
 live_query.py   what `watch` gives          controls.py   the clock and the faults that a test holds
-scheduled.py    functions that run later, when the test says so
+scheduled.py    functions that run later, when the test says so     crons.py   the same for crons
 collected.py    a registry from modules and functions of a test
 outcomes.py     results as Python values, failures as exceptions
 users.py        who is signed in
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rewake.errors import FunctionFailed
     from rewake.testing.backend import Backend, Caller
     from rewake.testing.controls import Faults, HandClock
+    from rewake.testing.crons import CronRun, TestCron
     from rewake.testing.live_query import LiveQuery
     from rewake.testing.run_block import RunUnderWay
     from rewake.testing.scheduled import ScheduledFunction, ScheduledWithoutEnd
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Backend",
     "Caller",
+    "CronRun",
     "Faults",
     "FunctionFailed",
     "HandClock",
@@ -34,11 +36,13 @@ __all__ = [
     "RunUnderWay",
     "ScheduledFunction",
     "ScheduledWithoutEnd",
+    "TestCron",
 ]
 
 _HOMES = {
     "Backend": "rewake.testing.backend",
     "Caller": "rewake.testing.backend",
+    "CronRun": "rewake.testing.crons",
     "Faults": "rewake.testing.controls",
     "FunctionFailed": "rewake.errors",
     "HandClock": "rewake.testing.controls",
@@ -46,6 +50,7 @@ _HOMES = {
     "RunUnderWay": "rewake.testing.run_block",
     "ScheduledFunction": "rewake.testing.scheduled",
     "ScheduledWithoutEnd": "rewake.testing.scheduled",
+    "TestCron": "rewake.testing.crons",
 }
 
 

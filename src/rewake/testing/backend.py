@@ -51,6 +51,7 @@ from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.schema import Document, Schema
 from rewake.testing.collected import collected, documents_seen_by
 from rewake.testing.controls import Faults, HandClock
+from rewake.testing.crons import CronWork, TestCron
 from rewake.testing.live_query import LiveQuery
 from rewake.testing.loop_thread import LoopThread
 from rewake.testing.outcomes import value_of
@@ -96,10 +97,12 @@ class _Stage:
             )
             if data != _IN_MEMORY:
                 self.loop.run(self.deployment.scheduler.recover())
+                self.loop.run(self.deployment.crons.recover())
         except BaseException:
             self.loop.close()
             raise
         self.scheduled = ScheduledWork(self.deployment, self.loop, self.clock)
+        self.crons = CronWork(self.deployment, self.loop)
 
     def refuse_inside_run(self, what: str) -> None:
         if self.is_running:
@@ -460,6 +463,18 @@ class Backend(Caller):
         """
         work = self._stage.scheduled.run_all if advance else self._stage.scheduled.run_due
         return self._run_scheduled(lambda: work(at_most=at_most))
+
+    # What runs again and again.
+
+    def crons(self) -> list[TestCron]:
+        """The crons of the project, in order of their names, with what came of their last runs."""
+        return self._stage.crons.listed()
+
+    def run_crons(self) -> int:
+        """Run the crons that are due now; returns how many. An interval is due at once, others when the clock
+        has been moved there; what was missed meanwhile is skipped, as after a downtime.
+        """
+        return self._run_scheduled(self._stage.crons.run_due)
 
     def _run_scheduled(self, work: Callable[[], int]) -> int:
         self._stage.refuse_inside_run("scheduled functions")
