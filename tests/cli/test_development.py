@@ -24,6 +24,14 @@ def count(ctx: QueryCtx) -> int:
 '''
 
 
+CRONS = """
+from rewake import Crons
+
+crons = Crons()
+crons.interval("greet", minutes=5).run("messages:send", body="from a cron")
+"""
+
+
 class Author:
     """Somebody who edits the project while it runs."""
 
@@ -94,6 +102,25 @@ def test_a_save_is_served_on_the_same_socket(dev: Running, author: Author) -> No
         author.run("messages:send", "body=two")
         watching.wait_for('"body": "two"')
         assert "connection lost" not in watching.text
+
+
+def test_saves_add_change_and_delete_crons(dev: Running, author: Author) -> None:
+    with Running("run", "messages:list_recent", "--watch", cwd=author.project) as watching:
+        author.write("backend/crons.py", CRONS)
+        dev.wait_for(r"reloaded  backend/crons\.py .*\+cron greet")
+        watching.wait_for('"body": "from a cron"')
+        author.replace("backend/crons.py", '"from a cron"', '"another"')
+        dev.wait_for(r"~cron greet")
+        watching.wait_for('"body": "another"')
+    bodies = [message["body"] for message in json.loads(author.run("messages:list_recent"))]
+    assert bodies == ["another", "from a cron"]
+    listed = json.loads(author.run("_system/cli/crons:list"))
+    assert [(cron["identifier"], len(cron["runs"])) for cron in listed] == [("greet", 2)]
+    author.replace("backend/crons.py", "minutes=5", "minutes=0")
+    dev.wait_for("Interval must be an integer greater than 0")
+    (author.project / "backend" / "crons.py").unlink()
+    dev.wait_for(r"-cron greet")
+    assert json.loads(author.run("_system/cli/crons:list")) == []
 
 
 @pytest.mark.parametrize(

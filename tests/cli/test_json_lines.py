@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from rewake.cli.json_lines import json_call, json_message
+from rewake.database import CRONS
 from rewake.execution import CallRecord, CallUsage, LimitReached, RunLogLine
+from rewake.values import encode_id
 from tests.cli.command import Running, run_apart
 
 
@@ -46,6 +48,13 @@ def test_a_run_says_who_what_and_how_much() -> None:
             {"level": "WARN", "message": "much", "code": "warning:x", "function": "m:inner"},
         ],
     }
+
+
+def test_a_run_of_a_cron_names_the_cron() -> None:
+    cron = encode_id(CRONS.number, bytes(16))
+    line = told(CallRecord("m:f", "mutation", 0.0, (), None, None, "r", scheduled=cron))
+    assert line["cronId"] == cron
+    assert "scheduledFunctionId" not in line
 
 
 def test_a_mistake_of_the_authors_comes_with_its_traceback() -> None:

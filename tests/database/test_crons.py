@@ -156,6 +156,7 @@ def test_crons_are_a_backlog_beside_that_of_scheduled_functions(world: World) ->
     assert touches_schedule(iter([CRONS.tablet]), backlog=CRONS)
     assert not touches_schedule(iter([CRONS.tablet]))
     assert not is_cron("")
+    assert not is_cron("no id")
 
 
 def test_a_cron_cannot_be_cancelled_like_a_scheduled_function(world: World) -> None:

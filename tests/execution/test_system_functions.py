@@ -73,6 +73,25 @@ def test_the_official_command_line_reads_variables_by_queries_of_administrators(
     play(tmp_path, story, m=SOURCE)
 
 
+def test_administrators_list_crons_with_their_runs(tmp_path: Path) -> None:
+    crons = """
+        from rewake import Crons
+        crons = Crons()
+        crons.interval("b", hours=1).run("m:work")
+        crons.daily("a", hour_utc=4).run("m:work")
+    """
+
+    async def story(stage: Stage) -> None:
+        assert await stage.deployment.crons.run_due() == 1
+        daily, often = await stage.query("_system/cli/crons:list", Admin())
+        assert (daily["identifier"], daily["runs"]) == ("a", [])
+        assert daily["schedule"] == {"type": "daily", "hourUTC": 4}
+        [run] = often["runs"]
+        assert (often["identifier"], run["status"]["kind"]) == ("b", "success")
+
+    play(tmp_path, story, m=SOURCE, crons=crons)
+
+
 def test_a_job_of_an_action_goes_through_its_states(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         id = await add(stage)

@@ -8,9 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
+from rewake.database import CRONS
 from rewake.environment import ManualClock
 from rewake.execution import CallLog, CallRecord, CallUsage, RunLogLine, RunProgress
 from rewake.http_api import build_app
+from rewake.values import encode_id
 from tests.http_api.fake_backend import ADMIN, ADMIN_KEY, Caller, FakeBackend, assert_error, caller
 
 PATH = "/api/stream_function_logs"
@@ -94,6 +96,13 @@ def test_paths_are_shown_as_people_write_them(
     backend.call_log.append(CallRecord(path, "action", 0.0, (), None, None, "r", scheduled="job"))
     (entry,) = follow(ask)["entries"]
     assert (entry["identifier"], entry["udfType"], entry["caller"]) == (shown, "Action", "Scheduler")
+
+
+def test_a_run_of_a_cron_says_so(ask: Caller, backend: FakeBackend) -> None:
+    cron = encode_id(CRONS.number, bytes(16))
+    backend.call_log.append(CallRecord("m:f", "mutation", 0.0, (), None, None, "r", scheduled=cron))
+    (entry,) = follow(ask)["entries"]
+    assert entry["caller"] == "Cron"
 
 
 def test_a_follower_is_given_each_line_of_an_action_once(ask: Caller, backend: FakeBackend) -> None:

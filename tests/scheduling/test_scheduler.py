@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from rewake.auth import AdminKey
-from rewake.database import ScheduledJob, next_due_ms
+from rewake.database import ScheduledJob, next_due_ms, pending_jobs
 from rewake.deployment import Deployment
 from rewake.environment import Environment, SystemClock
 from rewake.errors import RewakeError, Unavailable
@@ -35,6 +36,11 @@ SOURCE = """
     @mutation
     def later(ctx: MutationCtx, seconds: float, text: str, name: str = "m:write") -> str:
         return ctx.scheduler.run_after(seconds, name, text=text)
+
+    @mutation
+    def many(ctx: MutationCtx, count: int, seconds: float) -> None:
+        for number in range(count):
+            ctx.scheduler.run_after(seconds, "m:write", text=str(number))
 
     @mutation
     def cancel(ctx: MutationCtx, id: str) -> None:
@@ -172,7 +178,7 @@ def play(
         )
         stage = Stage(deployment, clock)
         try:
-            await asyncio.wait_for(story(stage), 20)
+            await asyncio.wait_for(story(stage), 60)
         finally:
             if stage.house.gate is not None:
                 stage.house.gate.set()
@@ -231,6 +237,43 @@ def test_no_more_run_at_once_than_the_limit_says(tmp_path: Path) -> None:
         await stage.until("m:jobs", [SUCCESS] * 10)
         assert stage.house.most_at_once == 3
         assert sorted(await stage.query("m:notes")) == [str(n) for n in range(10)]
+
+    play(tmp_path, story, limits=replace(DEFAULT_LIMITS, scheduled_running_max=3))
+
+
+def test_a_backlog_of_thousands_is_not_held_in_memory(tmp_path: Path) -> None:
+    """Half of it is due and half is not. What is fetched and held follows from how many may run."""
+    fetched: list[int] = []
+
+    def jobs_held() -> int:
+        gc.collect()
+        return sum(isinstance(each, ScheduledJob) for each in gc.get_objects())
+
+    async def story(stage: Stage) -> None:
+        read = stage.house.read
+
+        async def counted(work: Callable[[Any], Any]) -> Any:
+            found = await read(work)
+            fetched.append(len(found) if isinstance(found, list) else 1)
+            return found
+
+        stage.house.read = counted  # type: ignore[method-assign]
+        for seconds in (0.0, 3600.0):
+            for _ in range(10):
+                await stage.mutate("m:many", count=1_000, seconds=seconds)
+        stage.house.gate = asyncio.Event()
+        await stage.scheduler.start()
+        while len(stage.house.runs) < 3:
+            await asyncio.sleep(0)
+        assert jobs_held() <= 9, "those that run, and those of one look"
+        stage.house.gate.set()
+        while len(stage.house.runs) < 300:
+            await asyncio.sleep(0)
+        assert jobs_held() <= 9, "those that run, and those of one look"
+        stage.scheduler.stop()
+        assert max(fetched) <= 6
+        pending = await stage.deployment.read(lambda reads: pending_jobs(reads, limit=20_000))
+        assert len(pending) > 19_000, "the backlog was there all the time"
 
     play(tmp_path, story, limits=replace(DEFAULT_LIMITS, scheduled_running_max=3))
 
