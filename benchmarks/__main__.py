@@ -1,6 +1,6 @@
 """`make bench`: ask every question, or those that are named, and print one table for each.
 
-    python -m benchmarks [acknowledgement] [files] [fixtures] [inserts] [transfers]
+    python -m benchmarks [acknowledgement] [backlog] [files] [fixtures] [inserts] [scheduled] [transfers]
 
 The report also goes to `.make/bench/report.md`.
 """
@@ -13,14 +13,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import acknowledgement, files, fixtures, inserts, transfers
+from benchmarks import acknowledgement, backlog, files, fixtures, inserts, scheduled, transfers
 from benchmarks.report import Table, circumstances
 
 QUESTIONS: dict[str, Callable[[Path], Table]] = {
     "acknowledgement": acknowledgement.measure,
+    "backlog": backlog.measure,
     "files": files.measure,
     "fixtures": fixtures.measure,
     "inserts": inserts.measure,
+    "scheduled": scheduled.measure,
     "transfers": transfers.measure,
 }
 # Not in the machine's /tmp, which may be memory: there an fsync costs nothing.

@@ -86,10 +86,10 @@ class Subject:
 
 
 @contextmanager
-def rewake(scratch: Path) -> Iterator[Subject]:
-    """The server under test, on an empty database."""
+def rewake(scratch: Path, *, data: Path | None = None) -> Iterator[Subject]:
+    """The server under test, on an empty database, or on the one in the folder `data`, which stays."""
     folder = _fresh(scratch / "rewake")
-    command = ["-m", "rewake", "serve", str(PROJECT), "--data", str(folder / "data")]
+    command = ["-m", "rewake", "serve", str(PROJECT), "--data", str(data or folder / "data")]
     with _served("Rewake", "rewake", folder, command) as subject:
         yield subject
 
