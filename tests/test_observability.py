@@ -1,8 +1,42 @@
 """One setting governs what the house logs."""
 
-from rewake.observability import logger
+import pytest
+
+from rewake.observability import logger, redacted
 
 
 def test_every_logger_is_below_the_root_of_the_house():
     assert logger("rewake.sync.session").name == "rewake.sync.session"
     assert logger("tests").name == "rewake.tests"
+
+
+SECRET = "ab" * 32
+JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"key chat|{SECRET} end", "key chat|[redacted] end"),
+        (f"chat|rk{SECRET}:eyJhIjoxfQ==", "chat|[redacted]"),
+        (f"{{'authorization': 'Convex chat|rk{SECRET}'}}", "{'authorization': 'Convex [redacted]'}"),
+        (f"Authorization: Bearer {JWT}", "Authorization: Bearer [redacted]"),
+        ("(b'authorization', b'Bearer abcdefgh')", "(b'authorization', b'Bearer [redacted]')"),
+        ('{\\"authorization\\": \\"Basic QWxhZGRpbg==\\"}', '{\\"authorization\\": \\"Basic [redacted]\\"}'),
+        (f"a token {JWT}.", "a token [redacted]."),
+        ("GET /api/keys?x=1&adminKey=chat%7Cabc&y=2", "GET /api/keys?x=1&adminKey=[redacted]&y=2"),
+        ("POST /api/storage/upload?token=AbC_d-1", "POST /api/storage/upload?token=[redacted]"),
+        ("a hunter2 b", "a [redacted] b"),
+    ],
+)
+def test_keys_and_tokens_are_taken_out(text: str, told: str) -> None:
+    assert redacted(text, ["hunter2"]) == told
+    assert redacted(told, ["hunter2"]) == told
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["the bearer of bad news", "This Convex deployment is running.", "a | b", "a|deadbeef", "x.y.z", ""],
+)
+def test_other_texts_stay_as_they_are(text: str) -> None:
+    assert redacted(text) == text

@@ -44,6 +44,13 @@ VARIABLES_MAX = 512
 VARIABLES_BYTES_MAX = 512 * KIB
 """Names and values of all together."""
 
+# Keys of administrators (wire 5.2).
+ADMIN_KEYS_MAX = 1_000
+"""Keys that were issued, those included that are not good any more: each check looks among them all."""
+KEY_LABEL_LENGTH_MAX = 128
+KEY_USE_SECONDS = 3600.0
+"""How exactly it is taken down when a key was last used: one small write a key in so long a time."""
+
 SCHEMA_STEP_ROWS_MAX = 4_096
 """Index entries in one background step, however fast they are: what a step writes is what a checkpoint has to
 move."""

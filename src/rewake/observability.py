@@ -1,7 +1,8 @@
 """Observability: what the house says about itself.
 
 Floor 0. Modules log through `logger(__name__)`; the process decides where lines go. Function runs are told
-apart from the server's own lines: they go to the call log (`execution/call_log.py`).
+apart from the server's own lines: they go to the call log (`execution/call_log.py`). What goes into a log
+goes through `redacted`, so that no key or token stands there.
 
 Not here: log lines of author functions (`functions/log_lines.py`), metrics and traces (a later issue).
 """
@@ -9,6 +10,8 @@ Not here: log lines of author functions (`functions/log_lines.py`), metrics and 
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Iterable
 
 ROOT = "rewake"
 
@@ -16,3 +19,35 @@ ROOT = "rewake"
 def logger(name: str) -> logging.Logger:
     """The logger of a module; names begin with `rewake.`, so that one setting governs the house."""
     return logging.getLogger(name if name.startswith(ROOT) else f"{ROOT}.{name}")
+
+
+_REDACTED = "[redacted]"
+_SECRETS = re.compile(
+    # `Authorization: Bearer ...`, `Bearer ...` and `Convex name|...`, quoted or not.
+    r"""(?ix)
+    (?P<scheme> \bauthorization\b [\\"']* \s* [:=,] \s*+ b?[\\"']* (?:bearer|convex|basic)?+ \s*
+        | \bbearer\s+ )
+        (?P<token> (?!\[redacted) [^\s"',;)}\]\\]{6,} )
+    | (?P<name> [\w.-]* ) \| (?: rk )? [0-9a-f]{16,} (?: : [A-Za-z0-9+/=]+ )?
+    | \b eyJ[\w-]{6,} \. [\w-]{6,} (?: \. [\w-]* )?
+    | (?P<parameter> [?&](?:adminKey|token)= ) [^\s&"'\\\#]+
+    """
+)
+"""Keys of administrators, tokens of users and of uploads, wherever they stand."""
+
+
+def redacted(text: str, secrets: Iterable[str] = ()) -> str:
+    """`text` without keys and tokens that can be told by their form, and without `secrets`.
+
+    For everything that the house writes into a log. A secret of no known form, such as a password that an
+    author prints, is not found.
+    """
+    for secret in secrets:
+        text = text.replace(secret, _REDACTED)
+    return _SECRETS.sub(_replace, text)
+
+
+def _replace(match: re.Match[str]) -> str:
+    if match["name"] is not None:
+        return f"{match['name']}|{_REDACTED}"
+    return (match["scheme"] or match["parameter"] or "") + _REDACTED

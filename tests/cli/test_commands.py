@@ -17,7 +17,7 @@ from rewake.cli.failure import ExitCode
 from rewake.cli.release import rewake_version
 from tests.cli.command import run_apart, run_here
 
-COMMANDS = ["init", "dev", "serve", "run", "codegen", "verify", "version", "logs", "env"]
+COMMANDS = ["init", "dev", "serve", "run", "codegen", "verify", "version", "logs", "env", "keys"]
 
 
 def plain(text: str) -> str:

@@ -57,6 +57,7 @@ def test_system_tables_lie_where_they_always_did() -> None:
         ("_settings", 533, 21, 210),
         ("_crons", 534, 22, 220),
         ("_cron_runs", 535, 23, 230),
+        ("_admin_keys", 543, 31, 310),
     ]
     declared = {
         f"{table.name}.{name}": (index.id, index.fields)
@@ -79,6 +80,7 @@ def test_system_tables_lie_where_they_always_did() -> None:
         "_crons.by_due": (222, ("state.kind", "scheduledTime")),
         "_crons.by_identifier": (223, ("identifier",)),
         "_cron_runs.by_cron": (232, ("cron",)),
+        "_admin_keys.by_key": (312, ("key",)),
     }
 
 

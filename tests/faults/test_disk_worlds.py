@@ -370,18 +370,18 @@ def test_housekeeping_says_once_that_it_cannot_and_goes_on_when_it_can(
                 disk.heal()
             if len(rounds) == 7:
                 loop.call_soon_threadsafe(done.set)
-            loop.call_soon_threadsafe(deployment._wants_checkpoint.set)
+            loop.call_soon_threadsafe(deployment._house.hurry)
             return checkpoint()
 
         loop = asyncio.get_running_loop()
         deployment._database.checkpoint = watched  # type: ignore[method-assign, assignment]
         disk.fail("write", "ENOSPC", file="main", times=-1)
-        deployment._wants_checkpoint.set()
-        deployment._housekeeping = asyncio.create_task(deployment._keep_house())
+        deployment._house.hurry()
+        deployment._house.start()
         await asyncio.wait_for(done.wait(), 30)
         await world.close()
 
     asyncio.run(story())
-    said = [record.getMessage() for record in caplog.records if record.name.endswith("deployment")]
+    said = [record.getMessage() for record in caplog.records if record.name.endswith("housekeeping")]
     assert ["tried again" in text for text in said] == [True, False], said
     assert "tidied again" in said[1]

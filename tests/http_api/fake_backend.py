@@ -7,14 +7,25 @@ methods with the port's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
 from starlette.types import ASGIApp
 
-from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
+from rewake.auth import (
+    ANONYMOUS,
+    Admin,
+    AdminKey,
+    FreshKey,
+    Grant,
+    Identity,
+    IssuedKey,
+    Scope,
+    User,
+)
+from rewake.database import KeyLabelInvalid, KeyNotFound
 from rewake.environment import Environment, seeded_environment
 from rewake.errors import ApplicationError, InvalidInput, Unauthenticated, Unavailable
 from rewake.execution import (
@@ -61,6 +72,32 @@ class FakeVariables:
         self.values = {name: value for name, value in left.items() if value is not None}
 
 
+SCOPED = {scope: {"Authorization": f"Convex {ADMIN_KEY}-{scope}"} for scope in Scope}
+"""A key of each scope."""
+
+
+class FakeKeys:
+    """Issued keys in a dict; the label `BAD` is refused."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, IssuedKey] = {}
+
+    def all(self) -> list[IssuedKey]:
+        return list(self.keys.values())
+
+    async def create(self, *, label: str, scopes: Iterable[str], expires_ms: float | None) -> FreshKey:
+        if label == "BAD":
+            raise KeyLabelInvalid(limit=1)
+        id = f"k{len(self.keys)}"
+        self.keys[id] = IssuedKey(id, label, frozenset(map(Scope, scopes)), "digest", 1000.0, expires_ms)
+        return FreshKey(id, "digest", f"x|{id}-secret")
+
+    async def revoke(self, id: str) -> None:
+        if id not in self.keys:
+            raise KeyNotFound(id=id)
+        self.keys[id] = replace(self.keys[id], revoked_ms=2000.0)
+
+
 @dataclass
 class FakeBackend:
     """Messages with a history, and functions that go wrong in each way there is."""
@@ -79,6 +116,7 @@ class FakeBackend:
     """Where mutations and actions came from."""
     call_log: CallLog = field(default_factory=CallLog)
     variables: FakeVariables = field(default_factory=FakeVariables)
+    keys: FakeKeys = field(default_factory=FakeKeys)
     files: Any = None
     """Has none: `test_files.py` talks to a real deployment."""
     before_query: Callable[[], None] = lambda: None
@@ -126,6 +164,9 @@ class FakeBackend:
             return ANONYMOUS
         scheme, _, credentials = authorization.partition(" ")
         if scheme.lower() == "convex":
+            for scope, headers in SCOPED.items():
+                if headers["Authorization"] == authorization:
+                    return Admin(grant=Grant(scope.value, frozenset((scope,))))
             AdminKey(ADMIN_KEY).check(credentials)
             return Admin()
         if scheme.lower() != "bearer":

@@ -27,17 +27,19 @@ def test_without_a_header_the_caller_is_nobody() -> None:
 
 def test_a_header_says_who_calls() -> None:
     assert isinstance(asyncio.run(identity_of(FakeBackend(), request("Bearer good"))), User)
-    assert asyncio.run(require_admin(FakeBackend(), request(f"convex {ADMIN_KEY}"))) == Admin()
+    assert asyncio.run(require_admin(FakeBackend(), request(f"convex {ADMIN_KEY}"), None)) == Admin()
 
 
 def test_the_header_wins_over_the_query_parameter() -> None:
     with pytest.raises(BadAdminKey):
-        asyncio.run(require_admin(FakeBackend(), request("Convex wrong", query=f"adminKey={ADMIN_KEY}")))
+        asyncio.run(
+            require_admin(FakeBackend(), request("Convex wrong", query=f"adminKey={ADMIN_KEY}"), None)
+        )
 
 
 def test_the_query_parameter_is_for_reading_only() -> None:
     query = f"adminKey={ADMIN_KEY}"
-    assert asyncio.run(require_admin(FakeBackend(), request(query=query))) == Admin()
+    assert asyncio.run(require_admin(FakeBackend(), request(query=query), None)) == Admin()
     assert asyncio.run(identity_of(FakeBackend(), request(query=query))) is ANONYMOUS
     with pytest.raises(AdminRequired):
-        asyncio.run(require_admin(FakeBackend(), request(method="POST", query=query)))
+        asyncio.run(require_admin(FakeBackend(), request(method="POST", query=query), None))

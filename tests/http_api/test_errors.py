@@ -120,6 +120,8 @@ ROUTES = [
     if not route.path.startswith("/http")
 ]
 POST_ONLY = {
+    "/api/keys/create",
+    "/api/keys/revoke",
     "/api/mutation",
     "/api/action",
     "/api/query_ts",

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 
-from rewake.auth import ANONYMOUS, Admin, User
+from rewake.auth import ANONYMOUS, Admin, Grant, Identity, Scope, User
 from rewake.execution import Visibility
+from rewake.functions import FunctionKind
 from rewake.reactivity import visibility_of
 from tests.reactivity.simulated_runner import call
 from tests.reactivity.test_live_queries import Stage, play
 
 
 def test_only_holders_of_the_admin_key_see_internal_functions():
-    assert visibility_of(Admin()) is visibility_of(Admin(User("{}"))) is Visibility.INTERNAL
-    assert visibility_of(ANONYMOUS) is visibility_of(User("{}")) is Visibility.PUBLIC
+    def seen(identity: Identity, kind: FunctionKind = "query") -> Visibility:
+        return visibility_of(identity, "m:f", kind)
+
+    assert seen(Admin()) is seen(Admin(User("{}"))) is Visibility.INTERNAL
+    assert seen(ANONYMOUS) is seen(User("{}")) is Visibility.PUBLIC
+    reads = Admin(grant=Grant("k", frozenset({Scope.READ})))
+    assert seen(reads, "mutation") is Visibility.DENIED
 
 
 def test_what_is_added_during_a_wave_waits_for_the_next():

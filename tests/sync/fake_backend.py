@@ -128,6 +128,9 @@ class FakeBackend:
     outcomes: dict[ReplayKey, MutationOutcome] = field(default_factory=dict)
     sources: list[RequestSource] = field(default_factory=list)
     """Where each mutation and action came from."""
+    lost: set[Identity] = field(default_factory=set)
+    """Identities that are not good any more; `lose` tells of one more."""
+    on_lost: list[Callable[[], None]] = field(default_factory=list)
     _results: dict[tuple[FunctionCall, int], FakeLiveResult] = field(default_factory=dict)
 
     def now_ns(self) -> int:
@@ -216,6 +219,19 @@ class FakeBackend:
         if token_type == "Admin" and value == ADMIN_KEY:
             return Admin()
         raise BadKey("The provided admin key was invalid for this instance")
+
+    def check_identity(self, identity: Identity) -> None:
+        if identity in self.lost:
+            raise BadKey("The provided admin key was revoked")
+
+    def on_identities_lost(self, listener: Callable[[], None]) -> None:
+        self.on_lost.append(listener)
+
+    def lose(self, identity: Identity) -> None:
+        """From now on `identity` is not good any more."""
+        self.lost.add(identity)
+        for listener in self.on_lost:
+            listener()
 
     def open_session(self, listener: LiveListener) -> FakeLiveSession:
         session = FakeLiveSession(self, listener)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rewake.auth import Identity
+from rewake.auth import Admin, Identity
 from rewake.environment import seeded_environment
 from rewake.execution import NO_SOURCE, FunctionCall, RequestSource
 from rewake.limits import DEFAULT_LIMITS, Limits
@@ -19,7 +19,7 @@ from rewake.storage import OutcomeUnknown, StorageFailed, StorageFull
 from rewake.sync import LiveListener, LiveResult
 from rewake.sync.connection import BEFORE_RESPONSE, Connection, Socket
 from rewake.sync.session import Session
-from tests.sync.fake_backend import FakeBackend, FakeLiveSession
+from tests.sync.fake_backend import ADMIN_KEY, FakeBackend, FakeLiveSession
 from tests.sync.story import SESSION_ID
 
 
@@ -285,3 +285,24 @@ def test_a_wave_that_ends_after_the_socket_did_says_nothing() -> None:
     updates: list[tuple[int, LiveResult]] = []
     world.connection.finish_wave(5, updates)
     assert world.wire.events == ["resume", (1001, "later")]
+
+
+def test_a_socket_whose_key_is_revoked_ends_at_once_and_others_go_on() -> None:
+    world = World()
+    world.say("Authenticate", baseVersion=0, tokenType="Admin", value=ADMIN_KEY)
+    world.add(0, 0)
+    live = world.live
+    world.connection.check_identity()
+    assert not world.connection.has_ended
+    world.backend.lost.add(Admin())
+    world.connection.check_identity()
+    assert world.wire.events[-3:] == ["AuthError", "resume", (None, "")]
+    assert world.connection.has_ended
+    assert live.is_closed
+
+
+def test_a_socket_of_nobody_has_nothing_to_lose() -> None:
+    world = World()
+    world.backend.lost.add(Admin())
+    world.connection.check_identity()
+    assert not world.connection.has_ended

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rewake.auth.scopes import EVERYTHING, Grant
 from rewake.values import encode
 
 
@@ -48,9 +49,14 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """A holder of the admin key, perhaps acting as a user."""
+    """A holder of an admin key, perhaps acting as a user.
+
+    `grant` is judged at the doors, before a function runs: it is no part of the fingerprint, so it does not
+    cross to workers, and holders of different keys share results.
+    """
 
     acting_as: User | None = None
+    grant: Grant = EVERYTHING
 
     @property
     def fingerprint(self) -> str:

@@ -1,8 +1,9 @@
 """The admin key of a deployment.
 
 Floor 1, `auth`. `{deployment name}|{hex}`, opaque to clients, which check nothing; it must not contain `:`,
-since `Authorization: Convex key:identity` splits there (wire 5.2). Scoped and revocable keys are a later
-issue.
+since `Authorization: Convex key:identity` splits there (wire 5.2).
+
+Not here: keys that are issued, scoped and revoked (`keyring.py`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ class AdminKey:
     """A key to compare others with."""
 
     text: str
+
+    def __repr__(self) -> str:
+        return "AdminKey(...)"
 
     def check(self, presented: str) -> None:
         """Return when `presented` is this key; compare in constant time.

@@ -56,7 +56,8 @@ def ask(
 
 
 def _refusal(response: httpx.Response, server: ServerAddress) -> CommandFailed:
-    if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+    is_scope = b'"OperationNotPermitted"' in response.content
+    if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN) and not is_scope:
         return CommandFailed(
             f"{server.url} refuses this admin key.",
             hint="Is this the server of another project? Give its key with --admin-key or REWAKE_ADMIN_KEY.",

@@ -7,6 +7,7 @@ only then: `rewake --help` should not load a database. Errors end here, as a sen
     dev       development.py            codegen   generating.py
     serve     serving.py                verify    verifying.py
     version                             env, logs  server_commands.py
+                                        keys      key_commands.py, keys.py
 
 Not here: the work. The pages of the reference are `docs/reference/cli.md`.
 """
@@ -20,6 +21,7 @@ from typing import Annotated, Literal
 import typer
 
 from rewake.cli.failure import ExitCode
+from rewake.cli.key_commands import keys_app
 from rewake.cli.project_home import PORT_USUAL, find_root
 from rewake.cli.screen import Screen
 from rewake.cli.server_commands import LOGS_EXAMPLES, env_app, logs
@@ -44,6 +46,7 @@ app = typer.Typer(
 
 
 app.add_typer(env_app, name="env")
+app.add_typer(keys_app, name="keys")
 
 
 def main() -> None:

@@ -49,6 +49,7 @@ from rewake.execution import (
     load_project,
     read_settings,
 )
+from rewake.observability import redacted
 from rewake.server import Server
 from rewake.storage import DataFileRefused
 
@@ -226,7 +227,7 @@ class Development:
 
     def _show_call(self, record: CallRecord) -> None:
         for line in call_lines(record, clock=local_clock(self._environment.clock.now_ns())):
-            self._screen.say(*line)
+            self._screen.say(*((redacted(text), style) for text, style in line))
 
     def _show_push(self, changed: list[Path], report: PushReport, seconds: float) -> None:
         parts: list[str | Part] = [_listed([str(file) for file in changed])]

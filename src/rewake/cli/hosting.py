@@ -49,7 +49,7 @@ from rewake.execution import (
     WorkerPlan,
     limits_from_environment,
 )
-from rewake.observability import ROOT, logger
+from rewake.observability import ROOT, logger, redacted
 from rewake.server import PORT_MAX, PortInUse, Server
 from rewake.storage import DataFileLocked
 
@@ -277,7 +277,7 @@ class _Handler(logging.Handler):
         # Like every handler: whoever logs is in the middle of something else, so nothing is raised here. The
         # traceback of an author's exception runs code of theirs.
         try:
-            self._show(record, self.format(record))
+            self._show(record, redacted(self.format(record)))
         except Exception:
             self.handleError(record)
 

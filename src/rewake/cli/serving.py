@@ -36,6 +36,7 @@ from rewake.cli.ways_out import mismatch_failure
 from rewake.database import SchemaMismatch
 from rewake.environment import Environment
 from rewake.execution import CallRecord, ProjectSettings, Registry, load_project, read_settings
+from rewake.observability import redacted
 
 
 class LogFormat(StrEnum):
@@ -160,9 +161,11 @@ class _Log:
         if not self._shows_all and record.error is None and not record.log_lines:
             return
         if self._is_json:
-            self._screen.plain(json_call(record, moment=self._moment(), deployment=self._deployment))
+            text = json_call(record, moment=self._moment(), deployment=self._deployment)
         else:
-            self._screen.plain("\n".join(plain_lines(record, moment=self._moment())))
+            text = "\n".join(plain_lines(record, moment=self._moment()))
+        # An author may print a request's headers, and an exception may quote them.
+        self._screen.plain(redacted(text))
 
     def house(self, record: logging.LogRecord, text: str) -> None:
         """What the house itself says."""

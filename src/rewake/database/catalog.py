@@ -16,6 +16,7 @@ wakes who looked (DESIGN D5). Only the system tables themselves are fixed, below
                                                                 by_due, by_identifier
     _cron_runs  {cron, identifier, name, scheduledTime, startedTime, completedTime, status, logLines}
                                                                 by_cron
+    _admin_keys  {key, label, scopes, digest, createdAt, ...}   by_key
 
 A tablet is one instance of a table. Documents, keys, read sets and log rows name tablets and index ids, never
 names: an import may build a second copy of a table and switch to it. Tablets and index ids are never used
@@ -194,6 +195,7 @@ CRON_RUNS = _system_table("_cron_runs", tablet=23, by_cron=("cron",))
 AUTHOR_VISIBLE = frozenset({STORAGE.tablet, SCHEDULED_FUNCTIONS.tablet, CRON_RUNS.tablet})
 """Tables of the system that authors read, and those that are read in the order in which they were written:
 their documents are told apart by creation time, too."""
+ADMIN_KEYS = _system_table("_admin_keys", tablet=31, by_key=("key",))
 SYSTEM_TABLES = (
     TABLES,
     INDEXES,
@@ -207,8 +209,9 @@ SYSTEM_TABLES = (
     SETTINGS,
     CRONS,
     CRON_RUNS,
+    ADMIN_KEYS,
 )
-HIDDEN_TABLES = frozenset({ENVIRONMENT_VARIABLES.name})
+HIDDEN_TABLES = frozenset({ENVIRONMENT_VARIABLES.name, ADMIN_KEYS.name})
 """Tables of the system that `ctx.db.system` does not know: they hold secrets."""
 
 TABLES_BY_NAME = TABLES.indexes["by_name"].id

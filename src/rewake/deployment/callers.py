@@ -1,9 +1,9 @@
 """Callers: who stands behind a token or a header.
 
-Floor 5, `deployment`. Administrators show the key of the deployment, and may act as a user. Users show
+Floor 5, `deployment`. Administrators show a key of the deployment, and may act as a user. Users show
 a token of an auth provider.
 
-Not here: the key itself (`auth`), which tokens are good (`sign_in.py`), what an identity may do
+Not here: which keys are good (`keys.py`) and which tokens (`sign_in.py`), what an identity may do
 (`execution`).
 Source: wire 1.7, 4.2, 5.
 """
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
+from rewake.auth import ANONYMOUS, Admin, Grant, Identity, User
 from rewake.errors import InvalidInput, Unauthenticated
 from rewake.values import encode, normalize
 
@@ -26,6 +26,18 @@ class InvalidHeader(InvalidInput):
 
     code = "InvalidHeaderFailure"
     template = "The Authorization header must be `Bearer {{token}}` or `Convex {{admin key}}`."
+
+
+class AdminKeys(Protocol):
+    """The keys of the deployment."""
+
+    def check(self, presented: str) -> Grant:
+        """What a key grants.
+
+        Raises:
+            Unauthenticated: nothing.
+        """
+        ...
 
 
 class Tokens(Protocol):
@@ -43,8 +55,8 @@ class Tokens(Protocol):
 class Callers:
     """Tells identities for one deployment."""
 
-    def __init__(self, admin_key: AdminKey, tokens: Tokens) -> None:
-        self._admin_key = admin_key
+    def __init__(self, keys: AdminKeys, tokens: Tokens) -> None:
+        self._keys = keys
         self._tokens = tokens
 
     async def by_token(self, token_type: str, value: str | None, impersonating: object | None) -> Identity:
@@ -56,8 +68,8 @@ class Callers:
         if token_type == "None":
             return ANONYMOUS
         if token_type == "Admin":
-            self._admin_key.check(value or "")
-            return Admin(acting_as=_user_of(impersonating))
+            grant = self._keys.check(value or "")
+            return Admin(acting_as=_user_of(impersonating), grant=grant)
         return await self._tokens.verify(value or "")
 
     async def by_header(self, authorization: str | None) -> Identity:
@@ -76,8 +88,7 @@ class Callers:
         if scheme.lower() == "bearer":
             return await self._tokens.verify(rest)
         key, acting_as = _split_acting_as(rest)
-        self._admin_key.check(key)
-        return Admin(acting_as=acting_as)
+        return Admin(acting_as=acting_as, grant=self._keys.check(key))
 
 
 def _user_of(attributes: object | None) -> User | None:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,6 +37,8 @@ from rewake.database import (
     staged_verdicts,
 )
 from rewake.deployment.callers import Callers
+from rewake.deployment.housekeeping import Housekeeping
+from rewake.deployment.keys import Keys
 from rewake.deployment.mutations import Mutations
 from rewake.deployment.push import PushReport, differences
 from rewake.deployment.sign_in import SignIn
@@ -73,21 +74,12 @@ from rewake.execution import (
 from rewake.files import Files
 from rewake.functions import FunctionKind
 from rewake.limits import DEFAULT_LIMITS, Limits
-from rewake.observability import logger
 from rewake.protocol import FunctionPath
 from rewake.reactivity import LiveListener, LiveQueries, LiveSession, visibility_of
 from rewake.scheduling import Scheduler, cron_scheduler
-from rewake.storage import Reads, StorageFailed
+from rewake.storage import Reads
 
 T = TypeVar("T")
-
-_log = logger(__name__)
-
-_HOUSEKEEPING_SECONDS = 1.0
-_TENDING_STEPS = 8
-"""Steps of background work on indexes and staged validators between two checkpoints."""
-_CHECKPOINT_ROWS = 200
-"""About two thousand pages, 8 MiB: what the write-ahead log has blocks for already (decision 0004)."""
 
 
 class Deployment:
@@ -108,8 +100,6 @@ class Deployment:
         self._runner = runner
         self.sign_in = SignIn(self, clock=database.environment.clock, limits=database.limits)
         """Tokens of users."""
-        self._callers = Callers(admin_key, self.sign_in)
-        self._housekeeping: asyncio.Task[None] | None = None
         self._is_open = False
         self._push_lock = asyncio.Lock()
         # Those who follow the commit log besides the live queries.
@@ -117,10 +107,8 @@ class Deployment:
         # For short reads of the house's own; made by the first.
         self._reader: Reader | None = None
         self._reading = asyncio.Lock()
-        self._wants_checkpoint = asyncio.Event()
         self._staged_news = StagedNews()
         self._mutations = Mutations(runner, self.run_system, limits=database.limits)
-        self._rows_since_checkpoint = 0
         self.scheduler = Scheduler(self)
         """Functions that run later; it serves by itself where the deployment keeps house."""
         self.crons = cron_scheduler(self)
@@ -132,6 +120,11 @@ class Deployment:
         self.live = LiveQueries(
             runner, environment=database.environment, limits=database.limits, position=database.last_ts()
         )
+        self.keys = Keys(self, admin_key)
+        """Who is an administrator."""
+        self._callers = Callers(self.keys, self.sign_in)
+        chores = (self._tell_staged, self.scheduler.trim, self.files.sweep, self.keys.tend)
+        self._house = Housekeeping(database, runner, chores)
         self.deployment_name = name
         self.server_version = version
         self.call_log = call_log
@@ -199,12 +192,13 @@ class Deployment:
             raise
         try:
             await deployment.push(code, on_progress=on_progress)
+            await deployment.keys.load()
         except BaseException:
             await deployment.close()
             raise
         deployment._is_open = True
         if keeps_house:
-            deployment._housekeeping = asyncio.create_task(deployment._keep_house())
+            deployment._house.start()
             await deployment.scheduler.start()
             await deployment.crons.start()
         return deployment
@@ -216,11 +210,7 @@ class Deployment:
         # What came of scheduled ones is kept.
         await self.scheduler.close()
         await self.crons.close()
-        if self._housekeeping is not None:
-            # Not cancelled: a checkpoint under way would go on in its thread, on a connection that we close.
-            self._wants_checkpoint.set()
-            await self._housekeeping
-            self._housekeeping = None
+        await self._house.end()
         await self.live.close()
         await self.sign_in.close()
         await self._runner.close()
@@ -273,8 +263,8 @@ class Deployment:
                 changes = await self._runner.push(code, invocation=invocation, on_progress=heard)
             finally:
                 self.push_progress = None
-            self._wants_checkpoint.set()
             await self.sign_in.look_over()
+            self._house.hurry()
             return differences(before, self._runner.analysis, changes)
 
     async def change(self, work: Callable[[GroupCommit], Any]) -> Any:
@@ -384,7 +374,8 @@ class Deployment:
         if refusal is not None:
             return MutationOutcome(refusal, self.live.position)
         invocation = Invocation(self.environment.random_bytes(16).hex(), replay)
-        seen, source = visibility or visibility_of(identity), source.signed_in(identity)
+        seen = visibility or visibility_of(identity, call.path, "mutation")
+        source = source.signed_in(identity)
         return await self._mutations.run(
             MutationJob(call, identity, seen, invocation, request_id, source=source)
         )
@@ -406,7 +397,8 @@ class Deployment:
         refusal = self._refuse_component(call)
         if refusal is not None:
             return refusal
-        seen, source = visibility or visibility_of(identity), source.signed_in(identity)
+        seen = visibility or visibility_of(identity, call.path, "action")
+        source = source.signed_in(identity)
         return await self._runner.act(ActionJob(call, identity, seen, request_id, source=source))
 
     async def answer(self, job: HttpJob) -> Success | Failure:
@@ -450,7 +442,7 @@ class Deployment:
         """Answer a query at the latest timestamp, from the shared cache if it can; or on the snapshot at
         `at`. `visibility` as for `mutate`.
         """
-        seen = visibility or visibility_of(identity)
+        seen = visibility or visibility_of(identity, call.path, "query")
         refusal = self._refuse_component(call)
         if refusal is not None:
             return refusal, self.live.position
@@ -464,7 +456,10 @@ class Deployment:
         self, calls: Sequence[FunctionCall], identity: Identity, *, request_id: str
     ) -> tuple[list[Success | Failure], int]:
         """Run several queries on one snapshot."""
-        results, ts = await self.live.read_many(calls, identity, visibility_of(identity), at=None)
+        each = {visibility_of(identity, call.path, "query") for call in calls}
+        # The door has refused a batch with a call that is denied; should it not have, all of it is.
+        seen = Visibility.DENIED if Visibility.DENIED in each else each.pop() if each else Visibility.PUBLIC
+        results, ts = await self.live.read_many(calls, identity, seen, at=None)
         return [
             self._refuse_component(call) or result.result for call, result in zip(calls, results, strict=True)
         ], ts
@@ -501,54 +496,31 @@ class Deployment:
         """The identity behind an `Authorization` header (wire 4.2)."""
         return await self._callers.by_header(authorization)
 
+    def check_identity(self, identity: Identity) -> None:
+        """Return while what an identity rests on is good.
+
+        Raises:
+            Unauthenticated: it is not any more.
+        """
+        self.keys.check_current(identity)
+
+    def on_identities_lost(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called when identities may have stopped being good."""
+        self.keys.listen(listener)
+
     def _on_group(self, report: GroupReport) -> None:
         """Hear of a commit group: live queries first, before anybody is answered."""
         self.live.on_group(report)
         self.sign_in.on_group(report)
         for follower in self._followers:
             follower(report)
-        self._rows_since_checkpoint += len(report.rows)
-        if self._rows_since_checkpoint >= _CHECKPOINT_ROWS:
-            self._wants_checkpoint.set()
-
-    async def _keep_house(self) -> None:
-        """Checkpoint and trim off the path of acknowledgements, for ever: every so often, and after many
-        commits.
-        """
-        trouble: str | None = None
-        while self._is_open:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wants_checkpoint.wait(), _HOUSEKEEPING_SECONDS)
-            self._wants_checkpoint.clear()
-            self._rows_since_checkpoint = 0
-            try:
-                await asyncio.to_thread(self._database.checkpoint)
-                # In small steps, so that mutations pass between them.
-                while self._is_open and (await self._runner.trim()).has_more:
-                    pass
-                await self.tend_schema()
-                await self.scheduler.trim()
-                await self.files.sweep()
-            except asyncio.CancelledError:
-                raise
-            except StorageFailed as error:
-                # Said once: a disk stays full for hours, and its log may lie on it.
-                if error.message != trouble:
-                    _log.error("the data file cannot be tidied, which is tried again: %s", error)
-                trouble = error.message
-            except Exception:
-                _log.exception("housekeeping failed; it is tried again")
-            else:
-                if trouble is not None:
-                    _log.warning("the data file is tidied again")
-                trouble = None
+        self._house.count_rows(len(report.rows))
 
     async def tend_schema(self) -> None:
         """Build staged indexes, clear away dropped ones and check staged validators, for a while."""
-        for _ in range(_TENDING_STEPS):
-            if not self._is_open or not await self._runner.tend():
-                break
-        else:
-            self._wants_checkpoint.set()
+        await self._house.tend()
+        await self._tell_staged()
+
+    async def _tell_staged(self) -> None:
         if any("stagedDocumentType" in table for table in self.analysis.schema["tables"]):
             self._staged_news.hear(await self.staged_verdicts())

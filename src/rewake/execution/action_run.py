@@ -25,7 +25,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
-from rewake.auth import Identity
+from rewake.auth import Identity, denial_of
 from rewake.blobs import BlobStore
 from rewake.environment import Clock
 from rewake.errors import FunctionError, LimitExceeded, RewakeError
@@ -156,6 +156,8 @@ class ActionRun:
     def _carry_out(self) -> str:
         """From the arguments to the encoded result."""
         limits, lines = self.limits, self.log_lines
+        if self.job.visibility is Visibility.DENIED:
+            raise denial_of(self.path, "action")
         record = self.registry.find_kind(self.path, self.job.visibility, "action")
         self.path, tables = record.path.public, self._tables()
         value = decoded_arguments(self.path, self.job.call.args, limits=limits, log_lines=lines)

@@ -25,6 +25,8 @@ class Visibility(Enum):
 
     PUBLIC = "public"
     INTERNAL = "internal"
+    DENIED = "denied"
+    """The caller shows a key that may not call this function at all: the run ends with what it lacks."""
 
 
 @dataclass(frozen=True, slots=True)

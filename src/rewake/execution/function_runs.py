@@ -14,7 +14,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
-from rewake.auth import Identity
+from rewake.auth import Identity, denial_of
 from rewake.database import (
     CallResult,
     Database,
@@ -203,6 +203,8 @@ class FunctionRuns:
         self, host: Host, job: MutationJob | QueryJob, kind: FunctionKind
     ) -> tuple[FunctionRecord | None, Success | Failure]:
         try:
+            if job.visibility is Visibility.DENIED:
+                raise denial_of(job.call.path, kind)
             if job.visibility is Visibility.PUBLIC and job.call.path.startswith(SYSTEM_PREFIX):
                 raise SystemIdentityRequired(kind=kind)
             record = host.registry.find_kind(job.call.path, job.visibility, kind)

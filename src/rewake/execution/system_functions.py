@@ -11,6 +11,7 @@ are internal, and need no module of an author: a project that cannot be loaded d
     _system/variables:change, announce       environment variables, for administrators and the server
     _system/cli/queryEnvironmentVariables    what the official command line reads of them
     _system/files:...                        `file_functions.py`
+    _system/keys:...                         `key_functions.py`
 
 Only administrators and the house itself may call them.
 
@@ -38,6 +39,7 @@ from rewake.database import (
 )
 from rewake.errors import FunctionError, InvalidInput
 from rewake.execution.file_functions import FILE_FUNCTIONS
+from rewake.execution.key_functions import KEY_FUNCTIONS
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
 from rewake.execution.scheduled_calls import schedule_for
 from rewake.execution.system_context import SystemCtx, SystemQueryCtx
@@ -136,6 +138,7 @@ _MUTATIONS: dict[str, Callable[..., Any]] = {
     "_system/scheduler:put_back": _put_back,
     "_system/scheduler:trim": _trim,
     **FILE_FUNCTIONS,
+    **KEY_FUNCTIONS,
 }
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from rewake.auth import Admin, Identity
+from rewake.auth import Admin, Identity, Scope, scope_of_call
+from rewake.functions import FunctionKind
 from rewake.http_api.errors import AdminRequired
 from rewake.http_api.ports import Backend
 
@@ -25,14 +26,25 @@ async def identity_of(backend: Backend, request: Request) -> Identity:
     return await backend.authenticate_header(request.headers.get("authorization"))
 
 
-async def require_admin(backend: Backend, request: Request) -> Admin:
-    """The caller of an administrators' endpoint.
+def permit_call(identity: Identity, path: str, kind: FunctionKind | None) -> None:
+    """Return where a caller may call the function at `path`, as far as keys go.
+
+    Raises:
+        OperationNotPermitted: the key that was shown does not reach so far. Nothing has run.
+    """
+    if isinstance(identity, Admin):
+        identity.grant.require(scope_of_call(path, kind))
+
+
+async def require_admin(backend: Backend, request: Request, scope: Scope | None) -> Admin:
+    """The caller of an administrators' endpoint, whose key has `scope`; None: any will do.
 
     Their GET endpoints take the key as `?adminKey=` too, for pages that cannot set a header.
 
     Raises:
         AdminRequired: the caller is not an administrator.
         Unauthenticated: the key is not this deployment's.
+        OperationNotPermitted: the key is good, and not for this.
     """
     authorization = request.headers.get("authorization")
     if authorization is None and request.method in ("GET", "HEAD"):
@@ -41,4 +53,6 @@ async def require_admin(backend: Backend, request: Request) -> Admin:
     identity = await backend.authenticate_header(authorization)
     if not isinstance(identity, Admin):
         raise AdminRequired(name=backend.deployment_name)
+    if scope is not None:
+        identity.grant.require(scope)
     return identity

@@ -17,9 +17,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rewake.http_api.bodies import AnyCallBody, BatchBody, CallAtBody, CallBody, RunBody
+from rewake.http_api.keys import CreateKeyBody, RevokeKeyBody
 from rewake.http_api.variables import UpdateVariablesBody
 
-_BODIES = (CallBody, CallAtBody, AnyCallBody, RunBody, BatchBody, UpdateVariablesBody)
+_BODIES = (
+    CallBody,
+    CallAtBody,
+    AnyCallBody,
+    RunBody,
+    BatchBody,
+    UpdateVariablesBody,
+    CreateKeyBody,
+    RevokeKeyBody,
+)
 _REF = "#/components/schemas/{name}"
 _TEXT, _BYTES = "text/plain", "application/octet-stream"
 
@@ -85,6 +95,17 @@ _SCHEMAS: dict[str, Any] = {
             "entries": {"type": "array", "items": {"type": "object"}},
             "newCursor": {"type": "number"},
         },
+    },
+    "Keys": {
+        "type": "object",
+        "required": ["keys"],
+        "properties": {"keys": {"type": "array", "items": {"type": "object"}}},
+    },
+    "FreshKey": {
+        "description": "The one time that the key itself is told.",
+        "type": "object",
+        "required": ["id", "key"],
+        "properties": {"id": {"type": "string"}, "key": {"type": "string"}},
     },
     "StorageId": {
         "type": "object",
@@ -178,6 +199,13 @@ def _of_administration() -> dict[str, Any]:
     return {
         "/api/check_admin_key": {
             "get": _operation("Whether the key is an administrator's", answer="Empty", security=admin)
+        },
+        "/api/keys": {"get": _operation("The keys of administrators", answer="Keys", security=admin)},
+        "/api/keys/create": {
+            "post": _operation("Make a key", body=CreateKeyBody, answer="FreshKey", security=admin)
+        },
+        "/api/keys/revoke": {
+            "post": _operation("End a key", body=RevokeKeyBody, answer="Empty", security=admin)
         },
         "/api/v1/get_canonical_urls": {
             "get": _operation("Where clients reach the deployment", answer="Empty", security=admin)

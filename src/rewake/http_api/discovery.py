@@ -8,6 +8,7 @@ Source: wire 4.6. Not here: metrics (a later issue).
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import AsyncIterator
 from typing import IO
@@ -16,6 +17,7 @@ import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
+from rewake.auth import Scope
 from rewake.http_api.authorization import require_admin
 from rewake.http_api.bodies import refuse_announced
 from rewake.http_api.errors import BodyTooLarge, NotReady
@@ -64,16 +66,21 @@ class Discovery:
         return PlainTextResponse("ok")
 
     async def check_admin_key(self, request: Request) -> Response:
-        """`GET /api/check_admin_key`: the dashboard's login."""
-        await require_admin(self._backend, request)
-        return json_response('{"success":true,"allowedOps":[],"isReadOnly":false}')
+        """`GET /api/check_admin_key`: the dashboard's login, and what the key may do (nothing listed:
+        everything).
+        """
+        grant = (await require_admin(self._backend, request, None)).grant
+        scopes = [] if grant.may(Scope.ADMIN) else sorted(grant.scopes)
+        is_read_only = not (grant.may(Scope.RUN) or grant.may(Scope.DEPLOY))
+        answer = {"success": True, "allowedOps": scopes, "isReadOnly": is_read_only}
+        return json_response(json.dumps(answer, separators=(",", ":")))
 
     async def canonical_urls(self, request: Request) -> Response:
         """`GET /api/v1/get_canonical_urls`: where clients and HTTP actions are reached.
 
         Without a port of its own the site lies under `/http` of this origin.
         """
-        await require_admin(self._backend, request)
+        await require_admin(self._backend, request, Scope.DEPLOY)
         origin = public_origin(request)
         cloud, site = json_text(origin), json_text(self._backend.site_url or origin + "/http")
         return json_response(f'{{"convexCloudUrl":{cloud},"convexSiteUrl":{site}}}')

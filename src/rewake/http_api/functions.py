@@ -25,8 +25,9 @@ from starlette.responses import Response
 
 from rewake.auth import Identity
 from rewake.execution import Failure, FunctionCall, RequestSource, Success
+from rewake.functions import FunctionKind
 from rewake.http_api.addressing import client_of, function_call, path_of_url
-from rewake.http_api.authorization import identity_of, require_admin
+from rewake.http_api.authorization import identity_of, permit_call, require_admin
 from rewake.http_api.bodies import (
     AnyCallBody,
     BatchBody,
@@ -57,7 +58,7 @@ class FunctionEndpoints:
 
     async def query(self, request: Request) -> Response:
         """`POST /api/query`."""
-        asked = await self._asked(request)
+        asked = await self._asked(request, "query")
         result, _ = await self._backend.query(asked.call, asked.identity, request_id=asked.request_id)
         return self._answer(asked, keeps_request_id(request.scope, result))
 
@@ -69,6 +70,7 @@ class FunctionEndpoints:
         path = parameters.get("path")
         if path is None:
             raise BadParameter(name="path", detail="expected the function to call, such as messages:list.")
+        permit_call(identity, path, "query")
         args = parse_json(parameters.get("args", "{}"), msgspec.Raw)
         asked = self._put(request, function_call(path, args), identity, wanted)
         result, _ = await self._backend.query(asked.call, asked.identity, request_id=asked.request_id)
@@ -76,7 +78,7 @@ class FunctionEndpoints:
 
     async def mutation(self, request: Request) -> Response:
         """`POST /api/mutation`. Answers after the commit."""
-        asked = await self._asked(request)
+        asked = await self._asked(request, "mutation")
         outcome = await self._backend.mutate(
             asked.call, asked.identity, request_id=asked.request_id, source=asked.source
         )
@@ -84,7 +86,7 @@ class FunctionEndpoints:
 
     async def action(self, request: Request) -> Response:
         """`POST /api/action`."""
-        asked = await self._asked(request)
+        asked = await self._asked(request, "action")
         result = await self._backend.act(
             asked.call, asked.identity, request_id=asked.request_id, source=asked.source
         )
@@ -105,6 +107,7 @@ class FunctionEndpoints:
         identity = await identity_of(self._backend, request)
         body = await self._body(request, CallAtBody)
         wanted = output_format(body.format, client_of(request))
+        permit_call(identity, body.path, "query")
         asked = self._put(request, function_call(body.path, body.args), identity, wanted)
         at = decode_ts(body.ts)
         if at > await self._backend.latest_ts():
@@ -123,6 +126,8 @@ class FunctionEndpoints:
         limit = self._limits.http_batch_queries_max
         if len(body.queries) > limit:
             raise TooManyQueries(count=len(body.queries), limit=limit)
+        for query in body.queries:
+            permit_call(identity, query.path, "query")
         client = client_of(request)
         wanted = [output_format(query.format, client) for query in body.queries]
         calls = [function_call(query.path, query.args) for query in body.queries]
@@ -139,7 +144,7 @@ class FunctionEndpoints:
         Raises:
             AdminRequired: the caller is not an administrator. Nothing was read.
         """
-        identity = await require_admin(self._backend, request)
+        identity = await require_admin(self._backend, request, None)
         body = await self._body(request, AnyCallBody)
         wanted = output_format(body.format, client_of(request))
         call = function_call(body.path, body.args, component=body.component_path or "")
@@ -161,7 +166,9 @@ class FunctionEndpoints:
     async def _run(self, request: Request, asked: _Asked) -> Response:
         call, identity, request_id, source = asked.call, asked.identity, asked.request_id, asked.source
         result: Success | Failure
-        match self._backend.kind_of(call.path, call.component):
+        kind = self._backend.kind_of(call.path, call.component)
+        permit_call(identity, call.path, kind)
+        match kind:
             case "mutation":
                 outcome = await self._backend.mutate(call, identity, request_id=request_id, source=source)
                 result = outcome.result
@@ -174,11 +181,12 @@ class FunctionEndpoints:
                 result = keeps_request_id(request.scope, result)
         return self._answer(asked, result)
 
-    async def _asked(self, request: Request) -> _Asked:
+    async def _asked(self, request: Request, kind: FunctionKind) -> _Asked:
         """Read a request whose body is one call."""
         identity = await identity_of(self._backend, request)
         body = await self._body(request, CallBody)
         wanted = output_format(body.format, client_of(request))
+        permit_call(identity, body.path, kind)
         return self._put(request, function_call(body.path, body.args), identity, wanted)
 
     async def _body(self, request: Request, kind: type[Body]) -> Body:

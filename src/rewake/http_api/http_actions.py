@@ -37,6 +37,7 @@ from rewake.execution import (
     Part,
     Success,
 )
+from rewake.http_api.authorization import permit_call
 from rewake.http_api.forwarded import scheme_of
 from rewake.http_api.mounted_sockets import SocketDoor, refuse_socket
 from rewake.http_api.ports import HttpActionsBackend
@@ -82,7 +83,7 @@ class HttpActions:
             else:
                 await refusal(scope, receive, send)
             return
-        identity, why = await self._caller(scope)
+        identity, why = await self._caller(scope, request.path)
         request_id = request_id_of(scope, backend.environment)
         door = ExchangeEnd()
         door.attach()
@@ -119,12 +120,15 @@ class HttpActions:
             return PlainTextResponse("Method Not Allowed", 405, {"allow": ", ".join(sorted(METHODS))})
         return PlainTextResponse(NO_ROUTE, 404)
 
-    async def _caller(self, scope: Scope) -> tuple[Identity, str | None]:
+    async def _caller(self, scope: Scope, request_path: str) -> tuple[Identity, str | None]:
         """Who calls, and why that cannot be said: a bad token does not refuse the request."""
         header = next((value for name, value in scope["headers"] if name == b"authorization"), None)
         text = None if header is None else header.decode("latin-1")
         try:
-            return await self._backend.authenticate_header(text), None
+            identity = await self._backend.authenticate_header(text)
+            # A handler is a function, which acts as whom the key names.
+            permit_call(identity, request_path, "action")
+            return identity, None
         except InvalidInput:
             # Another scheme, such as Basic: between the client and the handler, and none of our business.
             return ANONYMOUS, None

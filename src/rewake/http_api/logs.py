@@ -22,12 +22,14 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from rewake.auth import Scope
 from rewake.database import is_cron
 from rewake.execution import CallRecord, LogEntry, RunLogLine, RunProgress
 from rewake.http_api.authorization import require_admin
 from rewake.http_api.errors import BadParameter
 from rewake.http_api.ports import Backend
 from rewake.http_api.responses import json_response
+from rewake.observability import redacted
 
 WAIT_SECONDS = 55.0
 """Less than the minute after which clients and proxies give a silent request up."""
@@ -60,10 +62,15 @@ class LogEndpoints:
         return await self._follow(request, with_progress=False)
 
     async def _follow(self, request: Request, *, with_progress: bool) -> Response:
-        await require_admin(self._backend, request)
+        await require_admin(self._backend, request, Scope.READ)
         cursor = _cursor_of(request)
         log = self._backend.call_log
-        entries = log.after(cursor) if cursor == 0 else await log.wait_after(cursor, seconds=WAIT_SECONDS)
+        if cursor == 0:
+            entries = log.after(cursor)
+        else:
+            entries = await log.wait_after(cursor, seconds=WAIT_SECONDS)
+            # It may have been revoked meanwhile.
+            await require_admin(self._backend, request, Scope.READ)
         if not entries:
             # An empty log has no entry to go on from, and 0 would never wait.
             answer = {"entries": [], "newCursor": cursor or 1.0}
@@ -71,7 +78,8 @@ class LogEndpoints:
             wanted = [entry for entry in entries if with_progress or isinstance(entry.news, CallRecord)]
             shown = [_entry(each, has_progress=with_progress) for each in wanted]
             answer = {"entries": shown, "newCursor": entries[-1].cursor}
-        return json_response(msgspec.json.encode(answer).decode())
+        # What authors print may hold a token of a user's, which is not for whoever may read logs.
+        return json_response(redacted(msgspec.json.encode(answer).decode()))
 
 
 def _cursor_of(request: Request) -> float:

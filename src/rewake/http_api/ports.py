@@ -9,10 +9,10 @@ Not here: routing and shapes (`routes.py`), what an error looks like (`errors.py
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
-from rewake.auth import Identity
+from rewake.auth import FreshKey, Identity, IssuedKey
 from rewake.environment import Environment
 from rewake.execution import (
     Analysis,
@@ -42,6 +42,30 @@ class Variables(Protocol):
 
         Raises:
             InvalidInput: a name, a value or the sum of all is refused.
+        """
+        ...
+
+
+class Keys(Protocol):
+    """The keys of a deployment that were issued."""
+
+    def all(self) -> list[IssuedKey]:
+        """Every one, oldest first."""
+        ...
+
+    async def create(self, *, label: str, scopes: Iterable[str], expires_ms: float | None) -> FreshKey:
+        """Issue a key.
+
+        Raises:
+            InvalidInput, Conflict: it may not be like this.
+        """
+        ...
+
+    async def revoke(self, id: str) -> None:
+        """Take a key back.
+
+        Raises:
+            KeyNotFound: there is none of this id.
         """
         ...
 
@@ -103,6 +127,11 @@ class Backend(HttpActionsBackend, Protocol):
     @property
     def variables(self) -> Variables:
         """Environment variables."""
+        ...
+
+    @property
+    def keys(self) -> Keys:
+        """Keys that were issued."""
         ...
 
     @property

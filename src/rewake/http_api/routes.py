@@ -25,6 +25,7 @@ from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint
 from rewake.http_api.files import FileEndpoints
 from rewake.http_api.functions import FunctionEndpoints
 from rewake.http_api.http_actions import HttpActions
+from rewake.http_api.keys import KeyEndpoints
 from rewake.http_api.logs import LogEndpoints
 from rewake.http_api.ports import Backend, HttpActionsBackend
 from rewake.http_api.variables import VariableEndpoints
@@ -44,6 +45,7 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
     logs = LogEndpoints(backend)
     variables = VariableEndpoints(backend, limits)
     files = FileEndpoints(backend.files)
+    keys = KeyEndpoints(backend, limits)
     env = backend.environment
     actions = ErrorBoundary(HttpActions(backend, prefix="/http"), env)
     return [
@@ -64,6 +66,9 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/v1/update_environment_variables", env, POST=variables.update),
         route("/api/list_environment_variables", env, GET=variables.list),
         route("/api/v1/list_environment_variables", env, GET=variables.list),
+        route("/api/keys", env, GET=keys.list),
+        route("/api/keys/create", env, POST=keys.create),
+        route("/api/keys/revoke", env, POST=keys.revoke),
         route("/api/stream_function_logs", env, GET=logs.function_logs),
         route("/api/app_metrics/stream_function_logs", env, GET=logs.function_logs),
         route("/api/stream_udf_execution", env, GET=logs.executions),

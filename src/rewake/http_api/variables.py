@@ -16,6 +16,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from rewake.auth import Scope
 from rewake.http_api.authorization import require_admin
 from rewake.http_api.bodies import read_json
 from rewake.http_api.ports import Backend
@@ -50,7 +51,7 @@ class VariableEndpoints:
             AdminRequired: the caller is not an administrator.
             InvalidInput: a change is refused; none was made.
         """
-        await require_admin(self._backend, request)
+        await require_admin(self._backend, request, Scope.DEPLOY)
         body = await read_json(
             request.scope,
             request.receive,
@@ -66,6 +67,6 @@ class VariableEndpoints:
         Raises:
             AdminRequired: the caller is not an administrator.
         """
-        await require_admin(self._backend, request)
+        await require_admin(self._backend, request, Scope.DEPLOY)
         variables = await self._backend.variables.all()
         return json_response(msgspec.json.encode({"environmentVariables": variables}).decode())

@@ -16,8 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from rewake.auth import ANONYMOUS, Admin, Identity
+from rewake.auth import ANONYMOUS, Admin, Identity, scope_of_call
 from rewake.execution import FunctionCall, QueryJob, Visibility
+from rewake.functions import FunctionKind
 from rewake.reactivity.entries import Entry, LiveResult, QuestionKey, question_key
 
 
@@ -46,9 +47,14 @@ class Hub(Protocol):
     def drop_session(self, session: LiveSession) -> None: ...
 
 
-def visibility_of(identity: Identity) -> Visibility:
-    """Holders of the admin key may call internal functions; nobody else."""
-    return Visibility.INTERNAL if isinstance(identity, Admin) else Visibility.PUBLIC
+def visibility_of(identity: Identity, path: str, kind: FunctionKind) -> Visibility:
+    """What somebody finds at `path`: holders of an admin key whose scopes reach so far find internal
+    functions, too; nobody else does.
+    """
+    if not isinstance(identity, Admin):
+        return Visibility.PUBLIC
+    is_permitted = identity.grant.may(scope_of_call(path, kind))
+    return Visibility.INTERNAL if is_permitted else Visibility.DENIED
 
 
 class Subscription:
@@ -61,7 +67,8 @@ class Subscription:
         self.query_id = query_id
         self.call = call
         self.journal = journal
-        self.question: QuestionKey = question_key(call, journal, visibility_of(session.identity))
+        seen = visibility_of(session.identity, call.path, "query")
+        self.question: QuestionKey = question_key(call, journal, seen)
         self.entry: Entry | None = None
         """Set by the hub while subscribed."""
         self.is_answered = False

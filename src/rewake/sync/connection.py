@@ -19,7 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
-from rewake.errors import Internal, RewakeError
+from rewake.auth import ANONYMOUS, Identity
+from rewake.errors import Internal, RewakeError, Unauthenticated
 from rewake.execution import NO_SOURCE, MutationOutcome, RequestSource, failure_of
 from rewake.limits import Limits
 from rewake.observability import logger
@@ -117,6 +118,7 @@ class Connection:
 
     __slots__ = (
         "_backend",
+        "_identity",
         "_is_acting",
         "_is_gone",
         "_is_over",
@@ -141,6 +143,7 @@ class Connection:
         self._session = session
         self._socket = socket
         self._source = source
+        self._identity: Identity = ANONYMOUS  # Who the socket speaks for now; set by authentication.
         self._live: LiveSession | None = None  # Opened with the first instruction that needs it.
         self._is_acting = False  # Set while instructions are carried out.
         self._wave_put_off = False  # Set when a wave would have begun meanwhile.
@@ -186,6 +189,13 @@ class Connection:
     def shut_down(self, code: int = GOING_AWAY_CODE, reason: str = RESTART_REASON) -> None:
         """The server stops."""
         self._feed(self._session.shut_down, code, reason)
+
+    def check_identity(self) -> None:
+        """End the socket where what it speaks with is not good any more: a key that was revoked."""
+        try:
+            self._backend.check_identity(self._identity)
+        except Unauthenticated as error:
+            self._feed(self._session.broke, error)
 
     @property
     def has_ended(self) -> bool:
@@ -332,6 +342,7 @@ class Connection:
         except Exception as error:
             self._feed(self._session.authentication_failed, error)
             return
+        self._identity = identity
         self._feed(self._session.authenticated, identity)
         if not self._session.is_holding:
             self._socket.resume_reading()

@@ -54,6 +54,7 @@ class SyncDoor:
         self._jobs: set[asyncio.Task[None]] = set()
         self._ticker = Ticker()
         self._timer: asyncio.TimerHandle | None = None  # Set while sockets wait for a tick.
+        backend.on_identities_lost(self._check_identities)
 
     # Faces.
 
@@ -136,6 +137,10 @@ class SyncDoor:
     def dropped(self, reason: str) -> None:
         """Count a connection that was given up."""
         self.drops[reason] += 1
+
+    def _check_identities(self) -> None:
+        for connection in list(self._connections):
+            connection.check_identity()
 
     def _set_timer(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(SLOT_SECONDS, self._tick)

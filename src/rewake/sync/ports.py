@@ -12,7 +12,7 @@ Not here: the machinery below these verbs (`execution`, `reactivity`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from rewake.auth import Identity
@@ -151,6 +151,18 @@ class Backend(Facts, Protocol):
         Raises:
             Unauthenticated: the token or key is wrong.
         """
+        ...
+
+    def check_identity(self, identity: Identity) -> None:
+        """Return while what `identity` rests on is good.
+
+        Raises:
+            Unauthenticated: it is not any more: its key was revoked, say.
+        """
+        ...
+
+    def on_identities_lost(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called when identities may have stopped being good."""
         ...
 
     def open_session(self, listener: LiveListener) -> LiveSession:

@@ -46,3 +46,15 @@ def while_positive(ctx: QueryCtx, name: str) -> str:
 @internal_query
 def hidden(ctx: QueryCtx) -> str:
     return "not for clients"
+
+
+@query
+def quotes(ctx: QueryCtx, text: str) -> None:
+    """Fail with what was given, as code does that quotes a request."""
+    raise ValueError(f"quoting {text}")
+
+
+@mutation
+def prints(ctx: MutationCtx, text: str) -> None:
+    """Print what was given."""
+    print("printing", text, {"headers": text})
