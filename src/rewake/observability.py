@@ -26,7 +26,7 @@ _SECRETS = re.compile(
     # `Authorization: Bearer ...`, `Bearer ...` and `Convex name|...`, quoted or not.
     r"""(?ix)
     (?P<scheme> \bauthorization\b [\\"']* \s* [:=,] \s*+ b?[\\"']* (?:bearer|convex|basic)?+ \s*
-        | \bbearer\s+ )
+              | \bbearer\s+ )
         (?P<token> (?!\[redacted) [^\s"',;)}\]\\]{6,} )
     | (?P<name> [\w.-]* ) \| (?: rk )? [0-9a-f]{16,} (?: : [A-Za-z0-9+/=]+ )?
     | \b eyJ[\w-]{6,} \. [\w-]{6,} (?: \. [\w-]* )?

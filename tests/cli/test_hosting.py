@@ -24,7 +24,7 @@ from rewake.cli.hosting import (
     run_loop,
 )
 from rewake.cli.project_home import ServerRecord, data_place, read_server_record, write_server_record
-from rewake.deployment import Deployment
+from rewake.deployment import Deployment, PublicUrlInvalid
 from rewake.environment import Environment, seeded_environment
 from rewake.execution import LimitSettingInvalid, load_project, read_settings
 from rewake.server import PortInUse
@@ -205,5 +205,32 @@ def test_http_actions_get_the_port_behind_or_another_near_it(project: Path) -> N
             asked = Listening("127.0.0.1", 0, may_move=False, static=None, site_port=taken)
             with pytest.raises(PortInUse):
                 await listen(deployment, asked, settings=read_settings(project), place=place)
+
+    with_deployment(project, story)
+
+
+def test_there_is_one_address_for_functions_files_and_the_command_line(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(deployment: Deployment) -> None:
+        async def told(**said: str) -> tuple[str, str]:
+            wish = Listening("127.0.0.1", 0, may_move=False, static=None, **said)
+            server = await listen(
+                deployment, wish, settings=read_settings(project), place=data_place(project, None)
+            )
+            await server.stop()
+            assert deployment.origins is not None
+            return deployment.origins.cloud, deployment.origins.site
+
+        cloud, site = await told()
+        assert cloud.startswith("http://127.0.0.1:")
+        assert site.startswith("http://127.0.0.1:")
+        assert await told(url="https://a.b/") == ("https://a.b", "https://a.b/http")
+        assert await told(url="https://a.b", site_url="https://c.d") == ("https://a.b", "https://c.d")
+        monkeypatch.setenv("CONVEX_CLOUD_ORIGIN", "https://e.f")
+        monkeypatch.setenv("CONVEX_SITE_ORIGIN", "https://g.h")
+        assert await told() == ("https://e.f", "https://g.h")
+        with pytest.raises(PublicUrlInvalid):
+            await told(url="a.b")
 
     with_deployment(project, story)

@@ -180,6 +180,7 @@ class FakeBackend:
 
     analysis = Analysis()
     site_url: str | None = None
+    public_url: str | None = None
 
     async def answer(self, job: HttpJob) -> Success | Failure:
         raise AssertionError("this application has no HTTP actions")

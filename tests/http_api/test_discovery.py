@@ -128,3 +128,10 @@ def test_an_echo_to_nobody_ends(ask: Caller) -> None:
     scope = {"type": "http", "method": "POST", "path": "/echo", "headers": [], "query_string": b""}
     asyncio.run(ask.app(scope, receive, send))  # type: ignore[arg-type]
     assert sent[0]["status"] == 408
+
+
+def test_what_the_operator_says_stands_above_what_the_caller_used(backend: FakeBackend, ask: Caller) -> None:
+    backend.public_url, backend.site_url = "https://chat.example", "https://site.example"
+    response = ask.get("/api/v1/get_canonical_urls", headers={**ADMIN, "Host": "other.example"})
+    told = {"convexCloudUrl": "https://chat.example", "convexSiteUrl": "https://site.example"}
+    assert response.json() == told

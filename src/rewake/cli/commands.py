@@ -114,6 +114,16 @@ Url = Annotated[
         show_default=False,
     ),
 ]
+SiteUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--site-url",
+        metavar="URL",
+        envvar="REWAKE_SITE_URL",
+        help="Where HTTP actions are reached. [dim]Default: /http of --url[/]",
+        show_default=False,
+    ),
+]
 
 Workers = Annotated[
     int | None,
@@ -189,6 +199,7 @@ def dev(
     data: Data = None,
     static: Static = None,
     url: Url = None,
+    site_url: SiteUrl = None,
     workers: Workers = None,
     once: Annotated[
         bool, typer.Option("--once", help="Load, apply the schema, write generated files, and exit.")
@@ -216,6 +227,7 @@ def dev(
             static=static,
             site_port=site_port,
             url=url,
+            site_url=site_url,
         ),
         shows_queries=verbose,
         readers=readers_usual() if workers is None else workers,
@@ -244,6 +256,7 @@ def serve(
     host: Host = "127.0.0.1",
     static: Static = None,
     url: Url = None,
+    site_url: SiteUrl = None,
     workers: Workers = None,
     log_format: Annotated[
         Literal["text", "json"],
@@ -266,7 +279,7 @@ def serve(
     options = ServeOptions(
         folder,
         data,
-        Listening(host, port, may_move=False, static=static, site_port=site_port, url=url),
+        Listening(host, port, may_move=False, static=static, site_port=site_port, url=url, site_url=site_url),
         readers,
         LogFormat(log_format),
         shows_all=verbose,

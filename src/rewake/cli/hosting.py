@@ -40,7 +40,6 @@ from rewake.cli.release import rewake_version
 from rewake.database import OnProgress, no_progress
 from rewake.deployment import Deployment
 from rewake.environment import Environment
-from rewake.errors import Unavailable
 from rewake.execution import (
     Analysis,
     ProjectSettings,
@@ -49,13 +48,11 @@ from rewake.execution import (
     WorkerPlan,
     limits_from_environment,
 )
-from rewake.observability import ROOT, logger, redacted
+from rewake.observability import ROOT, redacted
 from rewake.server import PORT_MAX, PortInUse, Server
 from rewake.storage import DataFileLocked
 
 T = TypeVar("T")
-
-_log = logger(__name__)
 
 FILES_VARIABLE = "REWAKE_FILES"
 """A folder or `s3://bucket/prefix`, over the `files` of `[tool.rewake]`."""
@@ -77,6 +74,8 @@ class Listening:
     """Where HTTP actions are served; None: at the port behind, or the next free one."""
     url: str | None = None
     """Where clients reach it, if not by `host` and `port`: behind a proxy, for example."""
+    site_url: str | None = None
+    """Where HTTP actions are reached, if not by `/http` of `url`."""
 
 
 class Stopping:
@@ -211,11 +210,12 @@ async def listen(
     settings: ProjectSettings,
     place: DataPlace,
 ) -> Server:
-    """Start to listen and leave word of it.
+    """Start to listen and leave word of it. Where clients reach us is what flags and `REWAKE_URL` say, then
+    the variables of the official server, then the project.
 
     Raises:
         PortInUse: and no other port will do.
-        AddressUnusable: the address cannot be listened on.
+        AddressUnusable, PublicUrlInvalid: the address cannot be listened on, or is none.
     """
     port, site_tries = listening.port, 0
     while True:
@@ -228,7 +228,8 @@ async def listen(
             port=port,
             site_port=site,
             static=listening.static,
-            origin=listening.url or settings.url,
+            public_url=listening.url or said("CONVEX_CLOUD_ORIGIN") or settings.url,
+            site_url=listening.site_url or said("CONVEX_SITE_ORIGIN") or settings.site_url,
         )
         try:
             await server.start()
@@ -242,23 +243,14 @@ async def listen(
             port, site_tries = port + 1, 0
             if not listening.may_move or port >= listening.port + PORTS_TRIED_MAX:
                 raise
-    await _announce(deployment, server.url)
     key_file = "" if os.environ.get(KEY_VARIABLE, "").strip() else str(place.admin_key)
     write_server_record(settings.root, ServerRecord(url=server.url, pid=os.getpid(), admin_key=key_file))
     return server
 
 
-async def _announce(deployment: Deployment, url: str) -> None:
-    """Tell functions where they are reached: as the operator says, since a proxy may stand in front, else
-    where we listen.
-    """
-    cloud_url = os.environ.get("CONVEX_CLOUD_ORIGIN", "").strip().rstrip("/") or url
-    site_url = os.environ.get("CONVEX_SITE_ORIGIN", "").strip().rstrip("/") or f"{cloud_url}/http"
-    try:
-        await deployment.variables.announce(cloud_url=cloud_url, site_url=site_url)
-    except Unavailable as error:
-        # A full disk is no reason not to serve what can be read.
-        _log.warning("functions cannot be told where they are reached: %s", error)
+def said(variable: str) -> str | None:
+    """What a variable of the environment says; None where it is not set, or empty."""
+    return os.environ.get(variable, "").strip() or None
 
 
 def house_logs(show: Callable[[logging.LogRecord, str], None]) -> None:

@@ -2,6 +2,15 @@
 
 from rewake.deployment.callers import InvalidHeader
 from rewake.deployment.deployment import Deployment
+from rewake.deployment.origins import Origins, PublicUrlInvalid, checked_origin, origins_of
 from rewake.deployment.push import PushReport
 
-__all__ = ["Deployment", "InvalidHeader", "PushReport"]
+__all__ = [
+    "Deployment",
+    "InvalidHeader",
+    "Origins",
+    "PublicUrlInvalid",
+    "PushReport",
+    "checked_origin",
+    "origins_of",
+]

@@ -40,6 +40,7 @@ from rewake.deployment.callers import Callers
 from rewake.deployment.housekeeping import Housekeeping
 from rewake.deployment.keys import Keys
 from rewake.deployment.mutations import Mutations
+from rewake.deployment.origins import Origins, announce
 from rewake.deployment.push import PushReport, differences
 from rewake.deployment.sign_in import SignIn
 from rewake.deployment.staged_news import StagedNews
@@ -129,8 +130,8 @@ class Deployment:
         self.server_version = version
         self.call_log = call_log
         self.is_redacted = is_redacted
-        self.site_url: str | None = None
-        """The origin of HTTP actions, once a server listens for them."""
+        self.origins: Origins | None = None
+        """Where it is reached; set by `serve_at`."""
         self.push_progress: PushProgress | None = None
         """How far the push under way is, where it has work to do on existing data; else None."""
 
@@ -483,6 +484,23 @@ class Deployment:
         except InvalidInput:
             path = call.path
         return Failure(f"Could not find public function for '{path}' in '{call.component}'.\n")
+
+    async def serve_at(self, origins: Origins) -> None:
+        """From now on clients and HTTP actions are reached at `origins`: tell functions, and have URLs of
+        files begin so. Nothing is written where that is as before.
+        """
+        self.origins = origins
+        await announce(origins, self.files, self.variables)
+
+    @property
+    def site_url(self) -> str | None:
+        """The origin of HTTP actions, once a server listens."""
+        return None if self.origins is None else self.origins.site
+
+    @property
+    def public_url(self) -> str | None:
+        """Where the operator says that clients reach the deployment."""
+        return self.origins.cloud if self.origins is not None and self.origins.is_said else None
 
     # Who is calling.
 

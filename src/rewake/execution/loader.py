@@ -90,7 +90,9 @@ class ProjectSettings:
     """Where the bytes of files are kept: a folder, relative to the root, or `s3://bucket/prefix`; beside the
     data where it is left out. Taken by who opens the deployment."""
     url: str | None = None
-    """Where clients reach the server, for the URLs of files. Taken by who listens."""
+    """Where clients reach the server. Taken by who listens, like the next."""
+    site_url: str | None = None
+    """Where HTTP actions are reached."""
     limits: Limits = DEFAULT_LIMITS
     """`[tool.rewake.limits]`, over the defaults. Taken by who opens the deployment."""
 
@@ -132,7 +134,7 @@ def read_settings(root: Path) -> ProjectSettings:
     if not isinstance(table, dict):
         raise ProjectInvalid(f"[tool.rewake] in {file} must be a table of settings.")
     limits = _limits_of(table, file)
-    known = {"functions", "case", "files", "generated", "name", "url"}
+    known = {"functions", "case", "files", "generated", "name", "site_url", "url"}
     for key, value in table.items():
         if key not in known:
             raise ProjectInvalid(

@@ -78,10 +78,11 @@ class Discovery:
     async def canonical_urls(self, request: Request) -> Response:
         """`GET /api/v1/get_canonical_urls`: where clients and HTTP actions are reached.
 
-        Without a port of its own the site lies under `/http` of this origin.
+        Where the operator says nothing, clients reach it as this caller did. Where nobody listens for the
+        site, it lies under `/http`.
         """
         await require_admin(self._backend, request, Scope.DEPLOY)
-        origin = public_origin(request)
+        origin = self._backend.public_url or public_origin(request)
         cloud, site = json_text(origin), json_text(self._backend.site_url or origin + "/http")
         return json_response(f'{{"convexCloudUrl":{cloud},"convexSiteUrl":{site}}}')
 

@@ -99,7 +99,7 @@ class HttpActionsBackend(Protocol):
 
     @property
     def site_url(self) -> str | None:
-        """The origin of HTTP actions; None where they have no port of their own."""
+        """The origin of HTTP actions; None where nobody listens for them."""
         ...
 
     async def authenticate_header(self, authorization: str | None) -> Identity:
@@ -127,6 +127,11 @@ class Backend(HttpActionsBackend, Protocol):
     @property
     def variables(self) -> Variables:
         """Environment variables."""
+        ...
+
+    @property
+    def public_url(self) -> str | None:
+        """Where the operator says that clients reach the deployment; None where nothing is said."""
         ...
 
     @property

@@ -20,7 +20,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from rewake.deployment import Deployment
+from rewake.deployment import Deployment, Origins, checked_origin, origins_of
 from rewake.errors import Conflict, InvalidInput
 from rewake.http_api import build_site
 from rewake.observability import logger
@@ -71,14 +71,17 @@ class Server:
         port: int = 3210,
         site_port: int | None = None,
         static: Path | None = None,
-        origin: str | None = None,
+        public_url: str | None = None,
+        site_url: str | None = None,
     ) -> None:
+        """`public_url` and `site_url` are what the operator says (`deployment/origins.py`)."""
         self.deployment = deployment
         self._host = host
         self._port = port
         self._site_port = site_port
         self._static = static
-        self._origin = origin
+        self._public_url = public_url
+        self._site_url = site_url
         self._listeners: list[_Listener] = []
         self.door = SyncDoor(deployment, limits=deployment.limits, redacted=deployment.is_redacted)
 
@@ -97,11 +100,14 @@ class Server:
         return f"http://{host}:{port}"
 
     async def start(self) -> None:
-        """Bind, then serve until `stop`. URLs of files begin with `origin`, or else with `url`.
+        """Bind, then serve until `stop`.
 
         Raises:
-            PortInUse, AddressUnusable: nothing was started.
+            PortInUse, AddressUnusable, PublicUrlInvalid: nothing was started.
         """
+        for said in (self._public_url, self._site_url):
+            if said is not None:
+                checked_origin(said)
         api = bind(self._host, self._port)
         site = None
         if self._site_port is not None:
@@ -111,16 +117,23 @@ class Server:
                 api.close()
                 raise
         self._port = int(api.getsockname()[1])
-        await self.deployment.files.serve_at(self._origin or self.url)
+        await self.deployment.serve_at(self._origins(site))
         app = build_application(self.deployment, self.door, static=self._static)
         self._listeners.append(_Listener(app, api, self.deployment, ws=self.door.uvicorn_protocol_class()))
         if site is not None:
-            self.deployment.site_url = self._url_of(int(site.getsockname()[1]))
             self._listeners.append(
                 _Listener(build_site(self.deployment), site, self.deployment, ws="websockets-sansio")
             )
         for listener in self._listeners:
             await listener.start()
+
+    def _origins(self, site: socket.socket | None) -> Origins:
+        return origins_of(
+            cloud=self._public_url,
+            site=self._site_url,
+            listening=self.url,
+            site_listening=None if site is None else self._url_of(int(site.getsockname()[1])),
+        )
 
     async def wait(self) -> None:
         """Return when the server has stopped."""
