@@ -92,6 +92,7 @@ Unit = Literal[
     "actions",
     "bytes",
     "calls",
+    "connections",
     "documents",
     "files",
     "functions",
@@ -101,6 +102,7 @@ Unit = Literal[
     "ranges",
     "runs",
     "seconds",
+    "sockets",
     "transitions",
 ]
 
@@ -241,11 +243,28 @@ class Limits:
     provider_answer_bytes_max: int = _setting(512 * KIB, "bytes", 1 * KIB, 16 * MIB)
     """One answer of an auth provider."""
 
+    sockets_max: int = _setting(50_000, "sockets", 1, _MILLION)
+    """Websockets that are open at once."""
+    sockets_per_address_max: int = _setting(1_000, "sockets", 1, _MILLION)
+    """Websockets from one address; those behind a trusted proxy are counted each by its own."""
+    socket_queries_max: int = _setting(10_000, "queries", 1, _MILLION)
+    """Live queries of one socket; more are a mistake of the page, which is told so for good."""
+
     upload_seconds_max: float = _setting(120.0, "seconds", 1.0, 86_400.0)
     """How long the upload of one file may take, from its first byte to its last."""
     upload_url_seconds: float = _setting(3600.0, "seconds", 1.0, 30 * 86_400.0)
     """How long an upload URL is good for."""
 
+    http_connections_max: int = _setting(20_000, "connections", 1, _MILLION)
+    """Connections for plain requests that are open at once."""
+    http_connections_per_address_max: int = _setting(1_000, "connections", 1, _MILLION)
+    """Connections for plain requests from one address; a trusted proxy has no such bound."""
+    http_head_seconds_max: float = _setting(20.0, "seconds", 0.05, 3600.0)
+    """How long the head of a request may take, from the connection or its first byte."""
+    http_body_seconds_max: float = _setting(120.0, "seconds", 0.05, 86_400.0)
+    """How long the body of an API request may take. Uploads and HTTP actions have bounds of their own."""
+    http_stall_seconds_max: float = _setting(60.0, "seconds", 0.05, 3600.0)
+    """How long a client may send nothing of a body, or take nothing of an answer."""
     user_agent_bytes_max: int = _setting(1 * KIB, "bytes", 0, 64 * KIB)
     """What functions are told of a caller's `User-Agent`; a longer one is cut. Each socket keeps it."""
     http_head_bytes_max: int = _setting(1 * MIB, "bytes", 8 * KIB, 64 * MIB)

@@ -64,7 +64,9 @@ def clean_variables(changes: Mapping[str, str] | None = None) -> dict[str, str]:
     variables = {name: value for name, value in os.environ.items() if not name.startswith("REWAKE_")}
     for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         variables.pop(name, None)
-    return variables | {"PYTHONUNBUFFERED": "1", "TERM": "xterm-256color"} | dict(changes or {})
+    # Tests read why calls failed; the one of redaction takes this back.
+    usual = {"PYTHONUNBUFFERED": "1", "TERM": "xterm-256color", "REWAKE_ERROR_DETAILS": "1"}
+    return variables | usual | dict(changes or {})
 
 
 def run_apart(*words: str, cwd: Path, variables: Mapping[str, str] | None = None, stdin: str = "") -> Outcome:

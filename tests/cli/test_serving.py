@@ -29,7 +29,7 @@ def quiet(ctx: MutationCtx) -> None: ...
 
 
 def ready(server: Running) -> str:
-    return server.wait_for(r"^Rewake is ready at (http://\S+)$")[1]
+    return server.wait_for(r"^Rewake is ready at (https?://\S+)$")[1]
 
 
 def call(url: str, kind: str, path: str) -> httpx.Response:

@@ -69,6 +69,8 @@ class ServerProcess:
         assert self.process is None or self.process.poll() is not None, "the last one still runs"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("REWAKE_")}
         environment["PYTHONUNBUFFERED"] = "1"
+        # The tests read why calls failed, which a server in production does not tell.
+        environment["REWAKE_ERROR_DETAILS"] = "1"
         environment |= self.environment
         if kill_point is not None:
             environment["REWAKE_KILL_POINT"] = kill_point

@@ -11,7 +11,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
 from rewake.http_api.bodies import CallBody, arguments_text, parse_json, read_body, read_json
-from rewake.http_api.errors import BadJsonBody, BodyTooLarge
+from rewake.http_api.errors import BadJsonBody, BodyTooLarge, BodyTooSlow
+from rewake.limits import Limits
 from tests.http_api.fake_backend import FakeBackend, assert_error, caller
 
 CALL = b'{"path":"m:f","args":{"n": 1}}'
@@ -38,7 +39,26 @@ def scope(**headers: str) -> Scope:
 
 
 def read(receive: Receive, *, bytes_max: int = 100, **headers: str) -> Any:
-    return asyncio.run(read_json(scope(**headers), receive, CallBody, bytes_max=bytes_max))
+    limits = Limits(http_body_bytes_max=bytes_max)
+    return asyncio.run(read_json(scope(**headers), receive, CallBody, limits))
+
+
+def test_a_body_that_does_not_come_is_not_waited_for_for_ever() -> None:
+    async def never() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    limits = Limits(http_body_seconds_max=0.05)
+    with pytest.raises(BodyTooSlow) as refused:
+        asyncio.run(read_json(scope(content_type="application/json"), never, CallBody, limits))
+    assert refused.value.status == 408
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate, gzip", "GZIP"])
+def test_a_compressed_body_is_not_unpacked(encoding: str) -> None:
+    with pytest.raises(BadJsonBody, match="compressed"):
+        read(chunks(CALL), content_type="application/json", content_encoding=encoding)
+    assert read(chunks(CALL), content_type="application/json", content_encoding="Identity").path == "m:f"
 
 
 @pytest.mark.parametrize(

@@ -65,11 +65,8 @@ def test_the_dashboard_may_log_in(ask: Caller) -> None:
     [
         ({}, "http://deployment.test"),
         ({"Host": "chat.example:8443"}, "http://chat.example:8443"),
-        ({"X-Forwarded-Proto": "https"}, "https://deployment.test"),
-        ({"X-Forwarded-Proto": "https, http"}, "https://deployment.test"),
-        ({"Forwarded": 'for=10.0.0.1;proto="https";host=x, proto=http'}, "https://deployment.test"),
-        ({"Forwarded": "for=10.0.0.1"}, "http://deployment.test"),
-        ({"X-Forwarded-Proto": "javascript"}, "http://deployment.test"),
+        # What a proxy says counts where it is trusted, which is decided in front of us.
+        ({"X-Forwarded-Proto": "https"}, "http://deployment.test"),
     ],
 )
 def test_canonical_urls_are_those_that_the_caller_used(

@@ -6,7 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import httpx
 import pytest
 
+from rewake.auth import AdminKey
+from rewake.deployment import Deployment
+from rewake.execution import registry_of
 from rewake.limits import Limits
+from rewake.schema import Schema
 from rewake.server import Server
 
 HEAD_BYTES_MAX = Limits().http_head_bytes_max
@@ -69,3 +73,135 @@ def test_bodies_do_not_count_and_neither_do_requests_before(open_deployment):
                 assert (await client.get(f"{server.url}/version", headers=headers)).text == "1"
 
     play(open_deployment, story)
+
+
+class Slow:
+    """A server with short times, and connections that say what they like."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    async def say(self, *pieces: bytes, trickle: bytes = b"") -> bytes:
+        """Open a connection, send `pieces`, then `trickle` again and again, and give what is answered until
+        it is closed.
+        """
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
+        reading = asyncio.ensure_future(reader.read())
+        try:
+            writer.write(b"".join(pieces))
+            while trickle and not reading.done() and not writer.is_closing():
+                writer.write(trickle)
+                await asyncio.wait([reading], timeout=0.005)
+            return await reading
+        except ConnectionResetError:
+            return b""
+        finally:
+            writer.close()
+
+
+def play_slowly(story: Callable[[Slow], Awaitable[None]], **limits: float) -> None:
+    async def scenario() -> None:
+        deployment = await Deployment.open(
+            data=":memory:",
+            registry=registry_of([], Schema()),
+            name="empty",
+            version="1",
+            admin_key=AdminKey("empty|00ff"),
+            limits=Limits(**limits),  # type: ignore[arg-type]
+        )
+        server = Server(deployment, port=0)
+        await server.start()
+        try:
+            await asyncio.wait_for(story(Slow(server)), 30)
+        finally:
+            await server.stop()
+            await deployment.close()
+
+    asyncio.run(scenario())
+
+
+TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\n"
+
+
+def test_a_connection_that_says_nothing_is_closed():
+    async def story(slow: Slow) -> None:
+        assert (await slow.say()).startswith(TOO_SLOW)
+
+    play_slowly(story, http_head_seconds_max=0.05)
+
+
+def test_a_head_that_trickles_is_cut_however_steadily_it_comes():
+    async def story(slow: Slow) -> None:
+        answer = await slow.say(b"GET /version HTTP/1.1\r\n", trickle=b"x-a: b\r\n")
+        assert answer == b"" or answer.startswith(TOO_SLOW)
+
+    play_slowly(story, http_head_seconds_max=0.1)
+
+
+def test_a_second_request_on_a_connection_has_its_own_time():
+    async def story(slow: Slow) -> None:
+        first = b"GET /version HTTP/1.1\r\nhost: x\r\n\r\n"
+        answer = await slow.say(first, b"GET /ver")
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert TOO_SLOW in answer
+
+    play_slowly(story, http_head_seconds_max=0.3)
+
+
+HEAD = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n"
+CALL_HEAD = (
+    b"POST /api/query HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n"
+)
+
+
+def test_a_body_that_stops_is_cut():
+    async def story(slow: Slow) -> None:
+        assert (await slow.say(HEAD, b"half")).startswith(TOO_SLOW)
+
+    play_slowly(story, http_stall_seconds_max=0.1)
+
+
+def test_a_body_of_a_call_has_so_long_however_steadily_it_comes():
+    async def story(slow: Slow) -> None:
+        answer = await slow.say(CALL_HEAD, b" ")
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b'"BodyTooSlow"' in answer
+        # Who goes on sending may be reset before it reads the answer.
+        assert await slow.say(CALL_HEAD, trickle=b" ") in (b"", answer)
+
+    play_slowly(story, http_body_seconds_max=0.2)
+
+
+def test_who_does_not_read_its_answer_is_cut():
+    async def story(slow: Slow) -> None:
+        size = 64 * 1024 * 1024
+        reader, writer = await asyncio.open_connection("127.0.0.1", slow.server.port, limit=1024)
+        writer.write(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % size)
+        for _ in range(size // 2**20):
+            writer.write(b"x" * 2**20)
+            await writer.drain()
+        # It sends everything and reads nothing: the answer waits, until the server has waited enough.
+        (listener, *_) = slow.server._listeners
+        while listener._uvicorn.server_state.connections:
+            await asyncio.sleep(0)
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
+            await reader.readexactly(size)
+        writer.close()
+
+    play_slowly(story, http_stall_seconds_max=0.3)
+
+
+def test_too_many_connections_are_refused_with_a_status():
+    async def story(slow: Slow) -> None:
+        idle = [await asyncio.open_connection("127.0.0.1", slow.server.port) for _ in range(2)]
+        async with httpx.AsyncClient() as client:
+            refused = await client.get(f"{slow.server.url}/version")
+            assert (refused.status_code, refused.json()["code"]) == (429, "TooManyConcurrentRequests")
+            idle[0][1].close()
+            await idle[0][1].wait_closed()
+            while (again := await client.get(f"{slow.server.url}/version")).status_code != 200:
+                await asyncio.sleep(0)
+            assert again.text == "1"
+        idle[1][1].close()
+
+    play_slowly(story, http_connections_max=2)

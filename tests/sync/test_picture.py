@@ -9,7 +9,13 @@ import pytest
 
 from rewake.execution import Success
 from rewake.protocol import ModifyQuerySet, parse_client_message
-from rewake.sync.faults import BaseVersionMismatch, NewVersionTooLow, QueryIdMisused, WaveBroken
+from rewake.sync.faults import (
+    BaseVersionMismatch,
+    NewVersionTooLow,
+    QueryIdMisused,
+    TooManyQueries,
+    WaveBroken,
+)
 from rewake.sync.picture import Picture
 from rewake.sync.ports import LiveResult
 from tests.sync.fake_backend import FakeLiveResult
@@ -116,3 +122,18 @@ def test_the_version_moves_to_what_the_wave_covered() -> None:
     finish(picture, 9)
     assert picture.version == (3, 1, 9)
     assert picture.identity_version == 2
+
+
+def test_there_are_so_many_queries_also_for_who_adds_and_removes_without_a_wave() -> None:
+    picture = Picture(3)
+    picture.modify(step(0, 1, 1, 2, 3))
+    picture.begin_wave()
+    finish(picture, 5, q1="1.0", q2="1.0", q3="1.0")
+    with pytest.raises(TooManyQueries, match=r"\(limit: 3\)"):
+        picture.modify(step(1, 2, 4))
+    picture.modify(step(1, 2, -1))
+    with pytest.raises(TooManyQueries):
+        picture.modify(step(2, 3, 4))
+    picture.begin_wave()
+    finish(picture, 6)
+    picture.modify(step(2, 3, 4))

@@ -20,6 +20,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from rewake.cli.exposing import CorsOriginList, TlsFile, TlsKeyFile, TrustedProxyList
 from rewake.cli.failure import ExitCode
 from rewake.cli.key_commands import keys_app
 from rewake.cli.project_home import PORT_USUAL, find_root
@@ -269,20 +270,44 @@ def serve(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="A line for every run, silent ones too.")
     ] = False,
+    error_details: Annotated[
+        bool,
+        typer.Option(
+            "--error-details",
+            envvar="REWAKE_ERROR_DETAILS",
+            help="Tell clients why calls failed and what functions printed. Left out: the log only.",
+        ),
+    ] = False,
+    tls_cert: TlsFile = None,
+    tls_key: TlsKeyFile = None,
+    trusted_proxies: TrustedProxyList = "127.0.0.1,::1",
+    cors_origins: CorsOriginList = "*",
 ) -> None:
     """Run the project for others: no watching, plain log lines, a clean end on SIGTERM."""
+    from rewake.cli.exposing import exposure_of
     from rewake.cli.hosting import Listening, readers_usual
     from rewake.cli.serving import LogFormat, ServeOptions
     from rewake.cli.serving import serve as serve_project
 
     readers = readers_usual() if workers is None else workers
+    listening = Listening(
+        host,
+        port,
+        may_move=False,
+        static=static,
+        site_port=site_port,
+        url=url,
+        site_url=site_url,
+        exposure=exposure_of(tls_cert, tls_key, proxies=trusted_proxies, origins=cors_origins),
+    )
     options = ServeOptions(
         folder,
         data,
-        Listening(host, port, may_move=False, static=static, site_port=site_port, url=url, site_url=site_url),
+        listening,
         readers,
         LogFormat(log_format),
         shows_all=verbose,
+        tells_errors=error_details,
     )
     raise typer.Exit(serve_project(options, Screen(), process_environment()))
 

@@ -25,6 +25,7 @@ from rewake.cli.project_home import (
     read_admin_key,
     read_server_record,
 )
+from rewake.cli.secret_files import secret_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def find_server(
     record = read_server_record(root)
     named = url or variables.get(URL_VARIABLE)
     address = named or (record.url if record is not None else f"http://127.0.0.1:{PORT_USUAL}")
-    key = admin_key or variables.get(KEY_VARIABLE)
+    key = admin_key or secret_of(KEY_VARIABLE, variables)
     if not key:
         files = [data_place(root, data).admin_key]
         if record is not None and record.admin_key and data is None:

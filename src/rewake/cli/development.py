@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from rewake.cli.project_home import DataPlace, data_place, remove_server_record,
 from rewake.cli.push_progress import ProgressLines
 from rewake.cli.release import rewake_version
 from rewake.cli.screen import Screen, indented
+from rewake.cli.secret_files import take_secrets
 from rewake.cli.source_files import changed_files, events, take_picture
 from rewake.cli.ways_out import mismatch_failure, mismatch_report, ways_out_lines
 from rewake.database import SchemaMismatch
@@ -82,6 +84,7 @@ class Development:
         self._settings = read_settings(options.project)
         self._place: DataPlace = data_place(self._settings.root, options.data)
         self._stopping = Stopping()
+        self._secrets: tuple[str, ...] = ()  # Set by `run`, for the log.
         # None until the project was loaded and its data opened once.
         self._deployment: Deployment | None = None
         self._server: Server | None = None
@@ -95,7 +98,8 @@ class Development:
             RewakeError: the data or the port cannot be had; code that is wrong is waited for instead.
         """
         self._stopping.listen()
-        house_logs(self._show_house_log)
+        self._secrets = take_secrets(os.environ)
+        house_logs(self._show_house_log, self._secrets)
         working = asyncio.create_task(self._work())
         waiting = asyncio.create_task(self._stopping.wait())
         try:
@@ -227,7 +231,7 @@ class Development:
 
     def _show_call(self, record: CallRecord) -> None:
         for line in call_lines(record, clock=local_clock(self._environment.clock.now_ns())):
-            self._screen.say(*((redacted(text), style) for text, style in line))
+            self._screen.say(*((redacted(text, self._secrets), style) for text, style in line))
 
     def _show_push(self, changed: list[Path], report: PushReport, seconds: float) -> None:
         parts: list[str | Part] = [_listed([str(file) for file in changed])]

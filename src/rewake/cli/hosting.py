@@ -20,7 +20,7 @@ import os
 import shlex
 import signal
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,7 +49,7 @@ from rewake.execution import (
     limits_from_environment,
 )
 from rewake.observability import ROOT, redacted
-from rewake.server import PORT_MAX, PortInUse, Server
+from rewake.server import PORT_MAX, Exposure, PortInUse, Server
 from rewake.storage import DataFileLocked
 
 T = TypeVar("T")
@@ -76,6 +76,8 @@ class Listening:
     """Where clients reach it, if not by `host` and `port`: behind a proxy, for example."""
     site_url: str | None = None
     """Where HTTP actions are reached, if not by `/http` of `url`."""
+    exposure: Exposure = field(default_factory=Exposure)
+    """Encryption, proxies and origins."""
 
 
 class Stopping:
@@ -157,10 +159,12 @@ async def open_deployment(
     *,
     readers: int = 1,
     environment: Environment,
+    is_redacted: bool = False,
     on_progress: OnProgress = no_progress,
 ) -> Deployment:
     """The project's data with its code: `registry` in this process, or without one in worker processes, of
-    which `readers` run queries. `on_progress` hears how far a long schema change is.
+    which `readers` run queries. `is_redacted` keeps error texts and log lines from clients; `on_progress`
+    hears how far a long schema change is.
 
     Raises:
         ProjectInvalid: workers cannot load it.
@@ -183,6 +187,7 @@ async def open_deployment(
             environment=environment,
             limits=limits,
             files=_files_place(settings),
+            is_redacted=is_redacted,
             on_progress=on_progress,
         )
         is_open = True
@@ -230,6 +235,7 @@ async def listen(
             static=listening.static,
             public_url=listening.url or said("CONVEX_CLOUD_ORIGIN") or settings.url,
             site_url=listening.site_url or said("CONVEX_SITE_ORIGIN") or settings.site_url,
+            exposure=listening.exposure,
         )
         try:
             await server.start()
@@ -244,7 +250,10 @@ async def listen(
             if not listening.may_move or port >= listening.port + PORTS_TRIED_MAX:
                 raise
     key_file = "" if os.environ.get(KEY_VARIABLE, "").strip() else str(place.admin_key)
-    write_server_record(settings.root, ServerRecord(url=server.url, pid=os.getpid(), admin_key=key_file))
+    # A certificate is for the name that clients use, so other commands go by that one, too.
+    is_named = listening.exposure.tls is not None and deployment.public_url is not None
+    url = str(deployment.public_url) if is_named else server.url
+    write_server_record(settings.root, ServerRecord(url=url, pid=os.getpid(), admin_key=key_file))
     return server
 
 
@@ -253,23 +262,24 @@ def said(variable: str) -> str | None:
     return os.environ.get(variable, "").strip() or None
 
 
-def house_logs(show: Callable[[logging.LogRecord, str], None]) -> None:
-    """Hand warnings and errors of the house, as text with their traceback, to `show`."""
-    handler = _Handler(show)
+def house_logs(show: Callable[[logging.LogRecord, str], None], secrets: tuple[str, ...] = ()) -> None:
+    """Hand warnings and errors of the house, as text with their traceback, to `show`; without `secrets`."""
+    handler = _Handler(show, secrets)
     for name in _HOUSE_LOGGERS:
         logging.getLogger(name).addHandler(handler)
 
 
 class _Handler(logging.Handler):
-    def __init__(self, show: Callable[[logging.LogRecord, str], None]) -> None:
+    def __init__(self, show: Callable[[logging.LogRecord, str], None], secrets: tuple[str, ...]) -> None:
         super().__init__(logging.WARNING)
         self._show = show
+        self._secrets = secrets
 
     def emit(self, record: logging.LogRecord) -> None:
         # Like every handler: whoever logs is in the middle of something else, so nothing is raised here. The
         # traceback of an author's exception runs code of theirs.
         try:
-            self._show(record, redacted(self.format(record)))
+            self._show(record, redacted(self.format(record), self._secrets))
         except Exception:
             self.handleError(record)
 

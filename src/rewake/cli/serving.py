@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -32,6 +33,7 @@ from rewake.cli.project_home import data_place, remove_server_record
 from rewake.cli.push_progress import ProgressLines
 from rewake.cli.release import rewake_version
 from rewake.cli.screen import Screen
+from rewake.cli.secret_files import take_secrets
 from rewake.cli.ways_out import mismatch_failure
 from rewake.database import SchemaMismatch
 from rewake.environment import Environment
@@ -58,6 +60,8 @@ class ServeOptions:
     log_format: LogFormat = LogFormat.TEXT
     shows_all: bool = False
     """Runs that went well and printed nothing leave a line, too."""
+    tells_errors: bool = False
+    """Clients are told why their calls failed, and what functions printed; else only the log is."""
 
 
 def serve(options: ServeOptions, screen: Screen, environment: Environment) -> ExitCode:
@@ -82,8 +86,9 @@ async def _serve(
     stopping = Stopping()
     stopping.listen()
     place = data_place(settings.root, options.data)
-    log = _Log(screen, environment, options, deployment=settings.deployment_name)
-    house_logs(log.house)
+    secrets = take_secrets(os.environ)
+    log = _Log(screen, environment, options, deployment=settings.deployment_name, secrets=secrets)
+    house_logs(log.house, secrets)
     opening = asyncio.ensure_future(
         open_deployment(
             settings,
@@ -91,6 +96,7 @@ async def _serve(
             place,
             readers=options.readers,
             environment=environment,
+            is_redacted=not options.tells_errors,
             on_progress=ProgressLines(environment.clock, lambda words: log.say(f"Schema: {words}")),
         )
     )
@@ -144,13 +150,20 @@ class _Log:
     """Lines on stdout, from any thread."""
 
     def __init__(
-        self, screen: Screen, environment: Environment, options: ServeOptions, *, deployment: str
+        self,
+        screen: Screen,
+        environment: Environment,
+        options: ServeOptions,
+        *,
+        deployment: str,
+        secrets: tuple[str, ...],
     ) -> None:
         self._screen = screen
         self._environment = environment
         self._is_json = options.log_format is LogFormat.JSON
         self._shows_all = options.shows_all
         self._deployment = deployment
+        self._secrets = secrets
 
     def say(self, text: str) -> None:
         """What the server says about itself."""
@@ -165,7 +178,7 @@ class _Log:
         else:
             text = "\n".join(plain_lines(record, moment=self._moment()))
         # An author may print a request's headers, and an exception may quote them.
-        self._screen.plain(redacted(text))
+        self._screen.plain(redacted(text, self._secrets))
 
     def house(self, record: logging.LogRecord, text: str) -> None:
         """What the house itself says."""

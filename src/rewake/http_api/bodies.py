@@ -11,13 +11,15 @@ Source: wire 4.1. Not here: what the fields mean (`functions.py`).
 
 from __future__ import annotations
 
+import asyncio
 from typing import TypeVar
 
 import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from rewake.http_api.errors import BadJsonBody, BodyTooLarge
+from rewake.http_api.errors import BadJsonBody, BodyTooLarge, BodyTooSlow
+from rewake.limits import Limits
 from rewake.values import unicode_advice
 
 
@@ -63,17 +65,24 @@ class BatchBody(msgspec.Struct, frozen=True):
 Body = TypeVar("Body")
 
 
-async def read_json(scope: Scope, receive: Receive, kind: type[Body], *, bytes_max: int) -> Body:
+async def read_json(scope: Scope, receive: Receive, kind: type[Body], limits: Limits) -> Body:
     """Read the body as one `kind`.
 
     Raises:
-        BadJsonBody: the content type is not JSON, the body is larger than `bytes_max`, or it is not such
-        an object.
+        BadJsonBody: the content type is not JSON, the body is compressed, or larger than
+        `http_body_bytes_max`, or not such an object.
+        BodyTooSlow: it took longer than `http_body_seconds_max`.
     """
-    if not _is_json(_content_type(scope)):
+    if not _is_json(_header(scope, b"content-type")):
         raise BadJsonBody("Expected request with `Content-Type: application/json`")
+    encoding = _header(scope, b"content-encoding").strip().lower()
+    if encoding not in ("", "identity"):
+        raise BadJsonBody("The body is compressed, which is not taken. Send it without `Content-Encoding`.")
     try:
-        body = await read_body(scope, receive, bytes_max=bytes_max)
+        async with asyncio.timeout(limits.http_body_seconds_max):
+            body = await read_body(scope, receive, bytes_max=limits.http_body_bytes_max)
+    except TimeoutError:
+        raise BodyTooSlow(seconds=limits.http_body_seconds_max) from None
     except BodyTooLarge as error:
         raise BadJsonBody(error.message)
     return parse_json(body, kind)
@@ -151,9 +160,9 @@ def arguments_text(args: msgspec.Raw | bytes) -> str:
         raise BadJsonBody(f"The body cannot be read as JSON: {error}")
 
 
-def _content_type(scope: Scope) -> str:
+def _header(scope: Scope, wanted: bytes) -> str:
     for name, value in scope["headers"]:
-        if name == b"content-type":
+        if name == wanted:
             return bytes(value).decode("latin-1")
     return ""
 

@@ -1,7 +1,8 @@
-"""CORS: browsers on any origin may call the API.
+"""CORS: browsers on any origin may call the API, or on those that the operator names.
 
 Floor 6, `http_api`. Callers prove who they are with a header that they must hold, never with a cookie that a
-browser adds by itself, so any origin may be let in. HTTP actions under `/http` decide for themselves.
+browser adds by itself, so any origin may be let in: it is the default, and the official clients expect it.
+HTTP actions under `/http` decide for themselves.
 
 Source: wire 4.3.
 """
@@ -17,8 +18,10 @@ _PREFLIGHT_SECONDS = b"86400"
 class CorsMiddleware:
     """ASGI middleware: echo the origin on every answer, and answer every `OPTIONS` itself."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, origins: frozenset[str] | None = None) -> None:
+        """`origins` are those whose pages may call; None: all."""
         self._app = app
+        self._origins = None if origins is None else {origin.encode() for origin in origins}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -26,6 +29,8 @@ class CorsMiddleware:
             await self._app(scope, receive, send)
             return
         origin = _header(scope, b"origin")
+        if self._origins is not None and origin not in self._origins:
+            origin = None
         if scope["method"] == "OPTIONS":
             await _answer_preflight(scope, send, origin)
             return

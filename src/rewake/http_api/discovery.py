@@ -21,7 +21,6 @@ from rewake.auth import Scope
 from rewake.http_api.authorization import require_admin
 from rewake.http_api.bodies import refuse_announced
 from rewake.http_api.errors import BodyTooLarge, NotReady
-from rewake.http_api.forwarded import scheme_of
 from rewake.http_api.ports import Backend
 from rewake.http_api.responses import json_response, json_text
 from rewake.limits import MIB
@@ -134,6 +133,7 @@ async def _pour(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 
 def public_origin(request: Request) -> str:
-    """The address under which the caller reached us, as the proxy in front says it; no slash at its end."""
-    scheme = scheme_of(request.scope)
-    return f"{scheme}://{request.url.netloc}{request.scope.get('root_path', '')}".rstrip("/")
+    """The address under which the caller reached us; no slash at its end. What a proxy in front says of the
+    scheme is in the scope already, where the proxy is trusted.
+    """
+    return f"{request.url.scheme}://{request.url.netloc}{request.scope.get('root_path', '')}".rstrip("/")

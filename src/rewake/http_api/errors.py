@@ -107,6 +107,13 @@ class BodyTooLarge(RewakeError):
     template = "The body is larger than {limit} bytes."
 
 
+class BodyTooSlow(RewakeError):
+    """The body did not arrive in time. Send it faster, or less of it."""
+
+    code, status = "BodyTooSlow", 408
+    template = "The body did not arrive within {seconds:g} seconds."
+
+
 class NotReady(Unavailable):
     """The process runs and cannot serve functions yet, or no longer."""
 
@@ -144,6 +151,8 @@ def error_response(error: Exception) -> Response:
     headers = dict(getattr(error, "headers", None) or {})
     if isinstance(error, WrongMethod):
         headers["Allow"] = error.fields["allowed"]
+    if status == 408:
+        headers["Connection"] = "close"  # The rest of the body may still come, and nobody wants it.
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"  # RFC 9110, 15.5.2.
     return Response(body, status, headers, media_type="application/json")

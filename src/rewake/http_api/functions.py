@@ -190,9 +190,7 @@ class FunctionEndpoints:
         return self._put(request, function_call(body.path, body.args), identity, wanted)
 
     async def _body(self, request: Request, kind: type[Body]) -> Body:
-        return await read_json(
-            request.scope, request.receive, kind, bytes_max=self._limits.http_body_bytes_max
-        )
+        return await read_json(request.scope, request.receive, kind, self._limits)
 
     def _put(self, request: Request, call: FunctionCall, identity: Identity, wanted: OutputFormat) -> _Asked:
         source = source_of(request.scope, self._limits)

@@ -38,7 +38,6 @@ from rewake.execution import (
     Success,
 )
 from rewake.http_api.authorization import permit_call
-from rewake.http_api.forwarded import scheme_of
 from rewake.http_api.mounted_sockets import SocketDoor, refuse_socket
 from rewake.http_api.ports import HttpActionsBackend
 from rewake.http_api.request_id import request_id_of
@@ -140,7 +139,7 @@ class HttpActions:
         left_out = scope.get("root_path", "") + self._prefix
         raw = scope.get("raw_path") or scope["path"].encode()
         headers = tuple((bytes(name), bytes(value)) for name, value in scope["headers"])
-        scheme, server = scheme_of(scope), scope.get("server")
+        scheme, server = str(scope.get("scheme", "http")), scope.get("server")
         site = self._backend.site_url
         if self._prefix and site:
             parts = urlsplit(site)

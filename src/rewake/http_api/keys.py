@@ -90,9 +90,7 @@ class KeyEndpoints:
 
     async def _body(self, request: Request, kind: type[Body]) -> Body:
         await require_admin(self._backend, request, Scope.ADMIN)
-        return await read_json(
-            request.scope, request.receive, kind, bytes_max=self._limits.http_body_bytes_max
-        )
+        return await read_json(request.scope, request.receive, kind, self._limits)
 
 
 def _shown(key: IssuedKey) -> dict[str, Any]:

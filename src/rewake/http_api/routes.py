@@ -95,17 +95,19 @@ def build_app(
     routes: Sequence[BaseRoute] = (),
     front_end: ASGIApp | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    origins: frozenset[str] | None = None,
 ) -> ASGIApp:
     """The whole HTTP door of one deployment.
 
     `routes` are tried before the API's own (the sync socket, a dashboard). `front_end` serves what
-    nothing else answers, including `/`; it is never asked for addresses under `API_PREFIXES`.
+    nothing else answers, including `/`; it is never asked for addresses under `API_PREFIXES`. `origins` are
+    those whose pages may call; None: all.
     """
     api: list[BaseRoute] = [*build_routes(backend, limits=limits)]
     if front_end is not None:
         api = [one for one in api if not (isinstance(one, Route) and one.path == "/")]
     router = Router([*routes, *api], redirect_slashes=False, default=_Fallback(front_end))
-    return CorsMiddleware(ErrorBoundary(router, backend.environment))
+    return CorsMiddleware(ErrorBoundary(router, backend.environment), origins)
 
 
 def build_site(backend: HttpActionsBackend) -> ASGIApp:

@@ -56,7 +56,7 @@ class VariableEndpoints:
             request.scope,
             request.receive,
             UpdateVariablesBody,
-            bytes_max=self._limits.http_body_bytes_max,
+            self._limits,
         )
         await self._backend.variables.change({change.name: change.value for change in body.changes})
         return Response(status_code=200)

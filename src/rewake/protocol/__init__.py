@@ -18,18 +18,21 @@ from rewake.protocol.client_messages import (
     parse_client_message,
 )
 from rewake.protocol.client_version import UNKNOWN_CLIENT, ClientVersion, InvalidClientVersion, client_version
+from rewake.protocol.forwarded import LOOPBACK, CallerFacts, ProxyAddressInvalid, TrustedProxies
 from rewake.protocol.function_path import FunctionPath, InvalidFunctionPath
 from rewake.protocol.request_id import random_request_id, session_request_id
 from rewake.protocol.timestamps import TIMESTAMP_MAX, InvalidTimestamp, decode_ts, encode_ts
 from rewake.protocol.versions import ZERO_VERSION, StateVersion
 
 __all__ = [
+    "LOOPBACK",
     "TIMESTAMP_MAX",
     "UNKNOWN_CLIENT",
     "ZERO_VERSION",
     "Action",
     "Add",
     "Authenticate",
+    "CallerFacts",
     "ClientMessage",
     "ClientVersion",
     "Connect",
@@ -41,8 +44,10 @@ __all__ = [
     "InvalidTimestamp",
     "ModifyQuerySet",
     "Mutation",
+    "ProxyAddressInvalid",
     "Remove",
     "StateVersion",
+    "TrustedProxies",
     "client_version",
     "decode_ts",
     "encode_ts",

@@ -23,9 +23,16 @@ from rewake.server.static_files import FrontEnd
 from rewake.sync import SyncDoor
 
 
-def build_application(deployment: Deployment, door: SyncDoor, *, static: Path | None = None) -> ASGIApp:
+def build_application(
+    deployment: Deployment,
+    door: SyncDoor,
+    *,
+    static: Path | None = None,
+    origins: frozenset[str] | None = None,
+) -> ASGIApp:
     """One ASGI application for everything that a deployment answers. `static` is a folder with a built
-    front end.
+    front end; `origins` are those whose pages may call, None: all.
     """
     front_end = FrontEnd(static) if static is not None else None
-    return door.asgi(build_app(deployment, front_end=front_end, limits=deployment.limits))
+    app = build_app(deployment, front_end=front_end, limits=deployment.limits, origins=origins)
+    return door.asgi(app)

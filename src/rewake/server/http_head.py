@@ -1,59 +1,191 @@
-"""The request head, bounded: nobody fills our memory with headers.
+"""HTTP connections, bounded: in number, in the size of a head, and in the time that everything may take.
 
-Floor 7, `server`. uvicorn's parser gathers a head for as long as it comes, before anybody is asked. Here each
-connection counts what came while its head is open, and is refused with 431 above the limit. The count goes by
-the pieces that the transport hands over, so it is a bound and no measure: it may let a piece too much pass.
+Floor 7, `server`. uvicorn's parser gathers a head for as long as it comes, before anybody is asked, and waits
+for ever for whoever says nothing. Here each connection
 
-Not here: the bound of a body (`http_api`), of a message on a socket (`sync`).
-Source: RFC 6585, section 5.
+    takes a place at the gate, or is refused with 429
+    has so long for its head, and so many bytes        408, 431
+    may pause so long in a body that we want to read   408, or cut
+    may let so long pass without reading what we sent  cut
+
+The count of bytes goes by the pieces that the transport hands over, so it is a bound and no measure: it may
+let a piece too much pass. A body that nobody reads here (the handler is slow) is not the client's fault.
+
+Not here: the size of a body (`http_api`), idle connections (uvicorn), sync sockets (`sync`).
+Source: RFC 6585, sections 4 and 5; RFC 9110, 15.5.9.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_TOO_LARGE = b'{"code":"RequestHeadTooLarge","message":"The headers of the request are too large."}'
-_REFUSAL = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
-    b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(_TOO_LARGE), _TOO_LARGE)
+from rewake.server.gate import Gate
+
+
+def _refusal(status: str, code: str, message: str) -> bytes:
+    body = json.dumps({"code": code, "message": message}, separators=(",", ":")).encode()
+    return (
+        f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        "connection: close\r\n\r\n"
+    ).encode() + body
+
+
+_HEAD_TOO_LARGE = _refusal(
+    "431 Request Header Fields Too Large", "RequestHeadTooLarge", "The headers of the request are too large."
 )
+_TOO_MANY = _refusal(
+    "429 Too Many Requests",
+    "TooManyConcurrentRequests",
+    "Too many connections are open. Try again in a moment.",
+)
+_TOO_SLOW = _refusal("408 Request Timeout", "RequestTimeout", "The request took too long to arrive.")
 
 
-def http_protocol_class(*, head_bytes_max: int) -> type[asyncio.Protocol]:
-    """A class for uvicorn's `http` option that takes request heads up to about `head_bytes_max` bytes."""
+def http_protocol_class(gate: Gate) -> type[asyncio.Protocol]:
+    """A class for uvicorn's `http` option whose connections keep within the limits of `gate`."""
 
     class BoundHttp(_BoundedHttp):
-        """HTTP with this server's bound."""
+        """HTTP with this server's bounds."""
 
-        head_bytes_max: int
-
-    BoundHttp.head_bytes_max = head_bytes_max
+    BoundHttp.gate = gate
     return BoundHttp
 
 
 class _BoundedHttp(HttpToolsProtocol):
-    """uvicorn's protocol for one connection, with a count."""
+    """uvicorn's protocol for one connection, with a count and two timers."""
 
-    head_bytes_max: int
+    gate: Gate
+    _is_admitted = False
     _is_head_open = True  # Until the parser has seen its end; again from the next request's first byte.
+    _is_body_open = False  # From the end of a head to the end of its body.
     _head_bytes = 0
+    _has_news = False  # Set by bytes of a body; cleared by the timer.
+    _reading: asyncio.TimerHandle | None = None  # Set while a head or body is under way.
+    _writing: asyncio.TimerHandle | None = None  # Set while bytes of ours wait.
+    _left_to_write = 0  # As the timer last saw it.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._is_admitted = self.gate.enter(self._address)
+        if not self._is_admitted:
+            transport.write(_TOO_MANY)
+            transport.close()
+            return
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._leave()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        self._leave()
+        super().handle_websocket_upgrade()
 
     def data_received(self, data: bytes) -> None:
+        if not self._is_admitted:
+            return
+        self._has_news = True
         super().data_received(data)
         if not self._is_head_open:
             return
         self._head_bytes += len(data)
-        if self._head_bytes > self.head_bytes_max and not self.transport.is_closing():
-            self.transport.write(_REFUSAL)
-            self.transport.close()
+        if self._head_bytes > self.gate.limits.http_head_bytes_max:
+            self._refuse(_HEAD_TOO_LARGE)
+
+    # What the parser says.
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        if not self._is_head_open:
+            # The next request on a connection that is kept; the first one's time began with the connection.
+            self._await_head()
         self._is_head_open = True
         self._head_bytes = 0
 
     def on_headers_complete(self) -> None:
-        self._is_head_open = False
+        self._is_head_open, self._is_body_open = False, True
+        self._stop_reading_timer()
         super().on_headers_complete()
+        self._await_body()
+
+    def on_message_complete(self) -> None:
+        self._is_body_open = False
+        self._stop_reading_timer()
+        super().on_message_complete()
+
+    # What the transport says.
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._writing is None:
+            self._await_reader()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+
+    # Time.
+
+    def _await_head(self) -> None:
+        self._stop_reading_timer()
+        seconds = self.gate.limits.http_head_seconds_max
+        self._reading = asyncio.get_running_loop().call_later(seconds, self._refuse, _TOO_SLOW)
+
+    def _await_body(self) -> None:
+        self._has_news = False
+        seconds = self.gate.limits.http_stall_seconds_max
+        self._reading = asyncio.get_running_loop().call_later(seconds, self._check_body)
+
+    def _check_body(self) -> None:
+        self._reading = None
+        if not self._is_body_open:
+            return
+        if self._has_news or self.flow.read_paused:
+            self._await_body()
+        elif self.cycle is not None and self.cycle.response_started:
+            self.transport.abort()
+        else:
+            self._refuse(_TOO_SLOW)
+
+    def _await_reader(self) -> None:
+        self._left_to_write = self.transport.get_write_buffer_size()
+        seconds = self.gate.limits.http_stall_seconds_max
+        self._writing = asyncio.get_running_loop().call_later(seconds, self._check_reader)
+
+    def _check_reader(self) -> None:
+        self._writing = None
+        if self.transport.get_write_buffer_size() < self._left_to_write:
+            self._await_reader()
+        else:
+            self.transport.abort()
+
+    def _refuse(self, answer: bytes) -> None:
+        self._stop_reading_timer()
+        if not self.transport.is_closing():
+            self.transport.write(answer)
+            self.transport.close()
+
+    def _stop_reading_timer(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    def _leave(self) -> None:
+        self._stop_reading_timer()
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+        if self._is_admitted:
+            self._is_admitted = False
+            self.gate.leave(self._address)
+
+    @property
+    def _address(self) -> str:
+        client: Any = self.client
+        return client[0] if client else ""

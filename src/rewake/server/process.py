@@ -25,13 +25,16 @@ from rewake.errors import Conflict, InvalidInput
 from rewake.http_api import build_site
 from rewake.observability import logger
 from rewake.server.application import build_application
+from rewake.server.exposure import Exposure, Tls
+from rewake.server.gate import Gate
 from rewake.server.http_head import http_protocol_class
-from rewake.sync import SyncDoor
+from rewake.sync import Admission, SyncDoor
 
 _log = logger(__name__)
 
 _BACKLOG = 2048
 _DRAIN_SECONDS = 5
+_UNSAID = Exposure()
 PORT_MAX = 65_535
 
 
@@ -73,6 +76,7 @@ class Server:
         static: Path | None = None,
         public_url: str | None = None,
         site_url: str | None = None,
+        exposure: Exposure = _UNSAID,
     ) -> None:
         """`public_url` and `site_url` are what the operator says (`deployment/origins.py`)."""
         self.deployment = deployment
@@ -82,8 +86,15 @@ class Server:
         self._static = static
         self._public_url = public_url
         self._site_url = site_url
+        self._exposure = exposure
         self._listeners: list[_Listener] = []
-        self.door = SyncDoor(deployment, limits=deployment.limits, redacted=deployment.is_redacted)
+        self._gate = Gate(deployment.limits, exposure.proxies)
+        self.door = SyncDoor(
+            deployment,
+            limits=deployment.limits,
+            redacted=deployment.is_redacted,
+            admission=Admission(deployment.limits, proxies=exposure.proxies, origins=exposure.origins),
+        )
 
     @property
     def port(self) -> int:
@@ -97,17 +108,19 @@ class Server:
 
     def _url_of(self, port: int) -> str:
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._host, self._host)
-        return f"http://{host}:{port}"
+        return f"{'http' if self._exposure.tls is None else 'https'}://{host}:{port}"
 
     async def start(self) -> None:
         """Bind, then serve until `stop`.
 
         Raises:
-            PortInUse, AddressUnusable, PublicUrlInvalid: nothing was started.
+            PortInUse, AddressUnusable, PublicUrlInvalid, TlsFilesInvalid: nothing was started.
         """
         for said in (self._public_url, self._site_url):
             if said is not None:
                 checked_origin(said)
+        if self._exposure.tls is not None:
+            self._exposure.tls.check()
         api = bind(self._host, self._port)
         site = None
         if self._site_port is not None:
@@ -118,14 +131,19 @@ class Server:
                 raise
         self._port = int(api.getsockname()[1])
         await self.deployment.serve_at(self._origins(site))
-        app = build_application(self.deployment, self.door, static=self._static)
-        self._listeners.append(_Listener(app, api, self.deployment, ws=self.door.uvicorn_protocol_class()))
+        exposure = self._exposure
+        app = build_application(self.deployment, self.door, static=self._static, origins=exposure.origins)
+        self._listeners.append(
+            self._listener(exposure.around(app), api, ws=self.door.uvicorn_protocol_class())
+        )
         if site is not None:
-            self._listeners.append(
-                _Listener(build_site(self.deployment), site, self.deployment, ws="websockets-sansio")
-            )
+            actions = exposure.around(build_site(self.deployment), is_site=True)
+            self._listeners.append(self._listener(actions, site, ws="websockets-sansio"))
         for listener in self._listeners:
             await listener.start()
+
+    def _listener(self, app: ASGIApp, listening: socket.socket, *, ws: Any) -> _Listener:
+        return _Listener(app, listening, self._gate, tls=self._exposure.tls, ws=ws)
 
     def _origins(self, site: socket.socket | None) -> Origins:
         return origins_of(
@@ -161,17 +179,23 @@ class Server:
 class _Listener:
     """One socket and the application behind it."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket, deployment: Deployment, *, ws: Any) -> None:
+    def __init__(
+        self, app: ASGIApp, listening: socket.socket, gate: Gate, *, tls: Tls | None, ws: Any
+    ) -> None:
         self._socket = listening
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 app,
-                http=http_protocol_class(head_bytes_max=deployment.limits.http_head_bytes_max),
+                http=http_protocol_class(gate),
                 ws=ws,
+                ws_per_message_deflate=False,  # Nobody sends us a few bytes that become gigabytes.
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # Ours: `exposure.py`, for sync sockets too.
+                ssl_certfile=None if tls is None else tls.certificate,
+                ssl_keyfile=None if tls is None else tls.key,
                 backlog=_BACKLOG,
                 timeout_keep_alive=65,
                 timeout_graceful_shutdown=_DRAIN_SECONDS,

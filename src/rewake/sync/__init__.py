@@ -8,7 +8,8 @@ Floor 6. Above, `server` opens it on a port; below, it asks the house through `p
 Start with `session.py`; `door.py` is where everything is put together.
 """
 
+from rewake.sync.admission import Admission
 from rewake.sync.door import SyncDoor
 from rewake.sync.ports import Backend, LiveListener, LiveResult, LiveSession
 
-__all__ = ["Backend", "LiveListener", "LiveResult", "LiveSession", "SyncDoor"]
+__all__ = ["Admission", "Backend", "LiveListener", "LiveResult", "LiveSession", "SyncDoor"]

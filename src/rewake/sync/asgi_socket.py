@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from rewake.errors import InvalidInput
+from rewake.errors import InvalidInput, RewakeError
 from rewake.execution import RequestSource
 from rewake.protocol import ClientVersion
 from rewake.sync.closing import NORMAL_CODE
@@ -49,16 +49,21 @@ async def serve_sync(door: Registry, scope: Scope, receive: Receive, send: Send)
         await _refuse_plain_request(scope["method"], headers, path, send)
         return True
     await receive()  # websocket.connect
+    peer = scope.get("client")
     try:
         client = check_client(headers, path)
-    except InvalidInput as refusal:
+        # Who is behind a proxy was found out by the server below.
+        place = door.admission.admit(peer[0] if peer else "", headers)
+    except RewakeError as refusal:
         await _refuse_socket(scope, refusal, send)
         return True
-    await send({"type": "websocket.accept"})
-    peer = scope.get("client")
-    ip, user_agent = None if peer is None else str(peer[0]), headers.get("user-agent")
-    source = RequestSource.of(ip=ip, user_agent=user_agent, limits=door.limits)
-    await _AsgiSocket(door, client, source, receive, send).run()
+    try:
+        await send({"type": "websocket.accept"})
+        user_agent = headers.get("user-agent")
+        source = RequestSource.of(ip=place.caller, user_agent=user_agent, limits=door.limits)
+        await _AsgiSocket(door, client, source, receive, send).run()
+    finally:
+        place.leave()
     return True
 
 
@@ -167,11 +172,12 @@ async def _refuse_plain_request(method: str, headers: dict[str, str], path: Sync
     await send({"type": "http.response.body", "body": body})
 
 
-async def _refuse_socket(scope: Scope, refusal: InvalidInput, send: Send) -> None:
+async def _refuse_socket(scope: Scope, refusal: RewakeError, send: Send) -> None:
     """Refuse an upgrade; with a body where the server below can send one, else with its bare 403."""
     if "websocket.http.response" not in (scope.get("extensions") or {}):
         await send({"type": "websocket.close"})
         return
     body = refusal_body(refusal)
-    await send({"type": "websocket.http.response.start", "status": 400, "headers": _REFUSAL_HEADERS})
+    start = {"type": "websocket.http.response.start", "status": refusal.status, "headers": _REFUSAL_HEADERS}
+    await send(start)
     await send({"type": "websocket.http.response.body", "body": body})

@@ -26,6 +26,7 @@ from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.protocol import ClientVersion
 from rewake.storage import StorageFailed
+from rewake.sync.admission import Admission
 from rewake.sync.closing import GOING_AWAY_CODE, RESTART_REASON
 from rewake.sync.faults import ClientFault, WaveBroken
 from rewake.sync.instructions import (
@@ -88,6 +89,7 @@ class Registry(Protocol):
 
     limits: Limits
     prefixes: tuple[str, ...]
+    admission: Admission
 
     def connect(
         self,

@@ -20,6 +20,7 @@ from typing import Any
 from rewake.execution import NO_SOURCE, RequestSource
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import ClientVersion
+from rewake.sync.admission import Admission
 from rewake.sync.asgi_socket import AsgiApp, Receive, Scope, Send, serve_sync
 from rewake.sync.closing import GOING_AWAY_CODE, RESTART_REASON
 from rewake.sync.connection import Connection, Socket
@@ -42,12 +43,16 @@ class SyncDoor:
         limits: Limits = DEFAULT_LIMITS,
         redacted: bool = False,
         prefixes: tuple[str, ...] = (),
+        admission: Admission | None = None,
     ) -> None:
-        """`redacted` keeps error texts and log lines from clients; `prefixes` are paths above `/api`."""
+        """`redacted` keeps error texts and log lines from clients; `prefixes` are paths above `/api`;
+        `admission` says who may connect, which is anybody within `limits` where it is left out.
+        """
         self.limits = limits
         self.prefixes = tuple(prefix.rstrip("/") for prefix in prefixes)
         self.drops: Counter[str] = Counter()
         """How many sockets were given up, by reason."""
+        self.admission = admission or Admission(limits)
         self._backend = backend
         self._redacted = redacted
         self._connections: set[Connection] = set()

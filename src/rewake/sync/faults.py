@@ -31,6 +31,15 @@ class ConnectMisplaced(InvalidInput):
     template = "Connect must be the first message on a websocket, and must be sent exactly once"
 
 
+class TooManyQueries(InvalidInput):
+    """One page subscribes to more than there may be. Subscribe to fewer, or to pages of a list; or raise
+    `socket_queries_max`. A new connection would ask the same, so the client is told for good.
+    """
+
+    code = "TooManyQueries"
+    template = "Too many live queries on a single websocket (limit: {limit})."
+
+
 class ComponentCallNotAllowed(InvalidInput):
     """A client without the admin key named a component."""
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from rewake.limits import DEFAULT_LIMITS
 from rewake.protocol import ZERO_VERSION, Add, ModifyQuerySet, StateVersion
 from rewake.protocol.server_messages import (
     MODIFICATION_SEPARATOR,
@@ -22,7 +23,13 @@ from rewake.protocol.server_messages import (
     query_removed,
     transition_head,
 )
-from rewake.sync.faults import BaseVersionMismatch, NewVersionTooLow, QueryIdMisused, WaveBroken
+from rewake.sync.faults import (
+    BaseVersionMismatch,
+    NewVersionTooLow,
+    QueryIdMisused,
+    TooManyQueries,
+    WaveBroken,
+)
 from rewake.sync.ports import LiveResult
 
 _UNANSWERED = b""
@@ -36,6 +43,7 @@ class Picture:
         "_identity_version",
         "_in_wave",
         "_queries",
+        "_queries_max",
         "_query_set_version",
         "_removed",
         "_unanswered",
@@ -45,7 +53,8 @@ class Picture:
         "_wave_unanswered",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, queries_max: int = DEFAULT_LIMITS.socket_queries_max) -> None:
+        self._queries_max = queries_max
         # What was received. Ahead of `_version` while a wave is due.
         self._query_set_version = 0
         self._identity_version = 0
@@ -86,6 +95,7 @@ class Picture:
         Raises:
             BaseVersionMismatch, NewVersionTooLow: the step does not follow the last one.
             QueryIdMisused: an id is added that lives, or removed that does not.
+            TooManyQueries: there are as many as there may be.
         """
         base, current = message.base_version, self._query_set_version
         if base != current:
@@ -163,6 +173,9 @@ class Picture:
         # An id that was taken out counts as living until its removal is confirmed.
         if query_id in self._queries or query_id in self._removed:
             raise QueryIdMisused(f"query {query_id} was added while it lived")
+        # A reader too slow for waves could add and remove for ever.
+        if len(self._queries) + len(self._removed) >= self._queries_max:
+            raise TooManyQueries(limit=self._queries_max)
         self._queries[query_id] = _UNANSWERED
         if self._unanswered is None:
             self._unanswered = set()

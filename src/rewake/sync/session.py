@@ -61,6 +61,7 @@ from rewake.sync.faults import (
     TokenExpired,
     TooManyActions,
     TooManyConcurrentMutations,
+    TooManyQueries,
     WaveBroken,
 )
 from rewake.sync.instructions import (
@@ -142,7 +143,7 @@ class Session:
         self._phase = _Phase.NEW
         self._session_id = ""  # Set by Connect.
         self._client_skew: int | None = None  # Set by Connect, in milliseconds.
-        self._picture = Picture()
+        self._picture = Picture(limits.socket_queries_max)
 
         # Authentication. Messages that arrive while it runs wait in `_held`.
         self._identity: Identity = ANONYMOUS
@@ -403,7 +404,7 @@ class Session:
                 return self._fail(ComponentCallNotAllowed())
         try:
             self._picture.modify(message)
-        except (BaseVersionMismatch, NewVersionTooLow, QueryIdMisused) as problem:
+        except (BaseVersionMismatch, NewVersionTooLow, QueryIdMisused, TooManyQueries) as problem:
             return self._fail(problem)
         instructions.append(REQUEST_WAVE)
         return instructions

@@ -19,17 +19,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, SERVER, Protocol
 
-from rewake.errors import InvalidInput
+from rewake.errors import RewakeError
 from rewake.execution import RequestSource
 from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.protocol import ClientVersion
+from rewake.sync.admission import Place
 from rewake.sync.connection import Connection, Registry
 from rewake.sync.frames import text_frames
 from rewake.sync.upgrade import SyncPath, Upgrade, check_upgrade, refusal_body, sync_path
@@ -136,12 +138,15 @@ class _Doorway(asyncio.Protocol):
         self, method: str, headers: dict[str, str], path: SyncPath, transport: asyncio.Transport
     ) -> SyncSocket | None:
         """Accept the upgrade, or refuse it over HTTP."""
+        peer = transport.get_extra_info("peername")
         try:
             upgrade = check_upgrade(method, headers, path)
-        except InvalidInput as refusal:
+            place = self._door.admission.admit(str(peer[0]) if isinstance(peer, tuple) else "", headers)
+        except RewakeError as refusal:
             body = refusal_body(refusal)
             head = (
-                "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+                f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n"
+                "content-type: application/json\r\n"
                 f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
             )
             transport.write(head.encode() + body)
@@ -149,23 +154,38 @@ class _Doorway(asyncio.Protocol):
             return None
         transport.write(_switching_protocols(upgrade))
         user_agent = headers.get("user-agent")
-        source = RequestSource.of(ip=_address_of(transport), user_agent=user_agent, limits=self._door.limits)
-        return SyncSocket(self._door, upgrade.client, source, self._server_state.connections)
+        source = RequestSource.of(ip=place.caller, user_agent=user_agent, limits=self._door.limits)
+        return SyncSocket(self._door, upgrade.client, source, self._server_state.connections, place)
 
 
 class SyncSocket(asyncio.Protocol):
     """One sync socket on an asyncio transport. The `Socket` of its connection."""
 
-    __slots__ = ("_closing", "_connection", "_fragments", "_limits", "_parser", "_siblings", "_transport")
+    __slots__ = (
+        "_closing",
+        "_connection",
+        "_fragments",
+        "_limits",
+        "_parser",
+        "_place",
+        "_siblings",
+        "_transport",
+    )
 
     def __init__(
-        self, door: Registry, client: ClientVersion, source: RequestSource, siblings: set[Any]
+        self,
+        door: Registry,
+        client: ClientVersion,
+        source: RequestSource,
+        siblings: set[Any],
+        place: Place,
     ) -> None:
         self._limits: Limits = door.limits
         self._parser = Protocol(
             SERVER, state=OPEN, max_size=door.limits.socket_message_bytes_max, logger=_parser_log
         )
         self._connection: Connection = door.connect(self, client, source)
+        self._place = place
         self._siblings = siblings
         """uvicorn's set of what it must shut down and wait for."""
         self._fragments: list[bytes] | None = None
@@ -194,6 +214,7 @@ class SyncSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._siblings.discard(self)
+        self._place.leave()
         self._closing = True
         self._connection.lost()
 
@@ -298,12 +319,6 @@ def _parse_head(data: bytes) -> tuple[str, str, dict[str, str]]:
             name, value = name.lower(), value.strip()
             headers[name] = f"{headers[name]},{value}" if name in headers else value
     return method, target, headers
-
-
-def _address_of(transport: asyncio.Transport) -> str | None:
-    """The peer's address; None over a socket in the file system."""
-    peer = transport.get_extra_info("peername")
-    return str(peer[0]) if isinstance(peer, tuple) else None
 
 
 def _switching_protocols(upgrade: Upgrade) -> bytes:
