@@ -243,3 +243,9 @@ def test_an_import_that_never_ends_can_be_stopped(project: Path) -> None:
         server.wait_for("begun")
         assert server.stop(signal.SIGTERM) == 0
         assert server.lines[-1] == "Stopped before it was ready."
+
+
+def test_a_process_whose_hashes_can_be_foreseen_says_so(project: Path) -> None:
+    fixed = {"PYTHONHASHSEED": "0"}
+    with Running("serve", ".", "--port", "0", cwd=project, variables=fixed) as server:
+        server.wait_for("PYTHONHASHSEED=0 lets strangers choose")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -122,6 +123,8 @@ async def _serve(
             log.say(f"Rewake {rewake_version()} serves {settings.root} with data in {place.data}. {where}")
             if deployment.analysis.routes is not None:
                 log.say(f"HTTP actions are served at {deployment.site_url}")
+            if not sys.flags.hash_randomization:
+                log.say("PYTHONHASHSEED=0 lets strangers choose names that collide. Unset it.")
             log.say(f"Rewake is ready at {server.url}")
             await _first(stopping.wait(), server.wait())
             if not stopping.is_wished:
