@@ -14,8 +14,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from rewake.loop_thread import LoopThread
 from rewake.server import EmbeddedApp, asgi_app, bind
-from rewake.testing.loop_thread import LoopThread
 from tests.clients.client_host import ClientHost
 from tests.clients.server_process import PROJECT
 
@@ -32,7 +32,7 @@ def served(embedded: EmbeddedApp, *, closes: bool) -> Iterator[str]:
         return "of the application around"
 
     host.mount("/rewake", embedded)
-    loop, listening = LoopThread(), bind("127.0.0.1", 0)
+    loop, listening = LoopThread("rewake-testing"), bind("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(host, log_config=None, timeout_graceful_shutdown=5))
 
     async def serve() -> None:

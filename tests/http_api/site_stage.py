@@ -15,8 +15,8 @@ from rewake.auth import AdminKey
 from rewake.deployment import Deployment
 from rewake.execution import Template, WorkerPlan, load_project, read_settings
 from rewake.limits import Limits
+from rewake.loop_thread import LoopThread
 from rewake.server import Server
-from rewake.testing.loop_thread import LoopThread
 
 KEY = "site|00ff"
 MESSAGES = """
@@ -75,7 +75,7 @@ def site_of(
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in modules.items():
         (folder / f"{name}.py").write_text(dedent(text))
-    settings, loop = read_settings(root), LoopThread()
+    settings, loop = read_settings(root), LoopThread("rewake-testing")
 
     async def opened() -> tuple[Deployment, Server]:
         plan = WorkerPlan(await Template.load(settings), 1) if workers else None

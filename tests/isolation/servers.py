@@ -16,8 +16,8 @@ from rewake.auth import AdminKey
 from rewake.deployment import Deployment
 from rewake.environment import Environment
 from rewake.execution import load_project, read_settings
+from rewake.loop_thread import LoopThread
 from rewake.server import Server
-from rewake.testing.loop_thread import LoopThread
 from tests.clients.deadline import Deadline
 from tests.clients.server_process import ServerProcess
 from tests.isolation.calls import ADMIN_KEY
@@ -32,7 +32,7 @@ class InlineServer:
     def __init__(self, data: Path, *, environment: Environment | None = None) -> None:
         self._data = data
         self._environment = environment or Environment()
-        self._loop = LoopThread()
+        self._loop = LoopThread("rewake-testing")
         self._server = self._loop.run(self._open())
 
     @property

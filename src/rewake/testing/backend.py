@@ -48,12 +48,12 @@ from rewake.functions import (
     RegisteredFunction,
 )
 from rewake.limits import DEFAULT_LIMITS, Limits
+from rewake.loop_thread import LoopThread
 from rewake.schema import Document, Schema
 from rewake.testing.collected import collected, documents_seen_by
 from rewake.testing.controls import Faults, HandClock
 from rewake.testing.crons import CronWork, TestCron
 from rewake.testing.live_query import LiveQuery
-from rewake.testing.loop_thread import LoopThread
 from rewake.testing.outcomes import value_of
 from rewake.testing.run_block import RunUnderWay, open_block
 from rewake.testing.scheduled import ScheduledFunction, ScheduledWork
@@ -81,7 +81,7 @@ class _Stage:
         self.is_running = False
         """Whether a `run` block holds the writer."""
         self.log_lines: tuple[str, ...] = ()
-        self.loop = LoopThread()
+        self.loop = LoopThread("rewake-testing")
         try:
             self.deployment = self.loop.run(
                 Deployment.open(

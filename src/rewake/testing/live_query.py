@@ -21,8 +21,8 @@ from rewake.auth import Identity
 from rewake.deployment import Deployment
 from rewake.errors import Unavailable
 from rewake.execution import FunctionCall, FunctionRecord
+from rewake.loop_thread import LoopThread
 from rewake.reactivity import LiveResult
-from rewake.testing.loop_thread import LoopThread
 from rewake.testing.outcomes import value_of
 
 R = TypeVar("R")

@@ -23,9 +23,9 @@ from rewake.deployment import Deployment
 from rewake.errors import Conflict
 from rewake.execution import NO_SOURCE, FunctionRecord, Host, Registry, RequestSource
 from rewake.functions import MutationCtx, QueryCtx, internal_mutation
+from rewake.loop_thread import LoopThread
 from rewake.protocol import FunctionPath
 from rewake.storage import GroupDoomed
-from rewake.testing.loop_thread import LoopThread
 
 
 class RunUnderWay(Conflict):

@@ -18,9 +18,9 @@ from datetime import UTC, datetime, timedelta
 from rewake.database import pending_jobs
 from rewake.deployment import Deployment
 from rewake.errors import Conflict
+from rewake.loop_thread import LoopThread
 from rewake.protocol import FunctionPath
 from rewake.testing.controls import HandClock
-from rewake.testing.loop_thread import LoopThread
 from rewake.values import Value, decode
 
 _PENDING_MAX = 10_000

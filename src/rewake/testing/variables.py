@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 
 from rewake.database import BUILT_IN_VARIABLES, stored_variable
 from rewake.deployment import Deployment
-from rewake.testing.loop_thread import LoopThread
+from rewake.loop_thread import LoopThread
 
 _NOWHERE = "http://testing.invalid"
 

@@ -1,9 +1,9 @@
 """A loop thread: an event loop of its own for callers that have none, or have another.
 
-Floor 8, `testing`. A plain test function has no event loop and an asyncio test is inside of one, so the
-deployment under test lives in neither: it has a thread, and callers wait for their answers.
+Floor 0. A plain test function or a script has no event loop, and an asyncio test or a notebook is inside of
+one, so what needs a loop lives in neither: it has a thread, and callers wait for their answers.
 
-Not here: what runs on it (`backend.py`).
+Not here: what runs on it (`testing/backend.py`, `client/sync_client.py`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ T = TypeVar("T")
 class LoopThread:
     """One event loop in one thread, until closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        """Start the thread; `name` is what it is called."""
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="rewake-testing", daemon=True)
+        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -32,7 +33,7 @@ class LoopThread:
         try:
             return future.result()
         except BaseException:
-            # Also Ctrl-C in the test: then nobody will ask for the answer any more.
+            # Also Ctrl-C: then nobody will ask for the answer any more.
             future.cancel()
             raise
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from rewake.testing.loop_thread import LoopThread
+from rewake.loop_thread import LoopThread
 
 
 async def _thread_name() -> str:
@@ -19,7 +19,7 @@ async def _fail() -> None:
 
 
 def test_work_runs_on_the_loop_and_its_outcome_comes_back() -> None:
-    loop = LoopThread()
+    loop = LoopThread("rewake-testing")
     assert loop.run(_thread_name()) == "rewake-testing"
     with pytest.raises(KeyError):
         loop.run(_fail())
@@ -30,7 +30,7 @@ def test_work_runs_on_the_loop_and_its_outcome_comes_back() -> None:
 
 def test_it_works_where_another_loop_runs() -> None:
     async def inside() -> str:
-        loop = LoopThread()
+        loop = LoopThread("rewake-testing")
         try:
             return loop.run(_thread_name())
         finally:
