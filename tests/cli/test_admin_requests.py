@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from rewake.cli.admin_requests import ask
+from rewake.cli.admin_requests import RequestRefused, ask, reason_of
 from rewake.cli.connection import ServerAddress
 from rewake.cli.failure import CommandFailed, ServerUnreachable
 
@@ -43,7 +43,7 @@ def test_a_success_is_handed_back(answers: list[Any]) -> None:
     [
         (httpx.Response(401, json={}), CommandFailed, "refuses this admin key"),
         (httpx.Response(403, json={}), CommandFailed, "refuses this admin key"),
-        (httpx.Response(400, json={"code": "Bad", "message": "No."}), CommandFailed, r"No\. \(Bad\)"),
+        (httpx.Response(400, json={"code": "Bad", "message": "No."}), RequestRefused, r"No\. \(Bad\)"),
         (httpx.Response(404, text="<html>"), ServerUnreachable, "it is not Rewake"),
         (httpx.Response(500, json={"message": "x"}), ServerUnreachable, "it is not Rewake"),
         (httpx.ConnectError("refused"), ServerUnreachable, "does not answer"),
@@ -54,3 +54,15 @@ def test_a_refusal_is_a_sentence(answers: list[Any], answer: Any, kind: type[Exc
     answers.append(answer)
     with pytest.raises(kind, match=words):
         ask(SERVER, "GET", "/api/x")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "connection refused"),
+        (httpx.ConnectError("[Errno -2] Name or service not known"), "name or service not known"),
+        (httpx.ReadError(""), "ReadError"),
+    ],
+)
+def test_reasons_are_few_words(error: Exception, text: str) -> None:
+    assert reason_of(error) == text

@@ -8,10 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from rewake.cli.calling import reason_of
 from tests.cli.command import Outcome, Running, free_port, run_apart, run_here
 
 Run = Callable[..., Outcome]
@@ -170,15 +168,3 @@ def test_a_refused_request_shows_the_servers_words(run: Run) -> None:
     done = run("tools:echo", json.dumps({"text": "x" * 21 * 2**20}))
     assert done.code == 1
     assert "BadJsonBody" in done.err
-
-
-@pytest.mark.parametrize(
-    ("error", "text"),
-    [
-        (ConnectionRefusedError(111, "Connection refused"), "connection refused"),
-        (httpx.ConnectError("[Errno -2] Name or service not known"), "name or service not known"),
-        (httpx.ReadError(""), "ReadError"),
-    ],
-)
-def test_reasons_are_few_words(error: Exception, text: str) -> None:
-    assert reason_of(error) == text

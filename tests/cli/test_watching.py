@@ -1,95 +1,109 @@
-"""A live query in the terminal: the state machine by itself, then with a server that goes and comes back."""
+"""A live query in the terminal: what results and ends look like, then a server that goes and comes back."""
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from rewake.cli.watching import Refused, Watch
+from rewake.cli.connection import ServerAddress
+from rewake.cli.failure import CommandFailed, ServerUnreachable
+from rewake.cli.screen import Screen
+from rewake.cli.watching import Watcher
+from rewake.client import (
+    ApplicationError,
+    AuthenticationRefused,
+    CallFailed,
+    ConversationEnded,
+    Int64,
+    NotConnected,
+    Result,
+)
+from rewake.environment import seeded_environment
+from rewake.protocol import InvalidFunctionPath
 from tests.cli.command import Running, free_port, run_apart
 
-
-def transition(ts: str, *modifications: dict[str, Any]) -> str:
-    return json.dumps({"type": "Transition", "endVersion": {"ts": ts}, "modifications": modifications})
-
-
-def updated(value: Any, *, journal: str | None = None, log_lines: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {"type": "QueryUpdated", "queryId": 0, "value": value, "journal": journal, "logLines": log_lines}
+SERVER = ServerAddress("http://server", "key|00", Path("/nowhere"), is_guess=False)
 
 
 @pytest.fixture
-def watch() -> Watch:
-    return Watch("m:f", {"n": 1}, admin_key="k|1", session_id="s")
+def watcher() -> Watcher:
+    return Watcher(SERVER, "m:f", Screen(), seeded_environment(1))
 
 
-def test_a_socket_opens_with_three_messages(watch: Watch) -> None:
-    connect, authenticate, modify = map(json.loads, watch.open(close_reason="x"))
-    assert connect == {
-        "type": "Connect",
-        "sessionId": "s",
-        "connectionCount": 0,
-        "lastCloseReason": "InitialConnect",
-    }
-    assert authenticate == {"type": "Authenticate", "baseVersion": 0, "tokenType": "Admin", "value": "k|1"}
-    assert modify["modifications"] == [
-        {"type": "Add", "queryId": 0, "udfPath": "m:f", "args": [{"n": 1}], "journal": None}
-    ]
+def test_values_are_printed_in_their_readable_form(
+    watcher: Watcher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watcher.show(Result({"n": Int64(1), "b": b"x"}, None, ("[LOG] 1",), 7))
+    printed = capsys.readouterr()
+    assert printed.out == '{\n  "b": "eA==",\n  "n": "1"\n}\n'
+    assert "[LOG] 1" in printed.err
 
 
-def test_a_later_socket_says_what_was_seen(watch: Watch) -> None:
-    list(watch.open(close_reason="x"))
-    watch.hear(transition("AQAAAAAAAAA=", updated(1.0, journal="j")))
-    connect, _, modify = map(json.loads, watch.open(close_reason="gone"))
-    assert connect["connectionCount"] == 1
-    assert connect["lastCloseReason"] == "gone"
-    assert connect["maxObservedTimestamp"] == "AQAAAAAAAAA="
-    assert modify["modifications"][0]["journal"] == "j"
-
-
-def test_values_are_given_in_their_readable_form(watch: Watch) -> None:
-    (answer,) = watch.hear(
-        transition("a", updated({"n": {"$integer": "AQAAAAAAAAA="}}, log_lines=("[LOG] 1",)))
+def test_a_failure_is_a_result(watcher: Watcher, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "[Request ID: 12] Server Error\nUncaught ConvexError: x\n    at f (m.py:1:1)\n"
+    watcher.show(Result(None, ApplicationError({"code": Int64(2)}), (), 7, text))
+    watcher.show(
+        Result(None, CallFailed("no"), (), 8, "[Request ID: 12] Server Error\nUncaught ValueError: no\n")
     )
-    assert (answer.value, answer.log_lines) == ('{"n":"1"}', ("[LOG] 1",))
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert 'data: {"code":"2"}' in printed.err
+    assert "at f (m.py:1:1)" in printed.err
+    assert "Uncaught ValueError: no" in printed.err
 
 
-def test_the_same_again_is_no_news(watch: Watch) -> None:
-    assert watch.hear(transition("a", updated(1.0)))
-    assert not watch.hear(transition("b", updated(1.0)))
-    assert not watch.hear(transition("c"))
-    assert watch.hear(transition("d", updated(2.0)))
+def test_a_function_that_vanishes_later_is_a_result_too(
+    watcher: Watcher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = Result(None, CallFailed(""), (), 7, "Could not find public function for 'm:f'.")
+    with pytest.raises(CommandFailed, match="There is no function `m:f`"):
+        watcher.show(gone)
+    watcher.show(Result(1.0, None, (), 7))
+    watcher.show(gone)
+    assert "There is no function" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("data", [None, {"code": "full"}, "absent"])
-def test_failures_are_answers(watch: Watch, data: Any) -> None:
-    failed = {"type": "QueryFailed", "queryId": 0, "errorMessage": "no", "logLines": [], "journal": None}
-    if data != "absent":
-        failed["errorData"] = data
-    (answer,) = watch.hear(transition("a", failed))
-    assert (answer.value, answer.error) == (None, "no")
-    assert answer.data == (None if data == "absent" else (data,))
+def test_the_connection_is_told_about_from_the_first_loss_on(
+    watcher: Watcher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watcher.tell_connection(True)
+    assert capsys.readouterr().err == ""
+    watcher.tell_connection(False)
+    watcher.tell_connection(True)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("connection lost; trying again")
+    assert second.endswith("connected again")
 
 
-def test_pings_and_removals_are_no_news(watch: Watch) -> None:
-    assert not watch.hear('{"type": "Ping"}')
-    assert not watch.hear(transition("a", {"type": "QueryRemoved", "queryId": 0}))
+def not_connected(cause: Exception) -> NotConnected:
+    error = NotConnected(url="u", reason="r")
+    error.__cause__ = cause
+    return error
 
 
 @pytest.mark.parametrize(
-    ("message", "text"),
+    ("error", "kind", "text"),
     [
-        ({"type": "AuthError", "error": "no", "baseVersion": 0}, "refuses this admin key"),
-        ({"type": "FatalError", "error": "Base version"}, "Base version"),
+        (AuthenticationRefused(reason="x"), CommandFailed, "refuses this admin key"),
+        (ConversationEnded(reason="Base version"), CommandFailed, "Base version"),
+        (InvalidFunctionPath(path="m.f", detail="x"), CommandFailed, "Write it as module:function"),
+        (
+            not_connected(ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)")),
+            ServerUnreachable,
+            "does not answer: connection refused",
+        ),
+        (not_connected(ValueError("404")), ServerUnreachable, "it is not Rewake"),
     ],
 )
-def test_a_refusal_ends_it(watch: Watch, message: dict[str, Any], text: str) -> None:
-    with pytest.raises(Refused, match=text):
-        watch.hear(json.dumps(message))
+def test_what_ends_the_watching_is_a_sentence(
+    watcher: Watcher, error: Exception, kind: type[CommandFailed], text: str
+) -> None:
+    ending = watcher.ending(error)
+    assert type(ending) is kind
+    assert text in ending.message
 
 
 @pytest.fixture
@@ -140,6 +154,8 @@ def test_it_comes_back_after_the_server_did(project: Path, server: Running, port
     [
         (["messages:nope"], 1, "There is no function"),
         (["messages:send", "body=x"], 1, "defined as Mutation"),
+        (["messages.list_recent"], 1, "Write it as module:function"),
+        (["messages:list_recent", '{"x": "\\ud800"}'], 1, "surrogate"),
         (["messages:list_recent", "--admin-key", "wrong|1"], 1, "refuses this admin key"),
         (["messages:list_recent", "--url", "http://127.0.0.1:1"], 3, "does not answer"),
     ],

@@ -1,20 +1,34 @@
-"""Requests of the command line to the endpoints for administrators.
+"""Requests of the command line to a server, with the admin key.
 
-Floor 8, `cli`. One place where a refusal becomes a sentence.
+Floor 8, `cli`. The one place where a conversation over HTTP becomes an answer or a sentence: nobody there,
+a stranger, a wrong key, a refusal with a code.
 
-Not here: calls of functions (`calling.py`), which have results of their own.
+Not here: what is asked (`calling.py`, `variables.py`, `following.py`), live queries (`watching.py`).
 """
 
 from __future__ import annotations
 
+import os
+import re
 from typing import Any
 
 import httpx
 import msgspec
 
-from rewake.cli.calling import CONNECT_SECONDS, reason_of
 from rewake.cli.connection import ServerAddress
 from rewake.cli.failure import CommandFailed, ServerUnreachable
+
+CONNECT_SECONDS = 5.0
+
+
+class RequestRefused(CommandFailed):
+    """The server says no, and `refusal` is its code for why."""
+
+    code = "RequestRefused"
+
+    def __init__(self, message: str, refusal: str) -> None:
+        super().__init__(f"{message} ({refusal})")
+        self.refusal = refusal
 
 
 def ask(
@@ -29,7 +43,8 @@ def ask(
 
     Raises:
         ServerUnreachable: nobody answered, or somebody else did.
-        CommandFailed: the server says no.
+        RequestRefused: the server says no.
+        CommandFailed: the key is wrong, or what was to be sent is no text.
     """
     timeout = httpx.Timeout(answer_seconds, connect=CONNECT_SECONDS)
     headers = {"Authorization": f"Convex {server.admin_key}"}
@@ -58,14 +73,39 @@ def ask(
 def _refusal(response: httpx.Response, server: ServerAddress) -> CommandFailed:
     is_scope = b'"OperationNotPermitted"' in response.content
     if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN) and not is_scope:
-        return CommandFailed(
-            f"{server.url} refuses this admin key.",
-            hint="Is this the server of another project? Give its key with --admin-key or REWAKE_ADMIN_KEY.",
-        )
+        return wrong_key(server)
     try:
         shape = msgspec.json.decode(response.content, type=dict[str, Any])
-        return CommandFailed(f"{shape['message']} ({shape['code']})")
+        return RequestRefused(str(shape["message"]), str(shape["code"]))
     except (msgspec.MsgspecError, KeyError):
-        return ServerUnreachable(
-            f"Something answers at {server.url}, and it is not Rewake.", hint="Name the server with --url."
-        )
+        return stranger(server)
+
+
+def wrong_key(server: ServerAddress) -> CommandFailed:
+    """The error for a key that the server does not know."""
+    return CommandFailed(
+        f"{server.url} refuses this admin key.",
+        hint="Is this the server of another project? Give its key with --admin-key or REWAKE_ADMIN_KEY.",
+    )
+
+
+def stranger(server: ServerAddress) -> ServerUnreachable:
+    """The error for an answer that no server of ours gives."""
+    return ServerUnreachable(
+        f"Something answers at {server.url}, and it is not Rewake.", hint="Name the server with --url."
+    )
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a connection failed, in few words."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            text = cause.strerror
+            if cause.errno is not None and text.startswith("Connect call failed"):
+                # asyncio puts the address here, and leaves the reason to the number.
+                text = os.strerror(cause.errno)
+            return text.lower()
+        cause = cause.__cause__ or cause.__context__
+    text = re.sub(r"\[Errno -?\d+\] ", "", str(error), flags=re.IGNORECASE).rstrip(".")
+    return text.lower() or type(error).__name__

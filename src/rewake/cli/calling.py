@@ -1,9 +1,10 @@
 """`rewake run`: call one function and print what it returns.
 
-Floor 8, `cli`. One `POST /api/function` with the admin key, so internal functions can be called as well. The
-value is printed in the readable `json` format; log lines and errors go to stderr.
+Floor 8, `cli`. One `POST /api/function` with the admin key, so internal functions can be called as well, and
+the server knows of what kind each is; over a socket the caller would have to. The value is printed in the
+readable `json` format; log lines and errors go to stderr.
 
-Not here: finding the server (`connection.py`), watching a query (`watching.py`).
+Not here: finding the server (`connection.py`), the request (`admin_requests.py`), watching (`watching.py`).
 Source: wire 4.1.
 """
 
@@ -16,20 +17,19 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import httpx
 import msgspec
 
+from rewake.cli.admin_requests import RequestRefused, ask, stranger
 from rewake.cli.connection import ServerAddress
-from rewake.cli.failure import CommandFailed, ServerUnreachable
+from rewake.cli.failure import CommandFailed
 from rewake.cli.screen import Screen
 from rewake.errors import RewakeError
 from rewake.execution import load_project, read_settings
+from rewake.protocol import InvalidFunctionPath
 
-CONNECT_SECONDS = 5.0
 SUGGESTIONS_MAX = 3
 
 _REQUEST_HEAD = re.compile(r"\[Request ID: [0-9a-fA-F]+\] Server Error\n?")
-_BAD_PATH = "BadConvexFunctionIdentifier"
 _UNKNOWN_FUNCTION = re.compile(r"Could not find (?:public )?function for '([^']*)'")
 
 
@@ -85,64 +85,24 @@ def show_log_lines(lines: Sequence[str], screen: Screen) -> None:
 
 
 def _ask(server: ServerAddress, path: str, arguments: dict[str, Any]) -> _Answer:
-    timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
-    headers = {"Authorization": f"Convex {server.admin_key}"}
     body = {"path": path, "args": arguments, "format": "json"}
     try:
-        response = httpx.post(
-            f"{server.url}/api/function", json=body, headers=headers, timeout=timeout, trust_env=False
-        )
-    except httpx.ConnectError as error:
-        raise server.unreachable(reason_of(error)) from None
-    except httpx.HTTPError as error:
-        raise ServerUnreachable(
-            f"The conversation with {server.url} broke off: {reason_of(error)}."
-        ) from None
-    except UnicodeEncodeError:
-        raise CommandFailed(
-            "The arguments hold half of a character (a lone surrogate) and cannot be sent."
-        ) from None
-    if response.status_code != httpx.codes.OK:
-        raise _refusal(response, server, path)
+        response = ask(server, "POST", "/api/function", body)
+    except RequestRefused as refused:
+        if refused.refusal == InvalidFunctionPath.code:
+            raise no_function(path, server) from None
+        raise
     try:
         return msgspec.json.decode(response.content, type=_Answer)
     except msgspec.MsgspecError:
-        raise _stranger(server) from None
+        raise stranger(server) from None
 
 
-def _refusal(response: httpx.Response, server: ServerAddress, path: str) -> CommandFailed:
-    try:
-        shape = msgspec.json.decode(response.content, type=dict[str, Any])
-        code, message = str(shape["code"]), str(shape["message"])
-    except (msgspec.MsgspecError, KeyError):
-        return _stranger(server)
-    if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        return CommandFailed(
-            f"{server.url} refuses this admin key.",
-            hint="Is this the server of another project? Give its key with --admin-key or REWAKE_ADMIN_KEY.",
-        )
-    if code == _BAD_PATH:
-        return CommandFailed(
-            f"`{path}` names no function. Write it as module:function.", hint=_did_you_mean(path, server)
-        )
-    return CommandFailed(f"{message} ({code})")
-
-
-def _stranger(server: ServerAddress) -> ServerUnreachable:
-    return ServerUnreachable(
-        f"Something answers at {server.url}, and it is not Rewake.", hint="Name the server with --url."
+def no_function(path: str, server: ServerAddress) -> CommandFailed:
+    """The error for a path that cannot be that of a function."""
+    return CommandFailed(
+        f"`{path}` names no function. Write it as module:function.", hint=_did_you_mean(path, server)
     )
-
-
-def reason_of(error: Exception) -> str:
-    """Why a connection failed, in few words."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror.lower()
-        cause = cause.__cause__ or cause.__context__
-    text = re.sub(r"\[Errno -?\d+\] ", "", str(error), flags=re.IGNORECASE).rstrip(".")
-    return text.lower() or type(error).__name__
 
 
 def _did_you_mean(path: str, server: ServerAddress) -> str:

@@ -23,9 +23,10 @@ import typer
 from rewake.cli.exposing import CorsOriginList, TlsFile, TlsKeyFile, TrustedProxyList
 from rewake.cli.failure import ExitCode
 from rewake.cli.key_commands import keys_app
+from rewake.cli.options import AdminKeyText, ProjectFolder, ServerUrl
 from rewake.cli.project_home import PORT_USUAL, find_root
 from rewake.cli.screen import Screen
-from rewake.cli.server_commands import LOGS_EXAMPLES, env_app, logs
+from rewake.cli.server_commands import LOGS_EXAMPLES, env_app, logs, server_of
 from rewake.environment import process_environment
 from rewake.errors import RewakeError
 
@@ -331,40 +332,20 @@ def run(
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="A query: print each new result until Ctrl-C.")
     ] = False,
-    url: Annotated[
-        str | None,
-        typer.Option(
-            "--url", help="The server. [dim]Default: the one of this project[/]", show_default=False
-        ),
-    ] = None,
-    admin_key: Annotated[
-        str | None,
-        typer.Option(
-            "--admin-key", help="Its key. [dim]Default: the one of this project[/]", show_default=False
-        ),
-    ] = None,
-    project: Annotated[
-        Path | None,
-        typer.Option(
-            "--project",
-            metavar="DIR",
-            help="The project's folder. Left out: the one around here.",
-            show_default=False,
-        ),
-    ] = None,
+    url: ServerUrl = None,
+    admin_key: AdminKeyText = None,
+    project: ProjectFolder = None,
     data: Data = None,
 ) -> None:
     """Call a function and print what it returns. Its log lines and errors go to stderr."""
     from rewake.cli.arguments import parse_arguments
-    from rewake.cli.connection import find_server
 
     words = arguments or []
     if words == ["-"]:
         words = [sys.stdin.read()]
     parsed = parse_arguments(words)
     screen = Screen()
-    root = project.resolve() if project is not None else find_root(Path.cwd())
-    server = find_server(root, url=url, admin_key=admin_key, data=data)
+    server = server_of(url, admin_key, project, data)
     if watch:
         from rewake.cli.hosting import run_loop
         from rewake.cli.watching import watch_function

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rewake.cli.options import AdminKeyText, ProjectFolder, ServerUrl
 from rewake.cli.project_home import URL_VARIABLE, data_place, find_root
 from rewake.cli.screen import Screen
-from rewake.cli.server_commands import AdminKeyText, ProjectFolder, Url
 from rewake.environment import process_environment
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def create(
             show_default=False,
         ),
     ] = None,
-    url: Url = None,
+    url: ServerUrl = None,
     admin_key: AdminKeyText = None,
     project: ProjectFolder = None,
     data: DataPath = None,
@@ -93,7 +93,7 @@ def create(
 def list_(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-    url: Url = None,
+    url: ServerUrl = None,
     admin_key: AdminKeyText = None,
     project: ProjectFolder = None,
     data: DataPath = None,
@@ -108,7 +108,7 @@ def list_(
 def revoke(
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids, as `list` shows them.")],
     *,
-    url: Url = None,
+    url: ServerUrl = None,
     admin_key: AdminKeyText = None,
     project: ProjectFolder = None,
     data: DataPath = None,

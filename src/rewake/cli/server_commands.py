@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rewake.cli.options import AdminKeyText, ProjectFolder, ServerUrl
 from rewake.cli.project_home import find_root
 from rewake.cli.screen import Screen
 
@@ -31,31 +32,15 @@ env_app = typer.Typer(
     "`ctx.env`.",
 )
 
-Url = Annotated[
-    str | None,
-    typer.Option("--url", help="The server. [dim]Default: the one of this project[/]", show_default=False),
-]
-AdminKeyText = Annotated[
-    str | None,
-    typer.Option("--admin-key", help="Its key. [dim]Default: the one of this project[/]", show_default=False),
-]
-ProjectFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--project",
-        metavar="DIR",
-        help="The project's folder. Left out: the one around here.",
-        show_default=False,
-    ),
-]
 
-
-def server_of(url: str | None, admin_key: str | None, project: Path | None) -> ServerAddress:
+def server_of(
+    url: str | None, admin_key: str | None, project: Path | None, data: Path | None = None
+) -> ServerAddress:
     """The server that the options name."""
     from rewake.cli.connection import find_server
 
     root = project.resolve() if project is not None else find_root(Path.cwd())
-    return find_server(root, url=url, admin_key=admin_key)
+    return find_server(root, url=url, admin_key=admin_key, data=data)
 
 
 @env_app.command(
@@ -81,7 +66,7 @@ def set_(
             "--file", metavar="PATH", help="Set everything in a .env file, all or none.", show_default=False
         ),
     ] = None,
-    url: Url = None,
+    url: ServerUrl = None,
     admin_key: AdminKeyText = None,
     project: ProjectFolder = None,
 ) -> None:
@@ -96,7 +81,7 @@ def set_(
 def get(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The variable.")],
     *,
-    url: Url = None,
+    url: ServerUrl = None,
     admin_key: AdminKeyText = None,
     project: ProjectFolder = None,
 ) -> None:
@@ -115,7 +100,7 @@ def list_(
         bool, typer.Option("--values", help="Show values, too, as a .env file has them.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-    url: Url = None,
+    url: ServerUrl = None,
     admin_key: AdminKeyText = None,
     project: ProjectFolder = None,
 ) -> None:
@@ -130,7 +115,7 @@ def list_(
 def remove(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="The variables.")],
     *,
-    url: Url = None,
+    url: ServerUrl = None,
     admin_key: AdminKeyText = None,
     project: ProjectFolder = None,
 ) -> None:
@@ -160,7 +145,7 @@ def logs(
         int, typer.Option("--history", min=0, metavar="N", help="Begin with so many past entries.")
     ] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    url: Url = None,
+    url: ServerUrl = None,
     admin_key: AdminKeyText = None,
     project: ProjectFolder = None,
 ) -> None:

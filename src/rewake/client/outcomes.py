@@ -36,6 +36,8 @@ class Result:
     log_lines: tuple[str, ...]
     ts: int
     """The commit timestamp at which it holds; all live queries of a client are at one."""
+    message: str = ""
+    """The server's text of a failure as it stands, with its request id and the function's frames."""
 
     def get(self) -> Any:
         """The value; raises the error where there is one."""
@@ -74,7 +76,7 @@ def value_of(outcome: Outcome) -> Any:
 def result_of(outcome: Outcome, ts: int) -> Result:
     """The same without raising."""
     if outcome.value is None:
-        return Result(None, failure_of(outcome), outcome.log_lines, ts)
+        return Result(None, failure_of(outcome), outcome.log_lines, ts, outcome.error)
     return Result(decode(outcome.value), None, outcome.log_lines, ts)
 
 

@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 from rewake.database import list_crons, runs_of_cron
 from rewake.deployment import Deployment
+from rewake.loop_thread import LoopThread
 from rewake.protocol import FunctionPath
 from rewake.storage import Reads
-from rewake.testing.loop_thread import LoopThread
 from rewake.values import Value, decode
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
