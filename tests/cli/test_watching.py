@@ -11,7 +11,7 @@ import pytest
 from rewake.cli.connection import ServerAddress
 from rewake.cli.failure import CommandFailed, ServerUnreachable
 from rewake.cli.screen import Screen
-from rewake.cli.watching import Watcher
+from rewake.cli.watching import Watcher, as_values
 from rewake.client import (
     ApplicationError,
     AuthenticationRefused,
@@ -23,6 +23,7 @@ from rewake.client import (
 )
 from rewake.environment import seeded_environment
 from rewake.protocol import InvalidFunctionPath
+from rewake.values import InvalidValue
 from tests.cli.command import Running, free_port, run_apart
 
 SERVER = ServerAddress("http://server", "key|00", Path("/nowhere"), is_guess=False)
@@ -40,6 +41,12 @@ def test_values_are_printed_in_their_readable_form(
     printed = capsys.readouterr()
     assert printed.out == '{\n  "b": "eA==",\n  "n": "1"\n}\n'
     assert "[LOG] 1" in printed.err
+
+
+def test_arguments_may_hold_encoded_forms() -> None:
+    assert as_values({"n": {"$integer": "AQAAAAAAAAA="}, "m": 1}) == {"n": Int64(1), "m": 1.0}
+    with pytest.raises(InvalidValue):
+        as_values({"n": {"$integer": "AQ=="}})
 
 
 def test_a_failure_is_a_result(watcher: Watcher, capsys: pytest.CaptureFixture[str]) -> None:
@@ -155,7 +162,7 @@ def test_it_comes_back_after_the_server_did(project: Path, server: Running, port
         (["messages:nope"], 1, "There is no function"),
         (["messages:send", "body=x"], 1, "defined as Mutation"),
         (["messages.list_recent"], 1, "Write it as module:function"),
-        (["messages:list_recent", '{"x": "\\ud800"}'], 1, "surrogate"),
+        (["messages:list_recent", '{"x": "\\ud800"}'], 1, "not valid Unicode"),
         (["messages:list_recent", "--admin-key", "wrong|1"], 1, "refuses this admin key"),
         (["messages:list_recent", "--url", "http://127.0.0.1:1"], 3, "does not answer"),
     ],

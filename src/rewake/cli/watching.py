@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 from typing import Any
 
@@ -30,7 +31,7 @@ from rewake.client import (
 )
 from rewake.environment import Environment
 from rewake.protocol import InvalidFunctionPath
-from rewake.values import InvalidValue, encode_clean
+from rewake.values import InvalidValue, decode, encode_clean
 
 _CANNOT_BE_WATCHED = re.compile(r"Could not find (?:public )?function|Trying to execute \S+ as Query")
 
@@ -79,8 +80,10 @@ class Watcher:
             self._server.url, proxy=None, on_connection=self.tell_connection, environment=self._environment
         )
         client.set_admin_auth(self._server.admin_key)
+        # What the client and the functions say is on the screen already.
+        logging.getLogger("rewake.client").addHandler(logging.NullHandler())
         try:
-            async for result in client.watch_results(self._path, arguments):
+            async for result in client.watch_results(self._path, as_values(arguments)):
                 self.show(result)
         except (
             AuthenticationRefused,
@@ -137,6 +140,15 @@ class Watcher:
     def _note(self, text: str) -> None:
         clock = local_clock(self._environment.clock.now_ns())
         self._screen.note((f"{clock}  {self._path}" + (f"  {text}" if text else ""), "dim"))
+
+
+def as_values(arguments: dict[str, Any]) -> Any:
+    """Arguments as a person typed them; what JSON cannot say stands there in its encoded form.
+
+    Raises:
+        InvalidValue: that form is wrong, or a text is none.
+    """
+    return decode(json.dumps(arguments))
 
 
 def _readable(value: Any) -> Any:

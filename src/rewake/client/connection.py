@@ -25,7 +25,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from rewake.client.backoff import Backoff
 from rewake.client.conversation import Conversation
@@ -125,7 +125,14 @@ class Connection:
             except Exception as error:
                 # Also what is no fault of the line: a proxy of an unknown kind, a wrong certificate.
                 reason = type(error).__name__
-                _logger.info("no connection to %s: %s", self._url, error or reason)
+                is_usual = isinstance(error, OSError | TimeoutError | WebSocketException)
+                _logger.log(
+                    logging.INFO if is_usual else logging.ERROR,
+                    "no connection to %s: %s",
+                    self._url,
+                    error or reason,
+                    exc_info=None if is_usual else error,
+                )
                 if not self.first.done():
                     failure = NotConnected(url=self._url, reason=str(error) or reason)
                     failure.__cause__ = error
