@@ -265,6 +265,20 @@ async def test_a_fatal_error_ends_the_client(served: ServedModel) -> None:
             await client.query("counters:get", name="a")
 
 
+@against_model
+async def test_a_client_that_cannot_be_entered_is_closed(served: ServedModel) -> None:
+    client = Client(served.url)
+
+    def fetch(is_forced: bool) -> str:
+        raise KeyError("no keyring")
+
+    client.set_auth(fetch)
+    with pytest.raises(AuthenticationRefused):
+        async with client:
+            raise AssertionError("not reached")
+    assert "closed" in repr(client)
+
+
 def test_a_client_belongs_to_one_loop() -> None:
     client = Client("http://127.0.0.1:1")
 

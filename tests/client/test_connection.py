@@ -76,6 +76,28 @@ async def test_a_message_that_makes_no_sense_costs_a_socket_and_nothing_else(ser
         assert await client.query("counters:get", name="a") == 0.0
 
 
+@against_model
+async def test_nothing_is_said_as_nobody_while_a_token_is_fetched(served: ServedModel) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def fetch(is_forced: bool) -> str:
+        asked.set()
+        await answer.wait()
+        return "good"
+
+    client = Client(served.url, environment=EAGER)
+    watch = client.watch("who:am_i")
+    connecting = asyncio.ensure_future(anext(watch))
+    await asyncio.sleep(0)  # On its way.
+    client.set_auth(fetch)
+    await asked.wait()
+    answer.set()
+    assert await connecting == "good"
+    for socket in served.opened:
+        assert "ModifyQuerySet" not in [each["type"] for each in socket.heard[:2]]
+    await client.close()
+
+
 def test_a_stranger_at_the_address_is_no_server() -> None:
     async def scenario() -> None:
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

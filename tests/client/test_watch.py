@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from rewake.client import ApplicationError, Client, ClientClosed, Result
+from rewake.client import ApplicationError, AuthenticationRefused, Client, ClientClosed, Result
 from tests.client.served_model import EAGER, ServedModel, against_model
 
 
@@ -145,3 +145,16 @@ async def test_closing_the_watch_ends_the_iteration_elsewhere(served: ServedMode
         await asyncio.sleep(0)
         watch.close()
         assert await waiting == "ended"
+
+
+@against_model
+async def test_a_failure_that_is_mended_before_anybody_looked_was_none(served: ServedModel) -> None:
+    async with Client(served.url) as client:
+        watch = client.watch("who:am_i")
+        assert await anext(watch) is None
+        waiting = asyncio.ensure_future(anext(watch))
+        await asyncio.sleep(0)
+        feed = await client.join(watch)
+        feed.tell(AuthenticationRefused(reason="x"), 0)
+        client.set_auth("good")
+        assert await waiting == "good"

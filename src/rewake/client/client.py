@@ -172,7 +172,11 @@ class Client:
                 watch.close()
 
     async def __aenter__(self) -> Client:
-        return await self.connect()
+        try:
+            return await self.connect()
+        except BaseException:
+            await self.close()
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -121,6 +121,8 @@ class Connection:
             await self._of_use.wait()
             try:
                 async with self._connect() as socket:
+                    if not self._conversation.may_connect:
+                        continue  # Since then it is open as whom to speak.
                     reason = await self._converse(socket, reason)
             except Exception as error:
                 # Also what is no fault of the line: a proxy of an unknown kind, a wrong certificate.

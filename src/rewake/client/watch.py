@@ -133,11 +133,14 @@ class Watch(Generic[T]):
         if self.is_closed:
             raise StopAsyncIteration
         await self.open()
-        await self._news.wait()
-        feed = self._feed
-        if self.is_closed or feed is None:
-            raise StopAsyncIteration
-        assert feed.newest is not None
+        while True:
+            await self._news.wait()
+            feed = self._feed
+            if self.is_closed or feed is None:
+                raise StopAsyncIteration
+            if feed.newest is not None:
+                break
+            self._news.clear()  # It was forgotten before we woke.
         if not isinstance(feed.newest, ClientError):  # That holds until it is mended.
             self._news.clear()
         return self._taken(feed.newest)
