@@ -27,7 +27,7 @@ class ServedModel:
         self.is_deaf = False
         """Messages are taken and their answers lost."""
         self.heard = asyncio.Event()
-        """Set with every message."""
+        """Set with every message, and when a socket comes or goes."""
         self.port = 0
         self._server: Server | None = None
 
@@ -74,6 +74,7 @@ class ServedModel:
     async def _converse(self, connection: ServerConnection) -> None:
         socket = self.sockets[connection] = ModelSocket(self.model)
         self.opened.append(socket)
+        self.heard.set()
         with suppress(ConnectionClosed):
             async for text in connection:
                 assert isinstance(text, str)
@@ -84,6 +85,7 @@ class ServedModel:
                 if socket.is_closed:
                     break
         del self.sockets[connection]
+        self.heard.set()
 
     async def _send(self, connection: ServerConnection, texts: list[str]) -> None:
         with suppress(ConnectionClosed):
