@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rewake.cli.failure import CommandFailed
-from rewake.cli.generating import function_spec_of, write_generated
+from rewake.cli.generating import function_spec_of, write_generated, write_python
 from rewake.execution import load_project, read_settings
 
 
@@ -39,3 +39,13 @@ def test_a_folder_in_the_way_is_an_error_with_a_way_out(project: Path) -> None:
     with pytest.raises(CommandFailed, match="cannot be written") as caught:
         write_generated(settings, load_project(settings).analysis())
     assert "generated" in caught.value.hint
+
+
+def test_typed_functions_for_python_are_written_on_request(project: Path, tmp_path: Path) -> None:
+    analysis = load_project(read_settings(project)).analysis()
+    file = tmp_path / "deep" / "chat_api.py"
+    assert write_python(file, analysis) == [file]
+    assert "@mutation('messages:send')" in file.read_text()
+    assert not write_python(file, analysis)
+    with pytest.raises(CommandFailed, match="cannot be written"):
+        write_python(file / "below.py", analysis)

@@ -15,26 +15,29 @@ from rewake.values import InvalidValue
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named", "text"),
+    ("mapping", "named", "text"),
     [
-        (None, {}, "{}"),
-        (None, {"b": 1, "a": "é"}, '{"a":"é","b":1.0}'),
-        ({"path": b"x"}, {}, '{"path":{"$bytes":"eA=="}}'),
-        ({"a": 1}, {"b": None}, '{"a":1.0,"b":null}'),
+        ((), {}, "{}"),
+        ((), {"b": 1, "a": "é"}, '{"a":"é","b":1.0}'),
+        (({"path": b"x"},), {}, '{"path":{"$bytes":"eA=="}}'),
+        (({"a": 1},), {"b": None}, '{"a":1.0,"b":null}'),
     ],
 )
-def test_arguments(arguments: dict[str, Any] | None, named: dict[str, Any], text: str) -> None:
-    assert encode_arguments(arguments, named) == text
+def test_arguments(mapping: tuple[dict[str, Any], ...], named: dict[str, Any], text: str) -> None:
+    assert encode_arguments(mapping, named) == text
 
 
 def test_an_argument_that_is_given_twice() -> None:
     with pytest.raises(TypeError, match="as a keyword: a, b"):
-        encode_arguments({"a": 1, "b": 1}, {"b": 2, "a": 2})
+        encode_arguments(({"a": 1, "b": 1},), {"b": 2, "a": 2})
+    with pytest.raises(TypeError, match="one mapping"):
+        encode_arguments(({}, {}), {})
+    assert encode_arguments((None,), {}) == "{}"
 
 
 def test_an_argument_that_is_no_value() -> None:
     with pytest.raises(InvalidValue):
-        encode_arguments(None, {"a": object()})
+        encode_arguments((), {"a": object()})
 
 
 def test_each_caller_gets_a_value_of_its_own() -> None:

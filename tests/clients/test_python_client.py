@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -280,3 +283,20 @@ def test_a_script_without_a_loop(server: ServerProcess) -> None:
         assert messages.value == []
         client.mutation("messages:send", author="ada", body="hello")
         assert [message["body"] for message in messages.value] == ["hello"]
+
+
+def test_generated_functions_are_called_like_any_other(shared_server: ServerProcess, tmp_path: Path) -> None:
+    file = tmp_path / "generated_api.py"
+    command = [sys.executable, "-m", "rewake", "codegen", str(PROJECT), "--python", str(file)]
+    assert "wrote" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "is up to date" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    names: dict[str, Any] = {}
+    exec(file.read_text(), names)
+    api = names["api"]
+    with SyncClient(shared_server.url) as client:
+        before = client.query(api.counters.get, name="generated")
+        assert client.mutation(api.counters.increment, name="generated", by=2) == before + 2
+        assert next(client.watch(api.counters.get, name="generated")) == before + 2
+        assert client.action(api.deeds.echo, value=b"x") == b"x"
+        client.set_admin_auth(admin_key(shared_server))
+        assert client.query(names["internal"].people.secret) == "for the administrator"

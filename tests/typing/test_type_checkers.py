@@ -17,9 +17,9 @@ HERE = Path(__file__).parent
 CHECKERS = ["pyright", "mypy"]
 
 
-def _errors_of(checker: str, file: str, folder: Path) -> dict[int, str]:
-    """Line -> message of every error that the checker finds in one file."""
-    return (_pyright if checker == "pyright" else _mypy)(HERE / file, folder)
+def errors_of(checker: str, file: Path, folder: Path) -> dict[int, str]:
+    """Line -> message of every error that the checker finds in one file; works in `folder`."""
+    return (_pyright if checker == "pyright" else _mypy)(file, folder)
 
 
 def _pyright(file: Path, folder: Path) -> dict[int, str]:
@@ -55,7 +55,7 @@ def _mypy(file: Path, folder: Path) -> dict[int, str]:
 @pytest.mark.clients
 @pytest.mark.parametrize("checker", CHECKERS)
 def test_what_authors_write_is_accepted(checker: str, tmp_path: Path) -> None:
-    assert _errors_of(checker, "accepted.py", tmp_path) == {}
+    assert errors_of(checker, HERE / "accepted.py", tmp_path) == {}
 
 
 @pytest.mark.clients
@@ -67,6 +67,6 @@ def test_each_marked_mistake_is_found_and_nothing_else(checker: str, tmp_path: P
         for number, line in enumerate(lines, start=1)
         if line.endswith(("# error", f"# error ({checker})"))
     }
-    found = _errors_of(checker, "refused.py", tmp_path)
+    found = errors_of(checker, HERE / "refused.py", tmp_path)
     assert {number: lines[number - 1] for number in marked - set(found)} == {}, "not found"
     assert {number: found[number] for number in set(found) - marked} == {}, "not marked"

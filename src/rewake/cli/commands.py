@@ -356,19 +356,38 @@ def run(
     call_function(server, function, parsed, screen)
 
 
-@app.command(epilog="Examples:\n\n    rewake codegen\n\n    rewake codegen examples/chat")
-def codegen(folder: Project = None) -> None:
+@app.command(
+    epilog="Examples:\n\n    rewake codegen\n\n    rewake codegen examples/chat\n\n"
+    "    rewake codegen --python scripts/chat_api.py",
+)
+def codegen(
+    folder: Project = None,
+    *,
+    python: Annotated[
+        Path | None,
+        typer.Option(
+            "--python",
+            metavar="FILE",
+            help="Write typed functions for the Python client to this file, and no TypeScript.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
     """Write the generated TypeScript of the project once. `rewake dev` does it on every save."""
-    from rewake.cli.generating import write_generated
+    from rewake.cli.generating import write_generated, write_python
     from rewake.cli.greeting import shown_path
     from rewake.cli.hosting import analysis_of, run_loop
     from rewake.execution import read_settings
 
     screen = Screen()
     settings = read_settings(folder if folder is not None else find_root(Path.cwd()))
-    written = write_generated(settings, run_loop(analysis_of(settings)))
+    analysis = run_loop(analysis_of(settings))
+    if python is not None:
+        written, place = write_python(python.resolve(), analysis), str(shown_path(python.resolve()))
+    else:
+        written, place = write_generated(settings, analysis), f"{shown_path(settings.generated_path)}/"
     if not written:
-        screen.say(f"{shown_path(settings.generated_path)}/ is up to date.")
+        screen.say(f"{place} is up to date.")
     for file in written:
         screen.say(("wrote ", "green"), str(shown_path(file)))
 

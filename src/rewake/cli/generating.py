@@ -1,4 +1,4 @@
-"""Generated TypeScript of a project: from its analysis to the files that its page imports.
+"""Generated files of a project: from its analysis to the files that its page imports.
 
 Floor 8, `cli`. `dev` calls this after every load that succeeded, `codegen` once. Not here: what the files say
 (`codegen`)."""
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rewake.cli.failure import CommandFailed
-from rewake.codegen import FunctionSpec, render_all, write_changed
+from rewake.codegen import FunctionSpec, render_all, render_python_api, write_changed
 from rewake.execution import Analysis, FunctionFacts, ProjectSettings
 
 
@@ -26,6 +26,19 @@ def write_generated(settings: ProjectSettings, analysis: Analysis) -> list[Path]
             f"Generated files cannot be written to {settings.generated_path}: {error.strerror}.",
             hint="Make the folder writable, or name another with `generated` under [tool.rewake].",
         ) from None
+
+
+def write_python(file: Path, analysis: Analysis) -> list[Path]:
+    """Bring a module of typed references for `rewake.client` in step with `analysis`; gives it if it changed.
+
+    Raises:
+        CommandFailed: it cannot be written.
+    """
+    specs = [function_spec_of(facts) for facts in analysis.functions]
+    try:
+        return write_changed(file.parent, {file.name: render_python_api(analysis.schema, specs)})
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be written: {error.strerror}.") from None
 
 
 def function_spec_of(facts: FunctionFacts) -> FunctionSpec:

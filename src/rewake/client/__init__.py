@@ -12,7 +12,7 @@ official servers as well, for it knows nothing but the wire.
 Start with `client.py`; the rules begin in `conversation.py`.
 """
 
-from rewake.client.client import Client, TokenFetcher
+from rewake.client.client import Client
 from rewake.client.errors import (
     AuthenticationRefused,
     CallFailed,
@@ -24,12 +24,15 @@ from rewake.client.errors import (
     NotConnected,
 )
 from rewake.client.outcomes import Result
+from rewake.client.references import ActionReference, MutationReference, QueryReference
 from rewake.client.sync_client import SyncClient, SyncWatch
+from rewake.client.tokens import TokenFetcher
 from rewake.client.watch import Watch
 from rewake.errors import ApplicationError
 from rewake.values import Int64
 
 __all__ = [
+    "ActionReference",
     "ApplicationError",
     "AuthenticationRefused",
     "CallFailed",
@@ -40,7 +43,9 @@ __all__ = [
     "ConversationEnded",
     "Int64",
     "InvalidAddress",
+    "MutationReference",
     "NotConnected",
+    "QueryReference",
     "Result",
     "SyncClient",
     "SyncWatch",

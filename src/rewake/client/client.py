@@ -19,13 +19,12 @@ Not here: programs without an event loop (`sync_client.py`), the rules (`convers
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, overload
 from uuid import UUID
 
 from rewake.client.authentication import AdminKey, Credential, UserToken
@@ -45,15 +44,21 @@ from rewake.client.instructions import (
     Settle,
 )
 from rewake.client.outcomes import Result, encode_arguments, log, result_of, value_of
+from rewake.client.references import (
+    ActionReference,
+    AnyAction,
+    AnyMutation,
+    AnyQuery,
+    MutationReference,
+    P,
+    QueryReference,
+    R,
+    path_of,
+)
+from rewake.client.tokens import TokenFetcher, ask_fetcher
 from rewake.client.watch import Feed, Watch
 from rewake.environment import Environment
 from rewake.protocol import FunctionPath
-
-TokenFetcher = Callable[[bool], str | None] | Callable[[bool], Awaitable[str | None]]
-"""Gives a token, or None when nobody is logged in. It is told whether the one it gave last will not do.
-
-One that is no coroutine function runs in a thread, so it may wait for the network.
-"""
 
 _logger = logging.getLogger("rewake.client")
 
@@ -190,16 +195,22 @@ class Client:
 
     # Calls.
 
-    async def query(self, path: str, arguments: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+    @overload
+    async def query(self, function: QueryReference[P, R], /, *none: P.args, **named: P.kwargs) -> R: ...
+    @overload
+    async def query(
+        self, function: str, arguments: Mapping[str, Any] | None = None, /, **named: Any
+    ) -> Any: ...
+    async def query(self, function: AnyQuery, /, *mapping: Any, **named: Any) -> Any:
         """Run a query once, and return its value as of now: later than every mutation that has returned.
 
         Raises:
             ApplicationError, CallFailed: the function failed.
             ClientError: there was no answer.
         """
-        function, text = FunctionPath.parse(path), encode_arguments(arguments, named)
+        path, text = FunctionPath.parse(path_of(function)), encode_arguments(mapping, named)
         await self.connect()
-        query_id = self._conversation.add_query(function, text)
+        query_id = self._conversation.add_query(path, text)
         answer = self._answers[query_id] = asyncio.get_running_loop().create_future()
         self._soon()
         try:
@@ -209,7 +220,13 @@ class Client:
             self._conversation.remove_query(query_id)
             self._soon()
 
-    async def mutation(self, path: str, arguments: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+    @overload
+    async def mutation(self, function: MutationReference[P, R], /, *none: P.args, **named: P.kwargs) -> R: ...
+    @overload
+    async def mutation(
+        self, function: str, arguments: Mapping[str, Any] | None = None, /, **named: Any
+    ) -> Any: ...
+    async def mutation(self, function: AnyMutation, /, *mapping: Any, **named: Any) -> Any:
         """Run a mutation exactly once, also through losses of the connection, and return its value.
 
         Mutations of one client run in the order of their calls. When this returns, every live query of this
@@ -219,9 +236,15 @@ class Client:
             ApplicationError, CallFailed: the function failed, and nothing was written.
             ClientError: there was no answer; it may have run.
         """
-        return await self._call("Mutation", path, arguments, named)
+        return await self._call("Mutation", path_of(function), mapping, named)
 
-    async def action(self, path: str, arguments: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+    @overload
+    async def action(self, function: ActionReference[P, R], /, *none: P.args, **named: P.kwargs) -> R: ...
+    @overload
+    async def action(
+        self, function: str, arguments: Mapping[str, Any] | None = None, /, **named: Any
+    ) -> Any: ...
+    async def action(self, function: AnyAction, /, *mapping: Any, **named: Any) -> Any:
         """Run an action at most once, and return its value.
 
         Raises:
@@ -229,35 +252,39 @@ class Client:
             ConnectionLost: the connection broke meanwhile; it may have run.
             ClientError: there was no answer.
         """
-        return await self._call("Action", path, arguments, named)
+        return await self._call("Action", path_of(function), mapping, named)
 
-    def watch(self, path: str, arguments: Mapping[str, Any] | None = None, /, **named: Any) -> Watch[Any]:
+    @overload
+    def watch(self, function: QueryReference[P, R], /, *none: P.args, **named: P.kwargs) -> Watch[R]: ...
+    @overload
+    def watch(
+        self, function: str, arguments: Mapping[str, Any] | None = None, /, **named: Any
+    ) -> Watch[Any]: ...
+    def watch(self, function: AnyQuery, /, *mapping: Any, **named: Any) -> Watch[Any]:
         """A live query, to iterate: its value now, and again whenever it has changed.
 
         Whoever is slow gets the newest value. A failure raises; iterate the same watch again to go on.
         """
         return Watch(
             self,
-            FunctionPath.parse(path).public,
-            encode_arguments(arguments, named),
+            FunctionPath.parse(path_of(function)).public,
+            encode_arguments(mapping, named),
             convert=lambda outcome, ts: value_of(outcome),
         )
 
-    def watch_results(
-        self, path: str, arguments: Mapping[str, Any] | None = None, /, **named: Any
-    ) -> Watch[Result]:
+    def watch_results(self, function: AnyQuery, /, *mapping: Any, **named: Any) -> Watch[Result]:
         """The same with each answer as a `Result`, failures of the function among them."""
-        text = encode_arguments(arguments, named)
-        return Watch(self, FunctionPath.parse(path).public, text, convert=result_of)
+        text = encode_arguments(mapping, named)
+        return Watch(self, FunctionPath.parse(path_of(function)).public, text, convert=result_of)
 
     async def _call(
         self,
         kind: Literal["Mutation", "Action"],
         path: str,
-        arguments: Mapping[str, Any] | None,
+        mapping: tuple[Any, ...],
         named: Mapping[str, Any],
     ) -> Any:
-        function, text = FunctionPath.parse(path), encode_arguments(arguments, named)
+        function, text = FunctionPath.parse(path), encode_arguments(mapping, named)
         await self.connect()
         number = self._conversation.begin_call(kind, function, text)
         outcome = self._outcomes[number] = asyncio.get_running_loop().create_future()
@@ -411,12 +438,7 @@ class Client:
         fetcher = self._fetcher
         assert fetcher is not None
         try:
-            if inspect.iscoroutinefunction(fetcher):
-                token = await fetcher(question.is_forced)
-            else:
-                token = await asyncio.to_thread(fetcher, question.is_forced)
-                if inspect.isawaitable(token):
-                    token = await token
+            token = await ask_fetcher(fetcher, is_forced=question.is_forced)
         except Exception as error:
             _logger.exception("the token fetcher failed")
             self._conversation.token_failed(question.number, f"{type(error).__name__}: {error}")

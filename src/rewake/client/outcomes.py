@@ -9,7 +9,7 @@ Source: wire 2.1 and 2.6; `rewake.values` says which Python types values are.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,19 +46,22 @@ class Result:
         return self.value
 
 
-def encode_arguments(arguments: Mapping[str, Any] | None, named: Mapping[str, Any]) -> str:
+def encode_arguments(mapping: Sequence[Mapping[str, Any] | None], named: Mapping[str, Any]) -> str:
     """The text of a call's arguments, from a mapping, from keywords, or from both.
 
     Raises:
-        TypeError: an argument is given twice.
+        TypeError: there are several mappings, or an argument is given twice.
         InvalidValue: one is no value.
     """
-    if arguments is None:
+    if len(mapping) > 1:
+        raise TypeError("Arguments are keywords, or one mapping.")
+    first = mapping[0] if mapping else None
+    if first is None:
         return encode(dict(named))
-    twice = sorted(arguments.keys() & named.keys())
+    twice = sorted(first.keys() & named.keys())
     if twice:
         raise TypeError(f"given in the mapping and as a keyword: {', '.join(twice)}")
-    return encode({**arguments, **named})
+    return encode({**first, **named})
 
 
 def value_of(outcome: Outcome) -> Any:

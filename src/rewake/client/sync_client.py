@@ -17,12 +17,24 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, overload
 
-from rewake.client.client import Client, TokenFetcher
+from rewake.client.client import Client
 from rewake.client.connection import Proxy
 from rewake.client.errors import ClientClosed
 from rewake.client.outcomes import Result
+from rewake.client.references import (
+    ActionReference,
+    AnyAction,
+    AnyMutation,
+    AnyQuery,
+    MutationReference,
+    P,
+    QueryReference,
+    R,
+    path_of,
+)
+from rewake.client.tokens import TokenFetcher
 from rewake.client.watch import Watch
 from rewake.environment import Environment
 from rewake.loop_thread import LoopThread
@@ -79,27 +91,43 @@ class SyncClient:
         """Whether there is a connection now."""
         return self._client.is_connected
 
-    def query(self, path: str, arguments: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+    @overload
+    def query(self, function: QueryReference[P, R], /, *none: P.args, **named: P.kwargs) -> R: ...
+    @overload
+    def query(self, function: str, arguments: Mapping[str, Any] | None = None, /, **named: Any) -> Any: ...
+    def query(self, function: AnyQuery, /, *mapping: Any, **named: Any) -> Any:
         """`Client.query`."""
-        return self._run(self._client.query(path, arguments, **named))
+        return self._run(self._client.query(path_of(function), *mapping, **named))
 
-    def mutation(self, path: str, arguments: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+    @overload
+    def mutation(self, function: MutationReference[P, R], /, *none: P.args, **named: P.kwargs) -> R: ...
+    @overload
+    def mutation(self, function: str, arguments: Mapping[str, Any] | None = None, /, **named: Any) -> Any: ...
+    def mutation(self, function: AnyMutation, /, *mapping: Any, **named: Any) -> Any:
         """`Client.mutation`."""
-        return self._run(self._client.mutation(path, arguments, **named))
+        return self._run(self._client.mutation(path_of(function), *mapping, **named))
 
-    def action(self, path: str, arguments: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+    @overload
+    def action(self, function: ActionReference[P, R], /, *none: P.args, **named: P.kwargs) -> R: ...
+    @overload
+    def action(self, function: str, arguments: Mapping[str, Any] | None = None, /, **named: Any) -> Any: ...
+    def action(self, function: AnyAction, /, *mapping: Any, **named: Any) -> Any:
         """`Client.action`."""
-        return self._run(self._client.action(path, arguments, **named))
+        return self._run(self._client.action(path_of(function), *mapping, **named))
 
-    def watch(self, path: str, arguments: Mapping[str, Any] | None = None, /, **named: Any) -> SyncWatch[Any]:
+    @overload
+    def watch(self, function: QueryReference[P, R], /, *none: P.args, **named: P.kwargs) -> SyncWatch[R]: ...
+    @overload
+    def watch(
+        self, function: str, arguments: Mapping[str, Any] | None = None, /, **named: Any
+    ) -> SyncWatch[Any]: ...
+    def watch(self, function: AnyQuery, /, *mapping: Any, **named: Any) -> SyncWatch[Any]:
         """`Client.watch`, to iterate with `for`."""
-        return SyncWatch(self._run, self._client.watch(path, arguments, **named))
+        return SyncWatch(self._run, self._client.watch(path_of(function), *mapping, **named))
 
-    def watch_results(
-        self, path: str, arguments: Mapping[str, Any] | None = None, /, **named: Any
-    ) -> SyncWatch[Result]:
+    def watch_results(self, function: AnyQuery, /, *mapping: Any, **named: Any) -> SyncWatch[Result]:
         """`Client.watch_results`, to iterate with `for`."""
-        return SyncWatch(self._run, self._client.watch_results(path, arguments, **named))
+        return SyncWatch(self._run, self._client.watch_results(path_of(function), *mapping, **named))
 
     def set_auth(self, token: str | TokenFetcher) -> None:
         """`Client.set_auth`."""

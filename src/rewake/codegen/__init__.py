@@ -1,20 +1,23 @@
 """Code generation: what the page's editor knows about the backend.
 
 Floor 5, `codegen`. From the analysis of a deployment, as plain data (schema JSON of semantics 2.3, one
-`FunctionSpec` for each function), to TypeScript in the official layout. Above, `rewake dev` and
-`rewake codegen` say when and where to; nothing here imports an author's module or asks a server.
+`FunctionSpec` for each function), to TypeScript in the official layout, and to Python for our own client.
+Above, `rewake dev` and `rewake codegen` say when and where to; nothing here imports an author's module or
+asks a server.
 
     schema_json ─┬─> typescript ──> data_model ──> dataModel.d.ts
     functions  ──┴──────────────> api_module ───> api.d.ts, api.js
                                   function_spec ─> the JSON of `function-spec`
+                  python_types ─> python_api ───> a module of typed references
 
-Not here: how functions and tables are found (`deployment`), clients in Python (a later issue).
+Not here: how functions and tables are found (`deployment`).
 """
 
 from rewake.codegen.api_module import render_api_declaration, render_api_module
 from rewake.codegen.data_model import render_data_model
 from rewake.codegen.function_spec import FunctionSpec, HttpRoute, function_spec
 from rewake.codegen.generated_files import render_all, write_changed
+from rewake.codegen.python_api import render_python_api
 
 __all__ = [
     "FunctionSpec",
@@ -24,5 +27,6 @@ __all__ = [
     "render_api_declaration",
     "render_api_module",
     "render_data_model",
+    "render_python_api",
     "write_changed",
 ]
