@@ -1,7 +1,7 @@
 # The commands of the house; `make` alone lists them. Each sets up what it needs, once:
 #   .venv                        Python, with this checkout installed so that edits take effect
-#   FOLDER/node_modules          the official npm clients and the example's page
-# Needed beforehand: make and Python 3.11 (Node 20 for `demo`, and Chromium too for `test`).
+#   FOLDER/node_modules          the official npm clients and the examples' pages
+# Needed beforehand: make and Python 3.11 (Node 20 for `demo` and `saas`, and Chromium too for `test`).
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -16,6 +16,8 @@ NPM_CI := npm ci --no-audit --no-fund --loglevel=error
 # Folders of tests that drive official npm packages. A folder joins by having a package-lock.json.
 NPM_TESTS := $(patsubst %/package-lock.json,%,$(wildcard tests/*/package-lock.json))
 NPM_CHAT := examples/chat
+NPM_SAAS := examples/saas
+NPM_EXAMPLES := $(NPM_CHAT) $(NPM_SAAS)
 ARGS ?=
 SECONDS ?= 600
 
@@ -28,8 +30,12 @@ demo: .make/python $(NPM_CHAT)/node_modules/.package-lock.json ## Start the chat
 	@cd $(NPM_CHAT) && npm run --silent build -- --logLevel warn
 	@$(BIN)/python examples/demo.py
 
+.PHONY: saas
+saas: .make/python $(NPM_SAAS)/node_modules/.package-lock.json ## Start the SaaS example: sign-in, webhooks, payments, and a stand-in for the provider
+	@$(BIN)/python examples/saas/run.py
+
 .PHONY: test
-test: needs-test .make/python $(NPM_TESTS:=/node_modules/.package-lock.json) $(NPM_CHAT)/node_modules/.package-lock.json ## Run the test suite (ARGS="-k name" goes to pytest)
+test: needs-test .make/python $(NPM_TESTS:=/node_modules/.package-lock.json) $(NPM_EXAMPLES:=/node_modules/.package-lock.json) ## Run the test suite (ARGS="-k name" goes to pytest)
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: soak
@@ -37,13 +43,13 @@ soak: .make/python ## Look for anomalies of isolation with one seed after the ot
 	@REWAKE_ISOLATION_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/isolation/test_histories.py -s $(ARGS)
 
 .PHONY: check
-check: .make/python $(NPM_CHAT)/node_modules/.package-lock.json ## Lint, formatting, types, floors, known vulnerabilities
+check: .make/python $(NPM_EXAMPLES:=/node_modules/.package-lock.json) ## Lint, formatting, types, floors, known vulnerabilities
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check . || { echo "run: make format"; exit 1; }
 	@$(BIN)/mypy --strict src
 	@$(BIN)/lint-imports --no-logo --no-cache
 	@$(BIN)/python .ci/audit
-	@cd $(NPM_CHAT) && npm run --silent check
+	@for folder in $(NPM_EXAMPLES); do (cd $$folder && npm run --silent check) || exit 1; done
 
 .PHONY: format
 format: .make/python ## Put the code into its form
@@ -60,7 +66,7 @@ setup-system: ## Install what the machine lacks (Debian and Ubuntu, as root)
 
 .PHONY: clean
 clean: ## Forget everything that these commands made
-	rm -rf .venv .make $(NPM_CHAT)/node_modules $(NPM_CHAT)/dist $(NPM_TESTS:=/node_modules)
+	rm -rf .venv .make $(NPM_EXAMPLES:=/node_modules) $(NPM_EXAMPLES:=/dist) $(NPM_TESTS:=/node_modules)
 
 .PHONY: needs-python needs-node needs-test
 needs-python:

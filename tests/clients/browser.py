@@ -65,6 +65,10 @@ class Page:
         """Write into the field with this label."""
         self.browser.ask("fill", page=self.name, label=label, text=text).wait()
 
+    def click(self, button: str) -> None:
+        """Press the button that says this."""
+        self.browser.ask("click", page=self.name, button=button).wait()
+
     def press(self, label: str, key: str) -> None:
         """Press a key in the field with this label."""
         self.browser.ask("press", page=self.name, label=label, key=key).wait()

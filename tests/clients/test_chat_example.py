@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,27 +11,12 @@ import pytest
 from examples.chat.tests.conftest import Service
 from tests.clients.browser import Browser, Page
 from tests.clients.conftest import install_packages
+from tests.clients.example_project import assert_types_are_fresh, run
 from tests.clients.server_process import ServerProcess
 
 pytestmark = pytest.mark.clients
 
 CHAT = Path(__file__).parents[2] / "examples" / "chat"
-COMMAND_SECONDS = 120
-
-
-def run(*command: str, folder: Path = CHAT) -> str:
-    """What a command prints; it must end with 0."""
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_SECONDS,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +24,7 @@ def built_page(node: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page as `vite build` makes it, in a folder of this test run."""
     install_packages(CHAT)
     folder = tmp_path_factory.mktemp("chat") / "dist"
-    run("npx", "vite", "build", "--outDir", str(folder), "--emptyOutDir", "--logLevel", "warn")
+    run("npx", "vite", "build", "--outDir", str(folder), "--emptyOutDir", "--logLevel", "warn", folder=CHAT)
     return folder
 
 
@@ -83,7 +66,7 @@ def test_the_scripted_session_shows_what_both_see(
     server.start()
     # Twice: the second time the channel and old messages are there already.
     for written in (2, 4):
-        printed = run(node, "scripted.mjs", server.url)
+        printed = run(node, "scripted.mjs", server.url, folder=CHAT)
         assert "Both saw the same, live and over HTTP." in printed
         for name in ("Ada", "Grace"):
             assert f"{name:6} sees the whisper" in printed
@@ -237,19 +220,8 @@ def test_the_bot_types_and_answers_in_both_windows(
 
 def test_the_page_type_checks(node: str) -> None:
     install_packages(CHAT)
-    run("npx", "tsc", "--noEmit")
+    run("npx", "tsc", "--noEmit", folder=CHAT)
 
 
 def test_the_committed_types_are_what_codegen_writes(tmp_path: Path) -> None:
-    fresh = tmp_path / "chat"
-    shutil.copytree(
-        CHAT, fresh, ignore=shutil.ignore_patterns("node_modules", "dist", ".rewake", "_generated")
-    )
-    run(sys.executable, "-m", "rewake", "codegen", str(fresh), folder=fresh)
-    committed = CHAT / "backend" / "_generated"
-    written = fresh / "backend" / "_generated"
-    assert {path.name for path in written.iterdir()} == {path.name for path in committed.iterdir()}
-    for path in written.iterdir():
-        assert path.read_text(encoding="utf-8") == (committed / path.name).read_text(encoding="utf-8"), (
-            f"run `rewake codegen` in examples/chat: {path.name} has changed"
-        )
+    assert_types_are_fresh(CHAT, tmp_path)

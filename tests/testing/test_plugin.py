@@ -122,8 +122,9 @@ def test_the_plugin_is_registered_and_light() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_chat_example_passes_its_own_tests(pytester: pytest.Pytester) -> None:
-    tests = ROOT / "examples" / "chat" / "tests"
+@pytest.mark.parametrize(("example", "least"), [("chat", 20), ("saas", 40)])
+def test_an_example_passes_its_own_tests(pytester: pytest.Pytester, example: str, least: int) -> None:
+    tests = ROOT / "examples" / example / "tests"
     outcomes = run_pytest(pytester, "-p", "no:cacheprovider", "-o", "addopts=", str(tests)).parseoutcomes()
     assert outcomes.keys() <= {"passed", "warnings"}, outcomes
-    assert outcomes["passed"] > 20
+    assert outcomes["passed"] > least

@@ -85,6 +85,10 @@ const operations = {
     await pages.get(page).getByLabel(label).fill(text);
     print({ event: "settled", id, value: null });
   },
+  async click({ page, id, button }) {
+    await pages.get(page).getByRole("button", { name: button }).click();
+    print({ event: "settled", id, value: null });
+  },
   async press({ page, id, label, key }) {
     await pages.get(page).getByLabel(label).press(key);
     print({ event: "settled", id, value: null });
