@@ -121,7 +121,10 @@ class Backend:
         """What `rewake env set` does. By a file, which other users of the machine cannot read."""
         self._variables.touch(mode=0o600)
         self._variables.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
-        key = self._data.with_name(f"{self._data.name}.admin_key").read_text().strip()
+        environment = dict(os.environ)
+        if "REWAKE_ADMIN_KEY" not in environment:
+            key_file = self._data.with_name(f"{self._data.name}.admin_key")
+            environment["REWAKE_ADMIN_KEY"] = key_file.read_text().strip()
         command = [
             sys.executable,
             "-m",
@@ -133,7 +136,6 @@ class Backend:
             "--url",
             self.url,
         ]
-        environment = os.environ | {"REWAKE_ADMIN_KEY": key}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise CannotRun(f"the variables cannot be set: {done.stderr}")

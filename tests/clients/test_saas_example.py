@@ -10,6 +10,10 @@ sign out, or be deleted              nothing is left on the page
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -206,6 +210,20 @@ def test_one_command_ends_as_a_whole(node: str, tmp_path: Path) -> None:
         for address in (saas.url, saas.desk):
             with pytest.raises(httpx.TransportError):
                 httpx.get(address)
+
+
+def test_a_port_that_is_taken_is_named(node: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, str(SAAS / "run.py")],
+            env=os.environ | {"SAAS_PROVIDER_PORT": str(port)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, f"saas: port {port} is taken\n")
 
 
 def test_the_page_type_checks_with_clerk_too(node: str) -> None:

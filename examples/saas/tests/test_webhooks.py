@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from backend import users
+from backend.http import BODY_BYTES_MAX
 from backend.schema import DeletedUser, PaymentAttempt, User
 from provider import events
 from provider.accounts import Account
@@ -22,6 +23,7 @@ from rewake.testing import Backend
 
 ADA = Account("Ada", "Lovelace")
 BODY = json.dumps(events.user_saved("user.created", ADA)).encode()
+LONG = BODY + b" " * BODY_BYTES_MAX
 FOREIGN = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
 Sign = Callable[..., dict[str, str]]
@@ -39,6 +41,7 @@ REFUSED: dict[str, Callable[[Sign], tuple[bytes, dict[str, str]]]] = {
     "a signature without a version": lambda sign: (BODY, sign(BODY) | {"svix-signature": "nonsense"}),
     "a signature that is no base64": lambda sign: (BODY, sign(BODY) | {"svix-signature": "v1,a"}),
     "a time that is none": lambda sign: (BODY, sign(BODY) | {"svix-timestamp": "nan"}),
+    "too long": lambda sign: (LONG, sign(LONG)),
     "a body that is no text": lambda sign: (b"\xff", sign(BODY)),
 }
 
@@ -64,10 +67,20 @@ def test_what_is_not_genuine_is_refused(
     assert documents(backend) == 0
 
 
-def test_without_a_secret_everything_is_refused(rewake_backend: Backend, deliver: Callable[..., int]) -> None:
-    del rewake_backend.env["CLERK_WEBHOOK_SECRET"]
+@pytest.mark.parametrize("secret", [None, "", "whsec_", "whsec_a", "whsec_%"])
+def test_without_a_secret_everything_is_refused(
+    backend: Backend,
+    deliver: Callable[..., int],
+    caplog: pytest.LogCaptureFixture,
+    secret: str | None,
+) -> None:
+    if secret is None:
+        del backend.env["CLERK_WEBHOOK_SECRET"]
+    else:
+        backend.env["CLERK_WEBHOOK_SECRET"] = secret
     assert deliver(body=BODY) == 400
-    assert documents(rewake_backend) == 0
+    assert "CLERK_WEBHOOK_SECRET" in caplog.text
+    assert documents(backend) == 0
 
 
 def test_what_is_sent_again_changes_nothing_and_wakes_nobody(
@@ -86,9 +99,11 @@ def test_what_is_sent_again_changes_nothing_and_wakes_nobody(
 
 
 def test_an_event_that_nobody_waits_for_is_answered_and_left(
-    backend: Backend, deliver: Callable[..., int]
+    backend: Backend, deliver: Callable[..., int], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     assert deliver(events.event("session.created", {"id": "sess_1"})) == 200
+    assert "session.created" in caplog.text
     assert documents(backend) == 0
 
 
@@ -109,9 +124,10 @@ MISSHAPEN: dict[str, Any] = {
 
 @pytest.mark.parametrize("what", MISSHAPEN)
 def test_a_genuine_event_of_another_shape_is_refused_so_that_it_comes_again(
-    backend: Backend, deliver: Callable[..., int], what: str
+    backend: Backend, deliver: Callable[..., int], caplog: pytest.LogCaptureFixture, what: str
 ) -> None:
     assert deliver(MISSHAPEN[what]) == 400
+    assert "not what we expect" in caplog.text
     assert documents(backend) == 0
 
 
