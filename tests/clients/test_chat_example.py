@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def write(page: Page, text: str) -> None:
 def set_bot_url(server: ServerProcess, url: str) -> None:
     key = server.data.with_name(server.data.name + ".admin_key").read_text().strip()
     command = [sys.executable, "-m", "rewake", "env", "set", "BOT_URL", url]
-    run(*command, "--url", server.url, "--admin-key", key)
+    run(*command, "--url", server.url, "--admin-key", key, folder=CHAT)
 
 
 def test_the_scripted_session_shows_what_both_see(

@@ -111,3 +111,5 @@ def test_strangers_learn_nothing_and_disturb_nobody(tmp_path: Path) -> None:
     # The protocol closes with InternalServerError for some mistakes of clients; the log knows better.
     assert "Traceback" not in server.output(), server.output()[-4000:]
     assert " error " not in server.output(), server.output()[-4000:]
+    # One of the paths has a line break in it, which would begin a line of the stranger's own.
+    assert "\nx: y" not in server.output()
