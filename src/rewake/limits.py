@@ -186,6 +186,10 @@ class Limits:
     """Actions that run at once in one deployment; more wait for a place."""
     action_calls_running_max: int = _setting(1_000, "calls", 1, 100_000)
     """Functions and other requests to the house that one action has under way at once."""
+    queries_under_way_max: int = _setting(10_000, "queries", 1, _MILLION)
+    """Queries that were asked once and have no answer yet, in one deployment. Live queries take turns."""
+    mutations_under_way_max: int = _setting(10_000, "mutations", 1, _MILLION)
+    """Mutations that have no answer yet, in one deployment."""
     action_wait_seconds: float = _setting(10.0, "seconds", 0.0, 3600.0)
     """How long an action waits for a place before it is refused."""
     action_grace_seconds: float = _setting(5.0, "seconds", 0.0, 3600.0)

@@ -44,6 +44,7 @@ from rewake.deployment.origins import Origins, announce
 from rewake.deployment.push import PushReport, differences
 from rewake.deployment.sign_in import SignIn
 from rewake.deployment.staged_news import StagedNews
+from rewake.deployment.under_way import CallsUnderWay
 from rewake.deployment.variables import Variables
 from rewake.environment import Environment
 from rewake.errors import InvalidInput, RewakeError
@@ -110,6 +111,10 @@ class Deployment:
         self._reading = asyncio.Lock()
         self._staged_news = StagedNews()
         self._mutations = Mutations(runner, self.run_system, limits=database.limits)
+        most = database.limits.queries_under_way_max
+        self._queries = CallsUnderWay(most, kind="queries", setting="queries_under_way_max")
+        most = database.limits.mutations_under_way_max
+        self._writes = CallsUnderWay(most, kind="mutations", setting="mutations_under_way_max")
         self.scheduler = Scheduler(self)
         """Functions that run later; it serves by itself where the deployment keeps house."""
         self.crons = cron_scheduler(self)
@@ -310,10 +315,10 @@ class Deployment:
         return outcome.result
 
     async def run_system(self, path: str, args: str) -> Success | Failure:
-        """Run a system mutation of the house's own."""
-        call = FunctionCall(path, args)
-        outcome = await self.mutate(call, ANONYMOUS, request_id="", visibility=Visibility.INTERNAL)
-        return outcome.result
+        """Run a system mutation of the house's own, however many of others are under way."""
+        invocation = Invocation(self.environment.random_bytes(16).hex(), None)
+        job = MutationJob(FunctionCall(path, args), ANONYMOUS, Visibility.INTERNAL, invocation, "")
+        return (await self._runner.mutate(job)).result
 
     # What the doors ask.
 
@@ -377,9 +382,9 @@ class Deployment:
         invocation = Invocation(self.environment.random_bytes(16).hex(), replay)
         seen = visibility or visibility_of(identity, call.path, "mutation")
         source = source.signed_in(identity)
-        return await self._mutations.run(
-            MutationJob(call, identity, seen, invocation, request_id, source=source)
-        )
+        job = MutationJob(call, identity, seen, invocation, request_id, source=source)
+        with self._writes:
+            return await self._mutations.run(job)
 
     async def act(
         self,
@@ -448,9 +453,11 @@ class Deployment:
         if refusal is not None:
             return refusal, self.live.position
         if at is not None:
-            results, ts = await self.live.read_many([call], identity, seen, at=at)
+            with self._queries:
+                results, ts = await self.live.read_many([call], identity, seen, at=at)
             return results[0].result, ts
-        result, ts = await self.live.query(call, identity, seen)
+        with self._queries:
+            result, ts = await self.live.query(call, identity, seen)
         return result.result, ts
 
     async def query_many(
@@ -460,7 +467,8 @@ class Deployment:
         each = {visibility_of(identity, call.path, "query") for call in calls}
         # The door has refused a batch with a call that is denied; should it not have, all of it is.
         seen = Visibility.DENIED if Visibility.DENIED in each else each.pop() if each else Visibility.PUBLIC
-        results, ts = await self.live.read_many(calls, identity, seen, at=None)
+        with self._queries:
+            results, ts = await self.live.read_many(calls, identity, seen, at=None)
         return [
             self._refuse_component(call) or result.result for call, result in zip(calls, results, strict=True)
         ], ts
