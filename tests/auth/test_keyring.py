@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -73,6 +75,26 @@ def test_both_kinds_of_keys_open_with_and_without_an_environment_prefix() -> Non
 def test_whatever_else_is_refused(presented: str) -> None:
     with pytest.raises(BadAdminKey):
         ring(KEY).check(presented, now_ms=2000)
+
+
+@pytest.mark.parametrize(
+    "presented",
+    [FRESH.text, FRESH.text.replace(FRESH.id, "0" * 12), "chat|rk" + "0" * 76, "chat|00ff", "chat|no"],
+)
+def test_keys_are_compared_without_haste(presented: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is unknown takes the same comparison as one that is wrong, and `==` takes part in none."""
+    compared: list[tuple[int, int]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((len(one), len(other)))
+        return one == other
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    with suppress(BadAdminKey):
+        ring(KEY).check(presented, now_ms=2000)
+    assert len(compared) == 1
+    if "|rk" in presented:
+        assert compared[0][0] == compared[0][1]
 
 
 def test_the_hash_of_nothing_opens_nothing() -> None:
