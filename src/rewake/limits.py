@@ -284,6 +284,8 @@ class Limits:
     """A group of mutations stops gathering after about so much execution, and commits."""
     group_mutations_max: int = _setting(256, "mutations", 1, 100_000)
     """Mutations in one commit group."""
+    write_ahead_log_bytes_max: int = _setting(256 * MIB, "bytes", 1 * MIB, 1024 * GIB)
+    """The write-ahead log: longer, mutations wait a moment for running reads, so that it can begin anew."""
     schema_step_seconds: float = _setting(0.010, "seconds", 0.001, 1.0)
     """How long one background step of a schema change (building an index, removing one) may hold the writer;
     mutations go on between two steps."""

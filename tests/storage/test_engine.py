@@ -101,6 +101,42 @@ def test_a_checkpoint_empties_the_log_when_nobody_reads(tmp_path: Path) -> None:
     engine.close()
 
 
+def test_a_log_that_writes_never_leave_alone_begins_anew_when_asked(tmp_path: Path) -> None:
+    engine = opened(tmp_path / "data")
+
+    def lengths(*, restart: bool) -> list[int]:
+        """How long the log is, each time that it was emptied while a reader and a write were on their way."""
+        found = []
+        for round in range(4):
+            reader = engine.reader()
+            reader.begin()
+            put(engine, b"\x10%d%d\0" % (restart, round), '"new"')
+            found.append(engine.checkpoint().log_bytes)
+            reader.close()
+            put(engine, b"\x10%d%dl\0" % (restart, round), '"newer"')
+            if restart:
+                engine.checkpoint(restart=True)
+        return found
+
+    growing, bounded = lengths(restart=False), lengths(restart=True)
+    assert growing == sorted(set(growing))
+    assert max(bounded[1:]) < growing[-1]
+    engine.close()
+
+
+def test_a_reader_that_does_not_end_keeps_writers_out_for_a_moment_only(tmp_path: Path) -> None:
+    engine = opened(tmp_path / "data")
+    reader = engine.reader()
+    reader.begin()
+    put(engine, KEY, '"one"')
+    assert engine.checkpoint(restart=True) == (-1, -1)
+    assert reader.find(1, KEY) is None
+    put(engine, b"\x10l\0", '"two"')
+    reader.close()
+    assert engine.checkpoint(restart=True).frames >= 0
+    engine.close()
+
+
 def test_a_file_that_vanished_is_an_error_with_a_name(tmp_path: Path) -> None:
     engine = opened(tmp_path / "data")
     engine.path = tmp_path / "gone" / "data"

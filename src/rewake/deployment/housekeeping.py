@@ -98,7 +98,10 @@ class Housekeeping:
                 trouble = None
 
     async def _once(self) -> None:
-        await asyncio.to_thread(self._database.checkpoint)
+        log = await asyncio.to_thread(self._database.checkpoint)
+        if log.log_bytes > self._database.limits.write_ahead_log_bytes_max:
+            # Writes never pause, so the log never begins anew by itself.
+            await asyncio.to_thread(lambda: self._database.checkpoint(restart=True))
         # In small steps, so that mutations pass between them.
         while not self._is_over and (await self._runner.trim()).has_more:
             pass

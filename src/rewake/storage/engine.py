@@ -43,6 +43,10 @@ _LOG_BYTES = 8 * MIB
 
 _BUSY_MS = 5_000
 """Only the handover between two writers of one server can meet a lock, and it is short."""
+_RESTART_MS = 200
+"""How long mutations may wait for readers so that the write-ahead log can begin anew."""
+_FRAME_BYTES = 4096 + 24
+"""A page in the write-ahead log, with its head. Source: the SQLite file format, 4.1."""
 
 
 class Role(Enum):
@@ -64,6 +68,11 @@ class CheckpointResult(NamedTuple):
 
     frames: int
     moved: int
+
+    @property
+    def log_bytes(self) -> int:
+        """How long the log is; less than nothing where nobody knows."""
+        return self.frames * _FRAME_BYTES
 
 
 class Engine:
@@ -155,13 +164,15 @@ class Engine:
     def checkpoint(self, *, restart: bool = False) -> CheckpointResult:
         """Move what the write-ahead log holds into the data file, as far as running readers allow.
 
-        Waits for nobody unless `restart`, which waits for readers so that the log begins anew. Call it off
-        the path of acknowledgements.
+        Waits for nobody unless `restart`, which keeps writers out while it waits for readers, so that the
+        log begins anew; readers that do not end soon are let be, and the log goes on. Call it off the path
+        of acknowledgements.
         """
         with self._checkpointing:
             if self._checkpointer is None:
                 self._checkpointer = self.connect()
             mode = apsw.SQLITE_CHECKPOINT_RESTART if restart else apsw.SQLITE_CHECKPOINT_PASSIVE
+            self._checkpointer.set_busy_timeout(_RESTART_MS if restart else _BUSY_MS)
             try:
                 return CheckpointResult(*self._checkpointer.wal_checkpoint(mode=mode))
             except apsw.BusyError:
