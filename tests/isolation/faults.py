@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import rewake.database.writes
-import rewake.deployment.deployment
+import rewake.deployment.housekeeping
 import rewake.reactivity.live_session
 from rewake.database import Database, GroupCommit, Snapshot
 from rewake.database.group_commit import CommitResult
@@ -49,7 +49,7 @@ def delays(patch: Patch, gate: Gate) -> None:
 
     patch(FunctionRuns, "query", slow)
     # Housekeeping takes a commit group every second, and so ends by accident what some faults begin.
-    patch(rewake.deployment.deployment, "_HOUSEKEEPING_SECONDS", 3600.0)
+    patch(rewake.deployment.housekeeping, "_SECONDS", 3600.0)
 
 
 def acknowledges_before_commit(patch: Patch) -> None:

@@ -34,6 +34,24 @@ backend.finish_scheduled()
 assert [each.author for each in backend.query(messages.list_recent)] == ["bot"]
 """
 
+CRONS = """
+from backend import messages
+
+assert [cron.name for cron in backend.crons()] == ["digest", "forget", "greet", "working days"]
+assert backend.run_crons() == 1
+backend.clock.advance(days=7)
+assert backend.run_crons() > 1
+assert "Good morning!" in [each.body for each in backend.query(messages.list_recent)]
+"""
+
+SIGN_IN = """
+from backend import messages
+
+backend.env["CLERK_DOMAIN"] = "hello.clerk.accounts.dev"
+backend.as_user("ada").mutation(messages.send, body="hi")
+assert [row["body"] for row in backend.run(lambda ctx: ctx.db.query("messages").collect())] == ["hi"]
+"""
+
 HTTP = """
 answer = backend.fetch("/messages", method="POST", json={"body": "hi"})
 assert answer.status_code == 200, answer.text
@@ -135,6 +153,18 @@ CASES: dict[str, tuple[list[tuple[str, str]], str]] = {
     "actions": (
         [("actions-and-scheduling", "backend/answers.py"), ("actions-and-scheduling", "backend/whispers.py")],
         ACTIONS,
+    ),
+    "crons": (
+        [
+            ("actions-and-scheduling", "backend/answers.py"),
+            ("actions-and-scheduling", "backend/whispers.py"),
+            ("actions-and-scheduling", "backend/crons.py"),
+        ],
+        CRONS,
+    ),
+    "sign-in": (
+        [("authentication", "backend/auth_config.py"), ("authentication", "backend/messages.py")],
+        SIGN_IN,
     ),
     "http": ([("http-actions", "backend/http.py")], HTTP),
     "mounted": ([("http-actions", "backend/http.py"), ("http-actions", "backend/http.py")], MOUNTED),
