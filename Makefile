@@ -19,6 +19,10 @@ NPM_CHAT := examples/chat
 NPM_SAAS := examples/saas
 NPM_EXAMPLES := $(NPM_CHAT) $(NPM_SAAS)
 ARGS ?=
+# Test processes at once; more than cores makes nothing faster.
+JOBS ?= 2
+# Hundreds of servers are started by the tests: each would compile the whole house anew.
+unexport PYTHONDONTWRITEBYTECODE
 SECONDS ?= 600
 
 .PHONY: help
@@ -35,8 +39,8 @@ saas: .make/python $(NPM_SAAS)/node_modules/.package-lock.json ## Start the SaaS
 	@$(BIN)/python examples/saas/run.py
 
 .PHONY: test
-test: needs-test .make/python $(NPM_TESTS:=/node_modules/.package-lock.json) $(NPM_EXAMPLES:=/node_modules/.package-lock.json) ## Run the test suite (ARGS="-k name" goes to pytest)
-	@$(BIN)/python -m pytest $(ARGS)
+test: needs-test .make/python $(NPM_TESTS:=/node_modules/.package-lock.json) $(NPM_EXAMPLES:=/node_modules/.package-lock.json) ## Run the test suite (ARGS="-k name" goes to pytest, JOBS=0 runs one test after the other)
+	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 .PHONY: soak
 soak: .make/python ## Look for anomalies of isolation with one seed after the other (SECONDS=600 for each kind of server)

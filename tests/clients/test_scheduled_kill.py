@@ -103,9 +103,11 @@ def test_scheduled_functions_survive_kill_9(
     print(f"seed {BASE_SEED}: dies at {point}:{count}")
     server = make_server(PROJECT, *arguments)
     planned = plan_and_die(server)
-    server.start(kill_point=f"{point}:{count}")
+    # What was planned runs from the start, so the point may be reached before the server is ready.
+    server.launch(kill_point=f"{point}:{count}")
     dies_alone = point.startswith("group.") and arguments == WORKERS
     if dies_alone:
+        server.wait_ready()
         finish(server)
         assert "the writer process ended" in server.output(), "the kill point was not reached"
         assert check(server, planned) == 0, "only the writer died"
