@@ -58,7 +58,8 @@ def test_tls_carries_requests_sockets_and_http_actions(project: Path, tmp_path: 
             answer = client.get(url + "/version")
             assert answer.headers["strict-transport-security"] == "max-age=31536000"
             assert client.get(site + "/hello").text == site + "/hello"
-        with connect(url.replace("https", "wss") + "/api/sync", ssl=context, compression=None) as socket:
+        socket_url = url.replace("https", "wss") + "/api/sync"
+        with connect(socket_url, ssl=context, compression=None, open_timeout=60) as socket:
             session = "3f2b1c4e-8d5a-4f6b-9c7d-0a1b2c3d4e5f"
             socket.send(json.dumps({"type": "Connect", "sessionId": session, "connectionCount": 0}))
             change = {"type": "ModifyQuerySet", "baseVersion": 0, "newVersion": 1, "modifications": []}
