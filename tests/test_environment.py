@@ -1,12 +1,16 @@
 """Time, chance and fault points can be held by a test."""
 
+import asyncio
 import subprocess
 import sys
+
+import pytest
 
 from rewake.environment import (
     FAULT_DISK_VARIABLE,
     KILL_POINT_VARIABLE,
     ManualClock,
+    pause,
     process_environment,
     seeded_environment,
 )
@@ -73,3 +77,18 @@ def test_a_process_that_is_spared_has_no_kill_point(monkeypatch):
 
 def a_disk() -> str:
     return "unix"
+
+
+def test_a_pause_is_over_in_its_time_and_can_be_given_up() -> None:
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        await pause(0.01)
+        assert loop.time() - begin >= 0.009
+        waiting = asyncio.ensure_future(pause(3_600))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(story())

@@ -129,3 +129,17 @@ def _fault_disk() -> str | None:
     disk = getattr(importlib.import_module(module), function)()
     assert isinstance(disk, str), "a fault disk is the name of a VFS"
     return disk
+
+
+async def pause(seconds: float) -> None:
+    """Let time pass, on the clock of the running loop, before something is tried again."""
+    # Not loaded with the module: who only declares functions needs no event loop.
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    over = loop.create_future()
+    timer = loop.call_later(seconds, over.set_result, None)
+    try:
+        await over
+    finally:
+        timer.cancel()

@@ -29,6 +29,14 @@ def built_page(node: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def chat(built_page: Path, make_server: Callable[..., ServerProcess]) -> ServerProcess:
+    """The chat as it is served to people: data of its own, and the built page."""
+    server = make_server(CHAT, "--static", str(built_page))
+    server.start()
+    return server
+
+
 def come_in(page: Page, name: str) -> None:
     page.fill("What shall the others call you?", name)
     page.press("What shall the others call you?", "Enter")
@@ -89,12 +97,8 @@ def test_the_scripted_session_fails_when_there_is_no_backend_behind_the_address(
 
 
 @pytest.mark.browser
-def test_what_one_window_writes_the_other_shows(
-    built_page: Path, make_server: Callable[..., ServerProcess], browser: Browser
-) -> None:
-    server = make_server(CHAT, "--static", str(built_page))
-    server.start()
-    ada, grace = two_windows(browser, server)
+def test_what_one_window_writes_the_other_shows(chat: ServerProcess, browser: Browser) -> None:
+    ada, grace = two_windows(browser, chat)
     for page in (ada, grace):
         page.wait("document.querySelectorAll('[aria-label=\"Who is here\"] li').length === 2")
     write(ada, "Do you see the roses?")
@@ -135,12 +139,8 @@ PICTURE = """(async () => {
 
 
 @pytest.mark.browser
-def test_a_picture_that_one_window_sends_is_shown_in_the_other(
-    built_page: Path, make_server: Callable[..., ServerProcess], browser: Browser
-) -> None:
-    server = make_server(CHAT, "--static", str(built_page))
-    server.start()
-    ada, grace = two_windows(browser, server)
+def test_a_picture_that_one_window_sends_is_shown_in_the_other(chat: ServerProcess, browser: Browser) -> None:
+    ada, grace = two_windows(browser, chat)
     ada.evaluate(PICTURE)
     for page in (ada, grace):
         page.wait("[...document.querySelectorAll('img.picture')].some((each) => each.naturalWidth === 1)")
@@ -148,12 +148,8 @@ def test_a_picture_that_one_window_sends_is_shown_in_the_other(
 
 
 @pytest.mark.browser
-def test_a_message_that_disappears_goes_from_both_windows(
-    built_page: Path, make_server: Callable[..., ServerProcess], browser: Browser
-) -> None:
-    server = make_server(CHAT, "--static", str(built_page))
-    server.start()
-    ada, grace = two_windows(browser, server)
+def test_a_message_that_disappears_goes_from_both_windows(chat: ServerProcess, browser: Browser) -> None:
+    ada, grace = two_windows(browser, chat)
     for page in (ada, grace):
         page.evaluate(REMEMBER)
     write(ada, "The roses stay.")
@@ -173,12 +169,8 @@ def test_a_message_that_disappears_goes_from_both_windows(
 
 
 @pytest.mark.browser
-def test_a_message_that_is_taken_back_goes_from_both_windows(
-    built_page: Path, make_server: Callable[..., ServerProcess], browser: Browser
-) -> None:
-    server = make_server(CHAT, "--static", str(built_page))
-    server.start()
-    ada, grace = two_windows(browser, server)
+def test_a_message_that_is_taken_back_goes_from_both_windows(chat: ServerProcess, browser: Browser) -> None:
+    ada, grace = two_windows(browser, chat)
     write(ada, "Oops.")
     grace.wait_text("Oops.")
     assert grace.evaluate("document.querySelectorAll('button.remove').length") == 0
@@ -190,15 +182,11 @@ def test_a_message_that_is_taken_back_goes_from_both_windows(
 
 
 @pytest.mark.browser
-def test_the_bot_types_and_answers_in_both_windows(
-    built_page: Path, make_server: Callable[..., ServerProcess], browser: Browser
-) -> None:
-    server = make_server(CHAT, "--static", str(built_page))
-    server.start()
-    ada, grace = two_windows(browser, server)
+def test_the_bot_types_and_answers_in_both_windows(chat: ServerProcess, browser: Browser) -> None:
+    ada, grace = two_windows(browser, chat)
     with Service.running() as service:
         service.may_answer.clear()
-        set_bot_url(server, service.url)
+        set_bot_url(chat, service.url)
         write(grace, "@bot What is the answer?")
         for page in (ada, grace):
             page.wait_text("bot is typing…")
@@ -211,7 +199,7 @@ def test_the_bot_types_and_answers_in_both_windows(
     write(ada, "@bot And now?")
     for page in (ada, grace):
         page.wait_text("my service cannot be reached")
-    set_bot_url(server, "")
+    set_bot_url(chat, "")
     write(ada, "@bot roll 2d6")
     for page in (ada, grace):
         page.wait("/\\d \\+ \\d = \\d/.test(document.body.innerText)")

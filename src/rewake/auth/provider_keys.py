@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from rewake.auth.key_sets import KeySetInvalid, parse_key_set
 from rewake.auth.providers import CustomJwtProvider, Provider, data_of
 from rewake.auth.verification import AuthProviderDiscoveryFailed, ProviderKeys
-from rewake.environment import Clock
+from rewake.environment import Clock, pause
 from rewake.limits import Limits
 from rewake.observability import logger
 
@@ -171,7 +171,7 @@ class ProviderKeyRing:
                 # A fresh one for each: an exception gathers the traceback of who raised it.
                 raise AuthProviderDiscoveryFailed(step.error.message)
             if isinstance(step, Wait):
-                await _pause(step.seconds)
+                await pause(step.seconds)
                 continue
             if isinstance(step, Ask):
                 self._ask(provider, shelf)
@@ -223,14 +223,3 @@ class ProviderKeyRing:
                 detail = f"the keys of {provider.issuer} in auth_config.py cannot be read: {error}"
                 raise AuthProviderDiscoveryFailed(issuer=provider.issuer, detail=detail) from None
         return await self._fetch(provider)
-
-
-async def _pause(seconds: float) -> None:
-    """Let time pass before a provider is asked again."""
-    loop = asyncio.get_running_loop()
-    over = loop.create_future()
-    timer = loop.call_later(seconds, over.set_result, None)
-    try:
-        await over
-    finally:
-        timer.cancel()

@@ -24,7 +24,7 @@ import sys
 import threading
 import tomllib
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.machinery import PathFinder, SourceFileLoader
 from itertools import count
@@ -198,19 +198,8 @@ def _load(settings: ProjectSettings) -> Registry:
         schema = _schema_of(modules)
         records = list(_records_of(modules, settings, schema))
         _refuse_same_paths(records, settings)
-        http, auth = _router_of(modules, settings), _auth_of(modules, settings)
-        variables = _variables_of(modules)
         hashes = _module_hashes(settings, modules, finder.sources)
-        registry = registry_of(
-            records,
-            schema,
-            module_hashes=hashes,
-            root=settings.root,
-            http=http,
-            variables=variables,
-            auth_providers=auth,
-        )
-        registry = _with_crons(registry, modules, settings)
+        registry = _assembled(records, schema, modules, settings, hashes=hashes)
     except BaseException:
         _take_out_modules(settings)
         sys.modules.update(before)
@@ -258,15 +247,26 @@ def collect_modules(modules: Mapping[str, ModuleType], settings: ProjectSettings
         path: hashlib.sha256(f"{path} {_mark_of(module)}".encode()).hexdigest()
         for path, module in modules.items()
     }
-    http, auth = _router_of(modules, settings), _auth_of(modules, settings)
+    return _assembled(records, schema, modules, settings, hashes=hashes)
+
+
+def _assembled(
+    records: Iterable[FunctionRecord],
+    schema: Schema,
+    modules: Mapping[str, ModuleType],
+    settings: ProjectSettings,
+    *,
+    hashes: Mapping[str, str],
+) -> Registry:
+    """The registry of functions and tables that were found, with all else that `modules` declare."""
     registry = registry_of(
         records,
         schema,
         module_hashes=hashes,
         root=settings.root,
-        http=http,
+        http=_router_of(modules, settings),
         variables=_variables_of(modules),
-        auth_providers=auth,
+        auth_providers=_auth_of(modules, settings),
     )
     return _with_crons(registry, modules, settings)
 

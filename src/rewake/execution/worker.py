@@ -157,6 +157,11 @@ class _Worker:
         self._clock = database.environment.clock
         self._runs = runs
         self._bound = bound
+        self._set_up(database)
+
+    def _set_up(self, database: Database) -> None:
+        """Make what only this kind of worker has."""
+        raise NotImplementedError
 
     def _is_worn(self) -> bool:
         """Whether memory was wanting, and most of it is still taken after that run."""
@@ -175,17 +180,7 @@ class _Worker:
 class WriterWorker(_Worker):
     """The writer's process: a group writer whose source and hearer are the pipe."""
 
-    def __init__(
-        self,
-        pipe: Pipe,
-        mark: RunMark,
-        database: Database,
-        registry: Registry,
-        *,
-        runs: FunctionRuns,
-        bound: MemoryBound,
-    ) -> None:
-        super().__init__(pipe, mark, database, registry, runs=runs, bound=bound)
+    def _set_up(self, database: Database) -> None:
         self._writer = GroupWriter(
             database,
             source=self,
@@ -272,21 +267,11 @@ def _outcome(item: Writing) -> Outcome:
 class ReaderWorker(_Worker):
     """A reader's process: one snapshot at a time."""
 
-    def __init__(
-        self,
-        pipe: Pipe,
-        mark: RunMark,
-        database: Database,
-        registry: Registry,
-        *,
-        runs: FunctionRuns,
-        bound: MemoryBound,
-    ) -> None:
-        super().__init__(pipe, mark, database, registry, runs=runs, bound=bound)
+    def _set_up(self, database: Database) -> None:
         self._reach = database.environment.reach
         self._reader: Reader = database.reader()
         # Of the version that this worker has loaded, before it serves; made by LookRound.
-        self._check = DocumentCheck(registry.schema, database.schemas)
+        self._check = DocumentCheck(self._registry.schema, database.schemas)
         self._snapshot: Snapshot | None = None
 
     def work(self) -> None:

@@ -279,17 +279,6 @@ class Template(_Peer):
         self._descriptors.close()
 
 
-async def pause(seconds: float) -> None:
-    """Let time pass before something is tried again."""
-    loop = asyncio.get_running_loop()
-    over = loop.create_future()
-    timer = loop.call_later(seconds, over.set_result, None)
-    try:
-        await over
-    finally:
-        timer.cancel()
-
-
 def _safe_path() -> list[str]:
     """Keep the working directory off the module path of the worker where it is not on ours."""
     return [] if "" in sys.path or os.getcwd() in sys.path else ["-P"]

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rewake.database import Database, Evidence, OnProgress, SchemaChange, TrimResult, no_progress
+from rewake.environment import pause
 from rewake.errors import RewakeError
 from rewake.execution.action_desk import ActionDesk
 from rewake.execution.action_workers import ActionWorkers
@@ -48,7 +49,7 @@ from rewake.execution.runner import (
 from rewake.execution.schema_steps import BuildIndexes, SchemaStep, Stepped
 from rewake.execution.worker_failures import WorkerLost, cut_off
 from rewake.execution.worker_messages import Fork, Mutate, Outcome, Step, Trim
-from rewake.execution.worker_process import Template, Worker, pause
+from rewake.execution.worker_process import Template, Worker
 from rewake.execution.worker_rollout import WorkerRollout
 from rewake.execution.writer_seat import WriterSeat
 from rewake.observability import logger

@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from rewake.database import Database, Evidence, SchemaChange
+from rewake.environment import pause
 from rewake.execution.call_log import CallLog
 from rewake.execution.runner import GroupReport
 from rewake.execution.worker_failures import WorkerLost, cut_off, given_up
@@ -29,7 +30,7 @@ from rewake.execution.worker_messages import (
     Trim,
     unpack_prepared,
 )
-from rewake.execution.worker_process import Worker, pause
+from rewake.execution.worker_process import Worker
 from rewake.execution.writer_desk import Delivery, Work, WriterDesk
 from rewake.observability import logger
 from rewake.storage import LogRow

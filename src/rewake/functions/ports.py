@@ -19,7 +19,7 @@ from rewake.functions.metadata import (
     TransactionMetrics,
 )
 from rewake.functions.pages import PageEnds, PaginationOptions
-from rewake.functions.storage import Content, FileHead
+from rewake.functions.storage import FilesHost
 from rewake.schema import QuerySpec, TableDefinition
 
 
@@ -70,7 +70,7 @@ class WritableTransaction(Transaction, Protocol):
         ...
 
 
-class Host(Protocol):
+class Host(FilesHost, Protocol):
     """One function run, seen from `ctx`. Every use after the run, or from another thread, is an error."""
 
     @property
@@ -157,30 +157,6 @@ class Host(Protocol):
 
     def scheduling_ms(self) -> float:
         """The frozen time of the run, for jobs."""
-        ...
-
-    def file_url(self, id: str) -> str | None:
-        """The public URL of a file."""
-        ...
-
-    def file_document(self, id: str) -> dict[str, Any] | None:
-        """The document of a file."""
-        ...
-
-    def upload_url(self, bytes_max: int) -> str:
-        """A URL to send a file to."""
-        ...
-
-    def delete_file(self, id: str) -> None:
-        """Remove a file, in the run's transaction."""
-        ...
-
-    def store_file(self, data: Content, *, content_type: str | None, sha256: str | None) -> str:
-        """Store a file, in the run's transaction; returns its id."""
-        ...
-
-    def reading_file(self, id: str) -> tuple[FileHead, Callable[[], Iterator[bytes]]] | None:
-        """A file and how to read it."""
         ...
 
     def log(self, level: str, text: str) -> None:
