@@ -22,7 +22,7 @@ from rewake.database.writes import Fields, WriteTransaction
 from rewake.errors import Conflict, InvalidInput, NotFound
 from rewake.limits import ADMIN_KEYS_MAX, KEY_LABEL_LENGTH_MAX
 from rewake.storage import Reads
-from rewake.values import decode_stored, encode_key, key_successor
+from rewake.values import decode_stored_document, encode_key, key_successor
 
 ADMIN_KEYS_TABLET = ADMIN_KEYS.tablet
 _BY_KEY = ADMIN_KEYS.indexes["by_key"].id
@@ -204,6 +204,5 @@ def _document_id(transaction: WriteTransaction, id: str) -> str | None:
     page = transaction.reads.page(_BY_KEY, prefix, key_successor(prefix), descending=False, limit=1)
     if not page:
         return None
-    fields = decode_stored(page[0][1])
-    assert isinstance(fields, dict)
+    fields = decode_stored_document(page[0][1])
     return str(fields["_id"])

@@ -27,7 +27,7 @@ from rewake.database.scheduled import claim, finish, is_cron
 from rewake.database.writes import Fields, WriteTransaction
 from rewake.limits import KIB
 from rewake.storage import Reads
-from rewake.values import decode, decode_stored, encode, encode_key, key_successor, normalize
+from rewake.values import decode, decode_stored_document, encode, encode_key, key_successor, normalize
 
 _BY_IDENTIFIER = CRONS.indexes["by_identifier"].id
 _BY_CRON = CRON_RUNS.indexes["by_cron"].id
@@ -221,7 +221,7 @@ def _note_run(
 def _trim_runs(transaction: WriteTransaction, cron: str, *, kept: int) -> None:
     runs = _run_texts(transaction.reads, cron)
     for text in runs[: max(0, len(runs) - kept)]:
-        id = str(_fields(text)["_id"])
+        id = str(decode_stored_document(text)["_id"])
         found = transaction.target(CRON_RUNS, id)
         assert found is not None, "the index has just shown it"
         old, row, document = found
@@ -233,14 +233,14 @@ def list_crons(reads: Reads) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     lower = b""
     while page := reads.page(_BY_IDENTIFIER, lower, None, descending=False, limit=512):
-        found += [_fields(text) for _, text in page]
+        found += [decode_stored_document(text) for _, text in page]
         lower = page[-1][0] + b"\0"
     return found
 
 
 def runs_of_cron(reads: Reads, id: str) -> list[dict[str, Any]]:
     """The documents of the runs that are kept of a cron, the oldest first."""
-    return [_fields(text) for text in _run_texts(reads, id)]
+    return [decode_stored_document(text) for text in _run_texts(reads, id)]
 
 
 def last_skip(reads: Reads, id: str, *, after_ms: float) -> str | None:
@@ -272,9 +272,3 @@ def _target(transaction: WriteTransaction, id: str) -> tuple[str, int, Fields]:
 def _kind(document: Fields) -> str:
     state: Any = document["state"]
     return str(state["kind"])
-
-
-def _fields(text: str) -> dict[str, Any]:
-    fields = decode_stored(text)
-    assert isinstance(fields, dict)
-    return fields

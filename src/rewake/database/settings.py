@@ -11,7 +11,7 @@ from rewake.database.catalog import SETTINGS
 from rewake.database.reads import ReadTransaction
 from rewake.database.writes import Fields, WriteTransaction
 from rewake.storage import Reads
-from rewake.values import decode_stored, encode_key, key_successor
+from rewake.values import decode_stored_document, encode_key, key_successor
 
 _BY_NAME = SETTINGS.indexes["by_name"].id
 
@@ -48,6 +48,4 @@ def _find(reads: Reads, name: str) -> Fields | None:
     page = reads.page(_BY_NAME, key, key_successor(key), descending=False, limit=1)
     if not page:
         return None
-    fields = decode_stored(page[0][1])
-    assert isinstance(fields, dict)
-    return fields
+    return decode_stored_document(page[0][1])

@@ -24,7 +24,7 @@ from rewake.database.staged_verdict import StagedState, StagedVerdict
 from rewake.database.writes import WriteTransaction
 from rewake.limits import SCHEMA_STEP_ROWS_MAX
 from rewake.schema import QuerySpec, ValidationFailed, Validator
-from rewake.values import decode_stored, encode_key
+from rewake.values import decode_stored_document, encode_key
 
 _PAGE = 64
 _WORK = "stage"
@@ -144,8 +144,7 @@ def _documents(transaction: WriteTransaction, table: Table, *, after: bytes) -> 
 
 
 def _error(validator: Validator, text: str, catalog: Catalog) -> str | None:
-    document = decode_stored(text)
-    assert isinstance(document, dict)
+    document = decode_stored_document(text)
     fields = {name: value for name, value in document.items() if name not in _SYSTEM_FIELDS}
     try:
         validator.check(fields, catalog)
@@ -155,12 +154,12 @@ def _error(validator: Validator, text: str, catalog: Catalog) -> str | None:
 
 
 def _key_of(text: str) -> bytes:
-    document: Any = decode_stored(text)
+    document: Any = decode_stored_document(text)
     return encode_key([document["_creationTime"]]) + encode_key([document["_id"]])
 
 
 def _id_of(text: str) -> str:
-    document: Any = decode_stored(text)
+    document: Any = decode_stored_document(text)
     return str(document["_id"])
 
 
@@ -182,7 +181,9 @@ def _store(transaction: WriteTransaction, verdicts: Mapping[str, StagedVerdict])
 
 
 def _work(transaction: WriteTransaction) -> list[dict[str, Any]]:
-    found: list[Any] = [decode_stored(text) for text in transaction.system.scan(QuerySpec("_backfills"))]
+    found: list[Any] = [
+        decode_stored_document(text) for text in transaction.system.scan(QuerySpec("_backfills"))
+    ]
     return [each for each in found if each["work"] == _WORK]
 
 
