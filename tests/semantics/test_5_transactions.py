@@ -22,7 +22,7 @@ from rewake.database import IndexNotFound, TooManyDocumentsRead, TooManyWrites
 from rewake.errors import LimitExceeded
 from rewake.execution import CallRecord
 from rewake.limits import DEFAULT_LIMITS, MIB, Limits
-from rewake.sync.faults import TooManyConcurrentMutations
+from rewake.sync.faults import TooManyActions, TooManyConcurrentMutations
 from rewake.testing import Backend, FunctionFailed
 
 HELP = (
@@ -427,6 +427,11 @@ def test_5_8_mutations_that_wait_on_one_socket() -> None:
     assert error.message == (
         "Too many concurrent mutations. Only up to 1000 pending mutations allowed on a single websocket."
     )
+
+
+def test_5_8_actions_that_one_socket_has_in_flight() -> None:
+    error = TooManyActions(limit=DEFAULT_LIMITS.socket_actions_running_max)
+    assert error.message == "Inflight actions overloaded for a single client, max concurrency: 1000"
 
 
 def test_5_8_an_overflow_can_be_caught_and_comes_back() -> None:
