@@ -139,6 +139,12 @@ def test_a_taken_port_is_passed_over_only_where_nobody_asked_for_it(project: Pat
     with_deployment(project, story)
 
 
+def taken_off() -> None:
+    """Take what `house_logs` added away from all loggers, or it would hear of what later tests do."""
+    for name in ("rewake", "uvicorn", "asyncio"):
+        logging.getLogger(name).handlers.pop()
+
+
 def test_the_house_is_heard_from_warnings_up() -> None:
     heard: list[str] = []
     house_logs(lambda record, text: heard.append(f"{record.levelname} {text}"))
@@ -149,7 +155,7 @@ def test_the_house_is_heard_from_warnings_up() -> None:
         raise ValueError("why")
     except ValueError:
         logger.exception("two")
-    logging.getLogger("rewake").handlers.pop()
+    taken_off()
     assert heard[0] == "WARNING one 1"
     assert heard[1].startswith("ERROR two\nTraceback")
     assert len(heard) == 2
@@ -163,7 +169,7 @@ def test_what_cannot_be_shown_does_not_disturb_whoever_logs(monkeypatch: pytest.
 
     house_logs(fail)
     logging.getLogger("rewake.cli.test").warning("one")
-    logging.getLogger("rewake").handlers.pop()
+    taken_off()
 
 
 def test_limits_come_from_the_file_and_the_environment_over_it(

@@ -249,3 +249,50 @@ def test_a_process_whose_hashes_can_be_foreseen_says_so(project: Path) -> None:
     fixed = {"PYTHONHASHSEED": "0"}
     with Running("serve", ".", "--port", "0", cwd=project, variables=fixed) as server:
         server.wait_for("PYTHONHASHSEED=0 lets strangers choose")
+
+
+STREAMS = """
+import asyncio
+from collections.abc import AsyncIterator
+
+from rewake import ActionCtx, HttpRouter
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+
+http = HttpRouter()
+
+
+@http.route("/endless", methods=["GET"])
+async def endless(ctx: ActionCtx, request: Request) -> StreamingResponse:
+    async def parts() -> AsyncIterator[bytes]:
+        print("begun")
+        while True:
+            yield b"more"
+            await asyncio.sleep(0.01)
+
+    return StreamingResponse(parts())
+
+
+@http.route("/late", methods=["GET"])
+async def late(ctx: ActionCtx, request: Request) -> StreamingResponse:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"begun"
+        raise ValueError("too late")
+
+    return StreamingResponse(parts())
+"""
+
+
+def test_a_stream_that_ends_early_leaves_no_traceback_of_the_house(project: Path) -> None:
+    (project / "backend" / "http.py").write_text(STREAMS)
+    with Running("serve", ".", "--port", "0", cwd=project) as server:
+        url = ready(server)
+        with httpx.stream("GET", f"{url}/http/endless", timeout=60) as answer:
+            assert next(answer.iter_bytes()).startswith(b"more")
+        server.wait_for(r"GET /endless ")
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(f"{url}/http/late", timeout=60)
+        server.wait_for("ValueError: too late")
+        assert server.stop() == 0
+        assert "ResponseCut" not in server.text
+        assert server.text.count("Traceback") == 1, "the author's"

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from rewake import ActionCtx, Document, HttpRouter, MutationCtx, QueryCtx, mutation, query
-from rewake.http_api.http_actions import ResponseCut
+from rewake.http_api import ResponseCut
 from rewake.testing import Backend, RunUnderWay
 
 

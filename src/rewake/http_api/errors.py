@@ -158,6 +158,13 @@ def error_response(error: Exception) -> Response:
     return Response(body, status, headers, media_type="application/json")
 
 
+class ResponseCut(Exception):
+    """A function failed after its response had begun: the connection is cut, so that the client notices.
+
+    Why it failed is in the log already, as a line of the function.
+    """
+
+
 class ErrorBoundary:
     """ASGI middleware: no exception passes, each becomes its answer.
 
@@ -183,6 +190,8 @@ class ErrorBoundary:
 
         try:
             await self._app(scope, receive, watch)
+        except ResponseCut:
+            raise
         except Exception as error:
             response = error_response(error)
             if response.status_code == 500:

@@ -7,7 +7,8 @@ through in portions, each held back by whoever is slower.
     request -> route? -> who calls -> HttpJob -> Backend.answer
                 404                      | pump: receive() -> Part   until the client hangs up
                                          `  Head, Part -> send()     until the last one
-    a failure before the head: 500 {"code", "trace", "data"}; behind it the connection is cut
+    a failure before the head: 500 {"code", "trace", "data"}; behind it the connection is cut, unless the
+    client did so itself, which is no failure of anybody
 
 Not here: running handlers (`execution/http_run.py`), messages of mounted websockets (`mounted_sockets.py`).
 Source: semantics 6.7; wire 4.4.
@@ -38,6 +39,7 @@ from rewake.execution import (
     Success,
 )
 from rewake.http_api.authorization import permit_call
+from rewake.http_api.errors import ResponseCut
 from rewake.http_api.mounted_sockets import SocketDoor, refuse_socket
 from rewake.http_api.ports import HttpActionsBackend
 from rewake.http_api.request_id import request_id_of
@@ -48,16 +50,14 @@ NO_ROUTE = "No matching routes found"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
 
-class ResponseCut(Exception):
-    """The handler failed after its response had begun: the connection is cut, so that the client notices."""
-
-
 class _Client(NamedTuple):
     """Who asked, as ASGI knows it."""
 
     scope: Scope
     receive: Receive
     send: Send
+    pump: asyncio.Future[None]
+    """Done once the client hung up."""
 
 
 class HttpActions:
@@ -95,7 +95,8 @@ class HttpActions:
             pump, serving = asyncio.ensure_future(socket.pump()), socket.serve(request_id)
         else:
             pump = asyncio.ensure_future(_pump(receive, door))
-            serving = self._respond(acting, door, request_id, _Client(scope, receive, send))
+            client = _Client(scope, receive, send, pump)
+            serving = self._respond(acting, door, request_id, client)
         try:
             await serving
         finally:
@@ -181,6 +182,8 @@ class HttpActions:
                     return
             elif isinstance(item, Over):
                 result = acting.result()
+                if has_begun and client.pump.done():
+                    return
                 if has_begun:
                     raise ResponseCut(
                         f"[Request ID: {request_id}] {client.scope['method']} {client.scope['path']}"

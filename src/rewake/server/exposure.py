@@ -3,7 +3,7 @@
 Floor 7, `server`. Encryption, proxies that are believed, origins whose pages may call, and the headers that
 browsers read as warnings.
 
-    Proxied -> SecurityHeaders -> the application
+    Proxied -> CutResponses -> SecurityHeaders -> the application
 
 HTTP actions answer with their own headers: what a browser may do with an author's page is the author's word.
 
@@ -14,12 +14,14 @@ Source: OWASP Secure Headers; RFC 6797.
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rewake.errors import InvalidInput
+from rewake.http_api import ResponseCut
 from rewake.protocol import LOOPBACK, TrustedProxies
 
 _HEADERS = (
@@ -77,7 +79,22 @@ class Exposure:
         """`app` as the world sees it; `is_site` where all it answers is an author's."""
         encrypted = [_ALWAYS_ENCRYPTED] if self.tls is not None else []
         headers = (*encrypted, *(() if is_site else _HEADERS))
-        return Proxied(SecurityHeaders(app, headers), self.proxies)
+        return Proxied(CutResponses(SecurityHeaders(app, headers)), self.proxies)
+
+
+class CutResponses:
+    """ASGI middleware: a response that is cut is one that nobody finishes.
+
+    uvicorn then closes the connection and says so in one line. Why is in the log already, from the function.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or socket."""
+        with suppress(ResponseCut):
+            await self._app(scope, receive, send)
 
 
 class Proxied:
