@@ -20,10 +20,10 @@ def test_files_are_written_where_they_changed(project: Path) -> None:
     assert not write_generated(settings, analysis)
 
 
-def test_a_function_carries_its_shape_and_summary(project: Path) -> None:
+def test_a_function_carries_its_shape_and_docstring(project: Path) -> None:
     functions = load_project(read_settings(project)).analysis().functions
     send = next(function_spec_of(facts) for facts in functions if facts.path.public == "messages:send")
-    assert (send.path, send.kind, send.visibility, send.summary) == (
+    assert (send.path, send.kind, send.visibility, send.documentation) == (
         "messages:send",
         "mutation",
         "public",

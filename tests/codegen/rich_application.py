@@ -102,7 +102,7 @@ FUNCTIONS = [
         "query",
         args=fields({"author": ident("users")}, limit=NUMBER),
         returns=array(STORED["messages"]),
-        summary="The latest messages.\n\nOldest first.",
+        documentation="The latest messages.\n\nOldest first.",
     ),
     FunctionSpec(
         "messages:send",

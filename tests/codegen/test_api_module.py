@@ -6,13 +6,17 @@ from rewake.codegen import FunctionSpec, render_api_declaration, render_api_modu
 from tests.codegen.rich_application import FUNCTIONS, SCHEMA, fields, ident
 
 
-def test_functions_stand_under_their_modules_with_what_their_docstring_says_first() -> None:
+def test_functions_stand_under_their_modules_with_their_docstrings() -> None:
     text = render_api_declaration(SCHEMA, FUNCTIONS)
     assert (
         """
   messages: {
     first: FunctionReference<"query", "public", {}, Doc<"messages"> | null>;
-    /** The latest messages. */
+    /**
+     * The latest messages.
+     *
+     * Oldest first.
+     */
     list_recent: FunctionReference<
       "query",
       "public",
@@ -49,7 +53,7 @@ def test_an_application_without_functions_is_still_a_module() -> None:
 
 
 def test_a_docstring_cannot_end_the_comment() -> None:
-    text = render_api_declaration(None, [FunctionSpec("a:b", "query", summary="All of */ src.")])
+    text = render_api_declaration(None, [FunctionSpec("a:b", "query", documentation="All of */ src.")])
     assert "/** All of * / src. */" in text
 
 

@@ -75,8 +75,19 @@ def test_nothing_at_all_is_a_module_too() -> None:
     assert names["__all__"] == ["api", "internal"]
 
 
-def test_the_authors_sentence_stands_beside_the_function() -> None:
-    assert "    # The latest messages.\n" in render_python_api(SCHEMA, FUNCTIONS)
+def test_the_authors_docstring_stands_under_the_name_where_editors_look_for_it() -> None:
+    text = render_python_api(SCHEMA, FUNCTIONS)
+    assert '_messages_list_recent\n        """The latest messages.\n\n        Oldest first."""\n' in text
+
+
+@pytest.mark.parametrize(
+    "text", ['"""', 'a "quote"', "back\\slash\\", "nul \0", "a\u2028b\x0cc", '\\"""\\', "  "]
+)
+def test_no_docstring_breaks_the_module(text: str) -> None:
+    source = render_python_api(None, [FunctionSpec("a:b", "query", documentation=text)])
+    names: dict[str, Any] = {}
+    exec(source, names)
+    assert names["api"].a.b == QueryReference("a:b")
 
 
 @pytest.mark.clients

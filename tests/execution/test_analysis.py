@@ -40,7 +40,7 @@ def test_it_says_what_the_registry_says_without_its_code(registry: Registry) -> 
     clean, find = analysis.functions
     assert (clean.path.public, clean.kind, clean.is_internal) == ("notes:clean", "mutation", True)
     assert (find.path.public, find.kind, find.is_internal) == ("notes:find", "query", False)
-    assert find.summary == "Find notes."
+    assert find.documentation == "Find notes.\n\nBy their text."
     assert find.arguments["value"]["limit"]["optional"]
     assert clean.returns == {"type": "any"}
     assert analysis.table_names == ["notes"]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NotRequired, Required, TypedDict
 import msgspec
 import pydantic
 import pytest
+import typing_extensions
 
 from rewake.schema import Document, UnsupportedType
 from rewake.schema.annotations import NO_SCOPE
@@ -58,6 +59,11 @@ class Row(Document, table="rows"):
 
 class RowBase(Document):
     a: int
+
+
+class Backported(typing_extensions.TypedDict):
+    a: int
+    b: typing_extensions.NotRequired[str]
 
 
 def fields_of(kind: type) -> dict[str, ClassField]:
@@ -116,3 +122,8 @@ def test_structs_that_are_no_plain_objects_are_refused() -> None:
 
     with pytest.raises(UnsupportedType, match="tagged structs"):
         shape_of(Tagged, NO_SCOPE)
+
+
+def test_a_typed_dict_of_typing_extensions_is_one_too() -> None:
+    # pydantic refuses those of `typing` before Python 3.12.
+    assert [(x.name, x.may_be_missing) for x in fields_of(Backported).values()] == [("a", False), ("b", True)]

@@ -42,12 +42,12 @@ def write_python(file: Path, analysis: Analysis) -> list[Path]:
 
 
 def function_spec_of(facts: FunctionFacts) -> FunctionSpec:
-    """A function as the generators know it; the first line of its docstring is its summary."""
+    """A function as the generators know it."""
     return FunctionSpec(
         path=facts.path.public,
         kind=facts.kind,
         visibility="internal" if facts.is_internal else "public",
         args=facts.arguments,
         returns=facts.returns,
-        summary=facts.summary,
+        documentation=facts.documentation,
     )

@@ -82,7 +82,7 @@ def _tree(writer: TypeWriter, branch: _Branch) -> Node:
         comment = ""
         if spec := branch.functions.get(name):
             nodes.append(_reference(writer, spec))
-            comment = _comment(spec.summary)
+            comment = _comment(spec.documentation)
         if below := branch.branches.get(name):
             nodes.append(_tree(writer, below))
         # A module `a` may have a function `b` while `a/b` is a module too: the name is both.
@@ -103,7 +103,9 @@ def _reference(writer: TypeWriter, spec: FunctionSpec) -> Node:
     )
 
 
-def _comment(summary: str) -> str:
-    """What an editor shows beside the name: the first line of the author's docstring."""
-    lines = summary.strip().splitlines()
-    return f"/** {lines[0].strip().replace('*/', '* /')} */" if lines else ""
+def _comment(documentation: str) -> str:
+    """What an editor shows beside the name: the author's docstring, which cannot end the comment."""
+    lines = [line.rstrip() for line in documentation.strip().replace("*/", "* /").splitlines()]
+    if len(lines) < 2:
+        return f"/** {lines[0]} */" if lines else ""
+    return "\n".join(["/**", *(f" * {line}".rstrip() for line in lines), " */"])

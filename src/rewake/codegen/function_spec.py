@@ -25,7 +25,7 @@ Visibility = Literal["public", "internal"]
 class FunctionSpec:
     """Which function it is, who may call it, what it takes and gives.
 
-    `path` is `folder/module:function`, as clients write it. `summary` is a sentence for people, or empty.
+    `path` is `folder/module:function`, as clients write it. `documentation` is text for people, or empty.
     """
 
     path: str
@@ -33,7 +33,7 @@ class FunctionSpec:
     visibility: Visibility = "public"
     args: ValidatorJson = field(default_factory=lambda: ANY)
     returns: ValidatorJson = field(default_factory=lambda: ANY)
-    summary: str = ""
+    documentation: str = ""
 
     @property
     def module(self) -> str:

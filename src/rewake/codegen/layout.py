@@ -50,7 +50,7 @@ class Union:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A member of a bracket: what stands before its type, the type, and a comment for the line above."""
+    """A member of a bracket: what stands before its type, the type, and a comment for the lines above."""
 
     head: str
     node: Node
@@ -94,7 +94,7 @@ def render(node: Node, *, column: int = 0, depth: int = 0) -> str:
     lines = [node.opening]
     for number, part in enumerate(node.parts):
         if part.comment:
-            lines.append(inner + part.comment)
+            lines += [inner + line for line in part.comment.split("\n")]
         is_last = number == len(node.parts) - 1
         end = node.separator if node.trailing or not is_last else ""
         text = render(part.node, column=len(inner) + len(part.head) + len(end), depth=depth + 1)

@@ -36,11 +36,19 @@ _SOURCES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    """A function by the name of its definition, with its author's docstring."""
+
+    name: str
+    documentation: str
+
+
 @dataclass(slots=True)
 class _Branch:
     """What lives under one name: references by the name of the function, and deeper names."""
 
-    references: dict[str, str] = field(default_factory=dict)
+    references: dict[str, _Reference] = field(default_factory=dict)
     branches: dict[str, _Branch] = field(default_factory=dict)
 
     def lines(self, name: str, depth: int) -> list[str]:
@@ -49,7 +57,8 @@ class _Branch:
         inside: list[str] = []
         taken: set[str] = set()
         for key, of in sorted(self.references.items()):
-            inside.append(f"{indent}    {_attribute(key, taken)} = {of}")
+            inside.append(f"{indent}    {_attribute(key, taken)} = {of.name}")
+            inside += [f"{indent}    {line}".rstrip() for line in _docstring(of.documentation)]
         for key, branch in sorted(self.branches.items()):
             inside += branch.lines(_attribute(key, taken), depth + 1)
         return [f"{indent}class {name}:", *(inside or [f"{indent}    pass"])]
@@ -67,7 +76,7 @@ def render_python_api(schema: Mapping[str, Any] | None, functions: Iterable[Func
         branch = public if spec.visibility == "public" else internal
         for part in spec.module.split("/"):
             branch = branch.branches.setdefault(part, _Branch())
-        branch.references[spec.name] = name
+        branch.references[spec.name] = _Reference(name, spec.documentation)
     trees = ["\n".join(branch.lines(name, 0)) for name, branch in (("api", public), ("internal", internal))]
     imports = [
         f"from {source} import {', '.join(used)}"
@@ -89,15 +98,21 @@ def _reference(writer: PythonTypeWriter, spec: FunctionSpec, name: str) -> str:
         writer.imports.add("Any")
         arguments = "Any"
     result = writer.type_of(spec.returns, place=place + "Result")
-    summary = spec.summary.strip().splitlines()
     return "\n".join(
         [
             f"@{spec.kind}({spec.path!r})",
             f"def {name}(**arguments: {arguments}) -> {result}:",
-            *([f"    # {summary[0]}"] if summary else []),
             "    raise NotImplementedError",
         ]
     )
+
+
+def _docstring(documentation: str) -> list[str]:
+    """The lines of a literal that editors show for the attribute above it."""
+    if not documentation.strip():
+        return []
+    text = documentation.strip().replace("\\", "\\\\").replace('"', '\\"').replace("\x00", "\\0")
+    return f'"""{text}"""'.splitlines()
 
 
 def _attribute(name: str, taken: set[str]) -> str:

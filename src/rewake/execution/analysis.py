@@ -43,8 +43,8 @@ class FunctionFacts(msgspec.Struct, frozen=True):
     arguments: dict[str, Any]
     """The validator of the arguments as JSON (semantics 2.1)."""
     returns: dict[str, Any]
-    summary: str = ""
-    """The first line of its docstring."""
+    documentation: str = ""
+    """Its docstring, without the indentation of the source."""
 
 
 class RouteFacts(msgspec.Struct, frozen=True):

@@ -53,14 +53,13 @@ class FunctionRecord:
 
     def facts(self) -> FunctionFacts:
         """The function without its code."""
-        documentation = inspect.getdoc(self.function.handler) or ""
         return FunctionFacts(
             path=self.path,
             kind=self.kind,
             is_internal=self.is_internal,
             arguments=self.arguments.validator.to_json(),
             returns=self.returns.validator.to_json() if self.returns is not None else {"type": "any"},
-            summary=documentation.partition("\n")[0],
+            documentation=_documentation_of(self.function.handler),
         )
 
     def metadata(self) -> FunctionMetadata:
@@ -190,3 +189,8 @@ def registry_of(
         dict(variables or {}),
         auth_providers,
     )
+
+
+def _documentation_of(handler: object) -> str:
+    """The docstring; a lone surrogate in it, which no file could hold, becomes a question mark."""
+    return (inspect.getdoc(handler) or "").encode("utf-8", "replace").decode()

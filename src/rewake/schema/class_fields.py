@@ -61,13 +61,18 @@ def shape_of(kind: type, scope: Scope) -> ClassShape | None:
     """
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _struct_shape(kind, scope)
-    if typing.is_typeddict(kind):
+    if is_typed_dict(kind):
         return _typed_dict_shape(kind, scope)
     if is_pydantic_model(kind):
         return _pydantic_shape(kind)
     if dataclasses.is_dataclass(kind):
         return _dataclass_shape(kind, scope)
     return None
+
+
+def is_typed_dict(kind: type) -> bool:
+    """Whether `kind` is a TypedDict, also of `typing_extensions`, which pydantic wants before 3.12."""
+    return typing.is_typeddict(kind) or type(kind).__name__ == "_TypedDictMeta"
 
 
 def is_pydantic_model(kind: type) -> bool:
