@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from rewake.cli.failure import CommandFailed
-from rewake.cli.generating import function_spec_of, write_generated, write_python
+from rewake.cli.generating import python_of, write_generated
+from rewake.codegen import function_spec_of
 from rewake.execution import load_project, read_settings
 
 
@@ -44,8 +45,8 @@ def test_a_folder_in_the_way_is_an_error_with_a_way_out(project: Path) -> None:
 def test_typed_functions_for_python_are_written_on_request(project: Path, tmp_path: Path) -> None:
     analysis = load_project(read_settings(project)).analysis()
     file = tmp_path / "deep" / "chat_api.py"
-    assert write_python(file, analysis) == [file]
+    assert python_of(file, analysis).write() == [file]
     assert "@mutation('messages:send')" in file.read_text()
-    assert not write_python(file, analysis)
+    assert not python_of(file, analysis).write()
     with pytest.raises(CommandFailed, match="cannot be written"):
-        write_python(file / "below.py", analysis)
+        python_of(file / "below.py", analysis).write()

@@ -22,6 +22,8 @@ STORIES = {"clients", "faults", "house", "isolation", "model", "security", "sema
 STORY_NAMES = {"test_exported_names.py", "test_stories.py"}
 # Story files inside a mirrored folder, with what they tell.
 STORY_FILES: dict[str, str] = {
+    "codegen/test_application.py": "an author's project and what is generated from it, under type checkers",
+    "codegen/test_projects.py": "front ends in four frameworks, type-checked against generated types",
     "deployment/test_live_schema_changes.py": "schema changes while calls go on, on both runners",
     "reactivity/test_world.py": "clients over a runner whose every step may be late",
     "sync/test_drivers.py": "every driver passes the same tests: uvicorn's fast path and plain ASGI",

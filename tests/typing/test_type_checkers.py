@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,19 +23,22 @@ def errors_of(checker: str, file: Path, folder: Path) -> dict[int, str]:
     return (_pyright if checker == "pyright" else _mypy)(file, folder)
 
 
+def errors_below(checker: str, root: Path) -> list[str]:
+    """Every error that the checker finds in the Python files below `root`, a folder of imports; as lines."""
+    if checker == "pyright":
+        report = _pyright_report(root, ["."])
+        assert report["summary"]["filesAnalyzed"] == len(list(root.rglob("*.py")))
+        found = [item for item in report["generalDiagnostics"] if item["severity"] == "error"]
+        return [f"{item['file']}:{item['range']['start']['line'] + 1}: {item['message']}" for item in found]
+    found = _mypy_report(["--explicit-package-bases", "."], root)
+    return [f"{item['file']}:{item['line']}: {item['message']}" for item in found]
+
+
 def _pyright(file: Path, folder: Path) -> dict[int, str]:
-    node = shutil.which("node")
-    program = HERE / "node_modules" / "pyright" / "index.js"
-    if node is None or not program.exists():
-        pytest.fail("the typing tests need Node and `npm ci` in tests/typing (`make test` does both)")
-    settings = folder / "pyrightconfig.json"
     # pyright takes files below its project only.
     shutil.copy(file, folder / file.name)
-    settings.write_text(json.dumps({"typeCheckingMode": "strict", "include": [file.name]}))
-    command = [node, str(program), "--outputjson", "--pythonpath", sys.executable, "--project", str(settings)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    report = json.loads(done.stdout)
-    assert report["summary"]["filesAnalyzed"] == 1, done.stdout
+    report = _pyright_report(folder, [file.name])
+    assert report["summary"]["filesAnalyzed"] == 1, report
     return {
         item["range"]["start"]["line"] + 1: item["message"]
         for item in report["generalDiagnostics"]
@@ -42,14 +46,31 @@ def _pyright(file: Path, folder: Path) -> dict[int, str]:
     }
 
 
+def _pyright_report(folder: Path, include: list[str]) -> dict[str, Any]:
+    node = shutil.which("node")
+    program = HERE / "node_modules" / "pyright" / "index.js"
+    if node is None or not program.exists():
+        pytest.fail("the typing tests need Node and `npm ci` in tests/typing (`make test` does both)")
+    settings = folder / "pyrightconfig.json"
+    settings.write_text(json.dumps({"typeCheckingMode": "strict", "include": include}))
+    command = [node, str(program), "--outputjson", "--pythonpath", sys.executable, "--project", str(settings)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
 def _mypy(file: Path, folder: Path) -> dict[int, str]:
-    options = ["--strict", "--output", "json", "--cache-dir", str(folder)]
-    command = [sys.executable, "-m", "mypy", *options, str(file)]
+    return {item["line"]: item["message"] for item in _mypy_report([str(file)], folder)}
+
+
+def _mypy_report(files: list[str], folder: Path) -> list[dict[str, Any]]:
+    options = ["--strict", "--output", "json", "--cache-dir", str(folder / ".mypy_cache")]
+    command = [sys.executable, "-m", "mypy", *options, *files]
     # Away from the project's folder, so that its settings do not soften what authors would see.
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=folder)
     assert done.returncode in (0, 1), done.stderr + done.stdout
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    return {item["line"]: item["message"] for item in found if item["severity"] == "error"}
+    return [item for item in found if item["severity"] == "error"]
 
 
 @pytest.mark.clients

@@ -4,7 +4,7 @@ Floor 8, `cli`. Each command turns its options into a call of the module that do
 only then: `rewake --help` should not load a database. Errors end here, as a sentence and an exit code.
 
     init      starter_project.py        run       calling.py, watching.py
-    dev       development.py            codegen   generating.py
+    dev       development.py            codegen   codegen_command.py, generating.py
     serve     serving.py                verify    verifying.py
     version                             env, logs  server_commands.py
                                         keys      key_commands.py, keys.py
@@ -20,6 +20,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from rewake.cli.codegen_command import CODEGEN_EXAMPLES, codegen
 from rewake.cli.exposing import CorsOriginList, TlsFile, TlsKeyFile, TrustedProxyList
 from rewake.cli.failure import ExitCode
 from rewake.cli.key_commands import keys_app
@@ -356,40 +357,7 @@ def run(
     call_function(server, function, parsed, screen)
 
 
-@app.command(
-    epilog="Examples:\n\n    rewake codegen\n\n    rewake codegen examples/chat\n\n"
-    "    rewake codegen --python scripts/chat_api.py",
-)
-def codegen(
-    folder: Project = None,
-    *,
-    python: Annotated[
-        Path | None,
-        typer.Option(
-            "--python",
-            metavar="FILE",
-            help="Write typed functions for the Python client to this file, and no TypeScript.",
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
-    """Write the generated TypeScript of the project once. `rewake dev` does it on every save."""
-    from rewake.cli.generating import write_generated, write_python
-    from rewake.cli.greeting import shown_path
-    from rewake.cli.hosting import analysis_of, run_loop
-    from rewake.execution import read_settings
-
-    screen = Screen()
-    settings = read_settings(folder if folder is not None else find_root(Path.cwd()))
-    analysis = run_loop(analysis_of(settings))
-    if python is not None:
-        written, place = write_python(python.resolve(), analysis), str(shown_path(python.resolve()))
-    else:
-        written, place = write_generated(settings, analysis), f"{shown_path(settings.generated_path)}/"
-    if not written:
-        screen.say(f"{place} is up to date.")
-    for file in written:
-        screen.say(("wrote ", "green"), str(shown_path(file)))
+app.command(epilog=CODEGEN_EXAMPLES)(codegen)
 
 
 @app.command(

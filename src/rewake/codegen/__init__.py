@@ -9,24 +9,37 @@ asks a server.
     functions  ──┴──────────────> api_module ───> api.d.ts, api.js
                                   function_spec ─> the JSON of `function-spec`
                   python_types ─> python_api ───> a module of typed references
+                  json_schema ──> openapi ──────> an OpenAPI document
 
 Not here: how functions and tables are found (`deployment`).
 """
 
 from rewake.codegen.api_module import render_api_declaration, render_api_module
 from rewake.codegen.data_model import render_data_model
-from rewake.codegen.function_spec import FunctionSpec, HttpRoute, function_spec
-from rewake.codegen.generated_files import render_all, write_changed
+from rewake.codegen.function_spec import (
+    FunctionSpec,
+    HttpRoute,
+    function_spec,
+    function_spec_of,
+    http_route_of,
+)
+from rewake.codegen.generated_files import changed_files, render_all, write_changed
+from rewake.codegen.openapi import openapi_of, render_openapi
 from rewake.codegen.python_api import render_python_api
 
 __all__ = [
     "FunctionSpec",
     "HttpRoute",
+    "changed_files",
     "function_spec",
+    "function_spec_of",
+    "http_route_of",
+    "openapi_of",
     "render_all",
     "render_api_declaration",
     "render_api_module",
     "render_data_model",
+    "render_openapi",
     "render_python_api",
     "write_changed",
 ]

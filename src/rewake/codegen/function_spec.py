@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rewake.execution import FunctionFacts, RouteFacts
+
 ValidatorJson = Mapping[str, Any]
 """A validator as semantics 2.1 writes it."""
 
@@ -57,6 +59,24 @@ class HttpRoute:
 
     method: str
     path: str
+
+
+def function_spec_of(facts: FunctionFacts) -> FunctionSpec:
+    """A function as the generators know it."""
+    return FunctionSpec(
+        path=facts.path.public,
+        kind=facts.kind,
+        visibility="internal" if facts.is_internal else "public",
+        args=facts.arguments,
+        returns=facts.returns,
+        documentation=facts.documentation,
+    )
+
+
+def http_route_of(facts: RouteFacts) -> HttpRoute:
+    """A route as the generators know it."""
+    spec = facts.to_spec()
+    return HttpRoute(method=spec["method"], path=spec["path"])
 
 
 def function_spec(

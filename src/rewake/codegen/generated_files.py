@@ -27,25 +27,33 @@ def render_all(schema: Mapping[str, Any] | None, functions: Iterable[FunctionSpe
     }
 
 
+def changed_files(folder: Path, files: Mapping[str, str]) -> list[Path]:
+    """The paths of those of `files` that differ from what `folder` holds, in name order. Writes nothing."""
+    return [folder / name for name, text in sorted(files.items()) if _differs(folder / name, text)]
+
+
 def write_changed(folder: Path, files: Mapping[str, str]) -> list[Path]:
     """Write those of `files` that differ from what `folder` holds; make the folder if there is none.
 
     Returns the paths that were written, in name order. An OSError (a read-only folder, a full disk) is the
     caller's to tell; files before it are whole, the one at fault is as it was.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, text in sorted(files.items()):
-        path = folder / name
-        content = text.encode("utf-8")
-        if path.is_file() and path.read_bytes() == content:
-            continue
+    changed = changed_files(folder, files)
+    if changed:
+        folder.mkdir(parents=True, exist_ok=True)
+    for path in changed:
         # In the same folder, so that the last step is a rename on one file system; hidden from bundlers.
-        draft = folder / f".{name}.{os.getpid()}.new"
+        draft = folder / f".{path.name}.{os.getpid()}.new"
         try:
-            draft.write_bytes(content)
+            draft.write_bytes(files[path.name].encode("utf-8"))
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
-        written.append(path)
-    return written
+    return changed
+
+
+def _differs(path: Path, text: str) -> bool:
+    """Line ends do not count: git on Windows turns them."""
+    if not path.is_file():
+        return True
+    return path.read_bytes().replace(b"\r\n", b"\n") != text.encode("utf-8")

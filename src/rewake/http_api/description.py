@@ -3,7 +3,7 @@
 Floor 6, `http_api`. `GET /api/openapi.json` serves it; tests hold it against the routes, and send what it
 allows and what it does not to a running server.
 
-Functions of an application are not in it: their paths and arguments differ from project to project.
+Functions of an application are not in it: `function_description.py` describes those.
 Source: the OpenAPI specification, 3.1.0; wire 4. Not here: the routes themselves (`routes.py`).
 """
 
@@ -199,6 +199,9 @@ def _of_administration() -> dict[str, Any]:
     return {
         "/api/check_admin_key": {
             "get": _operation("Whether the key is an administrator's", answer="Empty", security=admin)
+        },
+        "/api/functions/openapi.json": {
+            "get": _operation("The functions of the application, in OpenAPI", answer="Empty", security=admin)
         },
         "/api/keys": {"get": _operation("The keys of administrators", answer="Keys", security=admin)},
         "/api/keys/create": {

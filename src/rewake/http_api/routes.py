@@ -23,6 +23,7 @@ from rewake.http_api.discovery import Discovery
 from rewake.http_api.endpoint import route
 from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint
 from rewake.http_api.files import FileEndpoints
+from rewake.http_api.function_description import FunctionDescription
 from rewake.http_api.functions import FunctionEndpoints
 from rewake.http_api.http_actions import HttpActions
 from rewake.http_api.keys import KeyEndpoints
@@ -75,6 +76,7 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/app_metrics/stream_udf_execution", env, GET=logs.executions),
         route("/api/debug_event", env, POST=discovery.debug_event),
         route("/api/openapi.json", env, GET=openapi),
+        route("/api/functions/openapi.json", env, GET=FunctionDescription(backend).openapi),
         route("/healthz", env, GET=discovery.alive),
         route("/readyz", env, GET=discovery.ready),
         route("/version", env, GET=discovery.version),

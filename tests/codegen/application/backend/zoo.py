@@ -96,7 +96,7 @@ def never(ctx: QueryCtx) -> Annotated[Any, v.union()]:
 
 
 @query
-def untyped(ctx: QueryCtx, **arguments: Any):  # type: ignore[no-untyped-def]
+def untyped(ctx: QueryCtx, /, **arguments: Any):  # type: ignore[no-untyped-def]
     return arguments
 
 
