@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from rewake.codegen import FunctionSpec, render_all, write_changed
+from rewake.codegen import FunctionSpec, changed_files, render_all, write_changed
 from rewake.execution.camel_case import camel_case
 from rewake.functions import PaginationOptions, PaginationResult
 from rewake.schema import arguments_codec, codec_for
@@ -119,3 +119,31 @@ def test_a_file_that_cannot_be_replaced_stays_and_leaves_no_draft(tmp_path: Path
     with pytest.raises(OSError, match=r"api\.js"):
         write_changed(tmp_path, {"api.js": "new"})
     assert [path.name for path in tmp_path.iterdir()] == ["api.js"]
+
+
+def test_what_differs_can_be_asked_without_writing(tmp_path: Path) -> None:
+    folder = tmp_path / "_generated"
+    files = {"a.ts": "one\n", "b.ts": "two\n"}
+    assert changed_files(folder, files) == [folder / "a.ts", folder / "b.ts"]
+    assert not folder.exists()
+    write_changed(folder, files)
+    assert changed_files(folder, {**files, "b.ts": "three\n"}) == [folder / "b.ts"]
+    assert (folder / "b.ts").read_text(encoding="utf-8") == "two\n"
+
+
+def test_ctrl_c_leaves_whole_files_and_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_changed(tmp_path, {"a.ts": "old\n", "b.ts": "old\n"})
+    replace = Path.replace
+
+    def interrupted(draft: Path, target: Path) -> Path:
+        if target.name == "b.ts":
+            raise KeyboardInterrupt
+        return replace(draft, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_changed(tmp_path, {"a.ts": "new\n", "b.ts": "new\n"})
+    assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == {
+        "a.ts": "new\n",
+        "b.ts": "old\n",
+    }

@@ -16,6 +16,7 @@ from rewake.codegen.typescript import (
     literal,
     quote,
     shape,
+    table_of,
 )
 from tests.codegen.rich_application import (
     ANY,
@@ -156,3 +157,12 @@ def test_field_paths_go_through_objects_and_unions_and_stop_at_arrays() -> None:
         "`d.${string}`",
     ]
     assert field_paths(ANY) == ["string"]
+
+
+def test_only_whole_documents_have_a_table() -> None:
+    shapes = document_shapes(SCHEMA)
+    assert table_of(STORED["users"], shapes) == "users"
+    assert table_of(STORED["events"], shapes) == "events"
+    assert table_of(fields({"name": STRING}), shapes) is None
+    assert table_of(union(STORED["users"], NULL), shapes) is None
+    assert table_of(STORED["users"], {}) is None

@@ -24,7 +24,7 @@ from typing import Any
 
 from rewake.codegen.function_spec import ValidatorJson
 from rewake.codegen.python_types import camel
-from rewake.codegen.typescript import shape
+from rewake.codegen.typescript import table_of
 
 REF = "#/components/schemas/{name}"
 
@@ -110,7 +110,7 @@ class SchemaWriter:
         if shared := _NUMBERS[direction].get(kind):
             self.components[shared] = _SHARED[shared]
             return _ref(shared)
-        if direction is Direction.RECEIVED and (table := self.documents.get(shape(validator))):
+        if direction is Direction.RECEIVED and (table := table_of(validator, self.documents)):
             return self._document(table, validator)
         return self._spelled_out(validator, direction)
 

@@ -13,10 +13,11 @@ server's own API (`http_api/description.py`).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+import msgspec
 
 from rewake.codegen.function_spec import FunctionSpec, HttpRoute
 from rewake.codegen.json_schema import REF, Direction, SchemaWriter
@@ -96,7 +97,7 @@ def openapi_of(
 
 def render_openapi(document: Mapping[str, Any]) -> str:
     """The text of a file."""
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
 
 def _operation(writer: SchemaWriter, spec: FunctionSpec, taken: set[str]) -> dict[str, Any]:

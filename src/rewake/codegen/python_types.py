@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rewake.codegen.function_spec import ValidatorJson
-from rewake.codegen.typescript import shape
+from rewake.codegen.typescript import table_of
 
 _SIMPLE = {
     "any": "Any",
@@ -68,7 +68,7 @@ class PythonTypeWriter:
                 types = dict.fromkeys(self.type_of(member, place=place) for member in validator["value"])
                 return " | ".join(types) or self._named("Never")
             case "object":
-                table = self.documents.get(shape(validator))
+                table = table_of(validator, self.documents)
                 return self._document(table, validator) if table else self.object_of(validator, place=place)
         raise ValueError(f"unknown validator {kind!r}")
 

@@ -63,7 +63,7 @@ class TypeWriter:
         kind = validator["type"]
         if kind in _SIMPLE:
             return Word(_SIMPLE[kind])
-        if self.documents and kind in {"object", "union"} and (table := self.documents.get(shape(validator))):
+        if table := table_of(validator, self.documents):
             self.imports.add("Doc")
             return Word(f"Doc<{quote(table)}>")
         match kind:
@@ -143,6 +143,15 @@ def literal(value: Any) -> str:
 def shape(validator: ValidatorJson) -> str:
     """A text that equal validators share, whatever the order of their fields."""
     return json.dumps(validator, sort_keys=True)
+
+
+def table_of(validator: ValidatorJson, documents: Mapping[str, str]) -> str | None:
+    """The table of which `validator` is the stored document; `documents` maps shapes to tables."""
+    members = validator["value"] if validator["type"] == "union" else (validator,)
+    # A look before the shape is written: in large projects most objects are no documents.
+    if not documents or not any(one["type"] == "object" and "_id" in one["value"] for one in members):
+        return None
+    return documents.get(shape(validator))
 
 
 def document_validators(schema: Mapping[str, Any] | None) -> dict[str, ValidatorJson]:
