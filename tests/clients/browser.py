@@ -74,6 +74,24 @@ class Page:
         self.browser.ask("press", page=self.name, label=label, key=key).wait()
 
     @property
+    def console(self) -> list[str]:
+        """What was printed in the page's console so far."""
+        return [
+            event["message"]
+            for event in list(self.browser.program.events)
+            if event["event"] == "console" and event["page"] == self.name
+        ]
+
+    def wait_console(self, text: str) -> str:
+        """Wait until the console shows a text; the whole message with it."""
+        found: str = self.browser.program.wait(
+            lambda event: (
+                event["event"] == "console" and event["page"] == self.name and text in event["message"]
+            )
+        )["message"]
+        return found
+
+    @property
     def errors(self) -> list[str]:
         """What the page threw and nobody caught."""
         return [

@@ -30,12 +30,19 @@ class ClientHost:
     program: JsonProgram
     _ids: itertools.count[int] = field(default_factory=itertools.count)
 
-    def open(self, url: str, *, session: str | None = None, user_agent: str | None = None) -> Client:
-        """A `ConvexClient`. npm only: `session` overrides the session id that it made for itself, and its
-        socket says `user_agent`, as a browser's would.
+    def open(
+        self,
+        url: str,
+        *,
+        session: str | None = None,
+        user_agent: str | None = None,
+        tells_console: bool = False,
+    ) -> Client:
+        """A `ConvexClient`. npm only: `session` overrides the session id that it made for itself, its
+        socket says `user_agent`, as a browser's would, and what it prints becomes `console` events.
         """
         name = f"client-{next(self._ids)}"
-        given = {"session": session, "userAgent": user_agent}
+        given = {"session": session, "userAgent": user_agent, "tellsConsole": tells_console or None}
         chosen = {name: value for name, value in given.items() if value is not None}
         self.program.send({"op": "open", "client": name, "url": url, **chosen})
         return Client(self, name)

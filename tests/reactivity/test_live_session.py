@@ -84,3 +84,51 @@ def test_a_closed_session_hears_nothing_and_takes_nothing():
         assert stage.runner.waves_opened == 0
 
     play(story)
+
+
+def test_a_notice_goes_with_one_result_that_is_sent_again_for_it():
+    async def story(stage: Stage) -> None:
+        watcher = stage.watch("m:get", "m:whoami")
+        await stage.rest()
+        runs = len(stage.runner.runs)
+        watcher.session.tell("[ERROR] first")
+        watcher.session.tell("[ERROR] second")
+        await stage.rest()
+        assert watcher.log_lines == [(0, "[ERROR] first"), (0, "[ERROR] second")]
+        assert list(watcher.transitions[-1][1]) == [0]
+        assert len(stage.runner.runs) == runs, "nothing runs for it"
+        watcher.session.request_wave()
+        await stage.rest()
+        assert len(watcher.log_lines) == 2
+
+    play(story)
+
+
+def test_a_notice_waits_for_the_first_query():
+    async def story(stage: Stage) -> None:
+        watcher = stage.watch()
+        watcher.session.tell("[ERROR] broken")
+        await stage.rest()
+        assert watcher.transitions == []
+        watcher.add(4, call("m:get", "a"))
+        await stage.rest()
+        assert watcher.log_lines == [(4, "[ERROR] broken")]
+        watcher.session.close()
+        watcher.session.tell("[ERROR] nobody hears")
+        await stage.rest()
+        assert len(watcher.log_lines) == 1
+
+    play(story)
+
+
+def test_a_notice_is_shown_to_one_client_and_its_neighbour_is_left_alone():
+    async def story(stage: Stage) -> None:
+        told, other = stage.watch("m:get"), stage.watch("m:get")
+        await stage.rest()
+        told.session.tell("[INFO] for one")
+        await stage.rest()
+        assert told.log_lines == [(0, "[INFO] for one")]
+        assert other.log_lines == []
+        assert len(other.transitions) == 1
+
+    play(story)

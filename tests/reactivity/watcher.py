@@ -28,6 +28,8 @@ class Watcher:
         self.shown: dict[int, str] = {}
         """What the client shows, by query."""
         self.transitions: list[tuple[int, dict[int, str]]] = []
+        self.log_lines: list[tuple[int, str]] = []
+        """Every log line that came with a result, with its query."""
         self._ends: dict[int, str] = {}
         """Where each page ended that was shown: the next page begins there."""
         self._wanted: dict[int, FunctionCall] = {}
@@ -105,6 +107,7 @@ class Watcher:
         fresh = self._fresh(self._fixed, self._fixed_identity, ts)
         assert self.shown == fresh, f"at {ts}"
         self.transitions.append((ts, changed))
+        self.log_lines += [(number, line) for number, result in updates for line in result.result.log_lines]
         self._fixed = None
 
     def fail_wave(self) -> None:

@@ -62,6 +62,7 @@ class FakeLiveSession:
         self.listener = listener
         self.queries: dict[int, LiveQuery] = {}
         self.wanted = False
+        self.told: list[str] = []
         self.in_wave: tuple[int, list[tuple[int, LiveResult]]] | None = None
         self.is_closed = False
 
@@ -80,6 +81,9 @@ class FakeLiveSession:
         assert not self.is_closed
         self.wanted = True
         self.backend.on_wanted(self)
+
+    def tell(self, line: str) -> None:
+        self.told.append(line)
 
     def close(self) -> None:
         self.is_closed = True

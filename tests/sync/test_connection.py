@@ -59,6 +59,7 @@ class Door:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self.standing_notice: str | None = None
         self.drops: list[str] = []
         self.gone: list[Connection] = []
 

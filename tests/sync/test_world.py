@@ -39,6 +39,7 @@ class Jobs:
 
     limits: Limits = DEFAULT_LIMITS
     prefixes: tuple[str, ...] = ()
+    standing_notice: str | None = None
 
     def __init__(self) -> None:
         self.waiting: list[Coroutine[Any, Any, None]] = []

@@ -181,6 +181,7 @@ def init(
 @app.command(
     epilog="Examples:\n\n    rewake dev\n\n"
     "    rewake dev examples/chat --port 4000 --static examples/chat/dist\n\n"
+    "    rewake dev --run seed:fill --start 'npm run dev --prefix web'\n\n"
     "    rewake dev --reset\n\n    rewake dev --once    [dim]# in CI: do the code and the schema fit?[/]",
 )
 def dev(
@@ -211,11 +212,31 @@ def dev(
         bool, typer.Option("--reset", help="Start with empty data; the old file is moved aside.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --reset.")] = False,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--run", metavar="FUNCTION", help="Call it after each push that went well.", show_default=False
+        ),
+    ] = None,
+    run_args: Annotated[
+        str | None,
+        typer.Option("--run-args", metavar="JSON", help="Arguments for --run.", show_default=False),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start",
+            metavar="COMMAND",
+            help="Run this beside the server, a front end's own one for example.",
+            show_default=False,
+        ),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show every run of a query, silent ones too.")
     ] = False,
 ) -> None:
     """Run the project here and reload it on every save. Connections stay open."""
+    from rewake.cli.call_after_push import wanted_call
     from rewake.cli.development import Development, DevOptions, check_once, reset_data
     from rewake.cli.hosting import Listening, readers_usual, run_loop
 
@@ -234,6 +255,8 @@ def dev(
         ),
         shows_queries=verbose,
         readers=readers_usual() if workers is None else workers,
+        call=wanted_call(run, run_args),
+        start=start,
     )
     if reset:
         reset_data(options, screen, environment, is_sure=yes)

@@ -26,11 +26,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from rewake.cli.call_after_push import CallAfterPush, call_after_push
 from rewake.cli.call_lines import Part, call_lines, duration, file_stamp, local_clock
 from rewake.cli.failure import CommandFailed, ExitCode, WrongUsage
+from rewake.cli.front_end import FrontEnd
 from rewake.cli.generating import write_generated
 from rewake.cli.greeting import greet, shown_path, size_words
 from rewake.cli.hosting import Listening, Stopping, house_logs, listen, open_deployment
+from rewake.cli.page_console import PageConsole
 from rewake.cli.project_home import DataPlace, data_place, remove_server_record, set_aside
 from rewake.cli.push_progress import ProgressLines
 from rewake.cli.release import rewake_version
@@ -72,6 +75,10 @@ class DevOptions:
     """Also runs of queries that printed nothing and succeeded: live ones run often."""
     readers: int
     """Worker processes for queries, beside the one for mutations; 0 runs all functions in this process."""
+    call: CallAfterPush | None = None
+    """What is called after each push."""
+    start: str | None = None
+    """A command to run beside the server, in the project's folder."""
 
 
 class Development:
@@ -88,6 +95,9 @@ class Development:
         # None until the project was loaded and its data opened once.
         self._deployment: Deployment | None = None
         self._server: Server | None = None
+        self._console: PageConsole | None = None  # With the server.
+        self._calling: asyncio.Task[None] | None = None  # The latest call after a push.
+        self._front_end: FrontEnd | None = None  # After the first push, where one is wished.
         # The limits that the author knows of: those of the start, then those that a note was about.
         self._limits_told = self._settings.limits
 
@@ -117,6 +127,10 @@ class Development:
         remove_server_record(self._settings.root)
         if self._stopping.exit_code is ExitCode.INTERRUPTED and self._screen.is_terminal:
             self._screen.say("")  # The terminal has written ^C.
+        if self._calling is not None:
+            self._calling.cancel()
+        if self._front_end is not None:
+            await self._front_end.end()
         if self._server is not None:
             await self._server.stop()
         if self._deployment is not None:
@@ -163,6 +177,8 @@ class Development:
                     self._limits_told = settings.limits
                     self._tell("note", "yellow", "New limits hold after the next start of `rewake dev`.")
             self._write_generated(settings, deployment.analysis)
+            self._begin_call(deployment)
+            await self._start_front_end()
         except ProjectInvalid as error:
             self._show_problem(error.message, error.traceback)
         except SchemaMismatch as mismatch:
@@ -195,6 +211,7 @@ class Development:
         deployment.call_log.listen(heard)
         listening = self._options.listening
         self._server = await listen(deployment, listening, settings=settings, place=self._place)
+        self._console = PageConsole(self._server.door)
         greet(
             self._screen,
             name=settings.deployment_name,
@@ -219,6 +236,37 @@ class Development:
         if written:
             folder = shown_path(settings.generated_path)
             self._tell("wrote", "green", f"{folder}/ ", (", ".join(file.name for file in written), "dim"))
+
+    def _begin_call(self, deployment: Deployment) -> None:
+        """Make the call that was asked for; the next save need not wait for it."""
+        wanted = self._options.call
+        if wanted is None:
+            return
+        if self._calling is not None and not self._calling.done():
+            self._tell("note", "yellow", f"{wanted.path} still runs, and is not called again now.")
+            return
+        self._calling = asyncio.create_task(self._call(deployment, wanted))
+
+    async def _call(self, deployment: Deployment, wanted: CallAfterPush) -> None:
+        try:
+            value = await call_after_push(deployment, wanted)
+        except CommandFailed as error:
+            # The run itself was shown with its traceback.
+            self._tell("problem", "bold red", (error.message.partition("\n")[0], "red"))
+        else:
+            self._tell("ran", "green", wanted.path, ("" if value == "null" else f"  {value}", "dim"))
+
+    async def _start_front_end(self) -> None:
+        command = self._options.start
+        if command is None or self._server is None or self._front_end is not None:
+            return
+
+        def ended(code: int) -> None:
+            self._tell("note", "yellow", f"`{command}` has ended with exit code {code}. The server goes on.")
+
+        self._front_end = FrontEnd(command, root=self._settings.root, url=self._server.url, ended=ended)
+        await self._front_end.start()
+        self._tell("started", "green", command)
 
     # What is shown.
 
@@ -251,8 +299,12 @@ class Development:
                 parts.append((f"  {sign}{noun}{_listed(names, sign)}", style))
         parts.append((f"  {duration(seconds)}", "dim"))
         self._tell("reloaded", "green", *parts)
+        if self._console is not None:
+            self._console.mended("The code as it was saved is served again.")
 
     def _show_problem(self, message: str, traceback: str | None) -> None:
+        if self._console is not None:
+            self._console.problem(message, traceback)
         self._tell("problem", "bold red", (message, "red"))
         if traceback:
             self._screen.say("")
@@ -262,7 +314,11 @@ class Development:
 
     def _show_mismatch(self, mismatch: SchemaMismatch) -> None:
         report = mismatch_report(mismatch)
-        self._tell("problem", "bold red", ("The new schema does not fit a document that exists.", "red"))
+        message = "The new schema does not fit a document that exists."
+        if self._console is not None:
+            place = f"table {report.table}, document {report.document}, field {report.field or '(itself)'}"
+            self._console.problem(message, f"{place}\n{report.detail}")
+        self._tell("problem", "bold red", (message, "red"))
         for line in ways_out_lines(report):
             self._screen.say(*line)
         self._show_consequence()
@@ -322,13 +378,18 @@ async def check_once(options: DevOptions, screen: Screen, environment: Environme
         deployment = await open_deployment(settings, registry, place, environment=environment)
     except SchemaMismatch as mismatch:
         raise mismatch_failure(mismatch) from None
-    await deployment.close()
+    try:
+        value = None if options.call is None else await call_after_push(deployment, options.call)
+    finally:
+        await deployment.close()
     written = write_generated(settings, deployment.analysis)
     screen.say(
         ("ok ", "green"), size_words(deployment.analysis), ", schema applied to ", str(shown_path(place.data))
     )
     for file in written:
         screen.say(("wrote ", "green"), str(shown_path(file)))
+    if options.call is not None:
+        screen.say(("ran ", "green"), options.call.path, (f"  {value}", "dim"))
     return ExitCode.OK
 
 

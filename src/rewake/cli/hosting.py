@@ -46,6 +46,7 @@ from rewake.execution import (
     Registry,
     Template,
     WorkerPlan,
+    let_functions_stop,
     limits_from_environment,
 )
 from rewake.observability import ROOT, redacted
@@ -175,6 +176,8 @@ async def open_deployment(
     # First of all: a project that cannot be loaded, or limits that cannot be, touch no data.
     limits = limits_from_environment(os.environ, base=settings.limits)
     template = await Template.load(settings) if registry is None else None
+    if registry is not None:
+        let_functions_stop()
     name, is_open = settings.deployment_name, False
     try:
         deployment = await Deployment.open(

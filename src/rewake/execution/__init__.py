@@ -30,6 +30,7 @@ from rewake.execution.calls import (
     error_text,
 )
 from rewake.execution.code_switch import DocumentSource, document_source
+from rewake.execution.debugger import let_functions_stop
 from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
 from rewake.execution.http_exchange import (
@@ -136,6 +137,7 @@ __all__ = [
     "error_of",
     "error_text",
     "failure_of",
+    "let_functions_stop",
     "limits_from_environment",
     "load_project",
     "read_settings",

@@ -84,6 +84,7 @@ _MAY_READ = frozenset(
         "locale",
         "gettext",
         "_strptime",
+        "pdb",  # It reads `.pdbrc`: tests may stop in functions, too.
     }
 )
 _IMPORT_SYSTEM = frozenset({"_frozen_importlib_external", "importlib._bootstrap_external"})

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from rewake.auth import Identity
 from rewake.errors import InvalidInput, Unavailable
@@ -61,6 +62,11 @@ class LiveResult:
     def is_same_as(self, other: LiveResult) -> bool:
         """Whether a client that has one needs not be sent the other."""
         return (self.fingerprint, self.journal) == (other.fingerprint, other.journal)
+
+    def with_lines(self, lines: Sequence[str]) -> LiveResult:
+        """The same result with more log lines, for one receiver."""
+        more = replace(self.result, log_lines=(*lines, *self.result.log_lines))
+        return LiveResult.of(more, self.journal)
 
     @property
     def size_bytes(self) -> int:

@@ -7,6 +7,10 @@ rules 3 to 6).
     operations queued -> begin_wave: applied, the set is fixed -> finish_wave: what is new at ts is handed
     over
 
+A notice is a log line from outside any run: the development server has a page's console say that the code
+that was saved last is not served. It travels with the first result of a wave; where a wave has none, one
+result is sent once more for its sake.
+
 Not here: the hub's part (`live_queries.py`); versions and messages (`sync/session.py`).
 """
 
@@ -91,6 +95,7 @@ class LiveSession:
     __slots__ = (
         "_hub",
         "_listener",
+        "_notices",
         "_operations",
         "_subscriptions",
         "identity",
@@ -104,6 +109,7 @@ class LiveSession:
         self._hub = hub
         self._listener = listener
         self._operations: list[Callable[[], None]] = []
+        self._notices: list[str] = []  # Kept until a wave has a result for them to go with.
         self._subscriptions: dict[int, Subscription] = {}
         self.identity: Identity = ANONYMOUS
         self.pending: set[Subscription] = set()
@@ -134,6 +140,14 @@ class LiveSession:
     def request_wave(self) -> None:
         """Make a wave for this session even if nothing changed."""
         self._hub.request_wave(self)
+
+    def tell(self, line: str) -> None:
+        """Show a log line in the client's console, once: now, or with the first query that it watches."""
+        if self.is_closed:
+            return
+        self._notices.append(line)
+        if self._subscriptions:
+            self._hub.request_wave(self)
 
     def close(self) -> None:
         """Drop every query. A wave under way no longer reports."""
@@ -185,7 +199,22 @@ class LiveSession:
             if entry.stale_since is None and result is entry.result:
                 self.pending.discard(subscription)
         updates.sort(key=lambda update: update[0])
+        if self._notices:
+            self._attach_notices(ts, updates)
         self._listener.finish_wave(ts, updates)
+
+    def _attach_notices(self, ts: int, updates: list[tuple[int, LiveResult]]) -> None:
+        if not updates:
+            shown = ((query_id, one.entry) for query_id, one in sorted(self._subscriptions.items()))
+            again = next(
+                ((number, entry) for number, entry in shown if entry and entry.is_valid_at(ts)), None
+            )
+            if again is None or again[1].result is None:
+                return
+            updates.append((again[0], again[1].result))
+        query_id, result = updates[0]
+        updates[0] = (query_id, result.with_lines(self._notices))
+        self._notices.clear()
 
     def fail_wave(self) -> None:
         """Tell the listener that its wave could not be run."""

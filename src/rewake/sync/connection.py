@@ -90,6 +90,7 @@ class Registry(Protocol):
     limits: Limits
     prefixes: tuple[str, ...]
     admission: Admission
+    standing_notice: str | None
 
     def connect(
         self,
@@ -198,6 +199,11 @@ class Connection:
             self._backend.check_identity(self._identity)
         except Unauthenticated as error:
             self._feed(self._session.broke, error)
+
+    def tell(self, line: str) -> None:
+        """Show a log line in the client's console; see `SyncDoor.tell`."""
+        if self._live is not None:
+            self._live.tell(line)
 
     @property
     def has_ended(self) -> bool:
@@ -354,6 +360,8 @@ class Connection:
     def _live_session(self) -> LiveSession:
         if self._live is None:
             self._live = self._backend.open_session(self)
+            if self._registry.standing_notice is not None:
+                self._live.tell(self._registry.standing_notice)
         return self._live
 
     def _close_live(self) -> None:

@@ -53,6 +53,8 @@ class SyncDoor:
         self.drops: Counter[str] = Counter()
         """How many sockets were given up, by reason."""
         self.admission = admission or Admission(limits)
+        self.standing_notice: str | None = None
+        """A log line that holds now, for sockets that open meanwhile; set and cleared by `tell`."""
         self._backend = backend
         self._redacted = redacted
         self._connections: set[Connection] = set()
@@ -87,6 +89,16 @@ class SyncDoor:
         """Say Close to every client. The default makes all families come again soon and quietly."""
         for connection in list(self._connections):
             connection.shut_down(code, reason)
+
+    def tell(self, line: str, *, stands: bool) -> None:
+        """Show a log line, such as `[ERROR] ...`, in the console of every client that watches a query, once.
+
+        Where it `stands`, those who connect later are shown it too, until the next one. A redacted deployment
+        shows no log lines.
+        """
+        self.standing_notice = line if stands else None
+        for connection in list(self._connections):
+            connection.tell(line)
 
     async def drained(self, *, seconds: float = DRAIN_SECONDS) -> bool:
         """Wait until no socket is open and no call runs; False when `seconds` were not enough.

@@ -85,6 +85,10 @@ class LiveSession(Protocol):
         """Make a Transition even when nothing is stale."""
         ...
 
+    def tell(self, line: str) -> None:
+        """Add a log line to a result, once: the next one, or one that is sent again for it."""
+        ...
+
     def close(self) -> None:
         """Forget all queries; no call of the listener follows."""
         ...

@@ -59,7 +59,10 @@ const operations = {
   async open({ page: name, id, file, backend, address }) {
     const page = await (await browser.newContext()).newPage();
     page.on("pageerror", (error) => print({ event: "pageerror", page: name, message: String(error) }));
-    page.on("console", (message) => console.error(`${name}: ${message.text()}`));
+    page.on("console", (message) => {
+      console.error(`${name}: ${message.text()}`);
+      print({ event: "console", page: name, message: message.text() });
+    });
     pages.set(name, page);
     if (file !== undefined) {
       scripts.set(`/${file}`, await bundle(file));

@@ -21,11 +21,17 @@ function told(error) {
   };
 }
 
+// What the client would print in a browser's console, as events.
+function consoleOf(client) {
+  const tell = (...words) => print({ event: "console", client, message: words.join(" ") });
+  return { logVerbose() {}, log: tell, warn: tell, error: tell };
+}
+
 const operations = {
-  open({ client, url, session, userAgent }) {
+  open({ client, url, session, userAgent, tellsConsole }) {
     const opened = new ConvexClient(url, {
       webSocketConstructor: userAgent === undefined ? RecordingSocket : socketOf(userAgent),
-      logger: false,
+      logger: tellsConsole ? consoleOf(client) : false,
       unsavedChangesWarning: false,
     });
     // Two tabs never share a session; a test may want to see what the server does if two sockets do.
