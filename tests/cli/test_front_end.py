@@ -21,7 +21,7 @@ def test_it_knows_the_address_and_ends_with_the_server(project: Path) -> None:
         file.write_text(file.read_text() + "\n# saved\n")
         dev.wait_for("reloaded")
         assert dev.stop(signal.SIGINT) == 130
-        assert dev.text.count("address ") == 1, "a reload does not start it again"
+        assert dev.text.count("address http:") == 1, "a reload does not start it again"
     assert is_gone(child)
 
 

@@ -16,17 +16,28 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from rewake.cli.codegen_command import CODEGEN_EXAMPLES, codegen
+from rewake.cli.dev_options import RunArguments, RunFunction, StartCommand
 from rewake.cli.exposing import CorsOriginList, TlsFile, TlsKeyFile, TrustedProxyList
 from rewake.cli.failure import ExitCode
 from rewake.cli.key_commands import keys_app
 from rewake.cli.options import AdminKeyText, ProjectFolder, ServerUrl
 from rewake.cli.project_home import PORT_USUAL, find_root
 from rewake.cli.screen import Screen
+from rewake.cli.serve_options import (
+    ErrorDetails,
+    LogFormatName,
+    LogsAll,
+    ServedFolder,
+    ServedHost,
+    ServedPort,
+    ServedSitePort,
+    ServedStatic,
+)
 from rewake.cli.server_commands import LOGS_EXAMPLES, env_app, logs, server_of
 from rewake.environment import process_environment
 from rewake.errors import RewakeError
@@ -83,6 +94,7 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="PATH",
+        envvar="REWAKE_DATA",
         help="The data file, or a folder for it. [dim]Default: .rewake/data.sqlite3[/]",
         show_default=False,
     ),
@@ -135,6 +147,7 @@ Workers = Annotated[
         min=0,
         max=64,
         metavar="N",
+        envvar="REWAKE_WORKERS",
         help="Processes that run queries, beside the one for mutations. [dim]Default: one for each "
         "processor, at most 4.[/] 0 runs functions in this process, where breakpoint() can stop.",
         show_default=False,
@@ -212,25 +225,9 @@ def dev(
         bool, typer.Option("--reset", help="Start with empty data; the old file is moved aside.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --reset.")] = False,
-    run: Annotated[
-        str | None,
-        typer.Option(
-            "--run", metavar="FUNCTION", help="Call it after each push that went well.", show_default=False
-        ),
-    ] = None,
-    run_args: Annotated[
-        str | None,
-        typer.Option("--run-args", metavar="JSON", help="Arguments for --run.", show_default=False),
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--start",
-            metavar="COMMAND",
-            help="Run this beside the server, a front end's own one for example.",
-            show_default=False,
-        ),
-    ] = None,
+    run: RunFunction = None,
+    run_args: RunArguments = None,
+    start: StartCommand = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show every run of a query, silent ones too.")
     ] = False,
@@ -271,38 +268,19 @@ def dev(
     "The admin key is REWAKE_ADMIN_KEY, or the file beside the data.",
 )
 def serve(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The project's folder.")],
-    port: Annotated[
-        int,
-        typer.Option("--port", min=0, max=65535, metavar="N", help="Where to listen; 0 takes any free port."),
-    ] = PORT_USUAL,
+    folder: ServedFolder,
+    port: ServedPort = PORT_USUAL,
     *,
-    site_port: SitePort = None,
+    site_port: ServedSitePort = None,
     data: Data = None,
-    host: Host = "127.0.0.1",
-    static: Static = None,
+    host: ServedHost = "127.0.0.1",
+    static: ServedStatic = None,
     url: Url = None,
     site_url: SiteUrl = None,
     workers: Workers = None,
-    log_format: Annotated[
-        Literal["text", "json"],
-        typer.Option(
-            "--log-format",
-            envvar="REWAKE_LOG_FORMAT",
-            help="Lines for people, or one JSON object a line for programs.",
-        ),
-    ] = "text",
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="A line for every run, silent ones too.")
-    ] = False,
-    error_details: Annotated[
-        bool,
-        typer.Option(
-            "--error-details",
-            envvar="REWAKE_ERROR_DETAILS",
-            help="Tell clients why calls failed and what functions printed. Left out: the log only.",
-        ),
-    ] = False,
+    log_format: LogFormatName = "text",
+    verbose: LogsAll = False,
+    error_details: ErrorDetails = False,
     tls_cert: TlsFile = None,
     tls_key: TlsKeyFile = None,
     trusted_proxies: TrustedProxyList = "127.0.0.1,::1",

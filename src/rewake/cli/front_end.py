@@ -50,9 +50,9 @@ class FrontEnd:
             self._command,
             cwd=self._root,
             env=dict.fromkeys(URL_VARIABLES, self._url) | dict(os.environ),
-            # A group in the background that read from the terminal would be stopped by it.
+            # A group of its own, so that `end` reaches whatever it starts; it has no terminal to read from.
             stdin=asyncio.subprocess.DEVNULL,
-            process_group=0,
+            start_new_session=True,
         )
         self._watching = asyncio.create_task(self._watch(self._process))
 

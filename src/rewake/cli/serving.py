@@ -35,6 +35,7 @@ from rewake.cli.push_progress import ProgressLines
 from rewake.cli.release import rewake_version
 from rewake.cli.screen import Screen
 from rewake.cli.secret_files import take_secrets
+from rewake.cli.service_manager import ServiceManager
 from rewake.cli.ways_out import mismatch_failure
 from rewake.database import SchemaMismatch
 from rewake.environment import Environment
@@ -88,6 +89,7 @@ async def _serve(
     stopping.listen()
     place = data_place(settings.root, options.data)
     secrets = take_secrets(os.environ)
+    manager = ServiceManager()
     log = _Log(screen, environment, options, deployment=settings.deployment_name, secrets=secrets)
     house_logs(log.house, secrets)
     opening = asyncio.ensure_future(
@@ -126,11 +128,13 @@ async def _serve(
             if not sys.flags.hash_randomization:
                 log.say("PYTHONHASHSEED=0 lets strangers choose names that collide. Unset it.")
             log.say(f"Rewake is ready at {server.url}")
+            manager.ready()
             await _first(stopping.wait(), server.wait())
             if not stopping.is_wished:
                 raise CommandFailed("The server stopped by itself.")
             log.say("Stopping.")
         finally:
+            manager.stopping()
             remove_server_record(settings.root)
             await server.stop()
     finally:
