@@ -17,6 +17,7 @@ import os
 import socket
 from collections.abc import MutableMapping
 
+from rewake.environment import pause
 from rewake.observability import logger
 
 _log = logger(__name__)
@@ -50,7 +51,7 @@ class ServiceManager:
     async def _live(self) -> None:
         while True:
             self._tell("WATCHDOG=1")
-            await asyncio.sleep(self._seconds)
+            await pause(self._seconds)
 
     def _tell(self, word: str) -> None:
         if not self._place:
