@@ -38,6 +38,7 @@ from rewake.execution.auth_config import MODULE as AUTH_CONFIG
 from rewake.execution.auth_config import providers_of
 from rewake.execution.camel_case import camel_case
 from rewake.execution.cron_calls import crons_of
+from rewake.execution.declaration_places import handler_place, schema_place
 from rewake.execution.failures import author_traceback
 from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_table
 from rewake.execution.memory_limit import looking
@@ -418,7 +419,8 @@ def _schema_of(modules: dict[str, ModuleType]) -> Schema:
     try:
         return Schema.from_documents(list(classes), explicit)
     except RewakeError as error:
-        raise ProjectInvalid(f"The schema is not well formed: {error.message}") from error
+        place = schema_place(classes, error.message)
+        raise ProjectInvalid(f"The schema is not well formed: {error.message}", traceback=place) from error
 
 
 def _variables_of(modules: Mapping[str, ModuleType]) -> dict[str, DeclaredVariable]:
@@ -483,7 +485,8 @@ def _records_of(
                 )
             except RewakeError as error:
                 raise ProjectInvalid(
-                    f"{settings.functions}/{path}.py: in `{attribute}`: {error.message}"
+                    f"{settings.functions}/{path}.py: in `{attribute}`: {error.message}",
+                    traceback=handler_place(value.handler),
                 ) from error
 
 
