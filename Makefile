@@ -61,7 +61,7 @@ format: .make/python ## Put the code into its form
 	@$(BIN)/ruff format .
 
 .PHONY: bench
-bench: .make/bench ## Measure against floors in the same run (ONLY=... one question)
+bench: .make/bench ## Measure against floors in the same run (ONLY="fan_out mixed" some questions; benchmarks/README.md)
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 .PHONY: setup-system

@@ -1,56 +1,122 @@
 """`make bench`: ask every question, or those that are named, and print one table for each.
 
-    python -m benchmarks [acknowledgement] [backlog] [files] [fixtures] [inserts] [scheduled] [transfers]
+    python -m benchmarks [QUESTION ...] [--record FILE]
 
-The report also goes to `.make/bench/report.md`.
+The tables also go to `.make/bench/DATE.md` and, the last run, to `.make/bench/report.md`. `--record` names
+the file that holds what the hand-written application reached on this machine (`record.py`). Ends with 1
+when something that was measured was wrong, and with 3 when the run is void.
 """
 
 from __future__ import annotations
 
+import argparse
+import datetime
 import shutil
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import acknowledgement, backlog, files, fixtures, inserts, scheduled, transfers
-from benchmarks.report import Table, circumstances
+from benchmarks import (
+    acknowledgement,
+    backlog,
+    cached,
+    churn,
+    cold_start,
+    disk,
+    fan_out,
+    files,
+    fixtures,
+    growth,
+    held_sessions,
+    inserts,
+    lists,
+    live_queries,
+    memory,
+    mixed,
+    overload,
+    reads,
+    reconnects,
+    scheduled,
+    transfers,
+)
+from benchmarks.record import Record
+from benchmarks.report import Table, circumstances, machine
 
 QUESTIONS: dict[str, Callable[[Path], Table]] = {
-    "acknowledgement": acknowledgement.measure,
-    "backlog": backlog.measure,
-    "files": files.measure,
-    "fixtures": fixtures.measure,
-    "inserts": inserts.measure,
-    "scheduled": scheduled.measure,
-    "transfers": transfers.measure,
+    module.__name__.rpartition(".")[2]: module.measure
+    for module in (
+        acknowledgement,
+        inserts,
+        transfers,
+        reads,
+        lists,
+        cached,
+        fan_out,
+        live_queries,
+        mixed,
+        churn,
+        cold_start,
+        memory,
+        held_sessions,
+        reconnects,
+        growth,
+        overload,
+        disk,
+        scheduled,
+        backlog,
+        files,
+        fixtures,
+    )
 }
 # Not in the machine's /tmp, which may be memory: there an fsync costs nothing.
 FOLDER = Path(__file__).resolve().parents[1] / ".make" / "bench"
+RECORD = Path(__file__).resolve().parents[1] / ".make" / "bench-record.json"
+WRONG, UNKNOWN_QUESTION, VOID, INTERRUPTED = 1, 2, 3, 130
 
 
-def main(names: list[str]) -> int:
-    if unknown := [name for name in names if name not in QUESTIONS]:
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("questions", nargs="*", metavar="QUESTION", help=", ".join(QUESTIONS))
+    parser.add_argument("--record", type=Path, default=RECORD, help="default: .make/bench-record.json")
+    chosen = parser.parse_args(arguments)
+    if unknown := [name for name in chosen.questions if name not in QUESTIONS]:
         known = ", ".join(QUESTIONS)
         print(f"benchmarks: no question {', '.join(unknown)}; there are {known}", file=sys.stderr)
-        return 2
+        return UNKNOWN_QUESTION
     scratch = FOLDER / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     parts = [f"# Benchmarks\n\n{circumstances(scratch)}\n"]
     print(parts[0], flush=True)
+    record = Record(chosen.record, machine(scratch))
+    wrong, void = [], []
     try:
-        for name in names or QUESTIONS:
+        for name in chosen.questions or QUESTIONS:
             print(f"{name} ...", flush=True)
-            parts.append(QUESTIONS[name](scratch).markdown())
-            print(f"\n{parts[-1]}", flush=True)
+            begun = time.monotonic()
+            table = QUESTIONS[name](scratch)
+            wrong += table.all_wrong()
+            if not table.all_wrong():
+                void += (found := record.judge(name, table.by_hand))
+                table.notes += found
+            parts.append(table.markdown())
+            print(f"\n{parts[-1]}\n{name}: {time.monotonic() - begun:.0f} s\n", flush=True)
+    except KeyboardInterrupt:
+        print("benchmarks: interrupted; nothing is kept", file=sys.stderr)
+        return INTERRUPTED
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    report = FOLDER / "report.md"
-    report.write_text("\n".join(parts), encoding="utf-8")
-    place = report.relative_to(FOLDER.parents[1])
+    if void:
+        parts.insert(1, "**This run is void**: the hand-written application stayed below its record.\n")
+    dated = FOLDER / f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d-%H%M}.md"
+    for report in (dated, FOLDER / "report.md"):
+        report.write_text("\n".join(parts), encoding="utf-8")
+    place = dated.relative_to(FOLDER.parents[1])
     print(f"{time.monotonic() - started:.0f} s; the tables are in {place}")
-    return 0
+    for said in (*wrong, *void):
+        print(f"benchmarks: {said}", file=sys.stderr)
+    return WRONG if wrong else VOID if void else 0
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ FIGURES: dict[str, Callable[[Outcome], float]] = {
 }
 
 
-def measure(scratch: Path, *, jobs: int = 50_000, turns: int = 4) -> Table:
+def measure(scratch: Path, *, jobs: int = 50_000, turns: int = 2) -> Table:
     """Fill one server's backlog, and compare it with the other's emptiness."""
     places = {name: scratch / f"backlog-{name}" for name in ("with", "without")}
     for place in places.values():

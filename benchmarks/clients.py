@@ -21,6 +21,8 @@ from typing import Protocol, cast
 
 Payload = bytes
 """The JSON text of one call's arguments, an object."""
+NOTE = b'"body":"'
+"""What every note has once in an answer, whoever wrote it."""
 
 
 @dataclass(slots=True)
@@ -85,11 +87,62 @@ class SyncDialect:
         return False if b'"FatalError"' in message else None
 
 
-@dataclass(frozen=True, slots=True)
-class ApiDialect:
-    """Rewake's HTTP API."""
+@dataclass(slots=True)
+class ReadDialect:
+    """Rewake's websocket: reads, each a query added to the set while the one before is given up.
+
+    A payload that begins with `+` is a mutation of `mutation` instead.
+    """
 
     function: str
+    rows: int
+    """How many notes each answer must have."""
+    mutation: str = ""
+    version: int = 1
+    """Of the query set: the greeting made it 1."""
+    query: int = -1
+    """The query that is in the set; -1: none yet."""
+    is_writing: bool = False
+
+    def greeting(self) -> list[bytes]:
+        return SyncDialect(self.function).greeting()
+
+    def request(self, number: int, arguments: Payload) -> bytes:
+        self.is_writing = arguments[:1] == b"+"
+        if self.is_writing:
+            return SyncDialect(self.mutation).request(number, arguments[1:])
+        modifications = b'{"type":"Add","queryId":%d,"udfPath":"%b","args":[%b]}' % (
+            number,
+            self.function.encode(),
+            arguments,
+        )
+        if self.query >= 0:
+            modifications += b',{"type":"Remove","queryId":%d}' % self.query
+        self.query = number
+        self.version += 1
+        return b'{"type":"ModifyQuerySet","baseVersion":%d,"newVersion":%d,"modifications":[%b]}' % (
+            self.version - 1,
+            self.version,
+            modifications,
+        )
+
+    def verdict(self, message: bytes) -> bool | None:
+        if b'"FatalError"' in message:
+            return False
+        if self.is_writing:
+            return SyncDialect(self.mutation).verdict(message)
+        # Other Transitions are pushes to the query before, or follow the answer of a mutation.
+        if b'"queryId":%d' % self.query not in message or b'"Transition"' not in message:
+            return None
+        return b'"QueryUpdated"' in message and message.count(NOTE) == self.rows
+
+
+@dataclass(frozen=True, slots=True)
+class ApiDialect:
+    """Rewake's HTTP API. An answer must have so many notes in it."""
+
+    function: str
+    rows: int = 0
 
     def greeting(self) -> list[bytes]:
         return []
@@ -98,23 +151,48 @@ class ApiDialect:
         return b'{"path":"%b","args":%b,"format":"convex_encoded_json"}' % (self.function.encode(), arguments)
 
     def verdict(self, message: bytes) -> bool | None:
-        return b'"status":"success"' in message
+        return b'"status":"success"' in message and message.count(NOTE) == self.rows
 
 
 @dataclass(frozen=True, slots=True)
-class HandwrittenDialect:
-    """The hand-written application, over a websocket or HTTP."""
+class EchoDialect:
+    """A server that sends back what it was sent: here, what is said to Rewake's HTTP API."""
 
-    operation: str
+    function: str
 
     def greeting(self) -> list[bytes]:
         return []
 
     def request(self, number: int, arguments: Payload) -> bytes:
-        return b'{"id":%d,"op":"%b","args":%b}' % (number, self.operation.encode(), arguments)
+        return ApiDialect(self.function).request(number, arguments)
 
     def verdict(self, message: bytes) -> bool | None:
-        return b'"ok":true' in message
+        return self.function.encode() in message
+
+
+@dataclass(slots=True)
+class HandwrittenDialect:
+    """The hand-written application, over a websocket or HTTP.
+
+    A payload that begins with `+` is an insert, whatever the operation. Other answers must have so many
+    notes in them.
+    """
+
+    operation: str
+    rows: int = 0
+    is_inserting: bool = False
+
+    def greeting(self) -> list[bytes]:
+        return []
+
+    def request(self, number: int, arguments: Payload) -> bytes:
+        self.is_inserting = arguments[:1] == b"+"
+        operation = b"insert" if self.is_inserting else self.operation.encode()
+        return b'{"id":%d,"op":"%b","args":%b}' % (number, operation, arguments.removeprefix(b"+"))
+
+    def verdict(self, message: bytes) -> bool | None:
+        rows = 0 if self.is_inserting else self.rows
+        return b'"ok":true' in message and message.count(NOTE) == rows
 
 
 class Client(asyncio.Protocol):
@@ -195,16 +273,7 @@ class WebsocketClient(Client):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         assert self.transport is not None
-        key = base64.b64encode(os.urandom(16)).decode()
-        lines = [
-            f"GET {self.path} HTTP/1.1",
-            f"Host: {self.host}",
-            "Connection: Upgrade",
-            "Upgrade: websocket",
-            "Sec-WebSocket-Version: 13",
-            f"Sec-WebSocket-Key: {key}",
-        ]
-        self.transport.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+        self.transport.write(upgrade_request(self.path, self.host))
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
@@ -214,7 +283,7 @@ class WebsocketClient(Client):
             is_last, kind, payload = found
             if kind == 0x9:
                 assert self.transport is not None
-                self.transport.write(_masked_frame(0xA, payload))
+                self.transport.write(masked_frame(0xA, payload))
             elif kind == 0x8:
                 self.connection_lost(ConnectionError(f"closed: {payload[2:].decode('utf-8', 'replace')}"))
             elif kind in {0x0, 0x1}:
@@ -224,7 +293,7 @@ class WebsocketClient(Client):
                     self.message(message)
 
     def frame(self, message: bytes) -> bytes:
-        return _masked_frame(0x1, message)
+        return masked_frame(0x1, message)
 
     def _upgrade(self) -> bool:
         head, found, rest = bytes(self.buffer).partition(b"\r\n\r\n")
@@ -291,7 +360,21 @@ class HttpClient(Client):
         return b"%b%d\r\n\r\n%b" % (self.head, len(message), message)
 
 
-def _masked_frame(kind: int, payload: bytes) -> bytes:
+def upgrade_request(path: str, host: str) -> bytes:
+    """The handshake from the client's side (RFC 6455 section 4.1)."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    lines = [
+        f"GET {path} HTTP/1.1",
+        f"Host: {host}",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {key}",
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def masked_frame(kind: int, payload: bytes) -> bytes:
     length = len(payload)
     if length < 126:
         head = bytes((0x80 | kind, 0x80 | length))

@@ -6,8 +6,10 @@ validation layer between (the few checks are by hand). Two ways to commit:
     each    one transaction a request, in the event loop: no hop, and nothing else happens meanwhile
     group   a writer thread takes all that waits into one transaction; the loop goes on
 
-and `--sync full` or `off`: an acknowledgement survives a power cut, or does not. Change this file only to
-make it faster.
+and `--sync full` or `off`: an acknowledgement survives a power cut, or does not. Reads run in the event
+loop, on a connection of their own. Who watches a channel gets its latest notes, whole, after each insert:
+they are read and encoded once for everybody, and inserts that happen while they are being sent share the
+next round. Change this file only to make it faster.
 
     python -m benchmarks.handwritten_app --port 8000 --database app.db --commit group --sync full
 """
@@ -38,6 +40,8 @@ CREATE TABLE IF NOT EXISTS accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT
 INSERT = "INSERT INTO notes (channel, body, created) VALUES (?, ?, ?)"
 READ = "SELECT balance FROM accounts WHERE id = ?"
 WRITE = "UPDATE accounts SET balance = ? WHERE id = ?"
+NOTE = "SELECT id, channel, body, created FROM notes WHERE id = ?"
+LATEST = "SELECT id, channel, body, created FROM notes WHERE channel = ? ORDER BY created DESC LIMIT 50"
 
 Arguments = dict[str, Any]
 Operation = Callable[[sqlite3.Connection, Arguments], Any]
@@ -66,7 +70,21 @@ def transfer(db: sqlite3.Connection, args: Arguments) -> None:
     db.execute(WRITE, (taker[0] + amount, target))
 
 
-OPERATIONS: dict[str, Operation] = {"insert": insert, "transfer": transfer}
+def read(db: sqlite3.Connection, args: Arguments) -> Arguments | None:
+    row = db.execute(NOTE, (args["id"],)).fetchone()
+    return None if row is None else dict(zip(NOTE_FIELDS, row, strict=True))
+
+
+def latest(db: sqlite3.Connection, args: Arguments) -> list[Arguments]:
+    return [
+        {"id": id, "channel": channel, "body": body, "created": created}
+        for id, channel, body, created in db.execute(LATEST, (args["channel"],))
+    ]
+
+
+NOTE_FIELDS = ("id", "channel", "body", "created")
+WRITES: dict[str, Operation] = {"insert": insert, "transfer": transfer}
+READS: dict[str, Operation] = {"read": read, "list": latest, "watch": latest}
 
 
 def connect(path: str, sync: str) -> sqlite3.Connection:
@@ -157,22 +175,75 @@ class GroupWriter:
                 future.set_exception(error)
 
 
+class Watchers:
+    """Who watches which channel. Each channel that changes has one task, which sends until nothing is new."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+        self.sockets: dict[str, set[WebSocket]] = {}
+        self.changed: set[str] = set()
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+
+    def add(self, socket: WebSocket, channel: str) -> None:
+        self.sockets.setdefault(channel, set()).add(socket)
+
+    def remove(self, socket: WebSocket, channels: set[str]) -> None:
+        for channel in channels:
+            watching = self.sockets[channel]
+            watching.discard(socket)
+            if not watching:
+                del self.sockets[channel]
+
+    def touch(self, channel: str) -> None:
+        if channel in self.sockets:
+            self.changed.add(channel)
+            if channel not in self.tasks:
+                self.tasks[channel] = asyncio.create_task(self._send(channel))
+
+    async def _send(self, channel: str) -> None:
+        while channel in self.changed:
+            self.changed.discard(channel)
+            result = latest(self.db, {"channel": channel})
+            message = {
+                "type": "websocket.send",
+                "text": orjson.dumps({"channel": channel, "result": result}).decode(),
+            }
+            for socket in list(self.sockets.get(channel, ())):
+                try:
+                    await socket.send(message)
+                except (WebSocketDisconnect, RuntimeError):
+                    continue  # Its own handler takes it off.
+        del self.tasks[channel]
+
+
 def make_app(path: str, *, sync: str, commit: str) -> FastAPI:
-    state: dict[str, EachWriter | GroupWriter] = {}
+    writer: EachWriter | GroupWriter
+    reader: sqlite3.Connection
+    watchers: Watchers
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        nonlocal writer, reader, watchers
         db = connect(path, sync)
         db.executescript(SCHEMA)
-        state["writer"] = GroupWriter(db) if commit == "group" else EachWriter(db)
+        writer = GroupWriter(db) if commit == "group" else EachWriter(db)
+        reader = connect(path, sync)
+        watchers = Watchers(reader)
         yield
-        state["writer"].close()
+        writer.close()
+        reader.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None)
 
     async def answer(operation: str, request: Arguments) -> bytes:
+        args = request["args"]
         try:
-            result = await state["writer"].perform(OPERATIONS[operation], request["args"])
+            if operation in READS:
+                result = READS[operation](reader, args)
+            else:
+                result = await writer.perform(WRITES[operation], args)
+                if operation == "insert":
+                    watchers.touch(args["channel"])
         except (Refused, KeyError) as error:
             return orjson.dumps({"id": request.get("id"), "ok": False, "error": str(error)})
         return orjson.dumps({"id": request["id"], "ok": True, "result": result})
@@ -191,15 +262,32 @@ def make_app(path: str, *, sync: str, commit: str) -> FastAPI:
         body = await answer("transfer", orjson.loads(await request.body()))
         return Response(body, media_type="application/json")
 
+    @app.post("/read")
+    async def post_read(request: Request) -> Response:
+        body = await answer("read", orjson.loads(await request.body()))
+        return Response(body, media_type="application/json")
+
+    @app.post("/list")
+    async def post_list(request: Request) -> Response:
+        body = await answer("list", orjson.loads(await request.body()))
+        return Response(body, media_type="application/json")
+
     @app.websocket("/ws")
     async def socket(socket: WebSocket) -> None:
         await socket.accept()
+        watched: set[str] = set()
         try:
             while True:
                 request = orjson.loads(await socket.receive_text())
+                if request["op"] == "watch":
+                    # Before it is read, so that no insert falls between.
+                    watched.add(request["args"]["channel"])
+                    watchers.add(socket, request["args"]["channel"])
                 await socket.send_text((await answer(request["op"], request)).decode())
         except WebSocketDisconnect:
             return
+        finally:
+            watchers.remove(socket, watched)
 
     return app
 

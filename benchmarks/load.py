@@ -24,9 +24,11 @@ from benchmarks.clients import (
     ApiDialect,
     Client,
     Dialect,
+    EchoDialect,
     HandwrittenDialect,
     HttpClient,
     Payload,
+    ReadDialect,
     SyncDialect,
     Tally,
     WebsocketClient,
@@ -44,19 +46,23 @@ class Load:
     port: int
     server_pid: int
     subject: str
-    """`rewake` or `handwritten`."""
+    """`rewake`, `handwritten` or `echo`."""
     door: str
     """`websocket` or `http`."""
     workload: str
-    """`insert` or `transfer`."""
+    """`insert`, `transfer`, `read` (one note by id), `list` (the latest 50 of a channel), or `mixed`
+    (lists, and an insert for every fifth call)."""
     clients: int
     seconds: float = 4.0
     warm_up_seconds: float = 1.0
     seed: int = 1
     zipf: float = 0.0
     """Exponent of how unevenly accounts are chosen; 0 chooses each alike."""
-    accounts_file: str = ""
-    """A JSON list of account ids."""
+    ids_file: str = ""
+    """A JSON list of ids: of accounts, or of notes, each of which is read once before any is read again."""
+    channels: int = 1000
+    """Among how many channels inserts and lists choose, each alike."""
+    first_channel: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +85,44 @@ class Outcome:
     """A sample, in order of size: every percentile from 0 to 100."""
 
 
-FUNCTIONS = {"insert": "notes:add", "transfer": "accounts:transfer"}
+FUNCTIONS = {
+    "insert": "notes:add",
+    "transfer": "accounts:transfer",
+    "read": "notes:by_id",
+    "list": "notes:latest",
+    "mixed": "notes:latest",
+}
+ROWS = {"read": 1, "list": 50, "mixed": 50}
+"""Notes in every answer."""
+READS_IN_MIXED = 0.8
+BODY = ("the quick brown fox jumps over the lazy dog and then goes home to sleep until morning " * 2)[:130]
 
 
-def insert_arguments(chance: random.Random) -> list[Payload]:
-    """Notes of about 150 bytes in 1,000 channels."""
-    body = "the quick brown fox jumps over the lazy dog and then goes home to sleep until morning " * 2
+def insert_arguments(chance: random.Random, load: Load) -> list[Payload]:
+    """Notes of about 150 bytes."""
     return [
-        json.dumps({"channel": f"channel-{chance.randrange(1000)}", "body": body[:130]}).encode()
-        for _ in range(PREPARED_CALLS)
+        json.dumps({"channel": _channel(chance, load), "body": BODY}).encode() for _ in range(PREPARED_CALLS)
     ]
+
+
+def list_arguments(chance: random.Random, load: Load) -> list[Payload]:
+    return [json.dumps({"channel": _channel(chance, load)}).encode() for _ in range(PREPARED_CALLS)]
+
+
+def read_arguments(chance: random.Random, ids: list[str | int]) -> list[Payload]:
+    """Every id once, in an order by chance."""
+    return [json.dumps({"id": id}).encode() for id in chance.sample(ids, len(ids))]
+
+
+def mixed_arguments(chance: random.Random, load: Load) -> list[Payload]:
+    return [
+        reading if chance.random() < READS_IN_MIXED else b"+" + writing
+        for reading, writing in zip(list_arguments(chance, load), insert_arguments(chance, load), strict=True)
+    ]
+
+
+def _channel(chance: random.Random, load: Load) -> str:
+    return f"channel-{load.first_channel + chance.randrange(load.channels)}"
 
 
 def transfer_arguments(chance: random.Random, accounts: list[str | int], zipf: float) -> list[Payload]:
@@ -107,30 +141,49 @@ def transfer_arguments(chance: random.Random, accounts: list[str | int], zipf: f
     return prepared
 
 
+def arguments_of(load: Load) -> list[Payload]:
+    chance = random.Random(load.seed)
+    ids = json.loads(Path(load.ids_file).read_text()) if load.ids_file else []
+    if load.workload == "transfer":
+        return transfer_arguments(chance, ids, load.zipf)
+    if load.workload == "read":
+        return read_arguments(chance, ids)
+    return {"insert": insert_arguments, "list": list_arguments, "mixed": mixed_arguments}[load.workload](
+        chance, load
+    )
+
+
 def dialect_of(load: Load) -> Dialect:
-    if load.subject == "handwritten":
-        return HandwrittenDialect(load.workload)
+    """A dialect for one client; some keep what they said last."""
+    rows = ROWS.get(load.workload, 0)
     function = FUNCTIONS[load.workload]
-    return SyncDialect(function) if load.door == "websocket" else ApiDialect(function)
+    if load.subject == "handwritten":
+        operation = "list" if load.workload == "mixed" else load.workload
+        return HandwrittenDialect(operation, rows)
+    if load.subject == "echo":
+        return EchoDialect(function)
+    if load.door == "http":
+        assert load.workload != "mixed", "reads and writes of the HTTP API have addresses of their own"
+        return ApiDialect(function, rows)
+    return ReadDialect(function, rows, mutation=FUNCTIONS["insert"]) if rows else SyncDialect(function)
 
 
 def path_of(load: Load) -> str:
     if load.subject == "handwritten":
         return "/ws" if load.door == "websocket" else f"/{load.workload}"
-    return "/api/1.48.0/sync" if load.door == "websocket" else "/api/mutation"
+    if load.subject == "echo":
+        return "/echo"
+    if load.door == "websocket":
+        return "/api/1.48.0/sync"
+    return "/api/query" if load.workload in ROWS else "/api/mutation"
 
 
 async def run(load: Load) -> Outcome:
-    chance = random.Random(load.seed)
-    accounts = json.loads(Path(load.accounts_file).read_text()) if load.accounts_file else []
     tally = Tally()
     loop = asyncio.get_running_loop()
     kind = WebsocketClient if load.door == "websocket" else HttpClient
     clients: list[Client] = []
-    if load.workload == "insert":
-        prepared = insert_arguments(chance)
-    else:
-        prepared = transfer_arguments(chance, accounts, load.zipf)
+    prepared = arguments_of(load)
     for number in range(load.clients):
         # Everybody goes round the same calls, each from a place of its own.
         start = len(prepared) * number // load.clients

@@ -3,46 +3,61 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 
 def cpu_seconds(pid: int) -> float:
     """Processor time that a process and all that run below it have used so far."""
-    total = 0.0
-    for each in [pid, *_descendants(pid)]:
-        try:
-            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return total
+    return sum(cpu_seconds_alone(each) for each in [pid, *descendants(pid)])
+
+
+def cpu_seconds_alone(pid: int) -> float:
+    """Processor time of one process, without those below it."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_bytes_peak(pid: int) -> int:
     """The most memory that a process has held at a time."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
+    return _memory(pid, "VmHWM:")
 
 
 def private_bytes(pid: int) -> int:
     """Memory that a process and all below it hold for themselves now; pages of files do not count."""
-    total = 0
-    for each in [pid, *_descendants(pid)]:
-        try:
-            lines = Path(f"/proc/{each}/status").read_text().splitlines()
-        except OSError:
-            continue
-        total += next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:")), 0)
-    return total
+    return sum(private_bytes_alone(each) for each in [pid, *descendants(pid)])
 
 
-def _descendants(pid: int) -> list[int]:
-    """All processes below one: workers are children of the process that they were forked from."""
+def private_bytes_alone(pid: int) -> int:
+    """The same of one process, without those below it."""
+    return _memory(pid, "RssAnon:")
+
+
+def raise_open_files() -> int:
+    """Let this process and those that it starts open as many files as they may; says how many."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most
+
+
+def _memory(pid: int, name: str) -> int:
     try:
-        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
-        return []
-    return [each for child in map(int, listed) for each in (child, *_descendants(child))]
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), 0)
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below one: workers are children of the process that they were forked from."""
+    listed: list[str] = []
+    try:
+        # A child belongs to the thread that started it.
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            listed += (thread / "children").read_text().split()
+    except OSError:
+        pass
+    return [each for child in map(int, listed) for each in (child, *descendants(child))]

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import os
 import platform
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 
 import apsw
 
 PACKAGES = ["uvicorn", "uvloop", "httptools", "orjson", "msgspec", "websockets", "fastapi", "starlette"]
+
+
+class Failing(Protocol):
+    """What a load tells about answers that failed."""
+
+    @property
+    def failures(self) -> int: ...
+
+    @property
+    def first_failure(self) -> str: ...
 
 
 @dataclass(slots=True)
@@ -22,10 +36,26 @@ class Table:
     columns: list[str]
     rows: list[list[str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    by_hand: dict[str, float] = field(default_factory=dict)
+    """What the hand-written application reached, larger being better; `record` holds it against earlier
+    runs."""
+    failures: Sequence[Failing] = ()
+    """The loads that were measured: none of them may have a failed answer."""
+    wrong: list[str] = field(default_factory=list)
+    """What was not as it must be. Such a table is printed, and the run fails."""
 
     def add(self, *cells: str) -> None:
         assert len(cells) == len(self.columns), "a cell for each column"
         self.rows.append(list(cells))
+
+    def all_wrong(self) -> list[str]:
+        """What was wrong, failed answers included."""
+        failed = [
+            f"{each.failures} answers failed, the first: {each.first_failure}"
+            for each in self.failures
+            if each.failures
+        ]
+        return self.wrong + failed
 
     def markdown(self) -> str:
         everything = [self.columns, *self.rows]
@@ -33,11 +63,41 @@ class Table:
         lines = [_line(self.columns, widths), "|" + "|".join("-" * (width + 2) for width in widths) + "|"]
         lines += [_line(row, widths) for row in self.rows]
         notes = [f"- {note}" for note in self.notes]
+        notes += [f"- WRONG: {each}" for each in self.all_wrong()]
         return "\n".join([f"## {self.title}", "", *lines, "", *notes, ""])
 
 
 def ratio(value: float, floor: float) -> str:
     return f"{value / floor:.2f} x"
+
+
+def figure(value: float) -> str:
+    """Three digits that mean something."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}" if value >= 10 else f"{value:,.2f}"
+
+
+def run_alone(measure: Callable[..., Table], name: str, **defaults: float | Sequence[float]) -> None:
+    """The command line of one question: each keyword of `measure` becomes an option with its default."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
+    for keyword, default in defaults.items():
+        option = "--" + keyword.replace("_", "-")
+        if isinstance(default, Sequence):
+            parser.add_argument(option, type=type(default[0]), nargs="+", default=list(default))
+        else:
+            parser.add_argument(option, type=type(default), default=default)
+    chosen = parser.parse_args()
+    scratch = Path(__file__).resolve().parents[1] / ".make" / "bench" / name
+    scratch.mkdir(parents=True, exist_ok=True)
+    try:
+        print(circumstances(scratch), flush=True)
+        table = measure(scratch, **vars(chosen))
+        print(f"\n{table.markdown()}")
+        if table.all_wrong():
+            raise SystemExit(1)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def verdict(is_reached: bool) -> str:
@@ -47,19 +107,27 @@ def verdict(is_reached: bool) -> str:
 def circumstances(scratch: Path) -> str:
     """Machine, versions, durability, date."""
     now = datetime.datetime.now(datetime.UTC)
-    machine = [_processor(), f"{os.cpu_count()} cores", _memory(), _disk(scratch)]
-    machine.append(f"{platform.system()} {platform.release()}")
+    hardware = [_processor(), f"{os.cpu_count()} cores", _memory(), _disk(scratch)]
+    hardware.append(f"{platform.system()} {platform.release()}")
     versions = [f"rewake {version('rewake')}", f"Python {platform.python_version()}"]
     versions.append(f"SQLite {apsw.sqlite_lib_version()} (Rewake and the bare commit)")
     versions += [f"{name} {version(name)}" for name in PACKAGES]
     return "\n".join(
         [
             f"- date: {now:%Y-%m-%d %H:%M} UTC",
-            f"- machine: {', '.join(machine)}",
+            f"- machine: {', '.join(hardware)}",
             f"- versions: {', '.join(versions)}",
             "- durability: WAL, synchronous=FULL, unless a row says no fsync",
         ]
     )
+
+
+def machine(scratch: Path) -> str:
+    """What makes figures comparable: the machine, and what the hand-written application is made of."""
+    parts = [_processor(), f"{os.cpu_count()} cores", _memory(), _disk(scratch), platform.release()]
+    parts.append(f"Python {platform.python_version()}")
+    parts += [f"{name} {version(name)}" for name in ("uvicorn", "uvloop", "httptools", "orjson", "fastapi")]
+    return ", ".join(parts)
 
 
 def _line(cells: list[str], widths: list[int]) -> str:

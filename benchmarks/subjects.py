@@ -6,6 +6,7 @@ Everything lies in one scratch folder on one disk, so that a commit costs everyb
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import sqlite3
@@ -14,22 +15,40 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.handwritten_app import SCHEMA
 from benchmarks.load import Load, Outcome
+from benchmarks.processes import raise_open_files
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = ROOT / "benchmarks" / "backend_project"
-START_SECONDS_MAX = 30.0
+START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 15.0
 LOAD_SECONDS_MAX = 120.0
 ACCOUNTS = 100_000
 ACCOUNTS_PER_CALL = 1_000
+NOTES_PER_CALL = 1_000
+CHANNELS_PER_CALL = 50
+NO_CACHE = {"REWAKE_LIMIT_CACHE_BYTES_MAX": "0"}
 BALANCE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Notes that lie there before anything is measured, spread evenly over channels."""
+
+    count: int
+    channels: int
+    body: str
+
+    def rows(self) -> Iterator[tuple[int, str, str, float]]:
+        """As the hand-written application stores them: the newest has the largest number."""
+        for number in range(self.count):
+            yield number + 1, f"channel-{number % self.channels}", self.body, 1e9 + number
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +105,34 @@ class Subject:
 
 
 @contextmanager
-def rewake(scratch: Path, *, data: Path | None = None) -> Iterator[Subject]:
-    """The server under test, on an empty database, or on the one in the folder `data`, which stays."""
-    folder = _fresh(scratch / "rewake")
+def rewake(
+    scratch: Path, *, data: Path | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Subject]:
+    """The server under test, on an empty database, or on the one in the folder `data`, which stays.
+
+    `settings` are environment variables such as REWAKE_LIMIT_*.
+    """
+    folder = fresh(scratch / "rewake")
     command = ["-m", "rewake", "serve", str(PROJECT), "--data", str(data or folder / "data")]
-    with _served("Rewake", "rewake", folder, command) as subject:
+    with _served("Rewake", "rewake", folder, command, settings) as subject:
         yield subject
 
 
 @contextmanager
-def handwritten(scratch: Path, *, sync: str, commit: str, has_accounts: bool = False) -> Iterator[Subject]:
-    """The hand-written application, on an empty database or one with the accounts in it."""
-    folder = _fresh(scratch / f"handwritten-{sync}-{commit}")
+def handwritten(
+    scratch: Path, *, sync: str, commit: str, has_accounts: bool = False, notes: Notes | None = None
+) -> Iterator[Subject]:
+    """The hand-written application, on an empty database or one with the accounts or `notes` in it."""
+    folder = fresh(scratch / f"handwritten-{sync}-{commit}")
     database = folder / "app.db"
-    if has_accounts:
-        rows = ((number, BALANCE) for number in range(1, ACCOUNTS + 1))
+    if has_accounts or notes:
         with sqlite3.connect(database) as db:
             db.executescript(SCHEMA)
-            db.executemany("INSERT INTO accounts VALUES (?, ?)", rows)
+            if has_accounts:
+                rows = ((number, BALANCE) for number in range(1, ACCOUNTS + 1))
+                db.executemany("INSERT INTO accounts VALUES (?, ?)", rows)
+            if notes:
+                db.executemany("INSERT INTO notes VALUES (?, ?, ?, ?)", notes.rows())
         db.close()
     name = "by hand, fsync" if sync == "full" else "by hand, no fsync"
     if commit == "group":
@@ -112,6 +141,16 @@ def handwritten(scratch: Path, *, sync: str, commit: str, has_accounts: bool = F
     command += ["--sync", sync, "--commit", commit]
     with _served(name, "handwritten", folder, command) as subject:
         yield subject
+
+
+def bare_rows(path: Path, notes: Notes) -> sqlite3.Connection:
+    """A database with the notes in it and no server around it."""
+    path.unlink(missing_ok=True)
+    db = sqlite3.connect(path, cached_statements=256)
+    db.executescript(SCHEMA)
+    with db:
+        db.executemany("INSERT INTO notes VALUES (?, ?, ?, ?)", notes.rows())
+    return db
 
 
 def open_accounts(subject: Subject) -> list[str]:
@@ -125,6 +164,45 @@ def open_accounts(subject: Subject) -> list[str]:
     return ids
 
 
+def write_notes(subject: Subject, notes: Notes) -> list[str]:
+    """Insert the notes into Rewake; their ids in order of their numbers."""
+    ids: list[str] = []
+    for first in range(0, notes.count, NOTES_PER_CALL):
+        count = min(NOTES_PER_CALL, notes.count - first)
+        arguments = {"first": first, "count": count, "channels": notes.channels, "body": notes.body}
+        answer = subject.call("mutation", "notes:add_many", arguments)
+        assert isinstance(answer, list)
+        ids += answer
+    return ids
+
+
+def count_notes(subject: Subject, channels: int) -> int:
+    """How many notes Rewake has in its first `channels` channels."""
+    total = 0
+    for first in range(0, channels, CHANNELS_PER_CALL):
+        count = min(CHANNELS_PER_CALL, channels - first)
+        part = subject.call("query", "notes:count", {"first": first, "channels": count})
+        assert isinstance(part, int | float)
+        total += int(part)
+    return total
+
+
+@contextmanager
+def bare_broadcast(scratch: Path) -> Iterator[Subject]:
+    """A loop that writes ready frames to sockets: the floor under every push."""
+    folder = fresh(scratch / "bare-broadcast")
+    with _served("bare broadcast", "broadcast", folder, ["-m", "benchmarks.bare_broadcast"]) as subject:
+        yield subject
+
+
+@contextmanager
+def bare_echo(scratch: Path) -> Iterator[Subject]:
+    """The server stack with nothing behind it: the floor under every request."""
+    folder = fresh(scratch / "bare-echo")
+    with _served("bare HTTP echo", "echo", folder, ["-m", "benchmarks.bare_echo"]) as subject:
+        yield subject
+
+
 def money_in(subject: Subject) -> int:
     """All the money in Rewake's accounts; transfers must not change it."""
     total = 0
@@ -136,8 +214,11 @@ def money_in(subject: Subject) -> int:
 
 
 @contextmanager
-def _served(name: str, kind: str, folder: Path, command: list[str]) -> Iterator[Subject]:
-    port = _free_port()
+def _served(
+    name: str, kind: str, folder: Path, command: list[str], settings: Mapping[str, str] | None = None
+) -> Iterator[Subject]:
+    port = free_port()
+    raise_open_files()
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, *command, "--port", str(port)],
@@ -145,19 +226,25 @@ def _served(name: str, kind: str, folder: Path, command: list[str]) -> Iterator[
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             cwd=ROOT,
+            env={**os.environ, **(settings or {})},
         )
     subject = Subject(name, kind, port, process, folder)
     try:
         _wait_until_healthy(subject)
         yield subject
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a server, kindly at first."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait_until_healthy(subject: Subject) -> None:
@@ -171,13 +258,15 @@ def _wait_until_healthy(subject: Subject) -> None:
     raise SystemExit(f"benchmarks: {subject.name} did not start:\n{subject.log_tail()}")
 
 
-def _fresh(folder: Path) -> Path:
+def fresh(folder: Path) -> Path:
+    """An empty folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -26,8 +26,8 @@ from benchmarks.subjects import (
 CLIENTS = (16, 64)
 DOORS = ("http", "websocket")
 CHOICES = {"uniform": 0.0, "Zipf 1.5": 1.5}
-SECONDS = 2.5
-WARM_UP_SECONDS = 0.5
+SECONDS = 1.5
+WARM_UP_SECONDS = 0.3
 EVENNESS_MIN = 0.9
 BY_HAND = [("full", "each"), ("full", "group"), ("off", "each")]
 COLUMNS = ["door, clients, accounts", "Rewake", "p99 us", "by hand, fsync", "with group commit", "no fsync"]
@@ -56,10 +56,15 @@ def measure(scratch: Path) -> Table:
         door, clients, choice = case
         figures = [f"{outcome.rate:,.0f}", f"{outcome.p99_us:,.0f}"]
         table.add(f"{door}, {clients}, {choice}", *figures, *cells, verdict(is_reached))
+        for (sync, commit), rate in zip(BY_HAND, others, strict=True):
+            table.by_hand[f"transfers/s, {door}, {clients}, {choice}, {sync}, {commit}"] = rate
     table.notes.append(_evenness(ours))
     failures = sum(outcome.failures for outcome in ours.values())
+    table.failures = [*ours.values(), *(each for cases in by_hand.values() for each in cases.values())]
     expected = ACCOUNTS * BALANCE
-    state = "whole" if money == expected else "WRONG"
+    state = "whole" if money == expected else "not whole"
+    if money != expected:
+        table.wrong.append("money came or went")
     table.notes.append(f"Failed transfers in Rewake: {failures}.")
     table.notes.append(f"Money afterwards: {money:,} of {expected:,}: {state}.")
     return table
@@ -74,7 +79,7 @@ def _all_cases(subject: Subject, ids_file: Path) -> dict[Case, Outcome]:
             workload="transfer",
             clients=clients,
             zipf=CHOICES[choice],
-            accounts_file=str(ids_file),
+            ids_file=str(ids_file),
             seconds=SECONDS,
             warm_up_seconds=WARM_UP_SECONDS,
         )

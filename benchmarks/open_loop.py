@@ -1,0 +1,240 @@
+"""The open-loop generator: requests leave when their time has come, whether or not others have been answered.
+
+    echo '{"port": ..., "rate": 4000, ...}' | python -m benchmarks.open_loop
+
+reads one `Offer` from standard input and prints one `Taken`, both JSON. Arrivals are spread by chance (a
+Poisson process with a seed). Each takes a connection that is idle, or a new one; latency counts from the
+moment that the request was due, so a generator that is late shows. Every answer that is no success is counted
+by its status and code, lost connections and requests without an answer too: accepted, refused and lost add up
+to what was sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import cast
+
+import uvloop
+
+from benchmarks.load import Load, insert_arguments
+from benchmarks.processes import cpu_seconds, raise_open_files
+
+ANSWER_SECONDS_MAX = 30.0
+TICK_SECONDS = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What is offered to one server: inserts over HTTP."""
+
+    port: int
+    server_pid: int
+    subject: str
+    rate: float
+    seconds: float
+    connections: int
+    seed: int = 1
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of it."""
+
+    sent: int = 0
+    accepted: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+    refused_p99_ms: float = 0.0
+    """How long a refusal took: it should be told at once."""
+    unsent: int = 0
+    """Arrivals for which the generator had no connection left."""
+    late_p99_ms: float = 0.0
+    """How late requests left the generator."""
+    seconds: float = 0.0
+    """Until the last answer."""
+    generator_cpu: float = 0.0
+    server_cpu: float = 0.0
+
+
+class Connection(asyncio.Protocol):
+    """One HTTP connection: at most one request under way."""
+
+    def __init__(self, loop: OpenLoop) -> None:
+        self.loop = loop
+        self.buffer = bytearray()
+        self.due = 0.0
+        self.is_waiting = False
+        self.is_lost = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.is_lost = True
+        self.loop.size -= 1
+        if self.is_waiting:
+            self.is_waiting = False
+            self.loop.settle(self.due, f"connection lost: {type(error).__name__ if error else 'closed'}")
+
+    def request(self, due: float, request: bytes) -> None:
+        self.due = due
+        self.is_waiting = True
+        self.transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        head, found, _ = bytes(self.buffer).partition(b"\r\n\r\n")
+        if not found:
+            return
+        _, _, rest = head.lower().partition(b"content-length:")
+        end = len(head) + 4 + int(rest.split(b"\r\n", 1)[0])
+        if len(self.buffer) < end:
+            return
+        body = bytes(self.buffer[len(head) + 4 : end])
+        del self.buffer[:end]
+        self.is_waiting = False
+        self.loop.settle(self.due, _kind(int(head[9:12]), body))
+        if b"connection: close" in head.lower():
+            self.transport.close()
+        else:
+            self.loop.idle.append(self)
+
+
+def _kind(status: int, body: bytes) -> str:
+    """Empty for a success, else what kind of refusal it is."""
+    answer = json.loads(body)
+    if status == 200 and (answer.get("status") == "success" or answer.get("ok") is True):
+        return ""
+    return f"{status} {answer.get('code', answer.get('error', ''))}".strip()[:80]
+
+
+class OpenLoop:
+    """All connections and what became of the requests."""
+
+    def __init__(self, offer: Offer) -> None:
+        self.offer = offer
+        self.idle: list[Connection] = []
+        self.size = 0
+        self.taken = Taken()
+        self.refused: Counter[str] = Counter()
+        self.accepted_ms: list[float] = []
+        self.refused_ms: list[float] = []
+        self.late_ms: list[float] = []
+        self.opening: set[asyncio.Task[None]] = set()
+
+    def settle(self, due: float, kind: str) -> None:
+        took = 1e3 * (time.perf_counter() - due)
+        if kind:
+            self.refused[kind] += 1
+            self.refused_ms.append(took)
+        else:
+            self.accepted_ms.append(took)
+
+    def send(self, due: float, request: bytes) -> None:
+        """Send on an idle connection, or open one for it."""
+        while self.idle:
+            connection = self.idle.pop()
+            if not connection.is_lost:
+                self._send(connection, due, request)
+                return
+        if self.size >= self.offer.connections:
+            self.taken.unsent += 1
+            return
+        self.size += 1
+        task = asyncio.create_task(self._open(due, request))
+        self.opening.add(task)
+        task.add_done_callback(self.opening.discard)
+
+    def _send(self, connection: Connection, due: float, request: bytes) -> None:
+        self.taken.sent += 1
+        self.late_ms.append(1e3 * (time.perf_counter() - due))
+        connection.request(due, request)
+
+    async def _open(self, due: float, request: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            _, connection = await loop.create_connection(
+                lambda: Connection(self), "127.0.0.1", self.offer.port
+            )
+        except OSError as error:
+            self.size -= 1
+            self.taken.sent += 1
+            self.settle(due, f"no connection: {type(error).__name__}")
+            return
+        self._send(connection, due, request)
+
+    @property
+    def settled(self) -> int:
+        return len(self.accepted_ms) + len(self.refused_ms)
+
+    async def run(self, requests: list[bytes]) -> Taken:
+        chance = random.Random(self.offer.seed)
+        ours, theirs = time.process_time(), cpu_seconds(self.offer.server_pid)
+        begun = time.perf_counter()
+        due, number = begun + chance.expovariate(self.offer.rate), 0
+        while due < begun + self.offer.seconds:
+            now = time.perf_counter()
+            while due <= now and due < begun + self.offer.seconds:
+                self.send(due, requests[number % len(requests)])
+                number += 1
+                due += chance.expovariate(self.offer.rate)
+            await asyncio.sleep(TICK_SECONDS)
+        wall = time.perf_counter() - begun
+        self.taken.generator_cpu = (time.process_time() - ours) / wall
+        self.taken.server_cpu = (cpu_seconds(self.offer.server_pid) - theirs) / wall
+        deadline = time.perf_counter() + ANSWER_SECONDS_MAX
+        while (self.opening or self.settled < self.taken.sent) and time.perf_counter() < deadline:
+            await asyncio.sleep(0.01)
+        if missing := self.taken.sent - self.settled:
+            self.refused["no answer"] += missing
+        return self._result(time.perf_counter() - begun)
+
+    def _result(self, seconds: float) -> Taken:
+        taken = self.taken
+        taken.accepted = len(self.accepted_ms)
+        taken.refused = dict(self.refused)
+        taken.p50_ms = _at(self.accepted_ms, 50)
+        taken.p99_ms = _at(self.accepted_ms, 99)
+        taken.refused_p99_ms = _at(self.refused_ms, 99)
+        taken.late_p99_ms = _at(self.late_ms, 99)
+        taken.seconds = seconds
+        return taken
+
+
+def _at(took: list[float], percent: int) -> float:
+    ordered = sorted(took)
+    return ordered[(len(ordered) - 1) * percent // 100] if ordered else 0.0
+
+
+def _requests(offer: Offer) -> list[bytes]:
+    load = Load(offer.port, offer.server_pid, offer.subject, "http", "insert", clients=0)
+    path = "/api/mutation" if offer.subject == "rewake" else "/insert"
+    requests = []
+    for arguments in insert_arguments(random.Random(offer.seed), load):
+        body = b'{"path":"notes:add","args":%b,"format":"json"}' % arguments
+        if offer.subject != "rewake":
+            body = b'{"id":0,"args":%b}' % arguments
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{offer.port}\r\nContent-Type: application/json\r\n"
+        requests.append(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    return requests
+
+
+def main() -> None:
+    offer = Offer(**json.load(sys.stdin))
+    raise_open_files()
+
+    async def run() -> Taken:
+        return await OpenLoop(offer).run(_requests(offer))
+
+    json.dump(asdict(uvloop.run(run())), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
