@@ -180,6 +180,9 @@ class LiveSocket(asyncio.BufferedProtocol):
                 self.rest += self.view[taken:count]
 
     def send(self, *messages: bytes) -> None:
+        """Nothing is sent over a socket that has ended: whoever lost it has been told."""
+        if self.is_leaving:
+            return
         self.transport.write(b"".join(masked_frame(0x1, message) for message in messages))
 
     def leave(self) -> None:
