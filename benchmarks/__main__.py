@@ -41,7 +41,7 @@ from benchmarks import (
     transfers,
 )
 from benchmarks.record import Record
-from benchmarks.report import Table, circumstances, machine
+from benchmarks.report import Table, circumstances, end_kindly, machine
 
 QUESTIONS: dict[str, Callable[[Path], Table]] = {
     module.__name__.rpartition(".")[2]: module.measure
@@ -84,6 +84,7 @@ def main(arguments: list[str]) -> int:
         known = ", ".join(QUESTIONS)
         print(f"benchmarks: no question {', '.join(unknown)}; there are {known}", file=sys.stderr)
         return UNKNOWN_QUESTION
+    end_kindly()
     scratch = FOLDER / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()

@@ -34,7 +34,7 @@ CALLS: tuple[tuple[str, str, dict[str, str]], ...] = (
 )
 
 
-def measure(scratch: Path, *, times: int = 5) -> Table:
+def measure(scratch: Path, *, times: int = 3) -> Table:
     """Each start in turn with its floors, so that all meet the same machine. The first, which compiles, is
     left out."""
     took: dict[str, list[float]] = {}

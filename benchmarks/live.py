@@ -261,6 +261,11 @@ class Live:
         took = [1e3 * each for each in self.took]
         return {**_percentiles(took), "sent": 2 * sent, "reached": 2 * churned / wall, "skipped": 2 * skipped}
 
+    async def rest(self, *, seconds: float) -> dict[str, Any]:
+        """Do nothing: what the server spends meanwhile is what the mere presence of the sessions costs."""
+        await asyncio.sleep(seconds)
+        return {}
+
     async def storm(self) -> dict[str, Any]:
         """Cut every connection, and come back with everybody at once, subscriptions and all."""
         for session in self.sessions:

@@ -7,6 +7,7 @@ import datetime
 import os
 import platform
 import shutil
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -86,6 +87,7 @@ def run_alone(measure: Callable[..., Table], name: str, **defaults: float | Sequ
         else:
             parser.add_argument(option, type=type(default), default=default)
     chosen = parser.parse_args()
+    end_kindly()
     scratch = Path(__file__).resolve().parents[1] / ".make" / "bench" / name
     scratch.mkdir(parents=True, exist_ok=True)
     try:
@@ -98,6 +100,16 @@ def run_alone(measure: Callable[..., Table], name: str, **defaults: float | Sequ
         raise SystemExit(130) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def end_kindly() -> None:
+    """Have SIGTERM end this process as Ctrl-C does: servers and generators that it started end with it."""
+
+    def end(number: int, frame: object) -> None:
+        del frame
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def verdict(is_reached: bool) -> str:
