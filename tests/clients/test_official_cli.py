@@ -1,7 +1,8 @@
-"""The official command line, unmodified, against our server: environment variables and logs."""
+"""The official command line, unmodified, against our server: variables, logs, data, functions and calls."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -131,3 +132,112 @@ def test_required_variables_cannot_be_removed(
     assert refused.returncode != 0
     assert "Cannot delete required environment variables: MODE." in refused.stdout + refused.stderr
     assert cli("env", "get", "MODE").stdout == "live\n"
+
+
+@pytest.fixture
+def filled(server: ServerProcess) -> ServerProcess:
+    """A server with messages and values of every kind."""
+    for n in range(5):
+        body = {"path": "messages:send", "args": {"author": "Ada", "body": f"body {n}"}}
+        assert httpx.post(f"{server.url}/api/mutation", json=body).json()["status"] == "success"
+    value = {
+        "exact": {"$integer": "AQAAAAAAACA="},
+        "bytes": {"$bytes": "AQI="},
+        "zero": {"$float": "AAAAAAAAAIA="},
+        "none": None,
+        "list": [1, "two"],
+    }
+    body = {"path": "values:keep", "args": {"value": value}, "format": "convex_encoded_json"}
+    assert httpx.post(f"{server.url}/api/mutation", json=body).json()["status"] == "success"
+    return server
+
+
+def test_data_lists_tables_and_rows(cli: Cli, filled: ServerProcess) -> None:
+    tables = cli("data").stdout.split()
+    assert {"kept", "messages"} <= set(tables)
+    assert tables == sorted(tables)
+    shown = cli("data", "messages", "--limit", "2")
+    header, _, *rows = shown.stdout.splitlines()
+    assert [name.strip() for name in header.split("|")] == ["_id", "_creationTime", "author", "body"]
+    assert ['"body 4"' in rows[0], '"body 3"' in rows[1], len(rows)] == [True, True, 2]
+    assert "Showing the 2 most recently created documents" in shown.stderr
+    lines = cli("data", "messages", "--order", "asc", "--format", "jsonLines").stdout.splitlines()
+    assert [json.loads(line)["body"] for line in lines] == [f"body {n}" for n in range(5)]
+    kept = cli("data", "kept").stdout
+    assert '"exact": 2305843009213693953n' in kept
+    assert '"bytes": Bytes("AQI=")' in kept
+    assert "There are no documents in this table." in cli("data", "nothing").stderr
+
+
+def test_function_spec_is_printed(cli: Cli, server: ServerProcess) -> None:
+    spec = json.loads(cli("function-spec").stdout)
+    assert spec["url"] == server.url
+    by_name = {each.get("identifier"): each for each in spec["functions"]}
+    assert by_name["messages.js:send"]["functionType"] == "Mutation"
+    assert by_name["values.js:kinds"]["args"]["value"]["exact"] == {
+        "fieldType": {"type": "bigint"},
+        "optional": False,
+    }
+
+
+def test_run_calls_functions_of_every_kind(cli: Cli, server: ServerProcess) -> None:
+    del server
+    assert cli("run", "counters:increment", '{"name": "a"}').returncode == 0
+    assert json.loads(cli("run", "counters:get", '{"name": "a"}').stdout) == 1
+    encoded = cli("run", "values:echo", '{"value": {"$integer": "AQAAAAAAACA="}}')
+    assert json.loads(encoded.stdout) == {"$integer": "AQAAAAAAACA="}
+    unknown = cli("run", "counters:gte", "{}")
+    assert unknown.returncode == 1
+    assert "Could not find function" in unknown.stderr
+    assert "counters:get" in unknown.stderr
+    failed = cli("run", "failures:plain_query", "{}")
+    assert failed.returncode == 1
+    assert "Uncaught" in failed.stderr
+
+
+def test_run_acts_as_a_user(node: str, tmp_path: Path, make_server: Callable[..., ServerProcess]) -> None:
+    project = tmp_path / "project"
+    (project / "backend").mkdir(parents=True)
+    (project / "backend" / "who.py").write_text(WHO)
+    server = make_server(project)
+    server.start()
+    done = _run(node, server, "run", "who:am_i", "{}", "--identity", '{"subject": "ada", "name": "Ada"}')
+    assert json.loads(done.stdout) == ["ada", "Ada"]
+    assert json.loads(_run(node, server, "run", "who:internally", "{}").stdout) == "secret"
+
+
+WHO = """
+from rewake import QueryCtx, internal_query, query
+
+
+@query
+def am_i(ctx: QueryCtx) -> list[str | None]:
+    identity = ctx.auth.require_identity()
+    return [identity.subject, identity.name]
+
+
+@internal_query
+def internally(ctx: QueryCtx) -> str:
+    return "secret"
+"""
+
+
+def test_run_watches_a_query(node: str, server: ServerProcess) -> None:
+    watching = subprocess.Popen(
+        [node, PROGRAM, "run", "counters:get", '{"name": "w"}', "--watch"],
+        cwd=HERE,
+        env=_variables(server),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert watching.stdout is not None
+        assert json.loads(watching.stdout.readline()) == 0
+        body = {"path": "counters:increment", "args": {"name": "w"}}
+        httpx.post(f"{server.url}/api/mutation", json=body)
+        assert json.loads(watching.stdout.readline()) == 1
+    finally:
+        watching.kill()
+        watching.wait(SECONDS)

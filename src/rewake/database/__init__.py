@@ -150,6 +150,7 @@ from rewake.database.schema_records import SchemaState, note_validated
 from rewake.database.snapshots import Reader, Snapshot
 from rewake.database.staged_validators import staged_verdicts, take_staged_step
 from rewake.database.staged_verdict import StagedState, StagedVerdict
+from rewake.database.table_sizes import count_documents, watch_table
 from rewake.database.usage import (
     Measure,
     ScheduledFunctionsArgumentsTooLarge,
@@ -273,6 +274,7 @@ __all__ = [
     "claim_job",
     "claim_scheduled",
     "commit_file",
+    "count_documents",
     "declare_schema",
     "delete_file",
     "doom_blob",
@@ -326,4 +328,5 @@ __all__ = [
     "touches_variables",
     "trim_scheduled",
     "verify",
+    "watch_table",
 ]

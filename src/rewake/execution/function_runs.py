@@ -47,7 +47,11 @@ from rewake.execution.runner import MutationJob, QueryJob, QueryRun
 from rewake.execution.scheduled_calls import end_of
 from rewake.execution.standard_sources import holding
 from rewake.execution.system_context import SYSTEM_PREFIX
-from rewake.execution.system_functions import SystemIdentityRequired, system_registry
+from rewake.execution.system_functions import (
+    SystemIdentityRequired,
+    system_registry,
+    system_registry_for,
+)
 from rewake.execution.time_limit import FunctionTimedOut, TimeLimit
 from rewake.execution.worker_failures import out_of_memory, timed_out
 from rewake.functions import FunctionKind
@@ -178,7 +182,7 @@ class FunctionRuns:
         """
         started = self._environment.clock.monotonic()
         transaction = snapshot.transaction()
-        own = system_registry() if _is_system(job) else registry
+        own = system_registry_for(registry) if _is_system(job) else registry
         host = self._host(transaction, job.identity, own, journal=job.journal)
         record, result = self._run(host, job, "query")
         snapshot.raise_if_failed()

@@ -394,6 +394,10 @@ class _Face:
     def transaction(self) -> Any:
         return self._opened().transaction
 
+    @property
+    def registry(self) -> Registry:
+        return self._opened().registry
+
     def check_open(self) -> None:
         self._opened()
 

@@ -100,6 +100,8 @@ class Registry:
     """Whose tokens are taken."""
     crons: tuple[CronFacts, ...] = ()
     """What runs again and again, in order of the identifiers."""
+    project: Registry | None = None
+    """Of the system functions: the project that they stand beside in this run."""
 
     def find(self, path: str, visibility: Visibility) -> FunctionRecord:
         """The function that `path` names.

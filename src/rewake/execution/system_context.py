@@ -6,6 +6,7 @@ Floor 3, `execution`. Not here: the functions (`system_functions.py`, `file_func
 from __future__ import annotations
 
 from rewake.database import ReadTransaction, WriteTransaction
+from rewake.execution.registry import Registry
 from rewake.functions import MutationCtx, QueryCtx
 
 SYSTEM_PREFIX = "_system/"
@@ -32,3 +33,11 @@ class SystemQueryCtx(QueryCtx):
         transaction = self._host.transaction
         assert isinstance(transaction, ReadTransaction)
         return transaction
+
+    @property
+    def project(self) -> Registry:
+        """The code of the application, as this run's snapshot has it."""
+        # The face of the host has it; `functions` has no word for it.
+        project: Registry | None = self._host.registry.project  # type: ignore[attr-defined]
+        assert project is not None, "the run was given the project's registry"
+        return project

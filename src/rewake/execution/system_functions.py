@@ -10,6 +10,7 @@ are internal, and need no module of an author: a project that cannot be loaded d
     _system/cli/crons:list                   crons and their last runs, for administrators
     _system/variables:change, announce       environment variables, for administrators and the server
     _system/cli/queryEnvironmentVariables    what the official command line reads of them
+    _system/cli/tables, tableData, ...       `data_functions.py`
     _system/files:...                        `file_functions.py`
     _system/keys:...                         `key_functions.py`
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -38,6 +40,7 @@ from rewake.database import (
     trim_scheduled,
 )
 from rewake.errors import FunctionError, InvalidInput
+from rewake.execution.data_functions import DATA_FUNCTIONS
 from rewake.execution.file_functions import FILE_FUNCTIONS
 from rewake.execution.key_functions import KEY_FUNCTIONS
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
@@ -127,6 +130,7 @@ _QUERIES: dict[str, Callable[..., Any]] = {
     "_system/cli/queryEnvironmentVariables:default": _list_variables,
     "_system/cli/queryEnvironmentVariables:get": _get_variable,
     "_system/cli/crons:list": _list_crons,
+    **DATA_FUNCTIONS,
 }
 _MUTATIONS: dict[str, Callable[..., Any]] = {
     "_system/variables:change": _change_variables,
@@ -148,6 +152,11 @@ def system_registry() -> Registry:
     mutations = (_record(path, internal_mutation(handler)) for path, handler in _MUTATIONS.items())
     queries = (_record(path, internal_query(handler)) for path, handler in _QUERIES.items())
     return registry_of((*mutations, *queries), Schema({}))
+
+
+def system_registry_for(project: Registry) -> Registry:
+    """The same, for functions that tell of the code of `project`."""
+    return replace(system_registry(), project=project)
 
 
 def _record(path: str, function: RegisteredFunction[..., Any]) -> FunctionRecord:
