@@ -17,7 +17,19 @@ from rewake.cli.failure import ExitCode
 from rewake.cli.release import rewake_version
 from tests.cli.command import run_apart, run_here
 
-COMMANDS = ["init", "dev", "serve", "run", "codegen", "verify", "version", "logs", "env", "keys"]
+COMMANDS = [
+    "init",
+    "dev",
+    "serve",
+    "run",
+    "codegen",
+    "verify",
+    "version",
+    "logs",
+    "deployments",
+    "env",
+    "keys",
+]
 
 
 def plain(text: str) -> str:

@@ -8,6 +8,7 @@ only then: `rewake --help` should not load a database. Errors end here, as a sen
     serve     serving.py                verify    verifying.py
     version                             env, logs  server_commands.py
                                         keys      key_commands.py, keys.py
+                                        deployments  deployment_commands.py
 
 Not here: the work. The pages of the reference are `docs/reference/cli.md`.
 """
@@ -21,11 +22,13 @@ from typing import Annotated
 import typer
 
 from rewake.cli.codegen_command import CODEGEN_EXAMPLES, codegen
+from rewake.cli.connection import forget_wishes
+from rewake.cli.deployment_commands import deployments_app
 from rewake.cli.dev_options import RunArguments, RunFunction, StartCommand
 from rewake.cli.exposing import CorsOriginList, TlsFile, TlsKeyFile, TrustedProxyList
 from rewake.cli.failure import ExitCode
 from rewake.cli.key_commands import keys_app
-from rewake.cli.options import AdminKeyText, ProjectFolder, ServerUrl
+from rewake.cli.options import AdminKeyText, CommandsWithTargets, ProjectFolder, ServerUrl
 from rewake.cli.project_home import PORT_USUAL, find_root
 from rewake.cli.screen import Screen
 from rewake.cli.serve_options import (
@@ -49,6 +52,7 @@ _EXIT_CODES = (
 
 app = typer.Typer(
     name="rewake",
+    cls=CommandsWithTargets,
     help="A reactive backend in Python: tables and functions here, every official Convex client there.",
     epilog=_EXIT_CODES,
     no_args_is_help=True,
@@ -59,6 +63,7 @@ app = typer.Typer(
 )
 
 
+app.add_typer(deployments_app, name="deployments")
 app.add_typer(env_app, name="env")
 app.add_typer(keys_app, name="keys")
 
@@ -70,6 +75,7 @@ def main() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+    forget_wishes()
     try:
         app(prog_name="rewake")
     except RewakeError as error:
@@ -81,6 +87,8 @@ def main() -> None:
         # `rewake run ... | head`: whoever read has enough.
         sys.stderr.close()
         sys.exit(ExitCode.FAILED)
+    finally:
+        forget_wishes()
 
 
 Project = Annotated[

@@ -5,14 +5,13 @@ Floor 8, `cli`. Not here: the work (`keys.py`), where errors end (`commands.py`)
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rewake.cli.options import AdminKeyText, ProjectFolder, ServerUrl
-from rewake.cli.project_home import URL_VARIABLE, data_place, find_root
+from rewake.cli.project_home import data_place, find_root
 from rewake.cli.screen import Screen
 from rewake.environment import process_environment
 
@@ -40,12 +39,12 @@ DataPath = Annotated[
 
 
 def _desk(url: str | None, admin_key: str | None, project: Path | None, data: Path | None) -> KeyDesk:
-    from rewake.cli.connection import find_server
+    from rewake.cli.connection import find_server, is_server_named
     from rewake.cli.keys import FileKeys, ServerKeys, desk_for
     from rewake.execution import read_settings
 
     root = project.resolve() if project is not None else find_root(Path.cwd())
-    if url is not None or (data is None and os.environ.get(URL_VARIABLE)):
+    if url is not None or (data is None and is_server_named(root, url)):
         return ServerKeys(find_server(root, url=url, admin_key=admin_key))
     file = FileKeys(
         data_place(root, data).data,

@@ -135,12 +135,13 @@ def read_settings(root: Path) -> ProjectSettings:
     if not isinstance(table, dict):
         raise ProjectInvalid(f"[tool.rewake] in {file} must be a table of settings.")
     limits = _limits_of(table, file)
+    table.pop("deployments", None)  # Of the command line, which says what is wrong with them.
     known = {"functions", "case", "files", "generated", "name", "site_url", "url"}
     for key, value in table.items():
         if key not in known:
             raise ProjectInvalid(
                 f"Unknown setting `{key}` under [tool.rewake] in {file}. "
-                f"Known: {', '.join(sorted(known | {'limits'}))}."
+                f"Known: {', '.join(sorted(known | {'deployments', 'limits'}))}."
             )
         if not isinstance(value, str):
             raise ProjectInvalid(f"The setting `{key}` under [tool.rewake] in {file} must be a string.")
