@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from rewake.cli.calling import acting_user, as_values
+from rewake.values import Int64, InvalidValue
 from tests.cli.command import Outcome, Running, free_port, run_apart, run_here
 
 Run = Callable[..., Outcome]
@@ -25,6 +27,11 @@ def echo(ctx: QueryCtx, text: str, count: float = 1) -> dict[str, str | float]:
 @internal_mutation
 def hidden(ctx: MutationCtx) -> Int64:
     return Int64(2**60)
+
+@query
+def who(ctx: QueryCtx) -> list[str | None]:
+    user = ctx.auth.require_identity()
+    return [user.subject, user.token_identifier, user.name]
 
 @query
 def nothing(ctx: QueryCtx) -> None:
@@ -164,7 +171,30 @@ def test_a_stranger_at_the_address(run: Run, status: int, body: bytes) -> None:
     assert "it is not Rewake" in done.err
 
 
-def test_a_refused_request_shows_the_servers_words(run: Run) -> None:
+def test_arguments_that_are_too_large_are_refused_in_the_servers_words(run: Run) -> None:
     done = run("tools:echo", json.dumps({"text": "x" * 21 * 2**20}))
     assert done.code == 1
-    assert "BadJsonBody" in done.err
+    assert "Arguments for tools:echo are too large" in done.err
+
+
+def test_a_call_can_be_a_users(run: Run) -> None:
+    done = run("tools:who", "--identity", '{"subject": "ada", "name": "Ada"}')
+    assert json.loads(done.out) == ["ada", "https://convex.test|ada", "Ada"]
+    assert run("tools:who", "--identity", "ada").code == 2
+
+
+def test_users_without_a_subject_are_told_apart_by_their_attributes() -> None:
+    ada, bob = acting_user('{"name": "Ada"}'), acting_user('{"name": "Bob"}')
+    assert ada["tokenIdentifier"] == f"https://convex.test|{ada['subject']}"
+    assert ada["subject"] != bob["subject"]
+    assert acting_user('{"tokenIdentifier": "t"}')["tokenIdentifier"] == "t"
+
+
+def test_a_system_function_needs_no_place_in_the_spec(run: Run) -> None:
+    assert json.loads(run("_system/cli/crons:list").out) == []
+
+
+def test_arguments_may_hold_encoded_forms() -> None:
+    assert as_values({"n": {"$integer": "AQAAAAAAAAA="}, "m": 1}) == {"n": Int64(1), "m": 1.0}
+    with pytest.raises(InvalidValue):
+        as_values({"n": {"$integer": "AQ=="}})

@@ -26,6 +26,8 @@ COMMANDS = [
     "verify",
     "version",
     "logs",
+    "data",
+    "function-spec",
     "deployments",
     "env",
     "keys",

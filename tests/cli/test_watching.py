@@ -9,21 +9,16 @@ from pathlib import Path
 import pytest
 
 from rewake.cli.connection import ServerAddress
-from rewake.cli.failure import CommandFailed, ServerUnreachable
+from rewake.cli.failure import CommandFailed
 from rewake.cli.screen import Screen
-from rewake.cli.watching import Watcher, as_values
+from rewake.cli.watching import Watcher
 from rewake.client import (
     ApplicationError,
-    AuthenticationRefused,
     CallFailed,
-    ConversationEnded,
     Int64,
-    NotConnected,
     Result,
 )
 from rewake.environment import seeded_environment
-from rewake.protocol import InvalidFunctionPath
-from rewake.values import InvalidValue
 from tests.cli.command import Running, free_port, run_apart
 
 SERVER = ServerAddress("http://server", "key|00", Path("/nowhere"), is_guess=False)
@@ -41,12 +36,6 @@ def test_values_are_printed_in_their_readable_form(
     printed = capsys.readouterr()
     assert printed.out == '{\n  "b": "eA==",\n  "n": "1"\n}\n'
     assert "[LOG] 1" in printed.err
-
-
-def test_arguments_may_hold_encoded_forms() -> None:
-    assert as_values({"n": {"$integer": "AQAAAAAAAAA="}, "m": 1}) == {"n": Int64(1), "m": 1.0}
-    with pytest.raises(InvalidValue):
-        as_values({"n": {"$integer": "AQ=="}})
 
 
 def test_a_failure_is_a_result(watcher: Watcher, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,34 +72,6 @@ def test_the_connection_is_told_about_from_the_first_loss_on(
     first, second = capsys.readouterr().err.splitlines()
     assert first.endswith("connection lost; trying again")
     assert second.endswith("connected again")
-
-
-def not_connected(cause: Exception) -> NotConnected:
-    error = NotConnected(url="u", reason="r")
-    error.__cause__ = cause
-    return error
-
-
-@pytest.mark.parametrize(
-    ("error", "kind", "text"),
-    [
-        (AuthenticationRefused(reason="x"), CommandFailed, "refuses this admin key"),
-        (ConversationEnded(reason="Base version"), CommandFailed, "Base version"),
-        (InvalidFunctionPath(path="m.f", detail="x"), CommandFailed, "Write it as module:function"),
-        (
-            not_connected(ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)")),
-            ServerUnreachable,
-            "does not answer: connection refused",
-        ),
-        (not_connected(ValueError("404")), ServerUnreachable, "it is not Rewake"),
-    ],
-)
-def test_what_ends_the_watching_is_a_sentence(
-    watcher: Watcher, error: Exception, kind: type[CommandFailed], text: str
-) -> None:
-    ending = watcher.ending(error)
-    assert type(ending) is kind
-    assert text in ending.message
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ import typer
 
 from rewake.cli.codegen_command import CODEGEN_EXAMPLES, codegen
 from rewake.cli.connection import forget_wishes
+from rewake.cli.data_commands import DATA_EXAMPLES, SPEC_EXAMPLES, function_spec
+from rewake.cli.data_commands import data as data_command
 from rewake.cli.deployment_commands import deployments_app
 from rewake.cli.dev_options import RunArguments, RunFunction, StartCommand
 from rewake.cli.exposing import CorsOriginList, TlsFile, TlsKeyFile, TrustedProxyList
@@ -342,6 +344,12 @@ def run(
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="A query: print each new result until Ctrl-C.")
     ] = False,
+    identity: Annotated[
+        str | None,
+        typer.Option(
+            "--identity", metavar="JSON", help="Call as the user with these attributes.", show_default=False
+        ),
+    ] = None,
     url: ServerUrl = None,
     admin_key: AdminKeyText = None,
     project: ProjectFolder = None,
@@ -356,14 +364,16 @@ def run(
     parsed = parse_arguments(words)
     screen = Screen()
     server = server_of(url, admin_key, project, data)
+    from rewake.cli.calling import acting_user, call_function
+    from rewake.cli.hosting import run_loop
+
+    user, environment = None if identity is None else acting_user(identity), process_environment()
     if watch:
-        from rewake.cli.hosting import run_loop
         from rewake.cli.watching import watch_function
 
-        raise typer.Exit(run_loop(watch_function(server, function, parsed, screen, process_environment())))
-    from rewake.cli.calling import call_function
-
-    call_function(server, function, parsed, screen)
+        watched = watch_function(server, function, parsed, screen, environment, identity=user)
+        raise typer.Exit(run_loop(watched))
+    run_loop(call_function(server, function, parsed, screen, environment, identity=user))
 
 
 app.command(epilog=CODEGEN_EXAMPLES)(codegen)
@@ -395,3 +405,5 @@ def version() -> None:
 
 
 app.command(epilog=LOGS_EXAMPLES)(logs)
+app.command("data", epilog=DATA_EXAMPLES)(data_command)
+app.command("function-spec", epilog=SPEC_EXAMPLES)(function_spec)

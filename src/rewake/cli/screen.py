@@ -59,9 +59,22 @@ class Screen:
         """One line about what happens, on stderr."""
         self._err.print(Text.assemble(*parts))
 
+    def line(self, text: str) -> None:
+        """One line on stdout as it is: a row of a result.
+
+        Raises:
+            BrokenPipeError: whoever read has enough.
+        """
+        sys.stdout.write(text + "\n")
+
+    @property
+    def width(self) -> int | None:
+        """The columns of the terminal that stdout is; None where it is none."""
+        return self._out.width if self.is_terminal else None
+
     def value(self, value: Any) -> None:
         """A value as readable JSON on stdout; coloured for people, the same text for pipes."""
-        text = Text(json.dumps(_whole(value), indent=2, ensure_ascii=False))
+        text = Text(json.dumps(whole_numbers(value), indent=2, ensure_ascii=False))
         if self.is_terminal:
             JSONHighlighter().highlight(text)
         self._out.print(text)
@@ -105,15 +118,15 @@ def _ignored(text: str) -> None:
     """Where nobody watches."""
 
 
-def _whole(value: Any) -> Any:
+def whole_numbers(value: Any) -> Any:
     """`value` with whole numbers as people write them: all are Float64 here, so `.0` says nothing."""
     if isinstance(value, float):
         is_whole = value.is_integer() and abs(value) <= SAFE_INTEGER_MAX and str(value) != "-0.0"
         return int(value) if is_whole else value
     if isinstance(value, list):
-        return [_whole(element) for element in value]
+        return [whole_numbers(element) for element in value]
     if isinstance(value, dict):
-        return {name: _whole(element) for name, element in value.items()}
+        return {name: whole_numbers(element) for name, element in value.items()}
     return value
 
 

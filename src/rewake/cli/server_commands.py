@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rewake.cli.options import AdminKeyText, ProjectFolder, ServerUrl
+from rewake.cli.options import AdminKeyText, ProjectFolder, ServerUrl, Sure
 from rewake.cli.project_home import find_root
 from rewake.cli.screen import Screen
 
@@ -63,7 +63,11 @@ def set_(
     file: Annotated[
         Path | None,
         typer.Option(
-            "--file", metavar="PATH", help="Set everything in a .env file, all or none.", show_default=False
+            "--file",
+            "--from-file",
+            metavar="PATH",
+            help="Set everything in a .env file, all or none.",
+            show_default=False,
         ),
     ] = None,
     url: ServerUrl = None,
@@ -71,10 +75,13 @@ def set_(
     project: ProjectFolder = None,
 ) -> None:
     """Set a variable. Functions see it at once; live queries that read it run again."""
+    from rewake.cli.production import tell_production
     from rewake.cli.variables import set_variables, wanted_changes
 
-    server = server_of(url, admin_key, project)
-    set_variables(server, wanted_changes(name, value, file), Screen())
+    server, screen = server_of(url, admin_key, project), Screen()
+    changes = wanted_changes(name, value, file)
+    tell_production(server, screen)
+    set_variables(server, changes, screen)
 
 
 @env_app.command("get")
@@ -97,7 +104,7 @@ def get(
 def list_(
     *,
     values: Annotated[
-        bool, typer.Option("--values", help="Show values, too, as a .env file has them.")
+        bool, typer.Option("--values/--names-only", help="Show values, too, as a .env file has them.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     url: ServerUrl = None,
@@ -115,14 +122,18 @@ def list_(
 def remove(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="The variables.")],
     *,
+    yes: Sure = False,
     url: ServerUrl = None,
     admin_key: AdminKeyText = None,
     project: ProjectFolder = None,
 ) -> None:
     """Remove variables."""
+    from rewake.cli.production import confirm_production
     from rewake.cli.variables import remove_variables
 
-    remove_variables(server_of(url, admin_key, project), names, Screen())
+    server, screen = server_of(url, admin_key, project), Screen()
+    confirm_production(server, screen, f"Remove {', '.join(names)}", is_sure=yes)
+    remove_variables(server, names, screen)
 
 
 LOGS_EXAMPLES = (

@@ -9,37 +9,43 @@ Not here: the conversation (`client`), finding the server (`connection.py`).
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from rewake.cli.admin_requests import reason_of, stranger, wrong_key
 from rewake.cli.call_lines import local_clock
-from rewake.cli.calling import function_failure, no_function, show_log_lines
+from rewake.cli.calling import (
+    as_values,
+    function_failure,
+    function_kinds,
+    no_function,
+    readable,
+    show_log_lines,
+)
 from rewake.cli.connection import ServerAddress
-from rewake.cli.failure import CommandFailed, ExitCode
+from rewake.cli.conversing import conversation_failure
+from rewake.cli.failure import ExitCode
 from rewake.cli.hosting import Stopping
 from rewake.cli.screen import Screen
-from rewake.client import (
-    ApplicationError,
-    AuthenticationRefused,
-    Client,
-    ConversationEnded,
-    NotConnected,
-    Result,
-)
+from rewake.client import ApplicationError, CallFailed, Client, ClientError, Result
 from rewake.environment import Environment
 from rewake.protocol import InvalidFunctionPath
-from rewake.values import InvalidValue, decode, encode_clean
+from rewake.values import InvalidValue
 
 _CANNOT_BE_WATCHED = re.compile(r"Could not find (?:public )?function|Trying to execute \S+ as Query")
 
 
 async def watch_function(
-    server: ServerAddress, path: str, arguments: dict[str, Any], screen: Screen, environment: Environment
+    server: ServerAddress,
+    path: str,
+    arguments: dict[str, Any],
+    screen: Screen,
+    environment: Environment,
+    *,
+    identity: Mapping[str, Any] | None = None,
 ) -> ExitCode:
-    """Print each new result until Ctrl-C.
+    """Print each new result until Ctrl-C; as a user where `identity` says whose attributes.
 
     Raises:
         ServerUnreachable: no server answered at the first try. Later losses are waited out.
@@ -47,7 +53,8 @@ async def watch_function(
     """
     stopping = Stopping()
     stopping.listen()
-    watching = asyncio.create_task(Watcher(server, path, screen, environment).run(arguments))
+    watcher = Watcher(server, path, screen, environment, identity=identity)
+    watching = asyncio.create_task(watcher.run(arguments))
     waiting = asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait([watching, waiting], return_when=asyncio.FIRST_COMPLETED)
@@ -63,7 +70,18 @@ async def watch_function(
 class Watcher:
     """One watched query on the screen."""
 
-    def __init__(self, server: ServerAddress, path: str, screen: Screen, environment: Environment) -> None:
+    def __init__(
+        self,
+        server: ServerAddress,
+        path: str,
+        screen: Screen,
+        environment: Environment,
+        *,
+        identity: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._identity = identity
+        self._names: Mapping[str, str] = {}
+        """The functions that the server has; read before the first result."""
         self._server = server
         self._path = path
         self._screen = screen
@@ -83,16 +101,15 @@ class Watcher:
         # What the client and the functions say is on the screen already.
         logging.getLogger("rewake.client").addHandler(logging.NullHandler())
         try:
+            self._names = await function_kinds(client)
+            if self._identity is not None:
+                client.set_admin_auth(self._server.admin_key, acting_as=self._identity)
             async for result in client.watch_results(self._path, as_values(arguments)):
                 self.show(result)
-        except (
-            AuthenticationRefused,
-            ConversationEnded,
-            InvalidFunctionPath,
-            InvalidValue,
-            NotConnected,
-        ) as error:
-            raise self.ending(error) from None
+        except InvalidFunctionPath:
+            raise no_function(self._path, self._names) from None
+        except (CallFailed, ClientError, InvalidValue) as error:
+            raise conversation_failure(error, self._server) from None
         finally:
             self._is_over = True
             await client.close()
@@ -107,10 +124,10 @@ class Watcher:
         if result.error is None:
             self._has_shown = True
             self._note("")
-            self._screen.value(_readable(result.value))
+            self._screen.value(readable(result.value))
             return
-        data = (_readable(result.error.data),) if isinstance(result.error, ApplicationError) else None
-        failure = function_failure(result.message, data, path=self._path, server=self._server)
+        data = (readable(result.error.data),) if isinstance(result.error, ApplicationError) else None
+        failure = function_failure(result.message, data, path=self._path, names=self._names)
         if not self._has_shown and _CANNOT_BE_WATCHED.search(result.message):
             raise failure
         self._has_shown = True
@@ -123,34 +140,6 @@ class Watcher:
             self._note("connected again" if is_connected else "connection lost; trying again")
         self._was_connected = True
 
-    def ending(self, error: Exception) -> CommandFailed:
-        """The sentence for an error that ends the watching."""
-        match error:
-            case AuthenticationRefused():
-                return wrong_key(self._server)
-            case InvalidFunctionPath():
-                return no_function(self._path, self._server)
-            case NotConnected(__cause__=OSError() as cause):
-                return self._server.unreachable(reason_of(cause))
-            case NotConnected():
-                return stranger(self._server)
-            case _:
-                return CommandFailed(str(error))
-
     def _note(self, text: str) -> None:
         clock = local_clock(self._environment.clock.now_ns())
         self._screen.note((f"{clock}  {self._path}" + (f"  {text}" if text else ""), "dim"))
-
-
-def as_values(arguments: dict[str, Any]) -> Any:
-    """Arguments as a person typed them; what JSON cannot say stands there in its encoded form.
-
-    Raises:
-        InvalidValue: that form is wrong, or a text is none.
-    """
-    return decode(json.dumps(arguments))
-
-
-def _readable(value: Any) -> Any:
-    """A value as the readable `json` format of the HTTP API has it."""
-    return json.loads(encode_clean(value))

@@ -236,7 +236,7 @@ class Client:
             ApplicationError, CallFailed: the function failed, and nothing was written.
             ClientError: there was no answer; it may have run.
         """
-        return await self._call("Mutation", path_of(function), mapping, named)
+        return value_of(await self._call("Mutation", path_of(function), mapping, named))
 
     @overload
     async def action(self, function: ActionReference[P, R], /, *none: P.args, **named: P.kwargs) -> R: ...
@@ -252,7 +252,18 @@ class Client:
             ConnectionLost: the connection broke meanwhile; it may have run.
             ClientError: there was no answer.
         """
-        return await self._call("Action", path_of(function), mapping, named)
+        return value_of(await self._call("Action", path_of(function), mapping, named))
+
+    async def call_result(
+        self, kind: Literal["mutation", "action"], function: str, arguments: Mapping[str, Any], /
+    ) -> Result:
+        """A mutation or an action as a `Result`, failures of the function and log lines in it; its `ts` is 0.
+
+        Raises:
+            ClientError: there was no answer.
+        """
+        wire_kind: Literal["Mutation", "Action"] = "Mutation" if kind == "mutation" else "Action"
+        return result_of(await self._call(wire_kind, function, (arguments,), {}), 0)
 
     @overload
     def watch(self, function: QueryReference[P, R], /, *none: P.args, **named: P.kwargs) -> Watch[R]: ...
@@ -283,14 +294,15 @@ class Client:
         path: str,
         mapping: tuple[Any, ...],
         named: Mapping[str, Any],
-    ) -> Any:
+    ) -> Outcome:
         function, text = FunctionPath.parse(path), encode_arguments(mapping, named)
         await self.connect()
         number = self._conversation.begin_call(kind, function, text)
-        outcome = self._outcomes[number] = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._outcomes[number] = outcome
         self._soon()
         try:
-            return value_of(await outcome)
+            return await outcome
         except asyncio.CancelledError:
             self._conversation.give_up_call(number)
             raise
