@@ -99,7 +99,9 @@ Unit = Literal[
     "lines",
     "mutations",
     "queries",
+    "processes",
     "ranges",
+    "rows",
     "runs",
     "seconds",
     "sockets",
@@ -295,6 +297,14 @@ class Limits:
     """Commit log rows are trimmed above this size, oldest first."""
     replay_retention_seconds: float = _setting(14 * 86_400.0, "seconds", 60.0, 365 * 86_400.0)
     """How long an acknowledged mutation can be recognised when a client sends it again."""
+    sql_seconds_max: float = _setting(10.0, "seconds", 0.1, 3600.0)
+    """How long one SQL statement of an administrator may hold its snapshot."""
+    sql_rows_max: int = _setting(10_000, "rows", 1, 10 * _MILLION)
+    """Rows in the answer to one SQL statement; it says that there are more."""
+    sql_bytes_max: int = _setting(16 * MIB, "bytes", 1 * KIB, 1 * GIB)
+    """Bytes of the cells in the answer to one SQL statement."""
+    sql_under_way_max: int = _setting(2, "processes", 1, 100)
+    """SQL statements that a server runs at once, each in a process of its own."""
     cache_bytes_max: int = _setting(100 * MIB, "bytes", 0, 1024 * GIB)
     """Shared query results that no live query holds."""
     wave_queries_max: int = _setting(256, "queries", 1, 100_000)

@@ -27,6 +27,7 @@ COMMANDS = [
     "version",
     "logs",
     "data",
+    "sql",
     "function-spec",
     "deployments",
     "env",

@@ -25,7 +25,7 @@ from rewake.auth import (
     Scope,
     User,
 )
-from rewake.database import KeyLabelInvalid, KeyNotFound
+from rewake.database import InvalidSql, KeyLabelInvalid, KeyNotFound
 from rewake.environment import Environment, seeded_environment
 from rewake.errors import ApplicationError, InvalidInput, Unauthenticated, Unavailable
 from rewake.execution import (
@@ -98,6 +98,15 @@ class FakeKeys:
         self.keys[id] = replace(self.keys[id], revoked_ms=2000.0)
 
 
+class FakeSql:
+    """Answers with the statement; the text `bad` is refused."""
+
+    async def run(self, text: str) -> dict[str, Any]:
+        if text == "bad":
+            raise InvalidSql("no")
+        return {"columns": ["text"], "rows": [[text]], "isCut": False}
+
+
 @dataclass
 class FakeBackend:
     """Messages with a history, and functions that go wrong in each way there is."""
@@ -117,6 +126,7 @@ class FakeBackend:
     call_log: CallLog = field(default_factory=CallLog)
     variables: FakeVariables = field(default_factory=FakeVariables)
     keys: FakeKeys = field(default_factory=FakeKeys)
+    sql: FakeSql = field(default_factory=FakeSql)
     files: Any = None
     """Has none: `test_files.py` talks to a real deployment."""
     before_query: Callable[[], None] = lambda: None

@@ -122,6 +122,7 @@ ROUTES = [
 POST_ONLY = {
     "/api/keys/create",
     "/api/keys/revoke",
+    "/api/sql",
     "/api/mutation",
     "/api/action",
     "/api/query_ts",

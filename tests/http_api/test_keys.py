@@ -59,6 +59,7 @@ def call(path: str, **more: Any) -> dict[str, Any]:
 
 ENDPOINTS: list[tuple[str, str, Any, Scope | None]] = [
     ("GET", "/api/keys", None, Scope.ADMIN),
+    ("POST", "/api/sql", {"query": "SELECT 1"}, Scope.READ),
     ("POST", "/api/keys/create", NEW, Scope.ADMIN),
     ("POST", "/api/keys/revoke", {"id": "k0"}, Scope.ADMIN),
     ("POST", "/api/update_environment_variables", {"changes": []}, Scope.DEPLOY),

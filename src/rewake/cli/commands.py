@@ -44,6 +44,7 @@ from rewake.cli.serve_options import (
     ServedStatic,
 )
 from rewake.cli.server_commands import LOGS_EXAMPLES, env_app, logs, server_of
+from rewake.cli.sql_commands import SQL_EXAMPLES, sql
 from rewake.environment import process_environment
 from rewake.errors import RewakeError
 
@@ -406,4 +407,5 @@ def version() -> None:
 
 app.command(epilog=LOGS_EXAMPLES)(logs)
 app.command("data", epilog=DATA_EXAMPLES)(data_command)
+app.command(epilog=SQL_EXAMPLES)(sql)
 app.command("function-spec", epilog=SPEC_EXAMPLES)(function_spec)

@@ -148,6 +148,8 @@ from rewake.database.schema_change import (
 from rewake.database.schema_check import CheckProgress, DocumentCheck, Evidence, Survey
 from rewake.database.schema_records import SchemaState, note_validated
 from rewake.database.snapshots import Reader, Snapshot
+from rewake.database.sql_process import SqlJob, answer_json, describe_file, sql_on_file
+from rewake.database.sql_reading import InvalidSql, SqlTookTooLong
 from rewake.database.staged_validators import staged_verdicts, take_staged_step
 from rewake.database.staged_verdict import StagedState, StagedVerdict
 from rewake.database.table_sizes import count_documents, watch_table
@@ -205,6 +207,7 @@ __all__ = [
     "InvalidCursor",
     "InvalidIdField",
     "InvalidScheduledId",
+    "InvalidSql",
     "InvalidStorageId",
     "Invocation",
     "JobEnd",
@@ -237,6 +240,8 @@ __all__ = [
     "Snapshot",
     "SnapshotInFuture",
     "SnapshotTooOld",
+    "SqlJob",
+    "SqlTookTooLong",
     "StagedState",
     "StagedVerdict",
     "StoredSchema",
@@ -263,6 +268,7 @@ __all__ = [
     "WriteInterrupted",
     "WriteTransaction",
     "announce_addresses",
+    "answer_json",
     "apply_schema",
     "begin_blob",
     "begun_jobs",
@@ -277,6 +283,7 @@ __all__ = [
     "count_documents",
     "declare_schema",
     "delete_file",
+    "describe_file",
     "doom_blob",
     "doom_stale",
     "doomed_blobs",
@@ -313,6 +320,7 @@ __all__ = [
     "schedule",
     "scheduled_state",
     "set_origin",
+    "sql_on_file",
     "staged_verdicts",
     "store_crons",
     "store_modules",

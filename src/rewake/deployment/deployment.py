@@ -43,6 +43,7 @@ from rewake.deployment.mutations import Mutations
 from rewake.deployment.origins import Origins, announce
 from rewake.deployment.push import PushReport, differences
 from rewake.deployment.sign_in import SignIn
+from rewake.deployment.sql import Sql
 from rewake.deployment.staged_news import StagedNews
 from rewake.deployment.under_way import CallsUnderWay
 from rewake.deployment.variables import Variables
@@ -126,6 +127,8 @@ class Deployment:
         self.live = LiveQueries(
             runner, environment=database.environment, limits=database.limits, position=database.last_ts()
         )
+        self.sql = Sql(database.engine.path, database.limits)
+        """SQL that reads."""
         self.keys = Keys(self, admin_key)
         """Who is an administrator."""
         self._callers = Callers(self.keys, self.sign_in)

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from rewake.http_api.bodies import AnyCallBody, BatchBody, CallAtBody, CallBody, RunBody
 from rewake.http_api.keys import CreateKeyBody, RevokeKeyBody
+from rewake.http_api.sql import SqlBody
 from rewake.http_api.variables import UpdateVariablesBody
 
 _BODIES = (
@@ -29,6 +30,7 @@ _BODIES = (
     UpdateVariablesBody,
     CreateKeyBody,
     RevokeKeyBody,
+    SqlBody,
 )
 _REF = "#/components/schemas/{name}"
 _TEXT, _BYTES = "text/plain", "application/octet-stream"
@@ -106,6 +108,15 @@ _SCHEMAS: dict[str, Any] = {
         "type": "object",
         "required": ["id", "key"],
         "properties": {"id": {"type": "string"}, "key": {"type": "string"}},
+    },
+    "Rows": {
+        "type": "object",
+        "required": ["columns", "rows", "isCut"],
+        "properties": {
+            "columns": {"type": "array", "items": {"type": "string"}},
+            "rows": {"type": "array", "items": {"type": "array"}},
+            "isCut": {"type": "boolean", "description": "There are more rows than one answer holds."},
+        },
     },
     "StorageId": {
         "type": "object",
@@ -209,6 +220,9 @@ def _of_administration() -> dict[str, Any]:
         },
         "/api/keys/revoke": {
             "post": _operation("End a key", body=RevokeKeyBody, answer="Empty", security=admin)
+        },
+        "/api/sql": {
+            "post": _operation("Read with SQL, on one snapshot", body=SqlBody, answer="Rows", security=admin)
         },
         "/api/v1/get_canonical_urls": {
             "get": _operation("Where clients reach the deployment", answer="Empty", security=admin)

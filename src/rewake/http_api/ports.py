@@ -10,7 +10,7 @@ Not here: routing and shapes (`routes.py`), what an error looks like (`errors.py
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from rewake.auth import FreshKey, Identity, IssuedKey
 from rewake.environment import Environment
@@ -66,6 +66,18 @@ class Keys(Protocol):
 
         Raises:
             KeyNotFound: there is none of this id.
+        """
+        ...
+
+
+class Sql(Protocol):
+    """SQL that reads, on a deployment."""
+
+    async def run(self, text: str) -> dict[str, Any]:
+        """The rows of one statement: `columns`, `rows`, `isCut`.
+
+        Raises:
+            InvalidInput, RateLimited, Unavailable: it cannot be run.
         """
         ...
 
@@ -137,6 +149,11 @@ class Backend(HttpActionsBackend, Protocol):
     @property
     def keys(self) -> Keys:
         """Keys that were issued."""
+        ...
+
+    @property
+    def sql(self) -> Sql:
+        """SQL that reads."""
         ...
 
     @property

@@ -29,6 +29,7 @@ from rewake.http_api.http_actions import HttpActions
 from rewake.http_api.keys import KeyEndpoints
 from rewake.http_api.logs import LogEndpoints
 from rewake.http_api.ports import Backend, HttpActionsBackend
+from rewake.http_api.sql import SqlEndpoint
 from rewake.http_api.variables import VariableEndpoints
 from rewake.limits import DEFAULT_LIMITS, Limits
 
@@ -70,6 +71,7 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/keys", env, GET=keys.list),
         route("/api/keys/create", env, POST=keys.create),
         route("/api/keys/revoke", env, POST=keys.revoke),
+        route("/api/sql", env, POST=SqlEndpoint(backend, limits).run),
         route("/api/stream_function_logs", env, GET=logs.function_logs),
         route("/api/app_metrics/stream_function_logs", env, GET=logs.function_logs),
         route("/api/stream_udf_execution", env, GET=logs.executions),

@@ -1,0 +1,101 @@
+"""`rewake sql`: on the project's file beside its server, on the server, and at the prompt."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rewake.cli.screen import Screen
+from rewake.cli.sql import prompt
+from rewake.database import InvalidSql
+from tests.cli.command import Outcome, Running, run_apart, run_here
+
+Run = Callable[..., Outcome]
+FUNCTIONS = """
+from rewake import Int64, MutationCtx, mutation
+
+@mutation
+def add(ctx: MutationCtx, author: str) -> None:
+    ctx.db.insert("notes", {"author": author, "n": Int64(2**60), "raw": b"x", "list": [1, "a"]})
+"""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    project = tmp_path_factory.mktemp("sql")
+    (project / "backend").mkdir()
+    (project / "pyproject.toml").write_text("[tool.rewake]\n")
+    (project / "backend" / "m.py").write_text(FUNCTIONS)
+    with Running("serve", ".", "--port", "0", "--workers", "1", cwd=project) as server:
+        url = server.wait_for(r"ready at (\S+)")[1]
+        for author in ("Ada", "Ada", "Bob"):
+            assert run_apart("run", "m:add", f"author={author}", cwd=project).code == 0
+        yield project, url
+        assert server.stop() == 0
+
+
+@pytest.fixture(params=["file", "server"])
+def run(
+    served: tuple[Path, str],
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Run it on either: both must say the same."""
+    project, url = served
+    monkeypatch.chdir(project)
+    where = ("--url", url) if request.param == "server" else ()
+    return lambda *words: run_here(capsys, "sql", *words, *where)
+
+
+def test_rows_come_as_columns_json_and_csv(run: Run) -> None:
+    text = "SELECT author, count(*) AS notes, max(n) AS n FROM notes GROUP BY author"
+    assert run(text).out.splitlines()[2:] == [
+        "Ada    | 2     | 1152921504606846976",
+        "Bob    | 1     | 1152921504606846976",
+    ]
+    assert json.loads(run(text, "--json").out)[1] == {"author": "Bob", "notes": 1, "n": 2**60}
+    assert run(text, "--csv").out.splitlines() == ["author,notes,n", f"Ada,2,{2**60}", f"Bob,1,{2**60}"]
+    shown = json.loads(run("SELECT raw, list, NULL AS none FROM notes LIMIT 1", "--json").out)
+    assert shown == [{"raw": {"$bytes": "eA=="}, "list": '[1.0,"a"]', "none": None}]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("DELETE FROM notes", "Only reading is possible here"),
+        ("SELECT * FROM _admin_keys", "There is no table _admin_keys. Known: "),
+        ("SELEC", "syntax error"),
+    ],
+)
+def test_what_cannot_be_is_said(run: Run, text: str, said: str) -> None:
+    done = run(text)
+    assert (done.code, done.out, said in done.err) == (1, "", True)
+
+
+def test_a_statement_comes_from_stdin(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("SELECT 1 AS one"))
+    assert json.loads(run("-", "--json").out) == [{"one": 1}]
+
+
+def test_the_prompt_goes_on_after_a_mistake(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = iter([".tables", ".schema", ".what", "SELEC;", "SELECT", "1;", "", ".exit"])
+    monkeypatch.setattr("builtins.input", lambda _: next(lines))
+
+    def run(text: str) -> dict[str, object]:
+        if text != "SELECT\n1;":
+            raise InvalidSql("no")
+        return {"columns": ["a"], "rows": [[1]], "isCut": True}
+
+    prompt(run, lambda: {"notes": ["_id", "n"]}, Screen(), "csv")
+    printed = capsys.readouterr()
+    assert printed.out == "notes\nnotes  _id, n\na\n1\n"
+    assert "error: no" in printed.err
+    assert "There are more rows" in printed.err
+    assert "Known: .tables" in printed.err
