@@ -51,6 +51,26 @@ KEY_LABEL_LENGTH_MAX = 128
 KEY_USE_SECONDS = 3600.0
 """How exactly it is taken down when a key was last used: one small write a key in so long a time."""
 
+# Imports (semantics 10.5).
+JSON_ARRAY_BYTES_MAX = 8 * MIB
+"""A file that is one JSON array: it is held in memory as a whole."""
+IMPORT_LINE_BYTES_MAX = 8 * MIB
+"""One line of a file: a document with every character escaped fits."""
+IMPORT_PARTS_MAX = 10_000
+"""Parts of one upload."""
+IMPORT_FILES_MAX = 20_000
+"""Files of the application in one archive: their documents are part of the one transaction that switches."""
+IMPORTS_KEPT = 100
+"""Imports that are over and can be looked at."""
+ARCHIVE_ENTRIES_MAX = 200_000
+"""Entries of one ZIP archive; a file of the application is one."""
+ARCHIVE_DIRECTORY_BYTES_MAX = 64 * MIB
+"""The directory of a ZIP archive, which is read into memory."""
+ARCHIVE_RATIO_MAX = 250
+"""How many times as large as packed an archive may be: text packs to a twentieth, a bomb to a thousandth."""
+ARCHIVE_RATIO_BYTES_FREE = 64 * MIB
+"""Up to so much unpacked, how well it was packed does not matter."""
+
 SCHEMA_STEP_ROWS_MAX = 4_096
 """Index entries in one background step, however fast they are: what a step writes is what a checkpoint has to
 move."""
@@ -96,6 +116,7 @@ Unit = Literal[
     "documents",
     "files",
     "functions",
+    "imports",
     "lines",
     "mutations",
     "queries",
@@ -260,6 +281,15 @@ class Limits:
     """How long the upload of one file may take, from its first byte to its last."""
     upload_url_seconds: float = _setting(3600.0, "seconds", 1.0, 30 * 86_400.0)
     """How long an upload URL is good for."""
+
+    import_upload_bytes_max: int = _setting(16 * GIB, "bytes", 1 * KIB, 16_384 * GIB)
+    """One file to import, as it is sent. It lies beside the data file until the import is over."""
+    import_unpacked_bytes_max: int = _setting(64 * GIB, "bytes", 1 * KIB, 65_536 * GIB)
+    """What the entries of one ZIP archive may have unpacked, together. None is unpacked to the disk."""
+    import_wait_seconds: float = _setting(3600.0, "seconds", 1.0, 30 * 86_400.0)
+    """How long an upload may pause between two parts, and an import wait to be confirmed."""
+    imports_waiting_max: int = _setting(8, "imports", 1, 1_000)
+    """Uploads and imports that are not over at once."""
 
     http_connections_max: int = _setting(20_000, "connections", 1, _MILLION)
     """Connections for plain requests that are open at once."""

@@ -32,7 +32,7 @@ def _variables(server: ServerProcess) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("CONVEX_")} | ours
 
 
-def _run(node: str, server: ServerProcess, *words: str) -> subprocess.CompletedProcess[str]:
+def run_official(node: str, server: ServerProcess, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [node, PROGRAM, *words],
         cwd=HERE,
@@ -50,7 +50,7 @@ def cli(node: str, server: ServerProcess) -> Cli:
     """Runs `npx convex ...` to its end."""
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return _run(node, server, *words)
+        return run_official(node, server, *words)
 
     return run
 
@@ -121,7 +121,7 @@ def test_required_variables_cannot_be_removed(
     server.start()
 
     def cli(*words: str) -> subprocess.CompletedProcess[str]:
-        return _run(node, server, *words)
+        return run_official(node, server, *words)
 
     assert "Required environment variables are not set: MODE." in server.output()
     refused = cli("env", "set", "MODE", "secret")

@@ -2,9 +2,28 @@
 
 Floor 1. Names and texts only: what lies where in an archive, and how a table's file is read and written.
 
+    open_source -> Source -> rows -> document_of        what is imported (`snapshot.py`)
+
 Not here: the rows themselves (`database`), who exports and imports (`deployment`).
 """
 
+from rewake.archive.documents import ImportedDocument, document_of
+from rewake.archive.errors import ImportRowInvalid, ImportUnreadable
 from rewake.archive.layout import STORAGE_ROWS, TABLE_NUMBERS, rows_of, schema_of
+from rewake.archive.rows import Row
+from rewake.archive.snapshot import Format, Source, open_source
 
-__all__ = ["STORAGE_ROWS", "TABLE_NUMBERS", "rows_of", "schema_of"]
+__all__ = [
+    "STORAGE_ROWS",
+    "TABLE_NUMBERS",
+    "Format",
+    "ImportRowInvalid",
+    "ImportUnreadable",
+    "ImportedDocument",
+    "Row",
+    "Source",
+    "document_of",
+    "open_source",
+    "rows_of",
+    "schema_of",
+]

@@ -37,9 +37,10 @@ def ask(
     path: str,
     body: Any = None,
     *,
+    content: bytes | None = None,
     answer_seconds: float | None = None,
 ) -> httpx.Response:
-    """One request with the admin key; the answer is a success.
+    """One request with the admin key, with `body` as JSON or `content` as it is; the answer is a success.
 
     Raises:
         ServerUnreachable: nobody answered, or somebody else did.
@@ -56,6 +57,7 @@ def ask(
             timeout=timeout,
             trust_env=False,
             json=body,
+            content=content,
         )
     except httpx.ConnectError as error:
         raise server.unreachable(reason_of(error)) from None

@@ -7,7 +7,7 @@ only then: `rewake --help` should not load a database. Errors end here, as a sen
     dev       development.py            codegen   codegen_command.py, generating.py
     serve     serving.py                verify    verifying.py
     version                             env, logs  server_commands.py
-                                        keys      key_commands.py, keys.py
+    import    importing.py              keys      key_commands.py, keys.py
                                         deployments  deployment_commands.py
 
 Not here: the work. The pages of the reference are `docs/reference/cli.md`.
@@ -29,6 +29,7 @@ from rewake.cli.deployment_commands import deployments_app
 from rewake.cli.dev_options import RunArguments, RunFunction, StartCommand
 from rewake.cli.exposing import CorsOriginList, TlsFile, TlsKeyFile, TrustedProxyList
 from rewake.cli.failure import ExitCode
+from rewake.cli.import_commands import IMPORT_EXAMPLES, import_
 from rewake.cli.key_commands import keys_app
 from rewake.cli.options import AdminKeyText, CommandsWithTargets, ProjectFolder, ServerUrl
 from rewake.cli.project_home import PORT_USUAL, find_root
@@ -69,6 +70,7 @@ app = typer.Typer(
 app.add_typer(deployments_app, name="deployments")
 app.add_typer(env_app, name="env")
 app.add_typer(keys_app, name="keys")
+app.command("import", epilog=IMPORT_EXAMPLES)(import_)
 
 
 def main() -> None:

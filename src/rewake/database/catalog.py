@@ -17,6 +17,8 @@ wakes who looked (DESIGN D5). Only the system tables themselves are fixed, below
     _cron_runs  {cron, identifier, name, scheduledTime, startedTime, completedTime, status, logLines}
                                                                 by_cron
     _admin_keys  {key, label, scopes, digest, createdAt, ...}   by_key
+    _imports  {state, mode, format, table?, createdAt, ...}
+    _tablets  {role, name, number, tablet, ...}                 by_tablet        `hidden_tables.py`
 
 A tablet is one instance of a table. Documents, keys, read sets and log rows name tablets and index ids, never
 names: an import may build a second copy of a table and switch to it. Tablets and index ids are never used
@@ -112,6 +114,8 @@ class Table:
     """By name; those that may not be queried yet, too."""
     beside: tuple[TableIndex, ...] = ()
     """Those that are built to take the place of one above; only maintained."""
+    is_imported: bool = False
+    """Its tablet was built by an import: its first documents are not in the commit log."""
 
     def index_by_name(self, name: str | None) -> TableIndex | None:
         """A declared or implicit index. None as a name means creation order."""
@@ -196,6 +200,9 @@ AUTHOR_VISIBLE = frozenset({STORAGE.tablet, SCHEDULED_FUNCTIONS.tablet, CRON_RUN
 """Tables of the system that authors read, and those that are read in the order in which they were written:
 their documents are told apart by creation time, too."""
 ADMIN_KEYS = _system_table("_admin_keys", tablet=31, by_key=("key",))
+# Tablet 28 stays free: its number, 540, is that of files in the official product, whose ids an import keeps.
+IMPORTS = _system_table("_imports", tablet=50)
+TABLETS = _system_table("_tablets", tablet=51, by_tablet=("tablet",))
 SYSTEM_TABLES = (
     TABLES,
     INDEXES,
@@ -210,6 +217,8 @@ SYSTEM_TABLES = (
     CRONS,
     CRON_RUNS,
     ADMIN_KEYS,
+    IMPORTS,
+    TABLETS,
 )
 HIDDEN_TABLES = frozenset({ENVIRONMENT_VARIABLES.name, ADMIN_KEYS.name})
 """Tables of the system that `ctx.db.system` does not know: they hold secrets."""
@@ -219,15 +228,66 @@ TABLES_BY_NUMBER = TABLES.indexes["by_number"].id
 INDEXES_BY_NAME = INDEXES.indexes["by_tablet_and_name"].id
 
 
+class TabletRole(StrEnum):
+    """What a tablet is that no name leads to.
+
+        building -> (serves)     serves -> retired -> clearing -> gone
+                 '-> clearing
+
+    A number of `_storage` in an archive, which its ids keep, is written down as an alias.
+    """
+
+    BUILDING = "building"
+    """An import fills it."""
+    RETIRED = "retired"
+    """It served, and reads at an older timestamp find it still."""
+    CLEARING = "clearing"
+    """Nobody reads it any more; its documents go in steps."""
+    ALIAS = "alias"
+
+
+@dataclass(frozen=True)
+class HiddenTable:
+    """A tablet that no name leads to."""
+
+    table: Table
+    """Under the name that it is to have, or had."""
+    role: TabletRole
+    document: str
+    """Id of its document in `_tablets`."""
+    owner: str
+    """Id of the import that fills it; empty where none does."""
+    since: int = 0
+    """The timestamp up to which it may be read, once it is retired."""
+
+    @property
+    def index_ids(self) -> set[int]:
+        """The ids of its indexes."""
+        table = self.table
+        return {table.by_id, table.by_creation_time, *(index.id for index in table.declared)}
+
+
 class Catalog:
     """Tables by name and by number, and the active schema. Never changed once made."""
 
-    __slots__ = ("numbers", "schema", "tables")
+    __slots__ = ("hidden", "numbers", "schema", "storage_numbers", "tables")
 
-    def __init__(self, tables: Mapping[str, Table], *, schema: StoredSchema | None = None) -> None:
+    def __init__(
+        self,
+        tables: Mapping[str, Table],
+        *,
+        schema: StoredSchema | None = None,
+        hidden: tuple[HiddenTable, ...] = (),
+        storage_numbers: frozenset[int] = frozenset(),
+    ) -> None:
         self.tables = tables
         self.numbers = {table.number: table for table in tables.values()}
         self.schema = schema
+        self.hidden = hidden
+        self.storage_numbers = storage_numbers
+        """Numbers in ids of files that came from elsewhere, beside our own."""
+        for number in storage_numbers:
+            self.numbers[number] = STORAGE
 
     def table_name(self, number: int) -> str | None:
         """The name of the table with this number, as validators of ids ask for it."""
@@ -250,13 +310,33 @@ class Catalog:
             ids |= {index.id for index in table.declared}
         return ids
 
+    def retired_index_ids(self) -> set[int]:
+        """The ids of indexes that only reads at an older timestamp find."""
+        return {id for each in self.hidden if each.role is TabletRole.RETIRED for id in each.index_ids}
+
     def with_table(self, table: Table) -> Catalog:
         """The catalog with one table more, or another in its place."""
-        return Catalog({**self.tables, table.name: table}, schema=self.schema)
+        return self.with_tables({**self.tables, table.name: table})
+
+    def with_tables(self, tables: Mapping[str, Table]) -> Catalog:
+        """The catalog with these tables and no other."""
+        return self._copy(tables=tables)
 
     def with_schema(self, schema: StoredSchema | None) -> Catalog:
         """The catalog under another schema."""
-        return Catalog(self.tables, schema=schema)
+        return self._copy(schema=schema)
+
+    def with_hidden(self, hidden: tuple[HiddenTable, ...]) -> Catalog:
+        """The catalog with these tablets that no name leads to."""
+        return self._copy(hidden=hidden)
+
+    def with_storage_numbers(self, numbers: frozenset[int]) -> Catalog:
+        """The catalog with these numbers in ids of files."""
+        return self._copy(storage_numbers=numbers)
+
+    def _copy(self, **changes: Any) -> Catalog:
+        parts = {"schema": self.schema, "hidden": self.hidden, "storage_numbers": self.storage_numbers}
+        return Catalog(**{"tables": self.tables, **parts, **changes})
 
 
 EMPTY_CATALOG = Catalog({table.name: table for table in SYSTEM_TABLES})
@@ -283,6 +363,7 @@ def load_catalog(reads: Reads) -> Catalog:
             by_creation_time=int(document["byCreationTime"]),
             indexes={index.name: index for index in declared if not index.is_beside},
             beside=tuple(index for index in declared if index.is_beside),
+            is_imported=document.get("imported", False),
         )
     schema: StoredSchema | None = None
     for document in _documents(reads, SCHEMAS):
@@ -290,7 +371,39 @@ def load_catalog(reads: Reads) -> Catalog:
             staged = document.get("staged", {})
             verdicts = {name: StagedVerdict.from_document(verdict) for name, verdict in staged.items()}
             schema = StoredSchema(document["schema"], document["marks"], document["_id"], verdicts)
-    return Catalog(tables, schema=schema)
+    hidden, numbers = [], set()
+    for document in _documents(reads, TABLETS):
+        if document["role"] == TabletRole.ALIAS:
+            numbers.add(int(document["number"]))
+        else:
+            hidden.append(hidden_of(document))
+    return Catalog(tables, schema=schema, hidden=tuple(hidden), storage_numbers=frozenset(numbers))
+
+
+def hidden_of(document: Mapping[str, Any]) -> HiddenTable:
+    """What a document of `_tablets` that is no alias means."""
+    declared = [
+        TableIndex(
+            int(each["index"]),
+            each["name"],
+            tuple(each["fields"]),
+            IndexState(each["state"]),
+            staged=each["staged"],
+            is_beside=each["beside"],
+        )
+        for each in document["indexes"]
+    ]
+    table = Table(
+        name=document["name"],
+        number=int(document["number"]),
+        tablet=int(document["tablet"]),
+        by_id=int(document["byId"]),
+        by_creation_time=int(document["byCreationTime"]),
+        indexes={index.name: index for index in declared if not index.is_beside},
+        beside=tuple(index for index in declared if index.is_beside),
+    )
+    role = TabletRole(document["role"])
+    return HiddenTable(table, role, document["_id"], document["owner"], int(document["since"]))
 
 
 def index_of(document: Mapping[str, Any]) -> TableIndex:

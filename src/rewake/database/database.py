@@ -78,6 +78,11 @@ class Database:
         """
         return open_blobs(self.files, is_synced=self.engine.durability is not Durability.OFF)
 
+    @property
+    def imports_folder(self) -> Path:
+        """Where files lie that are to be imported, as long as that takes."""
+        return self.engine.path.with_name(f"{self.engine.path.name}-imports")
+
     def group_commit(self) -> GroupCommit:
         """The writer. Keep one at a time in the whole deployment."""
         return GroupCommit(

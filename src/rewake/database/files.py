@@ -92,7 +92,7 @@ def file_document(transaction: ReadTransaction, id: str) -> dict[str, Any] | Non
     Raises:
         InvalidStorageId: the id is of another table, or none.
     """
-    _check_id(id)
+    _check_id(transaction, id)
     text = transaction.find(STORAGE, id)
     return None if text is None else decode_stored_document(text)
 
@@ -142,6 +142,11 @@ def begin_blob(transaction: WriteTransaction, key: str) -> None:
     transaction.insert_into(BLOBS, fields)
 
 
+def is_free_key(transaction: WriteTransaction, key: str) -> bool:
+    """Whether no bytes lie under `key`, nor are to come."""
+    return not _page(transaction.reads, _BY_KEY, [key], limit=1)
+
+
 def commit_file(
     transaction: WriteTransaction, key: str, *, sha256: str, size: int, content_type: str | None
 ) -> str:
@@ -161,13 +166,26 @@ def commit_file(
     return id
 
 
+def restore_file(transaction: WriteTransaction, key: str, document: Fields) -> None:
+    """Make a file of bytes that are durable, with the document that it had elsewhere, id included.
+
+    Raises:
+        UploadLost: they were given up meanwhile.
+    """
+    page = _page(transaction.reads, _BY_KEY, [key], limit=1)
+    if not page or page[0]["state"] != "incoming":
+        raise UploadLost()
+    transaction.store_document(STORAGE, document)
+    _change(transaction, page[0], state="stored", file=str(document["_id"]))
+
+
 def delete_file(transaction: WriteTransaction, id: str) -> None:
     """Remove a file; its bytes go after the commit.
 
     Raises:
         InvalidStorageId, FileNotFound.
     """
-    _check_id(id)
+    _check_id(transaction, id)
     found = transaction.target(STORAGE, id)
     if found is None:
         raise FileNotFound(id=id)
@@ -242,10 +260,11 @@ def _page(reads: Reads, index: int, prefix: list[Any], *, limit: int) -> list[di
     return [decode_stored_document(text) for _, text in page]
 
 
-def _check_id(id: object) -> None:
+def _check_id(transaction: ReadTransaction, id: object) -> None:
     try:
         number = decode_id(id).table_number if isinstance(id, str) else None
     except InvalidId:
         number = None
-    if number != STORAGE.number:
+    # One that an import brought has the number that files had where it came from.
+    if number != STORAGE.number and number not in transaction.catalog.storage_numbers:
         raise InvalidStorageId(id=id)

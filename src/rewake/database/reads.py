@@ -274,9 +274,10 @@ class ReadTransaction:
         if known is None:
             return None
         try:
-            return text if decode_id(text).table_number == known.number else None
+            found = self.catalog.numbers.get(decode_id(text).table_number)
         except InvalidId:
             return None
+        return text if found is not None and found.tablet == known.tablet else None
 
     def scan_any(self, spec: QuerySpec, limit_hint: int | None, part: Part | None) -> Iterator[str]:
         """See `scan`; takes tables of either door."""

@@ -118,7 +118,7 @@ def declare_schema(
     if waiting is not None and waiting.stored.key != stored.key:
         end_schema(transaction, waiting, SchemaState.OVERWRITTEN)
         waiting = None
-    schema = _schema_of(stored)
+    schema = schema_of(stored)
     _drop_unwanted(transaction, schema)
     if waiting is None:
         waiting = store_pending(transaction, stored)
@@ -154,7 +154,7 @@ def fail_schema(transaction: WriteTransaction, id: str, *, error: str, table: st
 def _drop_unwanted(transaction: WriteTransaction, pending: Schema | None) -> None:
     """Drop indexes that do not serve and that neither the active schema stages nor the pending one wants."""
     active = transaction.catalog.schema
-    staging = _schema_of(active) if active is not None else None
+    staging = schema_of(active) if active is not None else None
     for table in transaction.catalog.user_tables():
         for index in table.declared:
             if index.state is IndexState.ENABLED:
@@ -170,7 +170,8 @@ def _declares(schema: Schema | None, table: Table, index: TableIndex, *, only_st
     return declared is not None and declared.fields == index.fields and (declared.staged or not only_staged)
 
 
-def _schema_of(stored: StoredSchema) -> Schema:
+def schema_of(stored: StoredSchema) -> Schema:
+    """The schema that is stored, without what only code can say."""
     return schema_from_json(json.loads(stored.text))
 
 
@@ -210,7 +211,7 @@ def apply_schema(
     # The marks keep a schema apart from one of the same JSON, so the views need no rule of their own.
     if change:
         for definition in schema.tables.values():
-            _define_view(transaction, definition)
+            define_view_of(transaction, definition)
     return change
 
 
@@ -224,8 +225,8 @@ def _check_documents(
     """Make sure that every document fits; returns the tables for which that was not clear beforehand."""
     catalog = transaction.catalog
     names = tables_to_check(schema, stored, active=catalog.schema, schemas=transaction.schemas)
-    if evidence is not None and evidence.base != base_of(catalog.schema):
-        raise SchemaWorkLeft(what="another schema has become active")
+    if evidence is not None and evidence.base != base_of(catalog):
+        raise SchemaWorkLeft(what="another schema has become active, or an import has replaced a table")
     covered = []
     for name in names:
         table = catalog.tables[name]
@@ -241,7 +242,7 @@ def _check_documents(
 
 def _check_tail(transaction: WriteTransaction, schema: Schema, names: list[str], ts: int) -> None:
     """Check what was written since the evidence was gathered."""
-    if transaction.log_floor_ts > ts:
+    if transaction.head.log_floor_ts > ts:
         raise SchemaWorkLeft(what="the log does not reach back to the check")
     tables = tablets_of(names, transaction.catalog)
     rows = list(islice(transaction.store.log_rows(after=ts), _TAIL_ROWS + 1))
@@ -294,7 +295,7 @@ def _change_index(
         change.is_schema_changed = True
 
 
-def _define_view(transaction: WriteTransaction, definition: TableDefinition) -> None:
+def define_view_of(transaction: WriteTransaction, definition: TableDefinition) -> None:
     """Give SQL tools a column for every field that the table's validator names."""
     exported = definition.validator.to_json()
     named = exported["value"] if exported["type"] == "object" else {}

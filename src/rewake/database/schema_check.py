@@ -78,11 +78,15 @@ class CheckProgress(msgspec.Struct, frozen=True, array_like=True):
     """There once every page was read. It gets older; another step makes it newer."""
 
 
-def base_of(active: StoredSchema | None) -> str:
-    """A name for the active schema, with what is known of documents against its staged validators."""
+def base_of(catalog: Catalog) -> str:
+    """A name for the active schema, with what is known of documents against its staged validators, and with
+    the tablets that imports have built: what those hold is in no log that could be followed.
+    """
+    active = catalog.schema
     known = {} if active is None else active.verdicts
     valid = sorted(table for table, verdict in known.items() if verdict.state is StagedState.VALID)
-    key = repr(None if active is None else (active.key, valid))
+    imported = sorted(table.tablet for table in catalog.tables.values() if table.is_imported)
+    key = repr((None if active is None else (active.key, valid), imported))
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
@@ -179,7 +183,7 @@ class DocumentCheck:
         Raises:
             SchemaMismatch: a document does not fit; NewDocumentMismatch: one that was written meanwhile.
         """
-        if snapshot.log_floor_ts > self._followed_ts or base_of(snapshot.catalog.schema) != self._base:
+        if snapshot.log_floor_ts > self._followed_ts or base_of(snapshot.catalog) != self._base:
             self._begin(snapshot)
         self._read_page(snapshot)
         followed = self._follow(snapshot)
@@ -200,7 +204,7 @@ class DocumentCheck:
         self._left = [(table, end) for table, end in ends if end is not None]
         self._tablets = tuple(table.tablet for table in tables)
         self._next_tablet = snapshot.next_tablet
-        self._base = base_of(catalog.schema)
+        self._base = base_of(catalog)
         self._followed_ts = snapshot.ts
         self._cursor, self._checked, self._tables = b"", 0, len(self._left)
 

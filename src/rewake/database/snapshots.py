@@ -157,8 +157,9 @@ class Reader:
             catalog_ts = head.catalog_ts
             if catalog_ts > ts:
                 present, catalog, catalog_ts = catalog, load_catalog(reads), ts
-                # Entries of a dropped index are gone, and later writes say nothing about it.
-                if not catalog.index_ids() <= present.index_ids():
+                # Entries of a dropped index are gone, and later writes say nothing about it. Those of a table
+                # that an import has replaced are kept as long as the log.
+                if not catalog.index_ids() <= present.index_ids() | present.retired_index_ids():
                     raise SnapshotTooOld(ts=ts, oldest=head.catalog_ts)
         except BaseException:
             self._store.end()

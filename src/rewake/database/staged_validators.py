@@ -15,7 +15,7 @@ Not here: what follows from what was found (`staged_verdict.py`). Source: semant
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from rewake.database.active_schema import StoredSchema
@@ -55,6 +55,22 @@ def begin_staged(transaction: WriteTransaction, before: Mapping[str, StagedVerdi
     for table, verdict in verdicts.items():
         if verdict.state is StagedState.CHECKING and before.get(table) != verdict:
             _note_work(transaction, table, verdict.cursor)
+    _store(transaction, verdicts)
+
+
+def check_again(transaction: WriteTransaction, tables: Collection[str]) -> None:
+    """Begin anew with the documents of `tables`: they have become others, and no log says which."""
+    schema = transaction.catalog.schema
+    if schema is None or not any(table in schema.verdicts for table in tables):
+        return
+    for work in _work(transaction):
+        if work["document"] in tables:
+            _remove(transaction, work)
+    verdicts = dict(schema.verdicts)
+    for table in tables:
+        if table in verdicts:
+            verdicts[table] = StagedVerdict(verdicts[table].mark)
+            _note_work(transaction, table, b"")
     _store(transaction, verdicts)
 
 

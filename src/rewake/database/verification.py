@@ -20,7 +20,7 @@ Not here: reading the file (`storage/inspection.py`), telling a person (`cli/ver
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -28,7 +28,7 @@ from typing import Any
 
 import msgspec
 
-from rewake.database.catalog import EMPTY_CATALOG, Catalog, Table, load_catalog
+from rewake.database.catalog import EMPTY_CATALOG, STORAGE, Catalog, Table, load_catalog
 from rewake.environment import Environment
 from rewake.storage import Head, Inspection, LogRow, LogWrite, Notes, StorageFailed, unpack_writes
 from rewake.values import check_document_limits, decode, decode_id, decode_stored, encode, encode_key
@@ -155,11 +155,14 @@ class _Verification:
             self._add("catalog", f"tables and indexes cannot be read: {_said(error)}")
         numbers: Counter[str] = Counter()
         for table in self._catalog.tables.values():
+            numbers[f"table number {table.number}"] += 1
+        for table in self._all_tables():
             self._tablets[table.tablet] = table
             numbers[f"tablet {table.tablet}"] += 1
-            numbers[f"table number {table.number}"] += 1
-            for index_id in (table.by_id, table.by_creation_time, *(i.id for i in table.indexes.values())):
+            for index_id in _index_ids(table):
                 numbers[f"index id {index_id}"] += 1
+        for number in self._catalog.storage_numbers:
+            numbers[f"table number {number}"] += 1
         for name, times in numbers.items():
             if times > 1:
                 self._add("catalog", f"{name} is given {times} times")
@@ -181,12 +184,20 @@ class _Verification:
             self._add("head", f"log_bytes is {head.log_bytes}, and the log has {size}")
         self._check_counters(head)
 
+    def _all_tables(self) -> list[Table]:
+        """Those with a name, and those that an import builds or has replaced."""
+        return [*self._catalog.tables.values(), *(hidden.table for hidden in self._catalog.hidden)]
+
     def _check_counters(self, head: Head) -> None:
-        tables = list(self._catalog.tables.values())
+        tables = self._all_tables()
         for name, next_one, given in (
             ("next_tablet", head.next_tablet, (table.tablet for table in tables)),
-            ("next_number", head.next_number, (table.number for table in tables)),
-            ("next_index", head.next_index, self._catalog.index_ids()),
+            (
+                "next_number",
+                head.next_number,
+                (*self._catalog.storage_numbers, *(table.number for table in tables)),
+            ),
+            ("next_index", head.next_index, (id for table in tables for id in _index_ids(table))),
         ):
             highest = max(given)
             if next_one <= highest:
@@ -213,7 +224,7 @@ class _Verification:
             self._add("document", f"row {row} cannot be decoded: {_said(error)}", table=table)
             return
         id = str(document["_id"])
-        for detail in _faults_of(table, document, text):
+        for detail in _faults_of(table, document, text, others=self._catalog.storage_numbers):
             self._add("document", detail, table=table, document=id)
         for index_id, key in keys:
             self._wanted[index_id] += 1
@@ -226,9 +237,7 @@ class _Verification:
 
     def _check_entries(self) -> None:
         ids = list(self._file.index_ids())
-        owners = {
-            index_id: table for table in self._catalog.tables.values() for index_id in _index_ids(table)
-        }
+        owners = {index_id: table for table in self._all_tables() for index_id in _index_ids(table)}
         for done, index_id in enumerate(ids):
             count = self._file.count_entries(index_id)
             self._verdict.index_entries += count
@@ -363,11 +372,12 @@ def _keys_of(table: Table, text: Any) -> tuple[dict[str, Any], tuple[tuple[int, 
     return document, table.keys_of(document, encode_key([document["_id"]]))
 
 
-def _faults_of(table: Table, document: dict[str, Any], text: str) -> list[str]:
-    """What is wrong with a document in itself."""
+def _faults_of(table: Table, document: dict[str, Any], text: str, *, others: Container[int]) -> list[str]:
+    """What is wrong with a document in itself. Ids of files may have one of the numbers `others`."""
     faults = []
     try:
-        if decode_id(document["_id"]).table_number != table.number:
+        number = decode_id(document["_id"]).table_number
+        if number != table.number and not (table.tablet == STORAGE.tablet and number in others):
             faults.append("its id is of another table")
     except Exception as error:
         faults.append(f"its id is not one: {_said(error)}")
@@ -382,12 +392,12 @@ def _faults_of(table: Table, document: dict[str, Any], text: str) -> list[str]:
 
 
 def _index_ids(table: Table) -> list[int]:
-    return [table.by_id, table.by_creation_time, *(index.id for index in table.indexes.values())]
+    return [table.by_id, table.by_creation_time, *(index.id for index in table.declared)]
 
 
 def _index_name(table: Table, index_id: int) -> str:
     names = {table.by_id: "by_id", table.by_creation_time: "by_creation_time"}
-    return (names | {index.id: index.name for index in table.indexes.values()}).get(index_id, str(index_id))
+    return (names | {index.id: index.name for index in table.declared}).get(index_id, str(index_id))
 
 
 def _digest(text: object) -> bytes:

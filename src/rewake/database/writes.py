@@ -94,8 +94,8 @@ class WriteTransaction(ReadTransaction):
         self.store = store
         self._begin_catalog = catalog
         self.schemas = schemas
-        self._head = head
-        self._environment = environment
+        self.head = head
+        self.environment = environment
         self._day = now_ns // _DAY_NS
         # Time of the next insert; every insert moves it to the next double, so times grow within a mutation.
         self._creation_time = max(head.last_ts, now_ns) / 1e6
@@ -268,13 +268,17 @@ class WriteTransaction(ReadTransaction):
     def insert_into(self, table: Table, fields: Fields) -> str:
         """Store a new document of `table`, which may be a system table. `fields` are in normal form."""
         self._enforce(table, fields)
-        id = encode_id(table.number, new_internal_id(self._environment.random_bytes(14), self._day))
-        document: Fields = {**fields, "_id": id, "_creationTime": self._creation_time}
-        text = encode(document)
-        self._check_document(table, document, text)
-        keys = table.keys_of(document, encode_key([id]))
+        id = encode_id(table.number, new_internal_id(self.environment.random_bytes(14), self._day))
+        self.store_document(table, {**fields, "_id": id, "_creationTime": self._creation_time})
         if not table.is_system or table.tablet in AUTHOR_VISIBLE:
             self._creation_time = nextafter(self._creation_time, inf)
+        return id
+
+    def store_document(self, table: Table, document: Fields) -> None:
+        """Store a new document under the id and the creation time that it has, which nobody else has."""
+        text, id = encode(document), str(document["_id"])
+        self._check_document(table, document, text)
+        keys = table.keys_of(document, encode_key([id]))
         self.raise_if_torn()
         self._is_torn = True
         row = self.store.insert_document(table.tablet, text)
@@ -282,7 +286,6 @@ class WriteTransaction(ReadTransaction):
             self.store.insert_entry(index_id, key, row)
         self._note(table, id, old=None, old_keys=(), new=text, new_keys=keys)
         self._is_torn = False
-        return id
 
     def delete_from(self, table: Table, id: str, row: int, *, old: str, document: Fields) -> None:
         """Remove a document that was found at `row`."""
@@ -336,7 +339,7 @@ class WriteTransaction(ReadTransaction):
         check_table_name(name)
         if len(self.catalog.tables) - len(SYSTEM_TABLES) >= TABLES_MAX:
             raise TooManyTables(maximum=TABLES_MAX)
-        head = self._head
+        head = self.head
         table = Table(
             name=name,
             number=head.next_number,
@@ -372,15 +375,10 @@ class WriteTransaction(ReadTransaction):
         columns = {name: f'$."{name}"' for name in ("_id", "_creationTime", *fields)}
         self.store.define_view(table.name, index_id=table.by_creation_time, columns=columns)
 
-    @property
-    def log_floor_ts(self) -> int:
-        """All log rows above it are there."""
-        return self._head.log_floor_ts
-
     def next_index_id(self) -> int:
         """A number for an index that no index of this deployment ever had."""
-        self._head.next_index += 1
-        return self._head.next_index - 1
+        self.head.next_index += 1
+        return self.head.next_index - 1
 
     # -- within -----------------------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ from rewake.database import (
 )
 from rewake.deployment.callers import Callers
 from rewake.deployment.housekeeping import Housekeeping
+from rewake.deployment.importing import Imports
 from rewake.deployment.keys import Keys
 from rewake.deployment.mutations import Mutations
 from rewake.deployment.origins import Origins, announce
@@ -132,7 +133,17 @@ class Deployment:
         self.keys = Keys(self, admin_key)
         """Who is an administrator."""
         self._callers = Callers(self.keys, self.sign_in)
-        chores = (self._tell_staged, self.scheduler.trim, self.files.sweep, self.keys.tend)
+        self.imports = Imports(
+            self, database.imports_folder, reader=database.reader, checkpoint=database.checkpoint
+        )
+        """Files that become tables; swept where the deployment keeps house."""
+        chores = (
+            self._tell_staged,
+            self.scheduler.trim,
+            self.files.sweep,
+            self.keys.tend,
+            self.imports.sweep,
+        )
         self._house = Housekeeping(database, runner, chores)
         self.deployment_name = name
         self.server_version = version
@@ -202,6 +213,7 @@ class Deployment:
         try:
             await deployment.push(code, on_progress=on_progress)
             await deployment.keys.load()
+            await deployment.imports.start()
         except BaseException:
             await deployment.close()
             raise
@@ -220,6 +232,7 @@ class Deployment:
         await self.scheduler.close()
         await self.crons.close()
         await self._house.end()
+        await self.imports.close()
         await self.live.close()
         await self.sign_in.close()
         await self._runner.close()

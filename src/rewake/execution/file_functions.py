@@ -14,6 +14,7 @@ Not here: bytes (`blobs`), who calls these (`action_files.py`, `files`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -24,13 +25,21 @@ from rewake.database import (
     doom_stale,
     file_of_id,
     forget_blob,
+    is_free_key,
     set_origin,
 )
 from rewake.execution.system_context import SystemCtx
 
+_KEY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-def _begin(ctx: SystemCtx) -> str:
-    """Choose the key for bytes on their way in, which is also the public name of their file."""
+
+def _begin(ctx: SystemCtx, wanted_key: str | None = None) -> str:
+    """Choose the key for bytes on their way in, which is also the public name of their file: the wanted one,
+    where it is free.
+    """
+    if wanted_key is not None and _KEY.fullmatch(wanted_key) and is_free_key(ctx.transaction, wanted_key):
+        begin_blob(ctx.transaction, wanted_key)
+        return wanted_key
     text = f"{ctx.random.getrandbits(128):032x}"
     # The form of a version 4 UUID (RFC 9562, 5.4).
     key = f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) % 4]}{text[17:20]}-{text[20:]}"

@@ -29,6 +29,7 @@ from rewake.database import (
     note_validated,
     take_staged_step,
     take_step,
+    tend_hidden,
 )
 from rewake.execution.group_writer import Change
 
@@ -42,7 +43,8 @@ class DeclareSchema(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class BuildIndexes(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """Do a step of one of these indexes; None: of whatever there is, removals and staged validators too."""
+    """Do a step of one of these indexes; None: of whatever there is, removals, staged validators and tables
+    that an import has replaced too."""
 
     indexes: tuple[int, ...] | None
 
@@ -71,11 +73,13 @@ class Stepped(msgspec.Struct, frozen=True, array_like=True):
     built: BuildingStep | None = None
     staged: bool = False
     """It checked documents against a staged validator."""
+    tended: bool = False
+    """It did something with a table that an import has replaced, or given up."""
 
     @property
     def is_idle(self) -> bool:
         """There was nothing to do."""
-        return not self.built and not self.staged
+        return not self.built and not self.staged and not self.tended
 
 
 def change_of(step: SchemaStep, database: Database, *, invocation: str) -> Change:
@@ -106,7 +110,9 @@ def _run(step: SchemaStep, group: GroupCommit, database: Database, invocation: s
         elif isinstance(step, BuildIndexes):
             done = take_step(transaction, is_time_up=is_up, only=step.indexes)
             is_idle = not done and step.indexes is None
-            outcome = Stepped(built=done, staged=is_idle and take_staged_step(transaction, is_time_up=is_up))
+            staged = is_idle and take_staged_step(transaction, is_time_up=is_up)
+            tended = is_idle and not staged and tend_hidden(transaction, is_time_up=is_up)
+            outcome = Stepped(built=done, staged=staged, tended=tended)
             if done:
                 database.environment.reach("schema.in_backfill")
         elif isinstance(step, NoteValidated):

@@ -12,6 +12,7 @@ are internal, and need no module of an author: a project that cannot be loaded d
     _system/cli/queryEnvironmentVariables    what the official command line reads of them
     _system/cli/tables, tableData, ...       `data_functions.py`
     _system/files:...                        `file_functions.py`
+    _system/imports:..., cli/queryImport     `import_functions.py`
     _system/keys:...                         `key_functions.py`
 
 Only administrators and the house itself may call them.
@@ -42,6 +43,7 @@ from rewake.database import (
 from rewake.errors import FunctionError, InvalidInput
 from rewake.execution.data_functions import DATA_FUNCTIONS
 from rewake.execution.file_functions import FILE_FUNCTIONS
+from rewake.execution.import_functions import IMPORT_FUNCTIONS, IMPORT_QUERIES
 from rewake.execution.key_functions import KEY_FUNCTIONS
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
 from rewake.execution.scheduled_calls import schedule_for
@@ -131,6 +133,7 @@ _QUERIES: dict[str, Callable[..., Any]] = {
     "_system/cli/queryEnvironmentVariables:get": _get_variable,
     "_system/cli/crons:list": _list_crons,
     **DATA_FUNCTIONS,
+    **IMPORT_QUERIES,
 }
 _MUTATIONS: dict[str, Callable[..., Any]] = {
     "_system/variables:change": _change_variables,
@@ -142,6 +145,7 @@ _MUTATIONS: dict[str, Callable[..., Any]] = {
     "_system/scheduler:put_back": _put_back,
     "_system/scheduler:trim": _trim,
     **FILE_FUNCTIONS,
+    **IMPORT_FUNCTIONS,
     **KEY_FUNCTIONS,
 }
 

@@ -25,7 +25,7 @@ from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from rewake.auth import UploadSeal
-from rewake.blobs import BlobStore, BlobStoreFailed, Intake, sha256_of_header
+from rewake.blobs import BlobStore, BlobStoreFailed, Intake, Taken, sha256_of_header
 from rewake.database import (
     FileFacts,
     UploadLost,
@@ -151,6 +151,36 @@ class Files:
         except TimeoutError:
             raise UploadTooSlow(seconds=seconds) from None
 
+    async def hold(self, pieces: Iterator[bytes], *, wanted_key: str | None, expected: str | None) -> Taken:
+        """Make bytes durable that are to become a file later, by somebody else. They lie
+        under `wanted_key` where that is free.
+
+        Raises:
+            ContentDiffers, BlobStoreFailed: nothing is kept.
+        """
+        key = str(await self._run("begin", wanted_key=wanted_key))
+        try:
+            return await asyncio.to_thread(self._hold, key, pieces, expected)
+        except BaseException:
+            with suppress(Exception):
+                await asyncio.shield(self._run("doom", key=key))
+            raise
+
+    def _hold(self, key: str, pieces: Iterator[bytes], expected: str | None) -> Taken:
+        intake = Intake(self._blobs(), key)
+        try:
+            for piece in pieces:
+                if intake.add(piece):
+                    intake.flush()
+            return intake.finish(expected=expected)
+        except BaseException:
+            intake.abort()
+            raise
+
+    async def let_go(self, keys: list[str]) -> None:
+        """Give up bytes that were held."""
+        await self._run("give_up", keys=keys)
+
     async def take(
         self,
         pieces: AsyncIterator[bytes],
@@ -167,7 +197,7 @@ class Files:
         if content_type is not None and not _CONTENT_TYPE.fullmatch(content_type):
             raise BadContentType()
         reach = self._house.environment.reach
-        key = str(await self._run("begin"))
+        key = str(await self._run("begin", wanted_key=None))
         reach("files.after_begin")
         intake = await asyncio.to_thread(lambda: Intake(self._blobs(), key))
         try:

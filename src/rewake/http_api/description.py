@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rewake.http_api.bodies import AnyCallBody, BatchBody, CallAtBody, CallBody, RunBody
+from rewake.http_api.importing import FinishUploadBody, ImportIdBody
 from rewake.http_api.keys import CreateKeyBody, RevokeKeyBody
 from rewake.http_api.sql import SqlBody
 from rewake.http_api.variables import UpdateVariablesBody
@@ -31,6 +32,8 @@ _BODIES = (
     CreateKeyBody,
     RevokeKeyBody,
     SqlBody,
+    FinishUploadBody,
+    ImportIdBody,
 )
 _REF = "#/components/schemas/{name}"
 _TEXT, _BYTES = "text/plain", "application/octet-stream"
@@ -123,6 +126,22 @@ _SCHEMAS: dict[str, Any] = {
         "required": ["storageId"],
         "properties": {"storageId": {"type": "string"}},
     },
+    "UploadToken": {
+        "type": "object",
+        "required": ["uploadToken"],
+        "properties": {"uploadToken": {"type": "string"}},
+    },
+    "PartToken": {"type": "string"},
+    "ImportId": {
+        "type": "object",
+        "required": ["importId"],
+        "properties": {"importId": {"type": "string"}},
+    },
+    "Imported": {
+        "type": "object",
+        "required": ["numWritten"],
+        "properties": {"numWritten": {"type": "integer"}},
+    },
     "Empty": {"type": "object"},
 }
 
@@ -167,7 +186,7 @@ async def openapi(request: Request) -> Response:
 
 
 def _paths() -> dict[str, Any]:
-    return {**_of_functions(), **_of_administration(), **_of_everybody()}
+    return {**_of_functions(), **_of_administration(), **_of_imports(), **_of_everybody()}
 
 
 def _of_functions() -> dict[str, Any]:
@@ -235,6 +254,43 @@ def _of_administration() -> dict[str, Any]:
         "/api/app_metrics/stream_function_logs": {"get": logs},
         "/api/stream_udf_execution": {"get": runs},
         "/api/app_metrics/stream_udf_execution": {"get": runs},
+    }
+
+
+def _of_imports() -> dict[str, Any]:
+    admin = _ADMIN
+    chosen = [
+        _parameter("format", "csv, jsonLines, jsonArray or zip."),
+        _parameter("mode", "requireEmpty, append, replace or replaceAll.", required=False),
+        _parameter("tableName", "The table, for any format but zip.", required=False),
+    ]
+    part = [_parameter("uploadToken", "Of the upload."), _parameter("partNumber", "From 1.")]
+    decide: dict[str, Any] = {"body": ImportIdBody, "answer": "Empty", "security": admin}
+    return {
+        "/api/import": {
+            "post": _operation(
+                "Import the body, without asking",
+                body=_BYTES,
+                answer="Imported",
+                parameters=chosen,
+                security=admin,
+            )
+        },
+        "/api/import/start_upload": {
+            "post": _operation("Begin an upload", answer="UploadToken", security=admin)
+        },
+        "/api/import/upload_part": {
+            "post": _operation(
+                "A part of an upload", body=_BYTES, answer="PartToken", parameters=part, security=admin
+            )
+        },
+        "/api/import/finish_upload": {
+            "post": _operation(
+                "Begin the import of an upload", body=FinishUploadBody, answer="ImportId", security=admin
+            )
+        },
+        "/api/perform_import": {"post": _operation("Confirm an import", **decide)},
+        "/api/cancel_import": {"post": _operation("Take an import back", **decide)},
     }
 
 

@@ -25,6 +25,7 @@ from rewake.execution import (
     Success,
 )
 from rewake.files import Files
+from rewake.http_api.import_ports import Imports
 from rewake.limits import Limits
 
 FunctionKind = Literal["query", "mutation", "action"]
@@ -154,6 +155,11 @@ class Backend(HttpActionsBackend, Protocol):
     @property
     def sql(self) -> Sql:
         """SQL that reads."""
+        ...
+
+    @property
+    def imports(self) -> Imports:
+        """Files that become tables."""
         ...
 
     @property

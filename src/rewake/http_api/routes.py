@@ -26,6 +26,7 @@ from rewake.http_api.files import FileEndpoints
 from rewake.http_api.function_description import FunctionDescription
 from rewake.http_api.functions import FunctionEndpoints
 from rewake.http_api.http_actions import HttpActions
+from rewake.http_api.importing import ImportEndpoints
 from rewake.http_api.keys import KeyEndpoints
 from rewake.http_api.logs import LogEndpoints
 from rewake.http_api.ports import Backend, HttpActionsBackend
@@ -48,6 +49,7 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
     variables = VariableEndpoints(backend, limits)
     files = FileEndpoints(backend.files)
     keys = KeyEndpoints(backend, limits)
+    imports = ImportEndpoints(backend, limits)
     env = backend.environment
     actions = ErrorBoundary(HttpActions(backend, prefix="/http"), env)
     return [
@@ -76,6 +78,12 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/app_metrics/stream_function_logs", env, GET=logs.function_logs),
         route("/api/stream_udf_execution", env, GET=logs.executions),
         route("/api/app_metrics/stream_udf_execution", env, GET=logs.executions),
+        route("/api/import", env, POST=imports.at_once),
+        route("/api/import/start_upload", env, POST=imports.start_upload),
+        route("/api/import/upload_part", env, POST=imports.upload_part),
+        route("/api/import/finish_upload", env, POST=imports.finish_upload),
+        route("/api/perform_import", env, POST=imports.perform),
+        route("/api/cancel_import", env, POST=imports.cancel),
         route("/api/debug_event", env, POST=discovery.debug_event),
         route("/api/openapi.json", env, GET=openapi),
         route("/api/functions/openapi.json", env, GET=FunctionDescription(backend).openapi),

@@ -13,7 +13,13 @@ Start reading at `types.py`, then `encoding.py`; `key_codec.py` carries the data
 Not here: which values a table or an argument admits (`schema`).
 """
 
-from rewake.values.decoding import Placeholders, decode, decode_stored, decode_stored_document
+from rewake.values.decoding import (
+    Placeholders,
+    decode,
+    decode_export,
+    decode_stored,
+    decode_stored_document,
+)
 from rewake.values.document_id import DocumentId, decode_id, encode_id, new_internal_id
 from rewake.values.encoding import encode, holds_commit_ts, resolve_commit_ts
 from rewake.values.errors import (
@@ -72,6 +78,7 @@ __all__ = [
     "check_value",
     "compare",
     "decode",
+    "decode_export",
     "decode_id",
     "decode_key",
     "decode_stored",

@@ -37,8 +37,8 @@ _loads: Callable[[str], Value] = orjson.loads
 _unpack_int64 = Struct("<q").unpack
 _unpack_float = Struct("<d").unpack
 
-_LEAVES = frozenset({str, float, bool, type(None), Unset})
-"""What orjson returns, or `_take_undefined` puts there, and a walk can leave as it is."""
+_LEAVES = frozenset({str, float, bool, type(None), Unset, Int64})
+"""What orjson returns, or `_take_undefined` or `decode_export` puts there, and a walk can leave as it is."""
 
 _NEGATIVE_ZERO = r"(?:\A|[\[:,\s])-0(?=[\]},\s]|\Z)"
 _NEGATIVE_ZERO_IN_TEXT = re.compile(_NEGATIVE_ZERO)
@@ -91,6 +91,38 @@ def decode(text: str | bytes, placeholders: Placeholders = _NO_PLACEHOLDERS) -> 
     return value
 
 
+def decode_export(text: str | bytes) -> Value:
+    """Read one value from text in the export encoding, which trusts nothing either: a number without a dot
+    and without an exponent is an Int64. The inverse of `encode_export`.
+
+    Raises:
+        InvalidValue: as for `decode`, or a whole number is beyond 64 bits.
+    """
+    try:
+        tree = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        tree = _parse_slowly(text, int)
+    try:
+        value = _check(_with_int64(tree), 0, _SPECIALS)
+    except RecursionError:
+        raise TooNested(what="Value", levels=VALUE_NESTING_MAX + 1, maximum=VALUE_NESTING_MAX) from None
+    size = value_size(value)
+    if size > VALUE_BYTES_MAX:
+        raise too_large(size, VALUE_BYTES_MAX)
+    return value  # type: ignore[no-any-return]
+
+
+def _with_int64(value: Any) -> Any:
+    kind = type(value)
+    if kind is int:
+        return Int64(value)
+    if kind is dict:
+        return {name: _with_int64(field) for name, field in value.items()}
+    if kind is list:
+        return [_with_int64(element) for element in value]
+    return value
+
+
 def decode_stored(text: str) -> Value:
     """Read one value from canonical text that `encode` wrote. Nothing is checked."""
     value = _loads(text)
@@ -137,11 +169,14 @@ def _has_negative_zero(text: str | bytes) -> bool:
     return "-0" in text and _NEGATIVE_ZERO_IN_TEXT.search(text) is not None
 
 
-def _parse_slowly(text: str | bytes) -> Any:
-    """Parse with the standard library: infinities for numbers too large, a sentence for what is broken."""
+def _parse_slowly(text: str | bytes, whole: Callable[[str], float] = float) -> Any:
+    """Parse with the standard library: infinities for numbers too large, a sentence for what is broken.
+
+    `whole` makes a number of one without a dot.
+    """
     try:
         document = text.decode() if isinstance(text, bytes) else text
-        value = json.loads(document, parse_int=float, parse_constant=_refuse_constant)
+        value = json.loads(document, parse_int=whole, parse_constant=_refuse_constant)
         # The standard library lets lone surrogates through, as they are or as `\u` escapes.
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeError:
@@ -149,6 +184,8 @@ def _parse_slowly(text: str | bytes) -> Any:
     except RecursionError:
         raise TooNested(what="Value", levels=VALUE_NESTING_MAX + 1, maximum=VALUE_NESTING_MAX) from None
     except json.JSONDecodeError as error:
+        raise InvalidValue(f"Invalid JSON: {error}") from None
+    except ValueError as error:  # Thousands of digits.
         raise InvalidValue(f"Invalid JSON: {error}") from None
     return value
 
