@@ -129,6 +129,8 @@ class FakeBackend:
     sql: FakeSql = field(default_factory=FakeSql)
     files: Any = None
     """Has none: `test_files.py` talks to a real deployment."""
+    imports: Any = None
+    """Has none: `test_importing.py` talks to a real deployment."""
     before_query: Callable[[], None] = lambda: None
     """Called before each query: writes here happen between two queries of one caller."""
 

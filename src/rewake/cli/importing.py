@@ -35,7 +35,7 @@ def format_of(file: Path, given: str | None) -> str:
     Raises:
         WrongUsage: neither says one.
     """
-    found = given or FORMATS.get(file.suffix.lower())
+    found = given or FORMATS.get(file.suffix.lower(), "")
     if found not in FORMATS.values():
         raise WrongUsage(
             f"The format of `{file}` is not clear. Give it with --format: {', '.join(FORMATS.values())}."

@@ -129,17 +129,14 @@ from rewake.database.import_records import (
     recover_imports,
     stored_import,
 )
+from rewake.database.import_rows import ImportedRowRefused, ImportMetChange, copy_step, load_rows
 from rewake.database.importing import (
     Declared,
-    ImportedRowRefused,
-    ImportMetChange,
     ImportNotEmpty,
     ImportRequest,
     TableRequest,
     check_request,
-    copy_step,
     declare_import,
-    load_rows,
     switch_import,
 )
 from rewake.database.index_building import BuildingStep, take_step

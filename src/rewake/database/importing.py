@@ -3,12 +3,12 @@
 Floor 2, `database`. Everything is a step of the writer that can be taken twice; what it came to lies in the
 documents of the hidden tables (`hidden_tables.py`).
 
-    declare -> copy_step* (append to documents that stay) -> load_rows* -> switch
-                                                                        -> give_up
+    declare_import -> rows (`import_rows.py`) -> switch_import
+                                              -> give_up_hidden
 
-Until the switch nobody can see a row, and other mutations go on between steps. A table that keeps its
-documents is copied first; what is written to it meanwhile is found in the commit log and repeated in the
-copy, up to the switch itself. What is written to a table that is replaced is replaced with it.
+Until the switch nobody can see a row, and other mutations go on between steps. What is written meanwhile to
+a table that keeps its documents stays, up to the switch itself; what is written to one that is replaced is
+replaced with it.
 
 The switch changes the documents of `_tables` and `_indexes`, so whoever read one of the tables wakes. The
 tablets that served are kept for reads at an older timestamp (`hidden_tables.py`).
@@ -19,9 +19,8 @@ are taken (`deployment/importing.py`). Source: DESIGN 7; semantics 10.5.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from rewake.database.catalog import (
     BACKFILLS,
@@ -39,28 +38,22 @@ from rewake.database.catalog import (
 )
 from rewake.database.files import restore_file
 from rewake.database.hidden_tables import (
-    add_row,
     build,
     building_of,
-    find_row,
     new_tablet,
-    note_progress,
     progress_of,
-    remove_row,
     retire,
     unhide,
 )
 from rewake.database.import_numbers import NumberPlan, Wanted, plan_numbers
+from rewake.database.import_rows import ImportMetChange, copy_step
 from rewake.database.schema_change import define_view_of, schema_of
 from rewake.database.staged_validators import check_again
 from rewake.database.writes import Fields, WriteTransaction
-from rewake.errors import Conflict, InvalidInput
-from rewake.limits import SCHEMA_STEP_ROWS_MAX, TABLES_MAX
-from rewake.schema import QuerySpec, ValidationFailed
+from rewake.errors import Conflict
+from rewake.limits import TABLES_MAX
+from rewake.schema import QuerySpec
 from rewake.values import Int64, decode_stored_document, encode_key, key_successor
-
-_PAGE = 64
-_SYSTEM_FIELDS = frozenset({"_id", "_creationTime"})
 
 
 class ImportNotEmpty(Conflict):
@@ -71,20 +64,6 @@ class ImportNotEmpty(Conflict):
         "There are documents already in {tables}. Import with `--append` to add to them, with `--replace` to "
         "replace them, or with `--replace-all` to empty the other tables too."
     )
-
-
-class ImportMetChange(Conflict):
-    """Something changed under the import. Nothing was imported; start it again."""
-
-    code = "ImportMetChange"
-    template = "The import came to nothing, because {what} meanwhile. Nothing was changed; import again."
-
-
-class ImportedRowRefused(InvalidInput):
-    """A row cannot be stored. Mend it and import again."""
-
-    code = "ImportedRowRefused"
-    template = "{detail}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,144 +217,6 @@ def referenced(exported: object) -> set[str]:
         return set()
     named = {str(exported["tableName"])} if exported.get("type") == "id" else set()
     return named | {name for part in exported.values() for name in referenced(part)}
-
-
-# Rows.
-
-
-class _Afterwards:
-    """The table numbers that there will be after the switch, for the validators of ids."""
-
-    def __init__(self, transaction: WriteTransaction, owner: str) -> None:
-        self._catalog = transaction.catalog
-        hidden = [each.table for each in building_of(transaction, owner)]
-        self._numbers = {table.number: table.name for table in hidden}
-        self._moved = {table.name for table in hidden}
-
-    def table_name(self, number: int) -> str | None:
-        """See `Catalog.table_name`."""
-        name = self._numbers.get(number) or self._catalog.table_name(number)
-        return None if number not in self._numbers and name in self._moved else name
-
-
-def load_rows(
-    transaction: WriteTransaction,
-    document: str,
-    *,
-    position: int,
-    texts: Sequence[str],
-    is_time_up: Callable[[], bool],
-) -> int:
-    """Store rows in a hidden table until the time is up, at least one; returns how many it has of the file.
-
-    `texts` are canonical documents, of which the first is the row number `position` of the file, from 0.
-    Those that an earlier attempt has stored already are passed over.
-
-    Raises:
-        ImportedRowRefused: one cannot be stored; the field `position` says which.
-        ImportMetChange: the import was given up.
-    """
-    transaction.lift_limits()
-    hidden = _building(transaction, document)
-    table, done = hidden.table, int(progress_of(transaction, hidden)["done"])
-    schema = transaction.catalog.schema
-    validator = None if schema is None else transaction.schemas.validators(schema).get(table.name)
-    afterwards = _Afterwards(transaction, hidden.owner)
-    for number, text in enumerate(texts[max(0, done - position) :], max(done, position)):
-        row = decode_stored_document(text)
-        if find_row(transaction, table, row["_id"]) is not None:
-            raise ImportedRowRefused(
-                detail=f"the id {row['_id']} is taken: by another row, or by a document that stays",
-                position=number,
-            )
-        if validator is not None:
-            fields = {name: value for name, value in row.items() if name not in _SYSTEM_FIELDS}
-            try:
-                validator.check(fields, afterwards)
-            except ValidationFailed as error:
-                raise ImportedRowRefused(
-                    detail=f"it does not match the schema of the table {table.name}: {error}",
-                    position=number,
-                ) from None
-        add_row(transaction, table, text, row)
-        done = number + 1
-        if is_time_up():
-            break
-    note_progress(transaction, hidden, {"done": float(done)})
-    return done
-
-
-def copy_step(transaction: WriteTransaction, document: str, *, is_time_up: Callable[[], bool]) -> bool:
-    """Copy documents that stay into a hidden table until the time is up; whether all are there.
-
-    Raises:
-        ImportMetChange: the table was replaced, or the log does not reach back any more.
-    """
-    transaction.lift_limits()
-    hidden = _building(transaction, document)
-    progress = progress_of(transaction, hidden)
-    if not progress["copies"]:
-        return True
-    source = transaction.catalog.tables.get(hidden.table.name)
-    if source is None:
-        raise ImportMetChange(what=f'the table "{hidden.table.name}" was deleted')
-    is_over = _follow(transaction, hidden, progress, source, is_time_up)
-    if not is_over or progress["isCopied"]:
-        return is_over
-    cursor, rows = progress["cursor"], 0
-    while True:
-        page = transaction.store.rows(source.by_creation_time, cursor + b"\0" if cursor else b"", limit=_PAGE)
-        for key, _, text in page:
-            row = decode_stored_document(text)
-            if find_row(transaction, hidden.table, row["_id"]) is None:
-                add_row(transaction, hidden.table, text, row)
-            cursor, rows = key, rows + 1
-            if rows >= SCHEMA_STEP_ROWS_MAX or is_time_up():
-                note_progress(transaction, hidden, {"cursor": cursor})
-                return False
-        if len(page) < _PAGE:
-            note_progress(transaction, hidden, {"cursor": cursor, "isCopied": True})
-            return True
-
-
-def _follow(
-    transaction: WriteTransaction,
-    hidden: HiddenTable,
-    progress: Mapping[str, Any],
-    source: Table,
-    is_time_up: Callable[[], bool],
-) -> bool:
-    """Repeat in the copy what was written to the table meanwhile; whether nothing is left.
-
-    A row is repeated also where its document was not copied yet: the copy then finds it there.
-    """
-    followed = int(progress["followed"])
-    if transaction.head.log_floor_ts > followed:
-        raise ImportMetChange(what="more was written than the commit log keeps")
-    for log_row in transaction.store.log_rows(after=followed):
-        for write in log_row.writes:
-            if write.tablet != source.tablet:
-                continue
-            found = find_row(transaction, hidden.table, write.id)
-            if found is not None:
-                remove_row(transaction, hidden.table, *found)
-            if write.new is not None:
-                add_row(transaction, hidden.table, write.new, decode_stored_document(write.new))
-        followed = log_row.ts
-        if is_time_up():
-            note_progress(transaction, hidden, {"followed": Int64(followed)})
-            return False
-    # Our own progress is a log row too: without one there is nothing to write down.
-    if followed != int(progress["followed"]):
-        note_progress(transaction, hidden, {"followed": Int64(followed)})
-    return True
-
-
-def _building(transaction: WriteTransaction, document: str) -> HiddenTable:
-    for hidden in transaction.catalog.hidden:
-        if hidden.document == document and hidden.role is TabletRole.BUILDING:
-            return hidden
-    raise ImportMetChange(what="it was given up")
 
 
 # The switch.

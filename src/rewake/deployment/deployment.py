@@ -133,17 +133,10 @@ class Deployment:
         self.keys = Keys(self, admin_key)
         """Who is an administrator."""
         self._callers = Callers(self.keys, self.sign_in)
-        self.imports = Imports(
-            self, database.imports_folder, reader=database.reader, checkpoint=database.checkpoint
-        )
+        self.imports = Imports(self, database)
         """Files that become tables; swept where the deployment keeps house."""
-        chores = (
-            self._tell_staged,
-            self.scheduler.trim,
-            self.files.sweep,
-            self.keys.tend,
-            self.imports.sweep,
-        )
+        sweeps = (self.files.sweep, self.imports.sweep)
+        chores = (self._tell_staged, self.scheduler.trim, *sweeps, self.keys.tend)
         self._house = Housekeeping(database, runner, chores)
         self.deployment_name = name
         self.server_version = version

@@ -16,16 +16,15 @@ Not here: uploads (`import_spool.py`), reading the file (`import_survey.py`, `ar
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from itertools import islice
-from math import inf, nextafter
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from rewake.archive import Row, document_of, open_source
+from rewake.archive import open_source
 from rewake.archive.snapshot import Format
-from rewake.database import ImportNotFound, Reader, has_unfinished_imports, stored_import
+from rewake.database import Database, ImportNotFound, has_unfinished_imports, stored_import
+from rewake.deployment.import_batches import Batches
 from rewake.deployment.import_spool import ImportSpool, TooManyImports
 from rewake.deployment.import_survey import Survey
 from rewake.deployment.import_words import Change, describe_changes
@@ -36,20 +35,17 @@ from rewake.files import Files
 from rewake.limits import MIB, Limits
 from rewake.observability import logger
 from rewake.storage import Reads
-from rewake.values import decode_stored, encode, encode_id, new_internal_id, normalize
+from rewake.values import decode_stored, encode, normalize
 
 T = TypeVar("T")
 
 _log = logger(__name__)
 
-_BATCH_ROWS = 256
-_BATCH_CHARACTERS = 256 * 1024
 _PIECE_BYTES = 1 * MIB
 _TELL_SECONDS = 1.0
 """How often the record says how far an import is."""
 _CHECKPOINT_BATCHES = 64
 _ATTEMPTS = 5
-_DAY_NS = 86_400 * 10**9
 _MODES = ("requireEmpty", "append", "replace", "replaceAll")
 _FORMATS = ("csv", "jsonLines", "jsonArray", "zip")
 
@@ -130,13 +126,11 @@ class _Refused(RewakeError):
 class Imports:
     """The imports of one deployment. Used in its event loop."""
 
-    def __init__(
-        self, house: House, folder: Path, *, reader: Callable[[], Reader], checkpoint: Callable[[], object]
-    ) -> None:
+    def __init__(self, house: House, database: Database) -> None:
         self._house = house
-        self._make_reader = reader
-        self._checkpoint = checkpoint
-        self._spool = ImportSpool(folder, environment=house.environment, limits=house.limits)
+        self._database = database
+        folder = database.imports_folder
+        self._spool = ImportSpool(folder, environment=database.environment, limits=database.limits)
         self._under_way: dict[str, _Import] = {}
         self._writing = asyncio.Lock()
 
@@ -328,7 +322,7 @@ class Imports:
         added = {table.name: table.rows for table in each.survey.tables}
         if each.survey.files:
             added["_storage"] = len(each.survey.files)
-        mode, reader = each.order.mode, self._make_reader()
+        mode, reader = each.order.mode, self._database.reader()
         try:
             with reader.begin() as snapshot:
                 tables = snapshot.catalog.user_tables()
@@ -408,7 +402,7 @@ class Imports:
         while table["copies"] and not await self._step("copy", document=document):
             await self._tell(each, f'Copying documents of "{name}" that stay', soon=False)
         total = next(found.rows for found in each.survey.tables if found.name == name)
-        rows = _Rows(each.survey.source.rows(name), int(table["number"]), self._house.environment)
+        rows = Batches(each.survey.source.rows(name), int(table["number"]), self._house.environment)
         position = 0
         while batch := await asyncio.to_thread(rows.next_batch):
             while batch:
@@ -426,7 +420,7 @@ class Imports:
             await self._tell(each, f'Importing "{name}" ({position} of {total} documents)', soon=False)
             each.batches += 1
             if each.batches % _CHECKPOINT_BATCHES == 0:
-                await asyncio.to_thread(self._checkpoint)
+                await asyncio.to_thread(self._database.checkpoint)
                 if table["copies"]:
                     # What is written meanwhile must not pile up until the switch.
                     await self._step("copy", document=document)
@@ -472,30 +466,6 @@ class Imports:
             _log.error("the system function imports:%s failed: %s", name, result.message)
             raise Internal(INTERNAL_MESSAGE)
         return decode_stored(result.value)
-
-
-class _Rows:
-    """The documents of one table, batch by batch, with ids and times for those that have none."""
-
-    def __init__(self, rows: Iterator[Row], number: int, environment: Environment) -> None:
-        self._rows = rows
-        self._number = number
-        self._environment = environment
-        self._time = environment.clock.now_ns() / 1e6
-        self._day = environment.clock.now_ns() // _DAY_NS
-
-    def next_batch(self) -> list[tuple[str, Row]]:
-        """The next documents as canonical text, each with its row; empty at the end. Called in a thread."""
-        batch, characters = [], 0
-        for row in islice(self._rows, _BATCH_ROWS):
-            id = encode_id(self._number, new_internal_id(self._environment.random_bytes(14), self._day))
-            self._time = nextafter(self._time, inf)
-            text = encode(document_of(row).document(id=id, creation_time=self._time))
-            batch.append((text, row))
-            characters += len(text)
-            if characters >= _BATCH_CHARACTERS:
-                break
-        return batch
 
 
 def _order(mode: str, format: str, table: str | None) -> ImportOrder:
