@@ -21,9 +21,12 @@ from rewake.values import (
     TooNested,
     ValueTooLarge,
     decode,
+    decode_export,
     decode_stored,
     decode_stored_document,
     encode,
+    encode_export,
+    render,
 )
 from tests.values.strategies import values
 
@@ -343,3 +346,27 @@ def test_a_stored_document_is_an_object() -> None:
     assert decode_stored_document('{"a":{"$integer":"AQAAAAAAAAA="}}') == {"a": Int64(1)}
     with pytest.raises(AssertionError):
         decode_stored_document("[]")
+
+
+def test_export_text_has_int64_for_numbers_without_a_dot() -> None:
+    value = decode_export('{"a":[1,1.0,-0,-0.0,9223372036854775807,1e2],"b":{"$float":"AAAAAAAA8H8="}}')
+    assert isinstance(value, dict)
+    assert render(value["a"]) == render([Int64(1), 1.0, Int64(0), -0.0, Int64(2**63 - 1), 100.0])
+    assert value["b"] == float("inf")
+    assert decode_export(encode_export(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("9223372036854775808", "does not fit into a 64-bit signed integer"),
+        ('{"a":', "Invalid JSON"),
+        ("[" * 5000 + "]" * 5000, "too nested"),
+        ("9" * 10_000, "Invalid JSON|does not fit"),
+        ('["' + "x" * (2**25) + '"]', "too large"),
+        ('{"$a":1}', "starts with '\\$'"),
+    ],
+)
+def test_export_text_that_is_no_value_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(InvalidValue, match=sentence):
+        decode_export(text)

@@ -31,7 +31,8 @@ class Scope(StrEnum):
     RUN = "run"
 
 
-_SECRETS = "_system/cli/queryEnvironmentVariables"
+_DEPLOYING = ("_system/cli/queryEnvironmentVariables", "_system/cli/queryImport")
+"""Secrets, and what whoever imports has to see."""
 _SYSTEM = "_system/"
 
 
@@ -76,7 +77,7 @@ EVERYTHING = Grant()
 
 def scope_of_call(path: str, kind: str | None) -> Scope:
     """The scope that a call of the function at `path` needs; `kind` None for one that does not exist."""
-    if path.startswith(_SECRETS):
+    if path.startswith(_DEPLOYING):
         return Scope.DEPLOY
     if kind in ("mutation", "action"):
         return Scope.ADMIN if path.startswith(_SYSTEM) else Scope.RUN
