@@ -78,6 +78,10 @@ SCHEMA_SWITCH_ROWS_MAX = 512
 """Documents that the transaction which switches to new code may look at by itself. With less than these to
 check and to index no background work is begun at all."""
 
+# Backups.
+BACKUP_LOG_BYTES_MAX = 8 * GIB
+"""How far the write-ahead log may grow while a data file is copied, before the copy gives up."""
+
 # Functions (semantics 3.2, 5.8).
 QUERY_OPERATORS_MAX = 256
 LIMIT_WARNING_SHARE = 0.8
@@ -227,6 +231,8 @@ class Limits:
     """Within how many seconds of its minute a cron begins: each in a second of its own, which stays."""
     cron_runs_kept: int = _setting(5, "runs", 1, 1_000)
     """Runs of one cron that can be looked at, skipped ones included."""
+    export_kept_seconds: float = _setting(7 * 86_400.0, "seconds", 60.0, 365 * 86_400.0)
+    """How long the archive of a snapshot export can be fetched."""
     action_memory_bytes_max: int = _setting(2048 * MIB, "bytes", 16 * MIB, 1024 * GIB)
     """Memory that the actions of one process may take together beyond what loading the project took."""
     worker_memory_bytes_max: int = _setting(512 * MIB, "bytes", 16 * MIB, 1024 * GIB)

@@ -201,9 +201,11 @@ def test_run_acts_as_a_user(node: str, tmp_path: Path, make_server: Callable[...
     (project / "backend" / "who.py").write_text(WHO)
     server = make_server(project)
     server.start()
-    done = _run(node, server, "run", "who:am_i", "{}", "--identity", '{"subject": "ada", "name": "Ada"}')
+    done = run_official(
+        node, server, "run", "who:am_i", "{}", "--identity", '{"subject": "ada", "name": "Ada"}'
+    )
     assert json.loads(done.stdout) == ["ada", "Ada"]
-    assert json.loads(_run(node, server, "run", "who:internally", "{}").stdout) == "secret"
+    assert json.loads(run_official(node, server, "run", "who:internally", "{}").stdout) == "secret"
 
 
 WHO = """

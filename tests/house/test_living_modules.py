@@ -12,6 +12,7 @@ from tests.house.source_tree import ROOT, SOURCE, TESTS, modules
 ENTRANCES = {
     "rewake": "the front page, imported by authors",
     "rewake.__main__": "python -m rewake",
+    "rewake.execution.export_worker": "python -m rewake.execution.export_worker, by deployment/exports.py",
     "rewake.execution.worker": "python -m rewake.execution.worker, by worker_process.py",
     "rewake.testing.plugin": "pytest, by the entry point pytest11",
 }
@@ -32,6 +33,11 @@ STORY_FILES: dict[str, str] = {
 
 # Modules without a test file of their own, with who tests them instead.
 TESTED_ELSEWHERE: dict[str, str] = {
+    "rewake.execution.export_functions": "tests/deployment/test_exports.py",
+    "rewake.execution.export_worker": "tests/deployment/test_exports.py",
+    "rewake.cli.backing_up": "tests/clients/test_backup.py",
+    "rewake.cli.export_commands": "tests/clients/test_official_export.py and test_backup.py",
+    "rewake.cli.exporting": "tests/clients/test_official_export.py",
     "rewake.execution.function_runs": "tests/execution/test_inline_runner.py and test_worker_runner.py",
     "rewake.execution.group_writer": "tests/execution/test_writer_thread.py and test_worker_runner.py",
     "rewake.execution.reader_pool": "tests/execution/test_worker_runner.py",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,7 +26,14 @@ from rewake.auth import (
     Scope,
     User,
 )
-from rewake.database import InvalidSql, KeyLabelInvalid, KeyNotFound
+from rewake.database import (
+    Export,
+    ExportInProgress,
+    ExportNotFound,
+    InvalidSql,
+    KeyLabelInvalid,
+    KeyNotFound,
+)
 from rewake.environment import Environment, seeded_environment
 from rewake.errors import ApplicationError, InvalidInput, Unauthenticated, Unavailable
 from rewake.execution import (
@@ -74,6 +82,34 @@ class FakeVariables:
 
 SCOPED = {scope: {"Authorization": f"Convex {ADMIN_KEY}-{scope}"} for scope in Scope}
 """A key of each scope."""
+
+
+class FakeExports:
+    """One export under way at most, and one archive, of timestamp 77."""
+
+    def __init__(self) -> None:
+        self.path = Path("snapshot_77.zip")
+        self.expirations: dict[str, int] = {}
+        self.is_busy = False
+
+    async def request(self, *, has_files: bool) -> str:
+        if self.is_busy:
+            raise ExportInProgress()
+        self.is_busy = True
+        return "e1"
+
+    async def find(self, name: str) -> tuple[Export, Path]:
+        if name != "77":
+            raise ExportNotFound(name=name)
+        return Export("e1", "completed", False, 77, 78, 99, self.path.name), self.path
+
+    async def set_expiration(self, id: str, *, expiration_ts: int) -> None:
+        self.expirations[id] = expiration_ts
+
+    async def cancel(self, id: str) -> None:
+        if not self.is_busy:
+            raise ExportNotFound(name=id)
+        self.is_busy = False
 
 
 class FakeKeys:
@@ -127,6 +163,7 @@ class FakeBackend:
     variables: FakeVariables = field(default_factory=FakeVariables)
     keys: FakeKeys = field(default_factory=FakeKeys)
     sql: FakeSql = field(default_factory=FakeSql)
+    exports: FakeExports = field(default_factory=FakeExports)
     files: Any = None
     """Has none: `test_files.py` talks to a real deployment."""
     imports: Any = None

@@ -50,6 +50,8 @@ EXPORTED = [
     "parse_field_path",
     "render",
     "resolve_commit_ts",
+    "stored_as_clean",
+    "stored_as_export",
     "unicode_advice",
     "value_size",
     "values_equal",

@@ -12,10 +12,13 @@ from rewake.values import (
     Int64,
     InvalidValue,
     UnknownFormat,
+    Value,
     encode,
     encode_clean,
     encode_export,
     encode_format,
+    stored_as_clean,
+    stored_as_export,
 )
 from tests.values.strategies import float_of_bits, values
 
@@ -85,3 +88,10 @@ def test_an_unresolved_commit_timestamp_never_leaves_in_these_formats(write: Any
     for value in (COMMIT_TS, [COMMIT_TS], {"at": COMMIT_TS}):
         with pytest.raises(InvalidValue, match="cannot leave its mutation"):
             write(value)
+
+
+@given(values())
+def test_stored_texts_are_written_as_their_values_are(value: Value) -> None:
+    stored = encode(value)
+    assert stored_as_clean(stored) == encode_clean(value)
+    assert stored_as_export(stored) == encode_export(value)

@@ -12,10 +12,12 @@ from rewake.archive.errors import ImportRowInvalid, ImportUnreadable
 from rewake.archive.layout import STORAGE_ROWS, TABLE_NUMBERS, rows_of, schema_of
 from rewake.archive.rows import Row
 from rewake.archive.snapshot import Format, Source, open_source
+from rewake.archive.writing import ArchiveWriter, extension_of
 
 __all__ = [
     "STORAGE_ROWS",
     "TABLE_NUMBERS",
+    "ArchiveWriter",
     "Format",
     "ImportRowInvalid",
     "ImportUnreadable",
@@ -23,6 +25,7 @@ __all__ = [
     "Row",
     "Source",
     "document_of",
+    "extension_of",
     "open_source",
     "rows_of",
     "schema_of",

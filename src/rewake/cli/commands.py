@@ -27,6 +27,7 @@ from rewake.cli.data_commands import DATA_EXAMPLES, SPEC_EXAMPLES, function_spec
 from rewake.cli.data_commands import data as data_command
 from rewake.cli.deployment_commands import deployments_app
 from rewake.cli.dev_options import RunArguments, RunFunction, StartCommand
+from rewake.cli.export_commands import BACKUP_EXAMPLES, EXPORT_EXAMPLES, backup, export
 from rewake.cli.exposing import CorsOriginList, TlsFile, TlsKeyFile, TrustedProxyList
 from rewake.cli.failure import ExitCode
 from rewake.cli.import_commands import IMPORT_EXAMPLES, import_
@@ -383,20 +384,27 @@ app.command(epilog=CODEGEN_EXAMPLES)(codegen)
 
 
 @app.command(
-    epilog="Examples:\n\n    rewake verify\n\n    rewake verify --data /var/lib/chat/data.sqlite3 --json",
+    epilog="Examples:\n\n    rewake verify\n\n    rewake verify /backups/chat.sqlite3\n\n"
+    "    rewake verify --data /var/lib/chat/data.sqlite3 --json",
 )
 def verify(
-    folder: Project = None,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="PATH",
+            help="A data file, a backup, or a project's folder. Left out: the project around here.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     data: Data = None,
     as_json: Annotated[bool, typer.Option("--json", help="The verdict as JSON on stdout.")] = False,
 ) -> None:
-    """Check a data file: indexes, documents and logs must agree. It may be served meanwhile."""
-    from rewake.cli.project_home import data_place
-    from rewake.cli.verifying import verify_file
+    """Check a data file: indexes, documents, logs and files must agree. It may be served meanwhile."""
+    from rewake.cli.verifying import verify_file, what_to_verify
 
-    place = data_place(folder if folder is not None else find_root(Path.cwd()), data)
-    raise typer.Exit(verify_file(place.data, Screen(), process_environment(), as_json=as_json))
+    file, files = what_to_verify(folder, data)
+    raise typer.Exit(verify_file(file, Screen(), process_environment(), as_json=as_json, files=files))
 
 
 @app.command()
@@ -411,3 +419,5 @@ app.command(epilog=LOGS_EXAMPLES)(logs)
 app.command("data", epilog=DATA_EXAMPLES)(data_command)
 app.command(epilog=SQL_EXAMPLES)(sql)
 app.command("function-spec", epilog=SPEC_EXAMPLES)(function_spec)
+app.command(epilog=EXPORT_EXAMPLES)(export)
+app.command(epilog=BACKUP_EXAMPLES)(backup)

@@ -189,7 +189,7 @@ async def open_deployment(
             admin_key=deployment_key(settings.root, place, name=name, environment=environment),
             environment=environment,
             limits=limits,
-            files=_files_place(settings),
+            files=files_place(settings),
             is_redacted=is_redacted,
             on_progress=on_progress,
         )
@@ -205,7 +205,7 @@ async def open_deployment(
             await template.end()
 
 
-def _files_place(settings: ProjectSettings) -> str:
+def files_place(settings: ProjectSettings) -> str:
     """Where the bytes of files are: the environment's word, else the project's; empty for beside the data."""
     place = os.environ.get(FILES_VARIABLE, "").strip() or settings.files or ""
     return place if not place or "://" in place else str(settings.root / place)

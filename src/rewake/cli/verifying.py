@@ -14,30 +14,50 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from rewake.blobs import open_blobs
 from rewake.cli.failure import ExitCode
 from rewake.cli.greeting import shown_path
+from rewake.cli.hosting import files_place
+from rewake.cli.project_home import data_place, find_root
 from rewake.cli.screen import Screen
 from rewake.database import Problem, Verdict, verify
 from rewake.environment import Environment
+from rewake.execution import read_settings
 
 _QUIET_SECONDS = 1.0
 """Nothing is said about a check that takes no longer than this."""
 
 
-def verify_file(data: Path, screen: Screen, environment: Environment, *, as_json: bool) -> ExitCode:
-    """Check the data file and report.
+def verify_file(
+    data: Path, screen: Screen, environment: Environment, *, as_json: bool, files: str = ""
+) -> ExitCode:
+    """Check the data file and the bytes of its files, which are at `files` or beside it, and report.
 
     Raises:
         DataFileRefused, StorageFailed: it cannot be checked.
     """
     with screen.progress() as show:
         progress = _Progress(show, environment)
-        verdict = verify(data, environment=environment, progress=progress.note)
+        verdict = verify(
+            data, environment=environment, progress=progress.note, blobs=open_blobs(files or f"{data}-files")
+        )
     if as_json:
         screen.value({"file": str(data), **verdict.to_json()})
     else:
         _report(data, verdict, screen)
     return ExitCode.OK if verdict.is_clean else ExitCode.FAILED
+
+
+def what_to_verify(path: Path | None, data: Path | None) -> tuple[Path, str]:
+    """The data file that is meant, and the place of its files: of a project's own, where it says; else beside
+    the data.
+    """
+    if path is not None and data is None and not path.is_dir():
+        return path, f"{path}-files"
+    root = path if path is not None else find_root(Path.cwd())
+    place = data_place(root, data).data
+    beside = f"{place}-files"
+    return place, beside if data is not None else files_place(read_settings(root)) or beside
 
 
 class _Progress:
@@ -59,7 +79,8 @@ def _report(data: Path, verdict: Verdict, screen: Screen) -> None:
     screen.say(
         (str(shown_path(data)), "bold"),
         f": {verdict.documents:,} documents, {verdict.tables:,} tables, {verdict.index_entries:,} index "
-        f"entries, {verdict.log_rows:,} log rows, {verdict.replays:,} replay records",
+        f"entries, {verdict.log_rows:,} log rows, {verdict.replays:,} replay records, "
+        f"{verdict.files:,} files",
     )
     if verdict.is_clean:
         screen.say(("Everything agrees.", "green"))

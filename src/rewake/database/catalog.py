@@ -19,6 +19,7 @@ wakes who looked (DESIGN D5). Only the system tables themselves are fixed, below
     _admin_keys  {key, label, scopes, digest, createdAt, ...}   by_key
     _imports  {state, mode, format, table?, createdAt, ...}
     _tablets  {role, name, number, tablet, ...}                 by_tablet        `hidden_tables.py`
+    _exports  {state, includeStorage, start_ts?, complete_ts?, ...}                       by_state
 
 A tablet is one instance of a table. Documents, keys, read sets and log rows name tablets and index ids, never
 names: an import may build a second copy of a table and switch to it. Tablets and index ids are never used
@@ -203,6 +204,7 @@ ADMIN_KEYS = _system_table("_admin_keys", tablet=31, by_key=("key",))
 # Tablet 28 stays free: its number, 540, is that of files in the official product, whose ids an import keeps.
 IMPORTS = _system_table("_imports", tablet=50)
 TABLETS = _system_table("_tablets", tablet=51, by_tablet=("tablet",))
+EXPORTS = _system_table("_exports", tablet=45, by_state=("state",))
 SYSTEM_TABLES = (
     TABLES,
     INDEXES,
@@ -219,6 +221,7 @@ SYSTEM_TABLES = (
     ADMIN_KEYS,
     IMPORTS,
     TABLETS,
+    EXPORTS,
 )
 HIDDEN_TABLES = frozenset({ENVIRONMENT_VARIABLES.name, ADMIN_KEYS.name})
 """Tables of the system that `ctx.db.system` does not know: they hold secrets."""

@@ -19,6 +19,7 @@ Source: semantics 3.7, 6.8.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,7 @@ _BY_KEY = BLOBS.indexes["by_key"].id
 _BY_FILE = BLOBS.indexes["by_file"].id
 _BY_STATE = BLOBS.indexes["by_state"].id
 
+_FILES_PAGE = 256
 _ORIGIN = "origin"
 ORIGIN_USUAL = "http://127.0.0.1:3210"
 """Where files are reached while no server has said otherwise: in tests."""
@@ -120,6 +122,16 @@ def file_of_id(reads: Reads, id: str) -> FileFacts | None:
     """The file with this id."""
     blobs = _page(reads, _BY_FILE, [id], limit=1)
     return _facts(reads, blobs[0]) if blobs and blobs[0]["state"] == "stored" else None
+
+
+def all_files(reads: Reads) -> Iterator[FileFacts]:
+    """Every file, oldest first; read in pages."""
+    lower = b""
+    while page := reads.page(STORAGE.by_creation_time, lower, None, descending=False, limit=_FILES_PAGE):
+        for _, text in page:
+            for blob in _page(reads, _BY_FILE, [decode_stored_document(text)["_id"]], limit=1):
+                yield _facts(reads, blob)
+        lower = page[-1][0] + b"\0"
 
 
 def doomed_blobs(reads: Reads, *, limit: int) -> list[str]:

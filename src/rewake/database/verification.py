@@ -10,6 +10,7 @@ file is read from end to end, in pages, changing nothing:
     entries    none beside those
     log        in order, well-formed, each row begins where the one before ended, the last is what is stored
     replays    well-formed, each of a commit that happened
+    files      their bytes are there, and are those that were stored
 
 Keys are computed anew from the documents, so the check does not believe what it checks. That no index holds
 more than it should is counted first, and looked through only where the count is wrong.
@@ -19,6 +20,8 @@ Not here: reading the file (`storage/inspection.py`), telling a person (`cli/ver
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Container, Mapping
 from dataclasses import asdict, dataclass, field
@@ -28,7 +31,9 @@ from typing import Any
 
 import msgspec
 
+from rewake.blobs import BlobMissing, BlobStore, BlobStoreFailed
 from rewake.database.catalog import EMPTY_CATALOG, STORAGE, Catalog, Table, load_catalog
+from rewake.database.files import all_files
 from rewake.environment import Environment
 from rewake.storage import Head, Inspection, LogRow, LogWrite, Notes, StorageFailed, unpack_writes
 from rewake.values import check_document_limits, decode, decode_id, decode_stored, encode, encode_key
@@ -45,7 +50,7 @@ class Problem:
     """One thing that does not agree with another. Names are None where they do not apply or are not known."""
 
     kind: str
-    """engine, head, catalog, document, index, log or replay."""
+    """engine, head, catalog, document, index, log, replay or file."""
     detail: str
     table: str | None = None
     index: str | None = None
@@ -62,6 +67,7 @@ class Verdict:
     index_entries: int = 0
     log_rows: int = 0
     replays: int = 0
+    files: int = 0
     problems_found: int = 0
     problems: list[Problem] = field(default_factory=list)
     """The first `PROBLEMS_MAX` of them."""
@@ -90,8 +96,15 @@ def _silent(what: str, done: int, total: int) -> None:
     """For those who do not want to know."""
 
 
-def verify(path: Path | str, *, environment: Environment, progress: Progress = _silent) -> Verdict:
-    """Check the data file at `path`, which may be served at the same time; it is not changed.
+def verify(
+    path: Path | str,
+    *,
+    environment: Environment,
+    progress: Progress = _silent,
+    blobs: BlobStore | None = None,
+) -> Verdict:
+    """Check the data file at `path`, which may be served at the same time; it is not changed. With `blobs`,
+    the bytes of its files as well; some may be deleted meanwhile where it is served.
 
     Raises:
         DataFileMissing, DataFileForeign, DataFileFromFuture: it cannot be checked at all.
@@ -100,7 +113,7 @@ def verify(path: Path | str, *, environment: Environment, progress: Progress = _
     inspection = Inspection(Path(path), environment=environment)
     try:
         inspection.hold()
-        return _Verification(inspection, progress).run()
+        return _Verification(inspection, progress, blobs).run()
     finally:
         inspection.end()
         inspection.close()
@@ -109,7 +122,8 @@ def verify(path: Path | str, *, environment: Environment, progress: Progress = _
 class _Verification:
     """One look at one file."""
 
-    def __init__(self, inspection: Inspection, progress: Progress) -> None:
+    def __init__(self, inspection: Inspection, progress: Progress, blobs: BlobStore | None) -> None:
+        self._blobs = blobs
         self._file = inspection
         self._progress = progress
         self._verdict = Verdict()
@@ -128,6 +142,7 @@ class _Verification:
             ("index", self._check_entries),
             ("log", self._check_log),
             ("replay", self._check_replays),
+            ("file", self._check_files),
         ):
             try:
                 step()
@@ -360,6 +375,28 @@ class _Verification:
                 elif ts > floor and not self._file.is_logged(ts):
                     self._add("replay", f"{name} is of commit {ts}, which the log does not have")
             self._progress("replay records", self._verdict.replays, total)
+
+    # Files.
+
+    def _check_files(self) -> None:
+        if self._blobs is None:
+            return
+        for file in all_files(self._file):
+            self._verdict.files += 1
+            detail = ""
+            try:
+                digest = hashlib.sha256()
+                for piece in self._blobs.read(file.key, stop=file.size):
+                    digest.update(piece)
+                if self._blobs.size(file.key) != file.size:
+                    detail = f"its content has not the {file.size} bytes that it should have"
+                elif base64.b64encode(digest.digest()).decode() != file.sha256:
+                    detail = "its content is not what was stored"
+            except (BlobMissing, BlobStoreFailed) as error:
+                detail = error.message
+            if detail:
+                self._add("file", detail, table=STORAGE, document=file.id)
+            self._progress("files", self._verdict.files, self._verdict.files)
 
 
 def _keys_of(table: Table, text: Any) -> tuple[dict[str, Any], tuple[tuple[int, bytes], ...]]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +38,7 @@ from rewake.database import (
     staged_verdicts,
 )
 from rewake.deployment.callers import Callers
+from rewake.deployment.exports import Exports
 from rewake.deployment.housekeeping import Housekeeping
 from rewake.deployment.importing import Imports
 from rewake.deployment.keys import Keys
@@ -125,6 +127,8 @@ class Deployment:
         """Environment variables."""
         self.files = Files(self, uploads=database.uploads, blobs=lambda: database.blobs)
         """What clients send and fetch; swept where the deployment keeps house."""
+        self.exports = Exports(self, database)
+        """Archives of everything."""
         self.live = LiveQueries(
             runner, environment=database.environment, limits=database.limits, position=database.last_ts()
         )
@@ -135,7 +139,8 @@ class Deployment:
         self._callers = Callers(self.keys, self.sign_in)
         self.imports = Imports(self, database)
         """Files that become tables; swept where the deployment keeps house."""
-        sweeps = (self.files.sweep, self.imports.sweep)
+        sweep_files = partial(self.exports.unless_reading_files, self.files.sweep)
+        sweeps = (sweep_files, self.imports.sweep, self.exports.tend)
         chores = (self._tell_staged, self.scheduler.trim, *sweeps, self.keys.tend)
         self._house = Housekeeping(database, runner, chores)
         self.deployment_name = name
@@ -207,6 +212,7 @@ class Deployment:
             await deployment.push(code, on_progress=on_progress)
             await deployment.keys.load()
             await deployment.imports.start()
+            await deployment.exports.start()
         except BaseException:
             await deployment.close()
             raise
@@ -224,6 +230,7 @@ class Deployment:
         # What came of scheduled ones is kept.
         await self.scheduler.close()
         await self.crons.close()
+        await self.exports.close()
         await self._house.end()
         await self.imports.close()
         await self.live.close()

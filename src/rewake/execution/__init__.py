@@ -31,6 +31,7 @@ from rewake.execution.calls import (
 )
 from rewake.execution.code_switch import DocumentSource, document_source
 from rewake.execution.debugger import let_functions_stop
+from rewake.execution.export_functions import ExportOrder
 from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
 from rewake.execution.http_exchange import (
@@ -90,6 +91,7 @@ __all__ = [
     "Code",
     "DocumentSource",
     "ExchangeEnd",
+    "ExportOrder",
     "Failure",
     "FunctionCall",
     "FunctionFacts",

@@ -11,6 +11,7 @@ are internal, and need no module of an author: a project that cannot be loaded d
     _system/variables:change, announce       environment variables, for administrators and the server
     _system/cli/queryEnvironmentVariables    what the official command line reads of them
     _system/cli/tables, tableData, ...       `data_functions.py`
+    _system/exports:...                      `export_functions.py`
     _system/files:...                        `file_functions.py`
     _system/imports:..., cli/queryImport     `import_functions.py`
     _system/keys:...                         `key_functions.py`
@@ -42,6 +43,7 @@ from rewake.database import (
 )
 from rewake.errors import FunctionError, InvalidInput
 from rewake.execution.data_functions import DATA_FUNCTIONS
+from rewake.execution.export_functions import EXPORT_MUTATIONS, EXPORT_QUERIES
 from rewake.execution.file_functions import FILE_FUNCTIONS
 from rewake.execution.import_functions import IMPORT_FUNCTIONS, IMPORT_QUERIES
 from rewake.execution.key_functions import KEY_FUNCTIONS
@@ -134,6 +136,7 @@ _QUERIES: dict[str, Callable[..., Any]] = {
     "_system/cli/crons:list": _list_crons,
     **DATA_FUNCTIONS,
     **IMPORT_QUERIES,
+    **EXPORT_QUERIES,
 }
 _MUTATIONS: dict[str, Callable[..., Any]] = {
     "_system/variables:change": _change_variables,
@@ -144,6 +147,7 @@ _MUTATIONS: dict[str, Callable[..., Any]] = {
     "_system/scheduler:finish": _finish,
     "_system/scheduler:put_back": _put_back,
     "_system/scheduler:trim": _trim,
+    **EXPORT_MUTATIONS,
     **FILE_FUNCTIONS,
     **IMPORT_FUNCTIONS,
     **KEY_FUNCTIONS,

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rewake.http_api.bodies import AnyCallBody, BatchBody, CallAtBody, CallBody, RunBody
+from rewake.http_api.exports import ExpirationBody
 from rewake.http_api.importing import FinishUploadBody, ImportIdBody
 from rewake.http_api.keys import CreateKeyBody, RevokeKeyBody
 from rewake.http_api.sql import SqlBody
@@ -34,6 +35,7 @@ _BODIES = (
     SqlBody,
     FinishUploadBody,
     ImportIdBody,
+    ExpirationBody,
 )
 _REF = "#/components/schemas/{name}"
 _TEXT, _BYTES = "text/plain", "application/octet-stream"
@@ -142,6 +144,12 @@ _SCHEMAS: dict[str, Any] = {
         "required": ["numWritten"],
         "properties": {"numWritten": {"type": "integer"}},
     },
+    "ExportRequested": {
+        "type": "object",
+        "required": ["id"],
+        "properties": {"id": {"type": "string"}},
+    },
+    "Null": {"type": "null"},
     "Empty": {"type": "object"},
 }
 
@@ -242,6 +250,37 @@ def _of_administration() -> dict[str, Any]:
         },
         "/api/sql": {
             "post": _operation("Read with SQL, on one snapshot", body=SqlBody, answer="Rows", security=admin)
+        },
+        "/api/export/request/zip": {
+            "post": _operation(
+                "Begin a snapshot export",
+                answer="ExportRequested",
+                security=admin,
+                parameters=[_parameter("includeStorage", "true for files as well.", required=False)],
+            )
+        },
+        "/api/export/zip/{name}": {
+            "get": _operation(
+                "The archive of an export",
+                answer="application/zip",
+                security=admin,
+                parameters=[_path_parameter("name")],
+                statuses=(206, 304),
+            )
+        },
+        "/api/export/set_expiration/{id}": {
+            "post": _operation(
+                "Keep an archive until then",
+                body=ExpirationBody,
+                answer="Null",
+                security=admin,
+                parameters=[_path_parameter("id")],
+            )
+        },
+        "/api/export/cancel/{id}": {
+            "post": _operation(
+                "End an export", answer="Null", security=admin, parameters=[_path_parameter("id")]
+            )
         },
         "/api/v1/get_canonical_urls": {
             "get": _operation("Where clients reach the deployment", answer="Empty", security=admin)

@@ -10,9 +10,11 @@ Not here: routing and shapes (`routes.py`), what an error looks like (`errors.py
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from rewake.auth import FreshKey, Identity, IssuedKey
+from rewake.database import Export
 from rewake.environment import Environment
 from rewake.execution import (
     Analysis,
@@ -43,6 +45,42 @@ class Variables(Protocol):
 
         Raises:
             InvalidInput: a name, a value or the sum of all is refused.
+        """
+        ...
+
+
+class Exports(Protocol):
+    """The snapshot exports of a deployment."""
+
+    async def request(self, *, has_files: bool) -> str:
+        """Begin one; returns its id.
+
+        Raises:
+            ExportInProgress: one is under way.
+        """
+        ...
+
+    async def find(self, name: str) -> tuple[Export, Path]:
+        """An archive by the id or the start timestamp of its export.
+
+        Raises:
+            ExportNotFound: there is none.
+        """
+        ...
+
+    async def set_expiration(self, id: str, *, expiration_ts: int) -> None:
+        """Say until when an archive is kept.
+
+        Raises:
+            ExportNotFound: there is none.
+        """
+        ...
+
+    async def cancel(self, id: str) -> None:
+        """Take a request back.
+
+        Raises:
+            ExportNotFound: no such export is under way.
         """
         ...
 
@@ -140,6 +178,11 @@ class Backend(HttpActionsBackend, Protocol):
     @property
     def variables(self) -> Variables:
         """Environment variables."""
+        ...
+
+    @property
+    def exports(self) -> Exports:
+        """Snapshot exports."""
         ...
 
     @property

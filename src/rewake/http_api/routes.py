@@ -22,6 +22,7 @@ from rewake.http_api.description import openapi
 from rewake.http_api.discovery import Discovery
 from rewake.http_api.endpoint import route
 from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint
+from rewake.http_api.exports import ExportEndpoints
 from rewake.http_api.files import FileEndpoints
 from rewake.http_api.function_description import FunctionDescription
 from rewake.http_api.functions import FunctionEndpoints
@@ -48,6 +49,7 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
     logs = LogEndpoints(backend)
     variables = VariableEndpoints(backend, limits)
     files = FileEndpoints(backend.files)
+    exports = ExportEndpoints(backend, limits)
     keys = KeyEndpoints(backend, limits)
     imports = ImportEndpoints(backend, limits)
     env = backend.environment
@@ -70,6 +72,10 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/v1/update_environment_variables", env, POST=variables.update),
         route("/api/list_environment_variables", env, GET=variables.list),
         route("/api/v1/list_environment_variables", env, GET=variables.list),
+        route("/api/export/request/zip", env, POST=exports.request),
+        route("/api/export/zip/{name}", env, GET=exports.fetch),
+        route("/api/export/set_expiration/{id}", env, POST=exports.set_expiration),
+        route("/api/export/cancel/{id}", env, POST=exports.cancel),
         route("/api/keys", env, GET=keys.list),
         route("/api/keys/create", env, POST=keys.create),
         route("/api/keys/revoke", env, POST=keys.revoke),

@@ -13,6 +13,7 @@ from rewake.storage.commit_log import (
     unpack_row,
     unpack_writes,
 )
+from rewake.storage.copying import CopyOutrun, FilesHold, copy_data_file
 from rewake.storage.data_file import (
     DataDirectoryMissing,
     DataDirectoryUnwritable,
@@ -24,12 +25,14 @@ from rewake.storage.data_file import (
 )
 from rewake.storage.engine import CheckpointResult, Durability, Engine, Role, open_database
 from rewake.storage.failures import GroupDoomed, OutcomeUnknown, StorageFailed, StorageFull
+from rewake.storage.images import Images
 from rewake.storage.inspection import Inspection, Notes
 from rewake.storage.store import KEY_END, Head, ReaderStore, Reads, WriterStore
 
 __all__ = [
     "KEY_END",
     "CheckpointResult",
+    "CopyOutrun",
     "DataDirectoryMissing",
     "DataDirectoryUnwritable",
     "DataFileForeign",
@@ -39,8 +42,10 @@ __all__ = [
     "DataFileRefused",
     "Durability",
     "Engine",
+    "FilesHold",
     "GroupDoomed",
     "Head",
+    "Images",
     "IndexKeys",
     "Inspection",
     "LogRow",
@@ -53,6 +58,7 @@ __all__ = [
     "StorageFailed",
     "StorageFull",
     "WriterStore",
+    "copy_data_file",
     "open_database",
     "pack_row",
     "pack_writes",

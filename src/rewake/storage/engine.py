@@ -32,6 +32,7 @@ import apsw
 
 from rewake.environment import Environment
 from rewake.limits import MIB
+from rewake.storage.copying import begin_restored
 from rewake.storage.data_file import FileLock, check_place, prepare, root_secret
 from rewake.storage.failures import StorageFailed, failure_of
 from rewake.storage.store import ReaderStore, WriterStore
@@ -279,6 +280,8 @@ def open_database(
         with_nothing_set = apsw.Connection(str(path), vfs=environment.disk)
         try:
             prepare(with_nothing_set, path)
+            if role is Role.OWNER:
+                begin_restored(with_nothing_set, now_ns=environment.clock.now_ns())
             engine.secret = _root_secret(with_nothing_set, environment)
         finally:
             with suppress(apsw.Error):

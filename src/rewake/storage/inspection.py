@@ -107,6 +107,11 @@ class Inspection(ReaderStore):
         if version > FORMAT:
             raise DataFileFromFuture(path=self._path, found=version, known=FORMAT)
 
+    @property
+    def connection(self) -> apsw.Connection:
+        """The connection, for copying pages."""
+        return self._connection
+
     def hold(self) -> None:
         """Take a snapshot; it lasts until `end`. Other than `begin` it believes nothing of the file."""
         self._select("BEGIN", ())

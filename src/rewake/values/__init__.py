@@ -34,7 +34,14 @@ from rewake.values.errors import (
     TooNested,
     ValueTooLarge,
 )
-from rewake.values.formats import UnknownFormat, encode_clean, encode_export, encode_format
+from rewake.values.formats import (
+    UnknownFormat,
+    encode_clean,
+    encode_export,
+    encode_format,
+    stored_as_clean,
+    stored_as_export,
+)
 from rewake.values.key_codec import InvalidKey, decode_key, encode_key, key_offsets, key_successor
 from rewake.values.names import (
     check_field_name,
@@ -99,6 +106,8 @@ __all__ = [
     "parse_field_path",
     "render",
     "resolve_commit_ts",
+    "stored_as_clean",
+    "stored_as_export",
     "unicode_advice",
     "value_size",
     "values_equal",

@@ -23,12 +23,15 @@ from math import isfinite, isnan
 from typing import Any
 
 from rewake.errors import InvalidInput
+from rewake.values.decoding import decode_stored
 from rewake.values.encoding import encode, encode_bytes, encode_float
 from rewake.values.errors import CommitTsUnresolved
 from rewake.values.normal_form import normalize
 from rewake.values.types import COMMIT_TS, Int64
 
 _quote: Callable[[str], str] = encode_basestring
+_SPECIAL = '{"$'
+"""How each value begins that the formats write differently. In a string the quote would be escaped."""
 
 
 class UnknownFormat(InvalidInput):
@@ -67,6 +70,16 @@ def encode_format(value: object, format: str) -> str:
     if write is None:
         raise UnknownFormat(format=format)
     return write(value)
+
+
+def stored_as_clean(text: str) -> str:
+    """Canonical text that `encode` wrote, in the `json` format. Most texts are the same in both."""
+    return encode_clean(decode_stored(text)) if _SPECIAL in text else text
+
+
+def stored_as_export(text: str) -> str:
+    """Canonical text that `encode` wrote, in the `export_json` format."""
+    return encode_export(decode_stored(text)) if _SPECIAL in text else text
 
 
 def _write(value: Any, leaf: Callable[[Any], str]) -> str:
