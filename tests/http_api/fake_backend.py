@@ -27,12 +27,16 @@ from rewake.auth import (
     User,
 )
 from rewake.database import (
+    Changes,
     Export,
     ExportInProgress,
     ExportNotFound,
+    FeedRow,
     InvalidSql,
     KeyLabelInvalid,
     KeyNotFound,
+    Selection,
+    SnapshotPage,
 )
 from rewake.environment import Environment, seeded_environment
 from rewake.errors import ApplicationError, InvalidInput, Unauthenticated, Unavailable
@@ -112,6 +116,28 @@ class FakeExports:
         self.is_busy = False
 
 
+class FakeFeeds:
+    """Two documents of one table, in two pages, and one change; takes down what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Selection, object]] = []
+
+    async def snapshot(
+        self, selection: Selection, *, ts: int | None, start: tuple[str, bytes] | None
+    ) -> tuple[int, SnapshotPage]:
+        self.asked.append((selection, start))
+        text = '{"_creationTime":1.0,"_id":"i","big":{"$integer":"BwAAAAAAAAA="}}'
+        row = FeedRow("notes", 77, "i", text)
+        return 77, SnapshotPage([row], ("notes", b"\0k") if start is None else None)
+
+    async def changes(self, selection: Selection, *, after: int) -> Changes:
+        self.asked.append((selection, after))
+        return Changes([FeedRow("notes", 78, "i", '{"_id":"i"}'), FeedRow("notes", 79, "j", None)], 79, False)
+
+    async def columns(self) -> Mapping[str, list[str]]:
+        return {"notes": ["_creationTime", "_id", "big"]}
+
+
 class FakeKeys:
     """Issued keys in a dict; the label `BAD` is refused."""
 
@@ -164,6 +190,7 @@ class FakeBackend:
     keys: FakeKeys = field(default_factory=FakeKeys)
     sql: FakeSql = field(default_factory=FakeSql)
     exports: FakeExports = field(default_factory=FakeExports)
+    feeds: FakeFeeds = field(default_factory=FakeFeeds)
     files: Any = None
     """Has none: `test_files.py` talks to a real deployment."""
     imports: Any = None

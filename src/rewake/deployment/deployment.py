@@ -39,6 +39,7 @@ from rewake.database import (
 )
 from rewake.deployment.callers import Callers
 from rewake.deployment.exports import Exports
+from rewake.deployment.feeds import Feeds
 from rewake.deployment.housekeeping import Housekeeping
 from rewake.deployment.importing import Imports
 from rewake.deployment.keys import Keys
@@ -129,6 +130,8 @@ class Deployment:
         """What clients send and fetch; swept where the deployment keeps house."""
         self.exports = Exports(self, database)
         """Archives of everything."""
+        self.feeds = Feeds(database)
+        """For programs that keep a copy of the tables."""
         self.live = LiveQueries(
             runner, environment=database.environment, limits=database.limits, position=database.last_ts()
         )
@@ -231,6 +234,7 @@ class Deployment:
         await self.scheduler.close()
         await self.crons.close()
         await self.exports.close()
+        await self.feeds.close()
         await self._house.end()
         await self.imports.close()
         await self.live.close()

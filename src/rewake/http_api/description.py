@@ -21,6 +21,7 @@ from rewake.http_api.exports import ExpirationBody
 from rewake.http_api.importing import FinishUploadBody, ImportIdBody
 from rewake.http_api.keys import CreateKeyBody, RevokeKeyBody
 from rewake.http_api.sql import SqlBody
+from rewake.http_api.streaming_export import DocumentDeltasBody, ListSnapshotBody
 from rewake.http_api.variables import UpdateVariablesBody
 
 _BODIES = (
@@ -36,6 +37,8 @@ _BODIES = (
     FinishUploadBody,
     ImportIdBody,
     ExpirationBody,
+    ListSnapshotBody,
+    DocumentDeltasBody,
 )
 _REF = "#/components/schemas/{name}"
 _TEXT, _BYTES = "text/plain", "application/octet-stream"
@@ -149,6 +152,17 @@ _SCHEMAS: dict[str, Any] = {
         "required": ["id"],
         "properties": {"id": {"type": "string"}},
     },
+    "FeedRows": {
+        "description": "Rows of tables, and where to go on.",
+        "type": "object",
+        "required": ["values", "cursor", "hasMore"],
+        "properties": {
+            "values": {"type": "array", "items": {"type": "object"}},
+            "snapshot": {"type": "integer"},
+            "cursor": {},
+            "hasMore": {"type": "boolean"},
+        },
+    },
     "Null": {"type": "null"},
     "Empty": {"type": "object"},
 }
@@ -194,7 +208,13 @@ async def openapi(request: Request) -> Response:
 
 
 def _paths() -> dict[str, Any]:
-    return {**_of_functions(), **_of_administration(), **_of_imports(), **_of_everybody()}
+    return {
+        **_of_functions(),
+        **_of_administration(),
+        **_of_imports(),
+        **_of_feeds(),
+        **_of_everybody(),
+    }
 
 
 def _of_functions() -> dict[str, Any]:
@@ -330,6 +350,31 @@ def _of_imports() -> dict[str, Any]:
         },
         "/api/perform_import": {"post": _operation("Confirm an import", **decide)},
         "/api/cancel_import": {"post": _operation("Take an import back", **decide)},
+    }
+
+
+def _of_feeds() -> dict[str, Any]:
+    rows: dict[str, Any] = {"answer": "FeedRows", "security": _ADMIN}
+    narrow = [
+        _parameter(name, "See the body of POST.", required=False)
+        for name in ("cursor", "tableName", "component", "selection", "format")
+    ]
+    snapshot = [_parameter("snapshot", "From the answer before.", required=False), *narrow]
+    look: dict[str, Any] = {"answer": "Empty", "security": _ADMIN}
+    return {
+        "/api/list_snapshot": {
+            "get": _operation("All documents at one time", **rows, parameters=snapshot),
+            "post": _operation("All documents at one time", **rows, body=ListSnapshotBody),
+        },
+        "/api/document_deltas": {
+            "get": _operation("What was written since", **rows, parameters=narrow),
+            "post": _operation("What was written since", **rows, body=DocumentDeltasBody),
+        },
+        "/api/json_schemas": {"get": _operation("What documents look like", **look)},
+        "/api/get_table_column_names": {"get": _operation("The fields of tables", **look)},
+        "/api/test_streaming_export_connection": {
+            "get": _operation("Whether the key opens the feeds", answer="Null", security=_ADMIN)
+        },
     }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from rewake.auth import FreshKey, Identity, IssuedKey
-from rewake.database import Export
+from rewake.database import Changes, Export, Selection, SnapshotPage
 from rewake.environment import Environment
 from rewake.execution import (
     Analysis,
@@ -82,6 +82,28 @@ class Exports(Protocol):
         Raises:
             ExportNotFound: no such export is under way.
         """
+        ...
+
+
+class Feeds(Protocol):
+    """What programs that keep a copy of the tables follow."""
+
+    async def snapshot(
+        self, selection: Selection, *, ts: int | None, start: tuple[str, bytes] | None
+    ) -> tuple[int, SnapshotPage]:
+        """A page of all tables at `ts`, or at the latest commit; and which timestamp that is.
+
+        Raises:
+            SnapshotTooOld, SnapshotInFuture, TableReplaced: it cannot be had (any more).
+        """
+        ...
+
+    async def changes(self, selection: Selection, *, after: int) -> Changes:
+        """What was committed above `after`. Raises: as `snapshot`."""
+        ...
+
+    async def columns(self) -> Mapping[str, list[str]]:
+        """The names of fields in the first documents of each table."""
         ...
 
 
@@ -183,6 +205,11 @@ class Backend(HttpActionsBackend, Protocol):
     @property
     def exports(self) -> Exports:
         """Snapshot exports."""
+        ...
+
+    @property
+    def feeds(self) -> Feeds:
+        """Tables and the commit log, for copies elsewhere."""
         ...
 
     @property

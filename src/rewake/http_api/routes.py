@@ -32,6 +32,7 @@ from rewake.http_api.keys import KeyEndpoints
 from rewake.http_api.logs import LogEndpoints
 from rewake.http_api.ports import Backend, HttpActionsBackend
 from rewake.http_api.sql import SqlEndpoint
+from rewake.http_api.streaming_export import StreamingExport
 from rewake.http_api.variables import VariableEndpoints
 from rewake.limits import DEFAULT_LIMITS, Limits
 
@@ -50,6 +51,7 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
     variables = VariableEndpoints(backend, limits)
     files = FileEndpoints(backend.files)
     exports = ExportEndpoints(backend, limits)
+    feed = StreamingExport(backend, limits)
     keys = KeyEndpoints(backend, limits)
     imports = ImportEndpoints(backend, limits)
     env = backend.environment
@@ -76,6 +78,11 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/export/zip/{name}", env, GET=exports.fetch),
         route("/api/export/set_expiration/{id}", env, POST=exports.set_expiration),
         route("/api/export/cancel/{id}", env, POST=exports.cancel),
+        route("/api/list_snapshot", env, GET=feed.list_snapshot, POST=feed.list_snapshot),
+        route("/api/document_deltas", env, GET=feed.document_deltas, POST=feed.document_deltas),
+        route("/api/json_schemas", env, GET=feed.json_schemas),
+        route("/api/get_table_column_names", env, GET=feed.column_names),
+        route("/api/test_streaming_export_connection", env, GET=feed.test_connection),
         route("/api/keys", env, GET=keys.list),
         route("/api/keys/create", env, POST=keys.create),
         route("/api/keys/revoke", env, POST=keys.revoke),
