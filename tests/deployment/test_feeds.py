@@ -27,6 +27,15 @@ def test_pages_of_many_snapshots_are_kept_apart(tmp_path: Path) -> None:
                 count += len(page.rows)
             assert count == wanted[ts]
         assert (await feeds.columns())["notes"] == ["_creationTime", "_id", "n", "room"]
+        assert await feeds.empty_tables() == {"notes": False}
+        (index,) = await feeds.indexes()
+        assert index == {
+            "table": "notes",
+            "name": "by_room",
+            "fields": ["room", "n"],
+            "staged": False,
+            "backfill": {"state": "done"},
+        }
         first = min(starts)
         found = await feeds.changes(Selection(), after=first)
         assert {row.table for row in found.rows} == {"notes"}

@@ -134,6 +134,12 @@ class FakeFeeds:
         self.asked.append((selection, after))
         return Changes([FeedRow("notes", 78, "i", '{"_id":"i"}'), FeedRow("notes", 79, "j", None)], 79, False)
 
+    async def empty_tables(self) -> Mapping[str, bool]:
+        return {"empty": True, "notes": False}
+
+    async def indexes(self) -> list[dict[str, Any]]:
+        return [{"table": "notes", "name": "by_n"}]
+
     async def columns(self) -> Mapping[str, list[str]]:
         return {"notes": ["_creationTime", "_id", "big"]}
 

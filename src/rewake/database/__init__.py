@@ -40,6 +40,8 @@ from rewake.database.change_feed import (
     SnapshotPage,
     changes,
     columns_of,
+    empty_tables,
+    indexes_of,
     snapshot_page,
 )
 from rewake.database.crons import (
@@ -377,6 +379,7 @@ __all__ = [
     "doom_stale",
     "doomed_blobs",
     "due_jobs",
+    "empty_tables",
     "fail_export",
     "fail_schema",
     "failed_import",
@@ -392,6 +395,7 @@ __all__ = [
     "has_finished_scheduled",
     "has_stale_blobs",
     "has_unfinished_imports",
+    "indexes_of",
     "is_cron",
     "is_free_key",
     "issue_key",

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from rewake.database.catalog import TABLES, Table
+from rewake.database.catalog import TABLES, Catalog, IndexState, Table
 from rewake.database.errors import SnapshotInFuture, SnapshotTooOld
 from rewake.database.past_tables import PastTables, TableReplaced
 from rewake.database.snapshots import Reader
@@ -159,6 +159,26 @@ def columns_of(past: PastTables) -> dict[str, list[str]]:
             names |= decode_stored_document(text).keys()
         found[table.name] = sorted(names)
     return found
+
+
+def empty_tables(past: PastTables) -> dict[str, bool]:
+    """Which tables there are, and whether each has no document."""
+    return {table.name: not past.page(table, limit=1).documents for table in past.catalog.user_tables()}
+
+
+def indexes_of(catalog: Catalog) -> list[dict[str, Any]]:
+    """Every declared index, and how far it is."""
+    return [
+        {
+            "table": table.name,
+            "name": index.name,
+            "fields": list(index.fields),
+            "staged": index.staged,
+            "backfill": {"state": "in_progress" if index.state is IndexState.BACKFILLING else "done"},
+        }
+        for table in catalog.user_tables()
+        for index in table.declared
+    ]
 
 
 def _row(table: str, ts: int, text: str, columns: Columns) -> FeedRow:

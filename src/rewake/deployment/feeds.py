@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from rewake.database import (
     Changes,
@@ -22,8 +23,12 @@ from rewake.database import (
     SnapshotPage,
     changes,
     columns_of,
+    empty_tables,
+    indexes_of,
     snapshot_page,
 )
+
+T = TypeVar("T")
 
 _KEPT = 4
 
@@ -55,8 +60,15 @@ class Feeds:
 
     async def columns(self) -> Mapping[str, list[str]]:
         """The names of fields in the first documents of each table, by table."""
-        async with self._turn:
-            return await asyncio.to_thread(self._columns)
+        return await self._look(columns_of)
+
+    async def empty_tables(self) -> Mapping[str, bool]:
+        """Which tables there are, and whether each has no document."""
+        return await self._look(empty_tables)
+
+    async def indexes(self) -> list[dict[str, Any]]:
+        """Every declared index, and how far it is."""
+        return await self._look(lambda past: indexes_of(past.catalog))
 
     async def close(self) -> None:
         """Let go of everything."""
@@ -95,9 +107,15 @@ class Feeds:
             self._reader = self._database.reader()
         return changes(self._reader, selection, after=after)
 
-    def _columns(self) -> Mapping[str, list[str]]:
-        past = PastTables(self._database.reader())
-        try:
-            return columns_of(past)
-        finally:
-            past.close()
+    async def _look(self, work: Callable[[PastTables], T]) -> T:
+        """Have a short look at everything."""
+
+        def look() -> T:
+            past = PastTables(self._database.reader())
+            try:
+                return work(past)
+            finally:
+                past.close()
+
+        async with self._turn:
+            return await asyncio.to_thread(look)

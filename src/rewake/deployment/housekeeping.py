@@ -16,7 +16,7 @@ from contextlib import suppress
 from rewake.database import Database
 from rewake.execution import Runner
 from rewake.observability import logger
-from rewake.storage import StorageFailed
+from rewake.storage import FilesHold, StorageFailed
 
 _log = logger(__name__)
 
@@ -100,8 +100,11 @@ class Housekeeping:
     async def _once(self) -> None:
         log = await asyncio.to_thread(self._database.checkpoint)
         if log.log_bytes > self._database.limits.write_ahead_log_bytes_max:
-            # Writes never pause, so the log never begins anew by itself.
-            await asyncio.to_thread(lambda: self._database.checkpoint(restart=True))
+            # Writes never pause, so the log never begins anew by itself. A backup holds a snapshot for as long
+            # as it takes: while there is one, mutations would wait for nothing.
+            with FilesHold(self._database.engine.path).alone() as is_alone:
+                if is_alone:
+                    await asyncio.to_thread(lambda: self._database.checkpoint(restart=True))
         # In small steps, so that mutations pass between them.
         while not self._is_over and (await self._runner.trim()).has_more:
             pass

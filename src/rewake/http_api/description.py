@@ -163,6 +163,7 @@ _SCHEMAS: dict[str, Any] = {
             "hasMore": {"type": "boolean"},
         },
     },
+    "SchemaOrNull": {"type": ["object", "null"]},
     "Null": {"type": "null"},
     "Empty": {"type": "object"},
 }
@@ -370,6 +371,11 @@ def _of_feeds() -> dict[str, Any]:
             "get": _operation("What was written since", **rows, parameters=narrow),
             "post": _operation("What was written since", **rows, body=DocumentDeltasBody),
         },
+        "/api/streaming_import/get_schema": {
+            "get": _operation("The schema, or null", answer="SchemaOrNull", security=_ADMIN)
+        },
+        "/api/shapes2": {"get": _operation("What tables hold", **look)},
+        "/api/get_indexes": {"get": _operation("Indexes, and how far they are", **look)},
         "/api/json_schemas": {"get": _operation("What documents look like", **look)},
         "/api/get_table_column_names": {"get": _operation("The fields of tables", **look)},
         "/api/test_streaming_export_connection": {

@@ -106,6 +106,14 @@ class Feeds(Protocol):
         """The names of fields in the first documents of each table."""
         ...
 
+    async def empty_tables(self) -> Mapping[str, bool]:
+        """Which tables there are, and whether each has no document."""
+        ...
+
+    async def indexes(self) -> list[dict[str, Any]]:
+        """Every declared index, and how far it is."""
+        ...
+
 
 class Keys(Protocol):
     """The keys of a deployment that were issued."""

@@ -31,6 +31,7 @@ from rewake.http_api.importing import ImportEndpoints
 from rewake.http_api.keys import KeyEndpoints
 from rewake.http_api.logs import LogEndpoints
 from rewake.http_api.ports import Backend, HttpActionsBackend
+from rewake.http_api.schemas import SchemaEndpoints
 from rewake.http_api.sql import SqlEndpoint
 from rewake.http_api.streaming_export import StreamingExport
 from rewake.http_api.variables import VariableEndpoints
@@ -52,6 +53,7 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
     files = FileEndpoints(backend.files)
     exports = ExportEndpoints(backend, limits)
     feed = StreamingExport(backend, limits)
+    schemas = SchemaEndpoints(backend)
     keys = KeyEndpoints(backend, limits)
     imports = ImportEndpoints(backend, limits)
     env = backend.environment
@@ -83,6 +85,9 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/json_schemas", env, GET=feed.json_schemas),
         route("/api/get_table_column_names", env, GET=feed.column_names),
         route("/api/test_streaming_export_connection", env, GET=feed.test_connection),
+        route("/api/streaming_import/get_schema", env, GET=schemas.schema),
+        route("/api/shapes2", env, GET=schemas.shapes),
+        route("/api/get_indexes", env, GET=schemas.indexes),
         route("/api/keys", env, GET=keys.list),
         route("/api/keys/create", env, POST=keys.create),
         route("/api/keys/revoke", env, POST=keys.revoke),
