@@ -35,7 +35,6 @@ STORY_FILES: dict[str, str] = {
 TESTED_ELSEWHERE: dict[str, str] = {
     "rewake.execution.export_functions": "tests/deployment/test_exports.py",
     "rewake.execution.export_worker": "tests/deployment/test_exports.py",
-    "rewake.cli.backing_up": "tests/clients/test_backup.py",
     "rewake.cli.export_commands": "tests/clients/test_official_export.py and test_backup.py",
     "rewake.cli.exporting": "tests/clients/test_official_export.py",
     "rewake.execution.function_runs": "tests/execution/test_inline_runner.py and test_worker_runner.py",

@@ -100,8 +100,8 @@ class Housekeeping:
     async def _once(self) -> None:
         log = await asyncio.to_thread(self._database.checkpoint)
         if log.log_bytes > self._database.limits.write_ahead_log_bytes_max:
-            # Writes never pause, so the log never begins anew by itself. A backup holds a snapshot for as long
-            # as it takes: while there is one, mutations would wait for nothing.
+            # Writes never pause, so the log never begins anew by itself. A backup holds a snapshot for as
+            # long as it takes: while there is one, mutations would wait for nothing.
             with FilesHold(self._database.engine.path).alone() as is_alone:
                 if is_alone:
                     await asyncio.to_thread(lambda: self._database.checkpoint(restart=True))
