@@ -41,7 +41,8 @@ def generate(root: Path, *arguments: str, **environment: str) -> None:
 @pytest.mark.parametrize("name", PROJECTS)
 def test_the_checker_of_a_project_finds_each_mistake_and_no_other(name: str, tmp_path: Path) -> None:
     page = tmp_path / "web"
-    shutil.copytree(HERE / "projects" / name, page, ignore=shutil.ignore_patterns("_generated"))
+    left_out = shutil.ignore_patterns("_generated", "node_modules")
+    shutil.copytree(HERE / "projects" / name, page, ignore=left_out)
     shutil.copytree(APPLICATION / "backend", tmp_path / "backend")
     settings = f'[tool.rewake]\ncase = "{PROJECTS[name]}"\ngenerated = "web/src/_generated"\n'
     (tmp_path / "pyproject.toml").write_text(settings)
