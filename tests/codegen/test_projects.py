@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.house.source_tree import ROOT
+
 HERE = Path(__file__).resolve().parent
 APPLICATION = HERE / "application"
 PROJECTS = {"react": "snake", "next": "camel", "vue": "snake", "svelte": "snake"}
@@ -59,3 +61,9 @@ def test_the_checker_of_a_project_finds_each_mistake_and_no_other(name: str, tmp
 
 def test_every_project_is_checked() -> None:
     assert {file.parent.name for file in (HERE / "projects").glob("*/package.json")} == PROJECTS.keys()
+
+
+@pytest.mark.parametrize("name", ["chat", "saas"])
+def test_the_generated_files_of_the_examples_are_up_to_date(name: str) -> None:
+    # `make check` holds their pages against these files.
+    generate(ROOT / "examples" / name, "--check")

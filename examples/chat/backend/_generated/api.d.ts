@@ -77,7 +77,11 @@ export declare const internal: {
     answer: FunctionReference<"action", "internal", { question: Id<"messages"> }, null>;
     /** Say that there is no answer, unless there was one. */
     give_up: FunctionReference<"mutation", "internal", { question: Id<"messages"> }, null>;
-    /** What was said up to the question, which is the last; nothing if nobody waits for an answer any more. */
+    /**
+     * What was said up to the question, which is the last; nothing if nobody waits for an answer any more.
+     *
+     * Messages that disappear are not told: an answer could repeat them and stay.
+     */
     lines_to_answer: FunctionReference<
       "query",
       "internal",
