@@ -58,6 +58,8 @@ def test_system_tables_lie_where_they_always_did() -> None:
         ("_crons", 534, 22, 220),
         ("_cron_runs", 535, 23, 230),
         ("_admin_keys", 543, 31, 310),
+        ("_imports", 562, 50, 500),
+        ("_tablets", 563, 51, 510),
         ("_exports", 557, 45, 450),
     ]
     declared = {
@@ -82,6 +84,7 @@ def test_system_tables_lie_where_they_always_did() -> None:
         "_crons.by_identifier": (223, ("identifier",)),
         "_cron_runs.by_cron": (232, ("cron",)),
         "_admin_keys.by_key": (312, ("key",)),
+        "_tablets.by_tablet": (512, ("tablet",)),
         "_exports.by_state": (452, ("state",)),
     }
 

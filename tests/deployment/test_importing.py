@@ -17,6 +17,7 @@ from rewake.errors import RewakeError
 from rewake.values import Int64
 from tests.archive.official_zip import OFFICIAL_STORAGE_NUMBER, id_of, official_zip
 from tests.deployment.stage import SCHEMA, Stage, play
+from tests.deployment.watcher import Watcher
 
 BOXES = """
     from typing import Any
@@ -303,3 +304,35 @@ async def _hidden(stage: Stage) -> int:
             return len(snapshot.catalog.hidden)
     finally:
         reader.close()
+
+
+def test_live_queries_wake_at_the_switch_and_see_old_or_new(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await _import(stage, _notes(5, "old"))
+        (first, *_) = await _all(stage)
+        watcher = Watcher(stage.deployment)
+        totals = watcher.add("boxes:totals")
+        room = watcher.add("boxes:in_room", room="imported")
+        one = watcher.add("boxes:one", id=first["_id"])
+        other = watcher.add("boxes:all", table="others")
+        await watcher.reached(await stage.deployment.latest_ts())
+        assert (watcher.shown[totals], watcher.shown[room]) == ([5.0, 0.0], [])
+        assert watcher.shown[one] == first
+        seen: list[Any] = []
+        importing = asyncio.create_task(_import(stage, _notes(1_000)))
+        while not importing.done():
+            await watcher.reached(await stage.deployment.latest_ts())
+            seen.append((watcher.shown[totals], len(watcher.shown[room]), watcher.shown[one]))
+            await asyncio.wait([importing], timeout=0.05)
+        assert await importing == 1_000
+        await watcher.reached(await stage.deployment.latest_ts())
+        seen.append((watcher.shown[totals], len(watcher.shown[room]), watcher.shown[one]))
+        assert seen[-1] == ([1_000.0, 1_000.0], 1_000, None)
+        assert all(each in (seen[-1], ([5.0, 0.0], 0, first)) for each in seen)
+        assert await _import(stage, _lines({"x": 1}), table="others") == 1
+        await watcher.reached(await stage.deployment.latest_ts())
+        assert [each["x"] for each in watcher.shown[other]] == [1.0]
+        assert not watcher.failures
+        watcher.session.close()
+
+    play(tmp_path, story, limits=_roomy(), seconds=120, **MODULES)

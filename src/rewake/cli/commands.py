@@ -71,7 +71,6 @@ app = typer.Typer(
 app.add_typer(deployments_app, name="deployments")
 app.add_typer(env_app, name="env")
 app.add_typer(keys_app, name="keys")
-app.command("import", epilog=IMPORT_EXAMPLES)(import_)
 
 
 def main() -> None:
@@ -421,3 +420,4 @@ app.command(epilog=SQL_EXAMPLES)(sql)
 app.command("function-spec", epilog=SPEC_EXAMPLES)(function_spec)
 app.command(epilog=EXPORT_EXAMPLES)(export)
 app.command(epilog=BACKUP_EXAMPLES)(backup)
+app.command("import", epilog=IMPORT_EXAMPLES)(import_)
