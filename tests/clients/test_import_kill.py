@@ -90,3 +90,19 @@ def test_an_import_that_was_cut_off_is_whole_or_nothing(
     server.stop()
     verdict = verify(server.data, environment=Environment())
     assert verdict.is_clean, verdict.problems
+
+
+@pytest.mark.parametrize("mode", ["replace", "append"])
+def test_a_writer_that_dies_costs_an_import_nothing(
+    mode: str, make_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    write(project, OLD_SCHEMA, OLD_NOTES + WATCH)
+    server = make_server(project)
+    server.start(kill_point="imports.in_load:3")
+    call(server, "mutation", "notes:fill", count=OLD)
+    assert _import(server, mode).json() == {"numWritten": NEW}
+    assert call(server, "query", "notes:rooms") == [OLD if mode == "append" else 0, NEW]
+    server.stop()
+    verdict = verify(server.data, environment=Environment())
+    assert verdict.is_clean, verdict.problems
