@@ -102,6 +102,7 @@ def test_a_writer_that_dies_costs_an_import_nothing(
     server.start(kill_point="imports.in_load:3")
     call(server, "mutation", "notes:fill", count=OLD)
     assert _import(server, mode).json() == {"numWritten": NEW}
+    assert "the writer process ended and is started again" in server.output()
     assert call(server, "query", "notes:rooms") == [OLD if mode == "append" else 0, NEW]
     server.stop()
     verdict = verify(server.data, environment=Environment())
