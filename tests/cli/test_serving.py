@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import socket
 from pathlib import Path
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from rewake.cli.hosting import readers_usual
+from rewake.storage.data_file import FORMAT
 from tests.cli.command import FRONT_MODULES, Running, run_apart
 
 BROKEN = """
@@ -152,6 +154,46 @@ def test_data_from_the_future_is_left_alone(project: Path, tmp_path: Path) -> No
     assert done.code == 1
     assert "format 99" in done.err
     assert data.read_bytes() == before
+
+
+def test_data_of_an_older_format_is_upgraded_and_the_copy_is_the_way_back(
+    project: Path, tmp_path: Path
+) -> None:
+    """The steps of docs/guides/operations.md."""
+    folder, copy = tmp_path / "data", tmp_path / "copy"
+    folder.mkdir()
+    data = folder / "data.sqlite3"
+    words = ("serve", ".", "--port", "0", "--data", str(folder))
+    with Running(*words, cwd=project) as server:
+        ready(server)
+        assert run_apart("run", "messages:send", "body=kept", cwd=project).code == 0
+        server.stop()
+    connection = apsw.Connection(str(data))
+    connection.execute("DROP TABLE _secrets; PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    shutil.copytree(folder, copy)
+    for where in (folder, copy):
+        with Running(*words[:-1], str(where), cwd=project) as server:
+            ready(server)
+            assert '"body": "kept"' in run_apart("run", "messages:list_recent", cwd=project).out
+            assert run_apart("run", "messages:send", "body=later", cwd=project).code == 0
+            assert server.stop() == 0
+        checked = run_apart("verify", "--data", str(where), cwd=project)
+        assert checked.code == 0, checked.out + checked.err
+        connection = apsw.Connection(str(where / "data.sqlite3"))
+        assert connection.pragma("user_version") == FORMAT
+        connection.close()
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGHUP])
+def test_a_second_wish_to_stop_changes_nothing(project: Path, second: signal.Signals) -> None:
+    with Running("serve", ".", "--port", "0", cwd=project) as server:
+        ready(server)
+        # Both are there when it looks.
+        for number in (signal.SIGSTOP, signal.SIGHUP, second, signal.SIGCONT):
+            server.process.send_signal(number)
+        assert server.wait() == 0
+        assert "Stopped." in server.text
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,9 @@ import pytest
 from rewake.cli.starter_project import write_starter
 from tests.cli.command import WAIT_SECONDS, clean_variables, free_port
 from tests.clients.deadline import Deadline
+from tests.house.source_tree import ROOT
+
+DEPLOY = ROOT / "deploy"
 
 _ENTER = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc", "sh", "-ec"]
 # Everything is read-only but the data and a /tmp of its own; then the server takes the shell's place.
@@ -159,6 +163,34 @@ def test_nothing_is_written_beside_the_data(tmp_path: Path) -> None:
         key = (running.data / "admin_key").read_text().strip()
         asked = httpx.get(f"{running.url}/api/check_admin_key", headers={"authorization": f"Convex {key}"})
         assert json.loads(asked.text)["success"] is True
+
+
+def test_the_health_check_of_the_image_tells_a_server_from_none(tmp_path: Path) -> None:
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    words = json.loads(re.search(r"HEALTHCHECK .*\\\n\s+CMD (\[.*\])", text)[1])  # type: ignore[index]
+    assert words[0] == "python"
+    with container(tmp_path) as running:
+        port = running.url.rpartition(":")[2]
+        for variables, code in (
+            ({"REWAKE_PORT": port}, 0),
+            ({"PORT": port}, 0),
+            ({"REWAKE_PORT": str(free_port()), "PORT": port}, 1),
+        ):
+            checked = subprocess.run(
+                [sys.executable, *words[1:]],
+                env=variables,
+                capture_output=True,
+                timeout=60,
+                check=False,
+            )
+            assert checked.returncode == code, checked.stderr.decode()
+
+
+def test_files_of_deploy_set_nothing_that_is_not_a_setting() -> None:
+    known = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    for file in DEPLOY.iterdir():
+        for name in re.findall(r"\bREWAKE_[A-Z_]+", file.read_text(encoding="utf-8")):
+            assert f"`{name}`" in known, f"{file.name}: {name}"
 
 
 def test_workers_that_die_leave_no_zombies_behind(tmp_path: Path) -> None:
