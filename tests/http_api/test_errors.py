@@ -119,7 +119,11 @@ ROUTES = [
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE")
     if not route.path.startswith("/http")
 ]
+GET_AND_POST = {"/api/query", "/api/list_snapshot", "/api/document_deltas"}
 POST_ONLY = {
+    "/api/export/cancel/{id}",
+    "/api/export/request/zip",
+    "/api/export/set_expiration/{id}",
     "/api/keys/create",
     "/api/keys/revoke",
     "/api/sql",
@@ -146,7 +150,7 @@ def ask() -> Caller:
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_a_wrong_method_is_told_the_right_ones(ask: Caller, method: str, path: str) -> None:
-    allowed = {"GET", "POST"} if path == "/api/query" else {"POST"} if path in POST_ONLY else {"GET"}
+    allowed = {"GET", "POST"} if path in GET_AND_POST else {"POST"} if path in POST_ONLY else {"GET"}
     if method in allowed:
         return
     response = ask(method, path)
