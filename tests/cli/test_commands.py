@@ -25,6 +25,7 @@ COMMANDS = [
     "codegen",
     "verify",
     "version",
+    "doctor",
     "logs",
     "data",
     "sql",

@@ -27,6 +27,7 @@ from rewake.cli.data_commands import DATA_EXAMPLES, SPEC_EXAMPLES, function_spec
 from rewake.cli.data_commands import data as data_command
 from rewake.cli.deployment_commands import deployments_app
 from rewake.cli.dev_options import RunArguments, RunFunction, StartCommand
+from rewake.cli.doctor_commands import DOCTOR_EXAMPLES, doctor, version
 from rewake.cli.export_commands import BACKUP_EXAMPLES, EXPORT_EXAMPLES, backup, export
 from rewake.cli.exposing import CorsOriginList, TlsFile, TlsKeyFile, TrustedProxyList
 from rewake.cli.failure import ExitCode
@@ -61,7 +62,7 @@ app = typer.Typer(
     help="A reactive backend in Python: tables and functions here, every official Convex client there.",
     epilog=_EXIT_CODES,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -406,14 +407,8 @@ def verify(
     raise typer.Exit(verify_file(file, Screen(), process_environment(), as_json=as_json, files=files))
 
 
-@app.command()
-def version() -> None:
-    """Print the version."""
-    from rewake.cli.release import rewake_version
-
-    Screen().plain(rewake_version())
-
-
+app.command()(version)
+app.command(epilog=DOCTOR_EXAMPLES)(doctor)
 app.command(epilog=LOGS_EXAMPLES)(logs)
 app.command("data", epilog=DATA_EXAMPLES)(data_command)
 app.command(epilog=SQL_EXAMPLES)(sql)
