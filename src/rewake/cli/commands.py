@@ -15,6 +15,7 @@ Not here: the work. The pages of the reference are `docs/reference/cli.md`.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -95,6 +96,17 @@ def main() -> None:
         sys.exit(ExitCode.FAILED)
     finally:
         forget_wishes()
+        _flush()
+
+
+def _flush() -> None:
+    """Write what is left; if whoever read has enough, Python should not complain of it at its end."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        pass  # Closed or replaced: nobody is there to read.
 
 
 Project = Annotated[
