@@ -327,6 +327,8 @@ class Limits:
     schema_step_seconds: float = _setting(0.010, "seconds", 0.001, 1.0)
     """How long one background step of a schema change (building an index, removing one) may hold the writer;
     mutations go on between two steps."""
+    load_seconds_max: float = _setting(30.0, "seconds", 0.5, 3600.0)
+    """Importing the modules of a project, all together, at a start and at a push."""
     log_retention_seconds: float = _setting(3600.0, "seconds", 60.0, 365 * 86_400.0)
     """How long commit log rows are kept for reads at an older timestamp."""
     log_retention_bytes: int = _setting(256 * MIB, "bytes", 1 * MIB, 1024 * GIB)

@@ -273,6 +273,23 @@ def test_an_import_that_never_ends_does_not_keep_ctrl_c_from_working(author: Aut
         assert dev.stop(signal.SIGINT) == 130
 
 
+@pytest.mark.parametrize("workers", [(), ("--workers", "0")], ids=["workers", "inline"])
+def test_an_import_that_never_ends_is_an_error_and_the_next_save_is_seen(
+    author: Author, workers: tuple[str, ...]
+) -> None:
+    author.append("pyproject.toml", "\n[tool.rewake.limits]\nload_seconds_max = 8\n")
+    good = (author.project / "backend" / "messages.py").read_text()
+    with developing(author.project, *workers) as dev:
+        dev.wait_for("ready ")
+        author.write("backend/messages.py", good + "\nwhile True:\n    pass\n")
+        dev.wait_for(r"more than 8 seconds and was given up while backend/messages\.py was being imported")
+        dev.wait_for("kept .*The code from before goes on serving")
+        assert author.run("messages:list_recent") == "[]\n"
+        author.write("backend/messages.py", good + COUNT)
+        dev.wait_for(r"reloaded .*\+messages:count")
+        assert author.run("messages:count") == "0\n"
+
+
 def test_ctrl_c_is_clean(dev: Running, author: Author) -> None:
     with Running("run", "messages:list_recent", "--watch", cwd=author.project) as watching:
         watching.wait_for(r"\[\]")

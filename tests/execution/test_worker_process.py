@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
 
+from rewake.execution.loader import LoadingTooSlow, read_settings
 from rewake.execution.worker_failures import WorkerLost
 from rewake.execution.worker_messages import EndWave, FromWorker, LogLine, Ready, pack
-from rewake.execution.worker_process import Worker
+from rewake.execution.worker_process import Template, Worker
+from rewake.limits import DEFAULT_LIMITS
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -96,3 +100,13 @@ def test_a_question_to_a_dead_worker_is_answered_by_its_loss(run: Run) -> None:
             await worker.ask(EndWave())
 
     run(asyncio.wait_for(story(), 20))
+
+
+def test_a_template_whose_import_never_ends_names_the_file(tmp_path: Path) -> None:
+    folder = tmp_path / "backend"
+    folder.mkdir()
+    (folder / "alpha.py").write_text("")
+    (folder / "beta.py").write_text("import time\ntime.sleep(1e6)\n")
+    limits = replace(DEFAULT_LIMITS, load_seconds_max=10.0)
+    with pytest.raises(LoadingTooSlow, match=r"while backend/beta\.py was being imported"):
+        asyncio.run(Template.load(read_settings(tmp_path), limits=limits))

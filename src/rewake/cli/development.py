@@ -20,11 +20,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from rewake.cli.call_after_push import CallAfterPush, call_after_push
 from rewake.cli.call_lines import Part, call_lines, duration, file_stamp, local_clock
@@ -33,6 +30,7 @@ from rewake.cli.front_end import FrontEnd
 from rewake.cli.generating import write_generated
 from rewake.cli.greeting import greet, shown_path, size_words
 from rewake.cli.hosting import Listening, Stopping, house_logs, listen, open_deployment
+from rewake.cli.loading import load_in_thread
 from rewake.cli.page_console import PageConsole
 from rewake.cli.project_home import DataPlace, data_place, remove_server_record, set_aside
 from rewake.cli.push_progress import ProgressLines
@@ -51,14 +49,13 @@ from rewake.execution import (
     ProjectInvalid,
     ProjectSettings,
     Registry,
+    limits_from_environment,
     load_project,
     read_settings,
 )
 from rewake.observability import redacted
 from rewake.server import Server
 from rewake.storage import DataFileRefused
-
-T = TypeVar("T")
 
 _NAMES_SHOWN_MAX = 6
 _LABEL_WIDTH = 8
@@ -158,7 +155,8 @@ class Development:
             settings = read_settings(self._options.project)
             registry = None
             if self._options.readers == 0:
-                registry = await _in_thread(lambda: load_project(settings))
+                limits = limits_from_environment(os.environ, base=settings.limits)
+                registry = await load_in_thread(settings, limits.load_seconds_max)
             self._settings = settings
             if self._deployment is None:
                 deployment = await self._start(settings, registry)
@@ -341,28 +339,6 @@ def _listed(names: list[str] | tuple[str, ...], sign: str = "") -> str:
     shown = f" {sign}".join(names[:_NAMES_SHOWN_MAX])
     rest = len(names) - _NAMES_SHOWN_MAX
     return shown + (f" and {rest} more" if rest > 0 else "")
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    """Run `work` in a thread that nobody waits for at the end of the process."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def settle(act: Callable[[], None]) -> None:
-        if not done.done():
-            act()
-
-    def run() -> None:
-        try:
-            value = work()
-        except BaseException as error:
-            caught = error
-            loop.call_soon_threadsafe(settle, lambda: done.set_exception(caught))
-        else:
-            loop.call_soon_threadsafe(settle, lambda: done.set_result(value))
-
-    threading.Thread(target=run, name="rewake load", daemon=True).start()
-    return await done
 
 
 async def check_once(options: DevOptions, screen: Screen, environment: Environment) -> ExitCode:

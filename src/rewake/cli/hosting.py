@@ -175,7 +175,7 @@ async def open_deployment(
     """
     # First of all: a project that cannot be loaded, or limits that cannot be, touch no data.
     limits = limits_from_environment(os.environ, base=settings.limits)
-    template = await Template.load(settings) if registry is None else None
+    template = await Template.load(settings, limits=limits) if registry is None else None
     if registry is not None:
         let_functions_stop()
     name, is_open = settings.deployment_name, False

@@ -47,6 +47,7 @@ from rewake.execution.http_exchange import (
 from rewake.execution.inline_runner import InlineRunner
 from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_environment
 from rewake.execution.loader import (
+    LoadingTooSlow,
     ProjectInvalid,
     ProjectSettings,
     collect_modules,
@@ -106,6 +107,7 @@ __all__ = [
     "InlineRunner",
     "LimitReached",
     "LimitSettingInvalid",
+    "LoadingTooSlow",
     "LogEntry",
     "MutationJob",
     "MutationOutcome",

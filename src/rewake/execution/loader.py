@@ -15,7 +15,6 @@ Not here: watching files (`cli`), applying the schema to data (`database`).
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib
 import inspect
@@ -24,7 +23,7 @@ import sys
 import threading
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.machinery import PathFinder, SourceFileLoader
 from itertools import count
@@ -42,6 +41,7 @@ from rewake.execution.declaration_places import handler_place, schema_place
 from rewake.execution.failures import author_traceback
 from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_table
 from rewake.execution.memory_limit import looking
+from rewake.execution.module_hashes import module_hashes
 from rewake.execution.output import function_print
 from rewake.execution.project_variables import variables_of
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
@@ -169,10 +169,25 @@ def _limits_of(table: dict[str, Any], file: Path) -> Limits:
         raise ProjectInvalid(error.message) from None
 
 
-def load_project(settings: ProjectSettings) -> Registry:
+class LoadingTooSlow(ProjectInvalid):
+    """An import does not end. Take waiting, loops and requests out of the module's top level."""
+
+    template = (
+        "Loading the project took more than {seconds:g} seconds and was given up{place}. Whatever waits or "
+        "computes for long belongs into a function; the limit is the setting `load_seconds_max`."
+    )
+
+    @classmethod
+    def of(cls, seconds: float, file: str) -> LoadingTooSlow:
+        """The error for a load that was importing `file`; empty where nothing was begun."""
+        place = f" while {file} was being imported" if file else ""
+        return cls(cls.template.format(seconds=seconds, place=place), seconds=seconds, file=file)
+
+
+def load_project(settings: ProjectSettings, *, on_import: Callable[[str], None] | None = None) -> Registry:
     """Import the project afresh and collect its functions and schema.
 
-    One load at a time; safe to call from any thread.
+    One load at a time; safe to call from any thread. `on_import` hears of each file before it is imported.
 
     Raises:
         ProjectInvalid: a module cannot be imported, or a function or table is not well formed.
@@ -180,10 +195,10 @@ def load_project(settings: ProjectSettings) -> Registry:
     # Before author code says `from time import sleep`.
     install_guard()
     with _lock:
-        return _load(settings)
+        return _load(settings, on_import or (lambda file: None))
 
 
-def _load(settings: ProjectSettings) -> Registry:
+def _load(settings: ProjectSettings, on_import: Callable[[str], None]) -> Registry:
     package = settings.functions.replace("/", ".")
     before = _take_out_modules(settings)
     root = str(settings.root)
@@ -193,14 +208,21 @@ def _load(settings: ProjectSettings) -> Registry:
     finder = _PrintingFinder(settings)
     sys.meta_path.insert(0, finder)
     try:
-        modules = {
-            path: _import(f"{package}.{path.replace('/', '.')}", file, settings)
-            for path, file in _module_files(settings)
-        }
+        modules = {}
+        for path, file in _module_files(settings):
+            on_import(str(file.relative_to(settings.root)))
+            modules[path] = _import(f"{package}.{path.replace('/', '.')}", file, settings)
         schema = _schema_of(modules)
         records = list(_records_of(modules, settings, schema))
         _refuse_same_paths(records, settings)
-        hashes = _module_hashes(settings, modules, finder.sources)
+        project = {
+            name: module
+            for name, module in list(sys.modules.items())
+            if isinstance(module, ModuleType)
+            and getattr(module, "__file__", None)
+            and _is_of_project(module, settings)
+        }
+        hashes = module_hashes(modules, project, finder.sources, case=settings.case)
         registry = _assembled(records, schema, modules, settings, hashes=hashes)
     except BaseException:
         _take_out_modules(settings)
@@ -501,57 +523,3 @@ def _refuse_same_paths(records: list[FunctionRecord], settings: ProjectSettings)
                 f"`{record.function.__name__}` are both exported as {record.path.public}. Give one of them "
                 "another name, with `name=` if need be."
             )
-
-
-def _module_hashes(
-    settings: ProjectSettings, modules: dict[str, ModuleType], compiled: dict[str, bytes]
-) -> dict[str, str]:
-    """For each module a hash of its source and of all project modules that it reaches through imports."""
-    project = {
-        name: module
-        for name, module in list(sys.modules.items())
-        if isinstance(module, ModuleType)
-        and getattr(module, "__file__", None)
-        and _is_of_project(module, settings)
-    }
-    sources = {
-        name: compiled[name] if name in compiled else Path(str(module.__file__)).read_bytes()
-        for name, module in project.items()
-    }
-    reached = {name: _imports_of(sources[name], project[name], project) for name in project}
-
-    def closure(start: str) -> list[str]:
-        seen = {start}
-        stack = [start]
-        while stack:
-            for name in reached.get(stack.pop(), ()):
-                if name not in seen:
-                    seen.add(name)
-                    stack.append(name)
-        return sorted(seen)
-
-    hashes = {}
-    for path, module in modules.items():
-        digest = hashlib.sha256(settings.case.encode())
-        for name in closure(module.__name__):
-            if name in sources:
-                digest.update(name.encode() + b"\0" + sources[name] + b"\0")
-        hashes[path] = digest.hexdigest()
-    return hashes
-
-
-def _imports_of(source: bytes, module: ModuleType, project: dict[str, ModuleType]) -> set[str]:
-    found: set[str] = set()
-    package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parts = package.split(".")
-                parts = parts[: len(parts) - (node.level - 1)]
-                base = ".".join([*parts, base] if base else parts)
-            found.add(base)
-            found.update(f"{base}.{alias.name}" for alias in node.names)
-    return {name for name in found if name in project}

@@ -65,6 +65,7 @@ from rewake.execution.worker_messages import (
     FromFront,
     FromWorker,
     Loaded,
+    Loading,
     LogLine,
     LookRound,
     More,
@@ -364,7 +365,7 @@ def _serve_template(pipe: Pipe, descriptors: socket.socket) -> None:
     install_log_handler()
     refuse_debugger()
     try:
-        registry = load_project(begin.settings)
+        registry = load_project(begin.settings, on_import=lambda file: pipe.send(Loading(file)))
         pipe.send(Loaded(registry.analysis()))
     except RewakeError as error:
         pipe.send(Failed(ErrorFacts.of(error)))

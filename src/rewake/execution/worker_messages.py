@@ -3,7 +3,7 @@
 Floor 3, `execution`. Tagged records of plain data, each a frame (`pipe_frames.py`). Whatever is no message
 raises `PipeBroken`, after which the process at the other end is as good as dead.
 
-    front -> template   Begin, Fork                template -> front   Loaded | Failed
+    front -> template   Begin, Fork                template -> front   Loading, Loaded | Failed
     front -> writer     Mutate, Trim, Step, Apply  writer -> front     Ready, Told, LogLine
     front -> reader     OpenWave, More, EndWave    reader -> front     Ready, Ran | Failed, LogLine
                         LookRound, Check                               Surveyed, Checked | Failed
@@ -360,6 +360,12 @@ class Acted(_Message):
     record: CallRecord
 
 
+class Loading(_Message):
+    """This file of the project is imported next."""
+
+    file: str
+
+
 class Loaded(_Message):
     """The project is loaded; workers can be forked."""
 
@@ -480,7 +486,7 @@ _ToWriter = Mutate | Trim | Step | Apply
 _ToReader = OpenWave | More | EndWave | LookRound | Check
 FromFront = Begin | Fork | _ToWriter | _ToReader | Act | Serve | Exchanged | StopAction | Answer
 _FromActor = Call | Printed | Acted | Exchanged
-FromWorker = Loaded | Ready | Failed | Told | Ran | Surveyed | Checked | LogLine | _FromActor
+FromWorker = Loading | Loaded | Ready | Failed | Told | Ran | Surveyed | Checked | LogLine | _FromActor
 
 M = TypeVar("M")
 

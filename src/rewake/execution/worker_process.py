@@ -23,7 +23,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from rewake.execution.analysis import Analysis
-from rewake.execution.loader import ProjectSettings
+from rewake.execution.loader import LoadingTooSlow, ProjectSettings
 from rewake.execution.pipe_frames import FrameDecoder, PipeBroken
 from rewake.execution.run_mark import RunMark
 from rewake.execution.worker_failures import WorkerLost
@@ -34,11 +34,13 @@ from rewake.execution.worker_messages import (
     FromFront,
     FromWorker,
     Loaded,
+    Loading,
     LogLine,
     Ready,
     pack,
     unpack_from_worker,
 )
+from rewake.limits import Limits
 from rewake.observability import logger
 
 _log = logger(__name__)
@@ -63,6 +65,8 @@ class _Peer(asyncio.Protocol):
         """Set by whoever uses the process; a message that nobody expects is dropped."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the pipe has ended, after the last message."""
+        self.loading = ""
+        """The file of the project that was imported last; of a template."""
         # Who waits for the next message, instead of `hear`.
         self._asked: asyncio.Future[FromWorker] | None = None
         self._decoder = FrameDecoder()
@@ -132,7 +136,9 @@ class _Peer(asyncio.Protocol):
             self.kill()
             return
         for message in messages:
-            if isinstance(message, LogLine):
+            if isinstance(message, Loading):
+                self.loading = message.file
+            elif isinstance(message, LogLine):
                 logger(message.logger).log(message.level, "%s", message.text)
             else:
                 self._hear(message)
@@ -218,11 +224,12 @@ class Template(_Peer):
         self._descriptors: socket.socket
 
     @classmethod
-    async def load(cls, settings: ProjectSettings) -> Template:
-        """Load a project in a new process.
+    async def load(cls, settings: ProjectSettings, *, limits: Limits | None = None) -> Template:
+        """Load a project in a new process, which has the `load_seconds_max` of `limits` for it; without any,
+        of the project.
 
         Raises:
-            ProjectInvalid: it cannot be loaded.
+            ProjectInvalid: it cannot be loaded; LoadingTooSlow: it was not, in time.
             WorkerLost: the process ended meanwhile.
         """
         template = cls(settings)
@@ -238,7 +245,11 @@ class Template(_Peer):
             )
         await template.connect(ours)
         try:
-            message = await template.ask(Begin.of(settings, sys.path))
+            async with asyncio.timeout(seconds := (limits or settings.limits).load_seconds_max):
+                message = await template.ask(Begin.of(settings, sys.path))
+        except TimeoutError:
+            await template.end()
+            raise LoadingTooSlow.of(seconds, template.loading) from None
         except BaseException:
             await template.end()
             raise

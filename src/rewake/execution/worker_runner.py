@@ -256,7 +256,7 @@ class WorkerRunner:
     ) -> SchemaChange:
         template, self._first = self._first, None
         if template is None or template.settings != settings or not template.is_alive:
-            template = await Template.load(settings)
+            template = await Template.load(settings, limits=self._database.limits)
         try:
             roles = ["writer", *["reader"] * self._plan.readers]
             writer, *readers = [await self._fork(template, role) for role in roles]
