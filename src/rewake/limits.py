@@ -71,6 +71,10 @@ ARCHIVE_RATIO_MAX = 250
 ARCHIVE_RATIO_BYTES_FREE = 64 * MIB
 """Up to so much unpacked, how well it was packed does not matter."""
 
+# Deploys.
+DEPLOY_MESSAGE_LENGTH_MAX = 1_000
+"""Characters of what is said about a deploy; it stands in a list."""
+
 SCHEMA_STEP_ROWS_MAX = 4_096
 """Index entries in one background step, however fast they are: what a step writes is what a checkpoint has to
 move."""
@@ -117,6 +121,7 @@ Unit = Literal[
     "bytes",
     "calls",
     "connections",
+    "deploys",
     "documents",
     "files",
     "functions",
@@ -327,6 +332,18 @@ class Limits:
     schema_step_seconds: float = _setting(0.010, "seconds", 0.001, 1.0)
     """How long one background step of a schema change (building an index, removing one) may hold the writer;
     mutations go on between two steps."""
+    deploy_archive_bytes_max: int = _setting(16 * MIB, "bytes", 1 * KIB, 256 * MIB)
+    """The archive of one deploy. It is kept in the data file as long as the deploy is."""
+    deploy_bytes_max: int = _setting(64 * MIB, "bytes", 1 * KIB, 1 * GIB)
+    """Its files, unpacked."""
+    deploy_files_max: int = _setting(2_000, "files", 1, 100_000)
+    """Its files."""
+    deploy_plans_max: int = _setting(8, "deploys", 1, 1_000)
+    """Plans that wait to be finished; the oldest goes where one more is made."""
+    deploy_plan_seconds: float = _setting(900.0, "seconds", 1.0, 86_400.0)
+    """How long a plan may wait."""
+    deploys_kept_max: int = _setting(50, "deploys", 1, 1_000)
+    """Deploys that can be rolled back to."""
     load_seconds_max: float = _setting(30.0, "seconds", 0.5, 3600.0)
     """Importing the modules of a project, all together, at a start and at a push."""
     log_retention_seconds: float = _setting(3600.0, "seconds", 60.0, 365 * 86_400.0)

@@ -20,6 +20,7 @@ wakes who looked (DESIGN D5). Only the system tables themselves are fixed, below
     _imports  {state, mode, format, table?, createdAt, ...}
     _tablets  {role, name, number, tablet, ...}                 by_tablet        `hidden_tables.py`
     _exports  {state, includeStorage, start_ts?, complete_ts?, ...}                       by_state
+    _deploys, _deploy_parts    see `deploys.py`                 by_number; by_sources, by_part
 
 A tablet is one instance of a table. Documents, keys, read sets and log rows name tablets and index ids, never
 names: an import may build a second copy of a table and switch to it. Tablets and index ids are never used
@@ -205,6 +206,10 @@ ADMIN_KEYS = _system_table("_admin_keys", tablet=31, by_key=("key",))
 IMPORTS = _system_table("_imports", tablet=50)
 TABLETS = _system_table("_tablets", tablet=51, by_tablet=("tablet",))
 EXPORTS = _system_table("_exports", tablet=45, by_state=("state",))
+DEPLOYS = _system_table("_deploys", tablet=40, by_number=("number",))
+DEPLOY_PARTS = _system_table(
+    "_deploy_parts", tablet=41, by_sources=("sources", "part"), by_part=("part", "sources")
+)
 SYSTEM_TABLES = (
     TABLES,
     INDEXES,
@@ -222,9 +227,11 @@ SYSTEM_TABLES = (
     IMPORTS,
     TABLETS,
     EXPORTS,
+    DEPLOYS,
+    DEPLOY_PARTS,
 )
-HIDDEN_TABLES = frozenset({ENVIRONMENT_VARIABLES.name, ADMIN_KEYS.name})
-"""Tables of the system that `ctx.db.system` does not know: they hold secrets."""
+HIDDEN_TABLES = frozenset({ENVIRONMENT_VARIABLES.name, ADMIN_KEYS.name, DEPLOYS.name, DEPLOY_PARTS.name})
+"""Tables of the system that `ctx.db.system` does not know: they hold secrets, and sources."""
 
 TABLES_BY_NAME = TABLES.indexes["by_name"].id
 TABLES_BY_NUMBER = TABLES.indexes["by_number"].id

@@ -25,6 +25,7 @@ from rewake.auth import ANONYMOUS, AdminKey, Identity
 from rewake.database import (
     CursorSeal,
     Database,
+    DeployNote,
     GroupCommit,
     Invocation,
     OnProgress,
@@ -38,6 +39,7 @@ from rewake.database import (
     staged_verdicts,
 )
 from rewake.deployment.callers import Callers
+from rewake.deployment.deploys import Deploys
 from rewake.deployment.exports import Exports
 from rewake.deployment.feeds import Feeds
 from rewake.deployment.housekeeping import Housekeeping
@@ -139,12 +141,14 @@ class Deployment:
         """SQL that reads."""
         self.keys = Keys(self, admin_key)
         """Who is an administrator."""
+        self.deploys = Deploys(self, database)
+        """Code that is sent to it."""
         self._callers = Callers(self.keys, self.sign_in)
         self.imports = Imports(self, database)
         """Files that become tables; swept where the deployment keeps house."""
         sweep_files = partial(self.exports.unless_reading_files, self.files.sweep)
         sweeps = (sweep_files, self.imports.sweep, self.exports.tend)
-        chores = (self._tell_staged, self.scheduler.trim, *sweeps, self.keys.tend)
+        chores = (self._tell_staged, self.scheduler.trim, *sweeps, self.keys.tend, self.deploys.tend)
         self._house = Housekeeping(database, runner, chores)
         self.deployment_name = name
         self.server_version = version
@@ -171,11 +175,13 @@ class Deployment:
         is_redacted: bool = False,
         keeps_house: bool = True,
         on_progress: OnProgress = no_progress,
+        deploy: DeployNote | None = None,
     ) -> Deployment:
         """Open the data file at `data` (`:memory:` for one that is gone at close) and push code onto it:
         `registry`, to run in threads of this process, or what `workers` says, to run in processes of its own.
         Without `keeps_house` nothing happens between calls: no checkpoint, no trimming, no work on staged and
-        dropped indexes. `files` is the place of files (`blobs/place.py`); `on_progress` as for `push`.
+        dropped indexes. `files` is the place of files (`blobs/place.py`); `on_progress` and `deploy` as for
+        `push`.
 
         Raises:
             DataFileRefused: the file cannot be used; it was not touched.
@@ -207,12 +213,14 @@ class Deployment:
                 call_log=call_log,
                 is_redacted=is_redacted,
             )
+            if isinstance(runner, WorkerRunner):
+                runner.on_retired = deployment.deploys.retired
             await runner.start(deployment._on_group, deployment)
         except BaseException:
             database.close()
             raise
         try:
-            await deployment.push(code, on_progress=on_progress)
+            await deployment.push(code, on_progress=on_progress, deploy=deploy)
             await deployment.keys.load()
             await deployment.imports.start()
             await deployment.exports.start()
@@ -229,6 +237,7 @@ class Deployment:
     async def close(self) -> None:
         """Finish what was begun and give the data file up."""
         self._is_open = False
+        await self.deploys.close()
         await self.end_actions()
         # What came of scheduled ones is kept.
         await self.scheduler.close()
@@ -267,11 +276,14 @@ class Deployment:
         assert isinstance(self._runner, InlineRunner), "functions run in other processes"
         return self._runner.registry
 
-    async def push(self, code: Code, *, on_progress: OnProgress = no_progress) -> PushReport:
+    async def push(
+        self, code: Code, *, on_progress: OnProgress = no_progress, deploy: DeployNote | None = None
+    ) -> PushReport:
         """Switch to new code and schema in one step, without a pause. One push at a time.
 
         Where the schema asks something of existing data, that is done before, while the old code goes on
-        serving; `on_progress` hears how far it is, and `push_progress` says it.
+        serving; `on_progress` hears how far it is, and `push_progress` says it. `deploy` is written down by
+        the commit that switches.
 
         Raises:
             ProjectInvalid: workers cannot load it; the old code goes on serving.
@@ -286,7 +298,9 @@ class Deployment:
             before = self._runner.analysis
             invocation = self.environment.random_bytes(16).hex()
             try:
-                changes = await self._runner.push(code, invocation=invocation, on_progress=heard)
+                changes = await self._runner.push(
+                    code, invocation=invocation, on_progress=heard, deploy=deploy
+                )
             finally:
                 self.push_progress = None
             await self.sign_in.look_over()
@@ -541,6 +555,10 @@ class Deployment:
     async def authenticate_header(self, authorization: str | None) -> Identity:
         """The identity behind an `Authorization` header (wire 4.2)."""
         return await self._callers.by_header(authorization)
+
+    def label_of(self, key: str) -> str:
+        """What the key of this id is for; empty for the deployment's own."""
+        return next((each.label for each in self.keys.all() if each.id == key), "")
 
     def check_identity(self, identity: Identity) -> None:
         """Return while what an identity rests on is good.

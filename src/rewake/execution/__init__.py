@@ -56,6 +56,13 @@ from rewake.execution.loader import (
     read_settings,
 )
 from rewake.execution.mutation_files import BlobKeysWanted
+from rewake.execution.project_archive import (
+    ProjectArchive,
+    ProjectArchiveInvalid,
+    ProjectTooLarge,
+    gather_project,
+    open_archive,
+)
 from rewake.execution.registry import FunctionRecord, Registry, registry_of
 from rewake.execution.runner import (
     ActionJob,
@@ -113,8 +120,11 @@ __all__ = [
     "MutationOutcome",
     "Over",
     "Part",
+    "ProjectArchive",
+    "ProjectArchiveInvalid",
     "ProjectInvalid",
     "ProjectSettings",
+    "ProjectTooLarge",
     "QueryJob",
     "QueryRun",
     "Registry",
@@ -141,9 +151,11 @@ __all__ = [
     "error_of",
     "error_text",
     "failure_of",
+    "gather_project",
     "let_functions_stop",
     "limits_from_environment",
     "load_project",
+    "open_archive",
     "read_settings",
     "registry_of",
     "system_registry",

@@ -75,6 +75,8 @@ class Analysis(msgspec.Struct, frozen=True, dict=True):
     crons: tuple[CronFacts, ...] = ()
     """What runs again and again, in order of the identifiers."""
 
+    variables: str = "{}"
+    """Environment variables that the project declares, as `schema.variables_to_json` writes them."""
     auth_providers: tuple[Provider, ...] = ()
     """Whose tokens are taken, in the order in which they are tried; environment variables not filled in."""
 

@@ -1,8 +1,8 @@
 """The code switch: schema, module hashes and crons of a new version become the stored ones.
 
-Floor 3, `execution`, in the writer. The schema change, the hashes of the modules and the crons are one
-mutation of one group. The hashes are documents, so every live query whose module changed wakes through the
-commit log like on any other write, and queries of unchanged modules sleep on.
+Floor 3, `execution`, in the writer. The schema change, the hashes of the modules, the crons and the record of
+a deploy are one mutation of one group. The hashes are documents, so every live query whose module changed
+wakes through the commit log like on any other write, and queries of unchanged modules sleep on.
 
     open group -> schema change -> module documents -> COMMIT -> whoever runs functions takes the new code
     older snapshot -> are its module documents those of our code? -> run | CodeReplaced
@@ -23,6 +23,7 @@ import msgspec
 
 from rewake.database import (
     CallResult,
+    DeployNote,
     Evidence,
     GroupCommit,
     Invocation,
@@ -32,6 +33,7 @@ from rewake.database import (
     WriteTransaction,
     apply_schema,
     check_declared,
+    note_deploy,
     remember_declared,
     store_crons,
     store_modules,
@@ -61,10 +63,12 @@ def apply_code(
     invocation: str,
     evidence: Evidence | None = None,
     is_start: bool = False,
+    deploy: DeployNote | None = None,
 ) -> tuple[SchemaChange, int]:
     """Make schema, module hashes and crons of `registry` the stored ones, as one mutation of the writer's
     open group; returns what changed and the timestamp at which it will be committed. `evidence` is what was
-    found out before about the documents. At a start no code serves yet, so environment variables that are
+    found out before about the documents; `deploy` is what is written down of the deploy that the code came
+    with. At a start no code serves yet, so environment variables that are
     missing are told of and refuse nothing: there would be nobody to set them with.
 
     Raises:
@@ -72,6 +76,7 @@ def apply_code(
         SchemaMismatch: a stored document does not fit; nothing of the mutation is kept. Its field `source` is
             the DocumentSource of the table, or None.
         SchemaWorkLeft: something has to be done in the background first; nothing of the mutation is kept.
+        DeploySourcesMissing: the sources of `deploy` are not stored; nothing of the mutation is kept.
     """
     changes: list[SchemaChange] = []
 
@@ -86,6 +91,7 @@ def apply_code(
         changes.append(apply_schema(transaction, registry.schema, evidence))
         store_modules(transaction, registry.module_hashes)
         store_crons(transaction, registry.crons, chance=invocation)
+        note_deploy(transaction, deploy)
         return CallResult("null")
 
     performed = group.perform(Invocation(invocation), body)

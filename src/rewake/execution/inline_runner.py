@@ -25,6 +25,7 @@ from typing import Any
 from rewake.database import (
     CheckProgress,
     Database,
+    DeployNote,
     DocumentCheck,
     Evidence,
     GroupCommit,
@@ -164,17 +165,29 @@ class InlineRunner:
         return stepped
 
     async def push(
-        self, code: Code, *, invocation: str, on_progress: OnProgress = no_progress
+        self,
+        code: Code,
+        *,
+        invocation: str,
+        on_progress: OnProgress = no_progress,
+        deploy: DeployNote | None = None,
     ) -> SchemaChange:
         """Do what the schema of `code` asks of existing data, and switch to it."""
         registry = code if isinstance(code, Registry) else await asyncio.to_thread(load_project, code)
-        port = InlineRollout(self, self._database, registry, invocation=invocation)
+        port = InlineRollout(self, self._database, registry, invocation=invocation, deploy=deploy)
         try:
             return await roll_out(port, on_progress)
         finally:
             port.close()
 
-    async def switch(self, registry: Registry, evidence: Evidence | None, *, invocation: str) -> SchemaChange:
+    async def switch(
+        self,
+        registry: Registry,
+        evidence: Evidence | None,
+        *,
+        invocation: str,
+        deploy: DeployNote | None = None,
+    ) -> SchemaChange:
         """Commit schema and hashes of `registry`, and serve it from the moment that they are committed.
 
         Raises:
@@ -193,6 +206,7 @@ class InlineRunner:
                 invocation=invocation,
                 evidence=evidence,
                 is_start=registry is self.registry,
+                deploy=deploy,
             )
             # Before COMMIT: no snapshot has this timestamp before, and the first that has it needs the code.
             added = (ts, registry)
@@ -264,19 +278,28 @@ class InlineRollout:
     """
 
     def __init__(
-        self, runner: InlineRunner, database: Database, registry: Registry, *, invocation: str
+        self,
+        runner: InlineRunner,
+        database: Database,
+        registry: Registry,
+        *,
+        invocation: str,
+        deploy: DeployNote | None = None,
     ) -> None:
         self._runner = runner
         self._database = database
         self._registry = registry
         self._invocation = invocation
+        self._deploy = deploy
         self._check = DocumentCheck(registry.schema, database.schemas)
         # Made by the survey: most rollouts need none.
         self._reader: Reader | None = None
 
     async def switch(self, evidence: Evidence | None) -> SchemaChange:
         """See `InlineRunner.switch`."""
-        return await self._runner.switch(self._registry, evidence, invocation=self._invocation)
+        return await self._runner.switch(
+            self._registry, evidence, invocation=self._invocation, deploy=self._deploy
+        )
 
     async def step(self, step: SchemaStep) -> Stepped:
         """See `InlineRunner.step`."""

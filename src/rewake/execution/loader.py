@@ -94,6 +94,8 @@ class ProjectSettings:
     """Where clients reach the server. Taken by who listens, like the next."""
     site_url: str | None = None
     """Where HTTP actions are reached."""
+    include: tuple[str, ...] = ()
+    """Files and folders besides the functions folder that go with a deploy, relative to the root."""
     limits: Limits = DEFAULT_LIMITS
     """`[tool.rewake.limits]`, over the defaults. Taken by who opens the deployment."""
 
@@ -136,16 +138,17 @@ def read_settings(root: Path) -> ProjectSettings:
         raise ProjectInvalid(f"[tool.rewake] in {file} must be a table of settings.")
     limits = _limits_of(table, file)
     table.pop("deployments", None)  # Of the command line, which says what is wrong with them.
+    include = _included(table, file)
     known = {"functions", "case", "files", "generated", "name", "site_url", "url"}
     for key, value in table.items():
         if key not in known:
             raise ProjectInvalid(
                 f"Unknown setting `{key}` under [tool.rewake] in {file}. "
-                f"Known: {', '.join(sorted(known | {'deployments', 'limits'}))}."
+                f"Known: {', '.join(sorted(known | {'deployments', 'include', 'limits'}))}."
             )
         if not isinstance(value, str):
             raise ProjectInvalid(f"The setting `{key}` under [tool.rewake] in {file} must be a string.")
-    settings = ProjectSettings(root=root, limits=limits, **table)
+    settings = ProjectSettings(root=root, limits=limits, include=include, **table)
     if settings.case not in ("snake", "camel"):
         raise ProjectInvalid(f'`case` under [tool.rewake] is "snake" or "camel"; got "{settings.case}".')
     if not all(_MODULE_NAME.fullmatch(part) for part in settings.functions.split("/")):
@@ -159,6 +162,20 @@ def read_settings(root: Path) -> ProjectSettings:
             "that runs, or set `functions` under [tool.rewake] in pyproject.toml."
         )
     return settings
+
+
+def _included(table: dict[str, Any], file: Path) -> tuple[str, ...]:
+    """What `include` names, taken out of the settings."""
+    include = table.pop("include", [])
+    if not isinstance(include, list) or not all(isinstance(name, str) and name for name in include):
+        raise ProjectInvalid(f"`include` under [tool.rewake] in {file} is a list of files and folders.")
+    for name in include:
+        if Path(name).is_absolute() or ".." in Path(name).parts or Path(name) == Path():
+            raise ProjectInvalid(
+                f"`include` under [tool.rewake] in {file} names files and folders inside of the project; "
+                f"got {name!r}."
+            )
+    return tuple(Path(name).as_posix() for name in include)
 
 
 def _limits_of(table: dict[str, Any], file: Path) -> Limits:

@@ -23,7 +23,7 @@ def module_hashes(
     case: str,
 ) -> dict[str, str]:
     """For each of `modules` a hash of its source and of all modules of the `project` that it reaches through
-    imports. `compiled` has the sources as they were compiled, by module name; `case` is how names are exported.
+    imports. `compiled` has sources as they were compiled, by module name; `case` says how names are exported.
     """
     sources = {
         name: compiled[name] if name in compiled else Path(str(module.__file__)).read_bytes()

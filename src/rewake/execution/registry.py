@@ -29,7 +29,7 @@ from rewake.execution.analysis import (
 from rewake.execution.calls import Visibility
 from rewake.functions import FunctionKind, FunctionMetadata, HttpRouter, RegisteredFunction
 from rewake.protocol import FunctionPath
-from rewake.schema import ArgumentsCodec, DeclaredVariable, Schema, TypeCodec
+from rewake.schema import ArgumentsCodec, DeclaredVariable, Schema, TypeCodec, variables_to_json
 
 
 class WrongFunctionKind(FunctionError):
@@ -154,6 +154,7 @@ class Registry:
             routes=self._routes(),
             auth_providers=self.auth_providers,
             crons=self.crons,
+            variables=variables_to_json(self.variables),
         )
 
     def _routes(self) -> tuple[RouteFacts, ...] | None:

@@ -20,6 +20,7 @@ from typing import Protocol
 
 from rewake.auth import Identity
 from rewake.database import (
+    DeployNote,
     Invocation,
     OnProgress,
     ReadSet,
@@ -216,13 +217,18 @@ class Runner(Protocol):
         ...
 
     async def push(
-        self, code: Code, *, invocation: str, on_progress: OnProgress = no_progress
+        self,
+        code: Code,
+        *,
+        invocation: str,
+        on_progress: OnProgress = no_progress,
+        deploy: DeployNote | None = None,
     ) -> SchemaChange:
         """Switch to new code: its schema and hashes are committed, and everything after that commit runs it.
 
         What the new schema asks of existing data is done before, in the background; `on_progress` hears how
-        far that is. No call fails meanwhile. Whatever is raised, the code from before goes on serving. One
-        push at a time.
+        far that is, and `deploy` is what the same commit writes down of it. No call fails meanwhile.
+        Whatever is raised, the code from before goes on serving. One push at a time.
 
         Raises:
             ProjectInvalid: the code cannot be loaded.

@@ -15,6 +15,7 @@ are internal, and need no module of an author: a project that cannot be loaded d
     _system/files:...                        `file_functions.py`
     _system/imports:..., cli/queryImport     `import_functions.py`
     _system/keys:...                         `key_functions.py`
+    _system/deploys:...                      `deploy_functions.py`
 
 Only administrators and the house itself may call them.
 
@@ -43,6 +44,7 @@ from rewake.database import (
 )
 from rewake.errors import FunctionError, InvalidInput
 from rewake.execution.data_functions import DATA_FUNCTIONS
+from rewake.execution.deploy_functions import DEPLOY_FUNCTIONS
 from rewake.execution.export_functions import EXPORT_MUTATIONS, EXPORT_QUERIES
 from rewake.execution.file_functions import FILE_FUNCTIONS
 from rewake.execution.import_functions import IMPORT_FUNCTIONS, IMPORT_QUERIES
@@ -151,6 +153,7 @@ _MUTATIONS: dict[str, Callable[..., Any]] = {
     **FILE_FUNCTIONS,
     **IMPORT_FUNCTIONS,
     **KEY_FUNCTIONS,
+    **DEPLOY_FUNCTIONS,
 }
 
 

@@ -230,7 +230,12 @@ class WriterWorker(_Worker):
             self._database.environment.reach("schema.before_finish")
         invocation, evidence = message.invocation, message.evidence
         return apply_code(
-            group, self._registry, invocation=invocation, evidence=evidence, is_start=message.is_start
+            group,
+            self._registry,
+            invocation=invocation,
+            evidence=evidence,
+            is_start=message.is_start,
+            deploy=message.deploy,
         )[0]
 
     def _perform(self, group: GroupCommit, item: Writing) -> None:

@@ -24,6 +24,7 @@ import msgspec
 from rewake.auth import identity_of
 from rewake.database import (
     CheckProgress,
+    DeployNote,
     Evidence,
     Invocation,
     ReadSet,
@@ -199,6 +200,7 @@ class Apply(_Message):
     invocation: str
     evidence: Evidence | None
     is_start: bool
+    deploy: DeployNote | None = None
 
 
 class Query(msgspec.Struct, frozen=True, array_like=True):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from rewake.database import CheckProgress, Database, Evidence, SchemaChange, Survey
+from rewake.database import CheckProgress, Database, DeployNote, Evidence, SchemaChange, Survey
 from rewake.execution.schema_steps import SchemaStep, Stepped
 from rewake.execution.worker_messages import Check, Checked, LookRound, Surveyed
 from rewake.execution.worker_process import Template, Worker
@@ -32,6 +32,7 @@ class Seats(Protocol):
         evidence: Evidence | None,
         *,
         invocation: str,
+        deploy: DeployNote | None,
     ) -> SchemaChange:
         """See `WorkerRunner.switch`."""
         ...
@@ -49,6 +50,7 @@ class WorkerRollout:
         readers: list[Worker],
         *,
         invocation: str,
+        deploy: DeployNote | None = None,
     ) -> None:
         self._seats = seats
         self._database = database
@@ -56,11 +58,17 @@ class WorkerRollout:
         self._writer = writer
         self._readers = readers
         self._invocation = invocation
+        self._deploy = deploy
 
     async def switch(self, evidence: Evidence | None) -> SchemaChange:
         """Have the new writer commit the switch, and seat the new workers."""
         return await self._seats.switch(
-            self._template, self._writer, self._readers, evidence, invocation=self._invocation
+            self._template,
+            self._writer,
+            self._readers,
+            evidence,
+            invocation=self._invocation,
+            deploy=self._deploy,
         )
 
     async def step(self, step: SchemaStep) -> Stepped:

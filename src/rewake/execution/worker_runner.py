@@ -25,7 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from rewake.database import Database, Evidence, OnProgress, SchemaChange, TrimResult, no_progress
+from rewake.database import Database, DeployNote, Evidence, OnProgress, SchemaChange, TrimResult, no_progress
 from rewake.environment import pause
 from rewake.errors import RewakeError
 from rewake.execution.action_desk import ActionDesk
@@ -82,10 +82,14 @@ class WorkerRunner:
         self._call_log = call_log
         self.analysis = Analysis()
         """What is known of the code that serves now; empty before the first push."""
+        self.on_retired: Callable[[ProjectSettings], None] = lambda settings: None
+        """Called when the last process of replaced code has ended; set by whoever keeps its files."""
         # The version that serves; and before the first push, the one that it will take.
         self._template: Template | None = None
         self._first: Template | None = plan.template
         self._code_since = 0
+        # What was written down of the deploy that `_template` came with.
+        self._deploy: DeployNote | None = None
         self._seat: WriterSeat
         self._readers = ReaderPool(
             call_log=call_log,
@@ -242,17 +246,26 @@ class WorkerRunner:
         return doing.result()
 
     async def push(
-        self, code: Code, *, invocation: str, on_progress: OnProgress = no_progress
+        self,
+        code: Code,
+        *,
+        invocation: str,
+        on_progress: OnProgress = no_progress,
+        deploy: DeployNote | None = None,
     ) -> SchemaChange:
         """Load `code` in new processes and switch to them."""
         assert isinstance(code, ProjectSettings), "workers load their project themselves"
         async with self._pushing:
             if self._is_closed:
                 raise RunnerClosed()
-            return await self._push(code, invocation, on_progress)
+            return await self._push(code, invocation, on_progress, deploy)
 
     async def _push(
-        self, settings: ProjectSettings, invocation: str, on_progress: OnProgress
+        self,
+        settings: ProjectSettings,
+        invocation: str,
+        on_progress: OnProgress,
+        deploy: DeployNote | None,
     ) -> SchemaChange:
         template, self._first = self._first, None
         if template is None or template.settings != settings or not template.is_alive:
@@ -261,7 +274,9 @@ class WorkerRunner:
             roles = ["writer", *["reader"] * self._plan.readers]
             writer, *readers = [await self._fork(template, role) for role in roles]
             await asyncio.gather(*(worker.ready() for worker in (writer, *readers)))
-            port = WorkerRollout(self, self._database, template, writer, readers, invocation=invocation)
+            port = WorkerRollout(
+                self, self._database, template, writer, readers, invocation=invocation, deploy=deploy
+            )
             changes = await roll_out(port, on_progress)
         finally:
             if self._template is not template:
@@ -292,6 +307,7 @@ class WorkerRunner:
         evidence: Evidence | None,
         *,
         invocation: str,
+        deploy: DeployNote | None = None,
     ) -> SchemaChange:
         """Have `writer` commit schema and hashes of the code of `template`, and seat these workers.
 
@@ -305,7 +321,9 @@ class WorkerRunner:
             self._switch = asyncio.get_running_loop().create_future()
             try:
                 is_start = self._template is None
-                changes, report = await self._seat.apply(writer, invocation, evidence, is_start=is_start)
+                changes, report = await self._seat.apply(
+                    writer, invocation, evidence, is_start=is_start, deploy=deploy
+                )
             except BaseException:
                 self._seat.release()
                 raise
@@ -313,7 +331,7 @@ class WorkerRunner:
                 self._switch.set_result(None)
                 self._switch = None
             # From here on without a pause: nobody may see one half of it.
-            before, self._template = self._template, template
+            before, self._template, self._deploy = self._template, template, deploy
             self.analysis = template.analysis
             self._code_since = report.last_ts
             self._is_armed = False
@@ -327,7 +345,7 @@ class WorkerRunner:
             self._seat.release()
             template.ended.add_done_callback(lambda _: self._template_lost(template))
             if before is not None:
-                self._spawn(_retire(before, left))
+                self._spawn(self._retire(before, left))
             return changes
 
     async def _fork(self, template: Template, role: str) -> Worker:
@@ -395,7 +413,7 @@ class WorkerRunner:
             async with self._pushing:
                 if self._template is template:
                     invocation = self._database.environment.random_bytes(16).hex()
-                    await self._push(template.settings, invocation, no_progress)
+                    await self._push(template.settings, invocation, no_progress, self._deploy)
             return
         async with self._changing:
             if self._template is template:
@@ -438,18 +456,18 @@ class WorkerRunner:
                 worker.kill()
         self._watching = asyncio.get_running_loop().call_later(min(_WATCH_SECONDS, most / 4), self._watch)
 
+    async def _retire(self, template: Template, workers: list[Worker]) -> None:
+        """Let workers that were replaced finish, then end their template."""
+        try:
+            await asyncio.gather(*(asyncio.shield(worker.ended) for worker in workers))
+        finally:
+            await template.end()
+            self.on_retired(template.settings)
+
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def _retire(template: Template, workers: list[Worker]) -> None:
-    """Let workers that were replaced finish, then end their template."""
-    try:
-        await asyncio.gather(*(asyncio.shield(worker.ended) for worker in workers))
-    finally:
-        await template.end()
 
 
 async def _ended(workers: Sequence[Worker]) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from rewake.database import Database, Evidence, SchemaChange
+from rewake.database import Database, DeployNote, Evidence, SchemaChange
 from rewake.environment import pause
 from rewake.execution.call_log import CallLog
 from rewake.execution.runner import GroupReport
@@ -101,7 +101,13 @@ class WriterSeat:
             await asyncio.wait(self._recovering)
 
     async def apply(
-        self, worker: Worker, invocation: str, evidence: Evidence | None, *, is_start: bool
+        self,
+        worker: Worker,
+        invocation: str,
+        evidence: Evidence | None,
+        *,
+        is_start: bool,
+        deploy: DeployNote | None = None,
     ) -> tuple[SchemaChange, GroupReport]:
         """Have `worker`, which does not sit here yet, commit its own code as the code that serves. The seat
         is held. The report is for the caller to pass on, once it serves that code.
@@ -112,7 +118,7 @@ class WriterSeat:
             SchemaWorkLeft: something has to be done first.
         """
         try:
-            told = await worker.ask(Apply(0, invocation, evidence, is_start))
+            told = await worker.ask(Apply(0, invocation, evidence, is_start, deploy))
         except WorkerLost:
             rows = await self._untold()
             if all(row.invocation != invocation for row in rows):

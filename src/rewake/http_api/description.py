@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rewake.http_api.bodies import AnyCallBody, BatchBody, CallAtBody, CallBody, RunBody
+from rewake.http_api.deploys import PlanBody, RollbackBody
 from rewake.http_api.exports import ExpirationBody
 from rewake.http_api.importing import FinishUploadBody, ImportIdBody
 from rewake.http_api.keys import CreateKeyBody, RevokeKeyBody
@@ -39,6 +40,8 @@ _BODIES = (
     ExpirationBody,
     ListSnapshotBody,
     DocumentDeltasBody,
+    PlanBody,
+    RollbackBody,
 )
 _REF = "#/components/schemas/{name}"
 _TEXT, _BYTES = "text/plain", "application/octet-stream"
@@ -124,6 +127,21 @@ _SCHEMAS: dict[str, Any] = {
             "columns": {"type": "array", "items": {"type": "string"}},
             "rows": {"type": "array", "items": {"type": "array"}},
             "isCut": {"type": "boolean", "description": "There are more rows than one answer holds."},
+        },
+    },
+    "Deploys": {
+        "type": "object",
+        "required": ["deploys"],
+        "properties": {"deploys": {"type": "array", "items": {"type": "object"}}},
+    },
+    "DeployPlan": {
+        "description": "What a deploy changes, and how far it is.",
+        "type": "object",
+        "required": ["plan", "state", "base", "number", "isUnchanged", "changes", "progress", "error"],
+        "properties": {
+            "plan": {"type": "string"},
+            "state": {"enum": ["planned", "working", "done", "failed"]},
+            "changes": {"type": "object"},
         },
     },
     "StorageId": {
@@ -255,7 +273,24 @@ def _of_administration() -> dict[str, Any]:
     )
     listed = _operation("All environment variables", answer="EnvironmentVariables", security=admin)
     logs, runs = _operation("What runs, as a long poll", **follow), _operation("What has run", **follow)
+    planned: dict[str, Any] = {"answer": "DeployPlan", "security": admin}
+    plan = _parameter("plan", "The id of the plan.")
+    message = _parameter("message", "What the deploy is for.", required=False)
     return {
+        "/api/deploys": {"get": _operation("What was deployed", answer="Deploys", security=admin)},
+        "/api/deploys/start": {
+            "post": _operation("Plan a deploy", body="application/zip", parameters=[message], **planned)
+        },
+        "/api/deploys/rollback": {
+            "post": _operation("Plan to go back to older sources", body=RollbackBody, **planned)
+        },
+        "/api/deploys/finish": {"post": _operation("Carry a plan out", body=PlanBody, **planned)},
+        "/api/deploys/progress": {
+            "get": _operation("How far a plan is, as a long poll", parameters=[plan], **planned)
+        },
+        "/api/deploys/cancel": {
+            "post": _operation("Forget a plan", body=PlanBody, answer="Empty", security=admin)
+        },
         "/api/check_admin_key": {
             "get": _operation("Whether the key is an administrator's", answer="Empty", security=admin)
         },

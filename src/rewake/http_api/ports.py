@@ -151,6 +151,38 @@ class Sql(Protocol):
         ...
 
 
+class Deploys(Protocol):
+    """Code that is sent to a deployment. Plans are told as plain data."""
+
+    async def all(self) -> Sequence[object]:
+        """What was deployed, the newest first."""
+        ...
+
+    async def start(self, data: bytes, *, key: str, message: str) -> dict[str, Any]:
+        """Plan a deploy of an archive, for the holder of a key; nothing is changed.
+
+        Raises:
+            ProjectInvalid: the project in it cannot be loaded.
+        """
+        ...
+
+    async def rollback(self, number: int | None, *, key: str, message: str) -> dict[str, Any]:
+        """Plan to go back to the sources of an older deploy."""
+        ...
+
+    def finish(self, id: str) -> dict[str, Any]:
+        """Begin to carry a plan out."""
+        ...
+
+    async def progress(self, id: str, *, wait_seconds: float) -> dict[str, Any]:
+        """How far a plan is, when there is news of it."""
+        ...
+
+    def cancel(self, id: str) -> None:
+        """Forget a plan."""
+        ...
+
+
 class HttpActionsBackend(Protocol):
     """What HTTP actions ask of a deployment."""
 
@@ -238,6 +270,11 @@ class Backend(HttpActionsBackend, Protocol):
     @property
     def imports(self) -> Imports:
         """Files that become tables."""
+        ...
+
+    @property
+    def deploys(self) -> Deploys:
+        """Code that is sent."""
         ...
 
     @property

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from rewake.http_api.cors import CorsMiddleware
+from rewake.http_api.deploys import DeployEndpoints
 from rewake.http_api.description import openapi
 from rewake.http_api.discovery import Discovery
 from rewake.http_api.endpoint import route
@@ -56,6 +57,7 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
     schemas = SchemaEndpoints(backend)
     keys = KeyEndpoints(backend, limits)
     imports = ImportEndpoints(backend, limits)
+    deploys = DeployEndpoints(backend, limits)
     env = backend.environment
     actions = ErrorBoundary(HttpActions(backend, prefix="/http"), env)
     return [
@@ -92,6 +94,12 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/keys/create", env, POST=keys.create),
         route("/api/keys/revoke", env, POST=keys.revoke),
         route("/api/sql", env, POST=SqlEndpoint(backend, limits).run),
+        route("/api/deploys", env, GET=deploys.list),
+        route("/api/deploys/start", env, POST=deploys.start),
+        route("/api/deploys/rollback", env, POST=deploys.rollback),
+        route("/api/deploys/finish", env, POST=deploys.finish),
+        route("/api/deploys/progress", env, GET=deploys.progress),
+        route("/api/deploys/cancel", env, POST=deploys.cancel),
         route("/api/stream_function_logs", env, GET=logs.function_logs),
         route("/api/app_metrics/stream_function_logs", env, GET=logs.function_logs),
         route("/api/stream_udf_execution", env, GET=logs.executions),
