@@ -44,7 +44,8 @@ class ServerProcess:
 
     data: Path
     log: Path
-    project: Path = PROJECT
+    project: Path | None = PROJECT
+    """None: what was deployed to `data` is served."""
     port: int = field(default_factory=free_port)
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -74,7 +75,8 @@ class ServerProcess:
         environment |= self.environment
         if kill_point is not None:
             environment["REWAKE_KILL_POINT"] = kill_point
-        command = [sys.executable, "-m", "rewake", "serve", str(self.project), "--port", str(self.port)]
+        command = [sys.executable, "-m", "rewake", "serve", "--port", str(self.port)]
+        command += [] if self.project is None else [str(self.project)]
         command += ["--data", str(self.data), *self.arguments]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(

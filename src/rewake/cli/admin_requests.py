@@ -26,8 +26,8 @@ class RequestRefused(CommandFailed):
 
     code = "RequestRefused"
 
-    def __init__(self, message: str, refusal: str) -> None:
-        super().__init__(f"{message} ({refusal})")
+    def __init__(self, message: str, refusal: str, *, detail: str = "") -> None:
+        super().__init__(f"{message} ({refusal})", detail=detail)
         self.refusal = refusal
 
 
@@ -78,7 +78,8 @@ def _refusal(response: httpx.Response, server: ServerAddress) -> CommandFailed:
         return wrong_key(server)
     try:
         shape = msgspec.json.decode(response.content, type=dict[str, Any])
-        return RequestRefused(str(shape["message"]), str(shape["code"]))
+        detail = str(shape.get("traceback", ""))
+        return RequestRefused(str(shape["message"]), str(shape["code"]), detail=detail)
     except (msgspec.MsgspecError, KeyError):
         return stranger(server)
 

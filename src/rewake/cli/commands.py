@@ -9,6 +9,7 @@ only then: `rewake --help` should not load a database. Errors end here, as a sen
     version                             env, logs  server_commands.py
     import    importing.py              keys      key_commands.py, keys.py
                                         deployments  deployment_commands.py
+    deploy, rollback                    deploy_commands.py, deploying.py
 
 Not here: the work. The pages of the reference are `docs/reference/cli.md`.
 """
@@ -26,12 +27,13 @@ from rewake.cli.codegen_command import CODEGEN_EXAMPLES, codegen
 from rewake.cli.connection import forget_wishes
 from rewake.cli.data_commands import DATA_EXAMPLES, SPEC_EXAMPLES, function_spec
 from rewake.cli.data_commands import data as data_command
+from rewake.cli.deploy_commands import DEPLOY_EXAMPLES, ROLLBACK_EXAMPLES, deploy, rollback
 from rewake.cli.deployment_commands import deployments_app
 from rewake.cli.dev_options import RunArguments, RunFunction, StartCommand
 from rewake.cli.doctor_commands import DOCTOR_EXAMPLES, doctor, version
 from rewake.cli.export_commands import BACKUP_EXAMPLES, EXPORT_EXAMPLES, backup, export
 from rewake.cli.exposing import CorsOriginList, TlsFile, TlsKeyFile, TrustedProxyList
-from rewake.cli.failure import ExitCode
+from rewake.cli.failure import ExitCode, WrongUsage
 from rewake.cli.import_commands import IMPORT_EXAMPLES, import_
 from rewake.cli.key_commands import keys_app
 from rewake.cli.options import AdminKeyText, CommandsWithTargets, ProjectFolder, ServerUrl
@@ -291,10 +293,11 @@ def dev(
 @app.command(
     epilog="Examples:\n\n    rewake serve . --port 3210 --data /var/lib/chat/data.sqlite3\n\n"
     "    rewake serve . --host 0.0.0.0 --port 8080 --static dist\n\n"
+    "    rewake serve --data /var/lib/chat/data.sqlite3    [dim]# what `rewake deploy` sends[/]\n\n"
     "The admin key is REWAKE_ADMIN_KEY, or the file beside the data.",
 )
 def serve(
-    folder: ServedFolder,
+    folder: ServedFolder = None,
     port: ServedPort = PORT_USUAL,
     *,
     site_port: ServedSitePort = None,
@@ -318,6 +321,12 @@ def serve(
     from rewake.cli.serving import LogFormat, ServeOptions
     from rewake.cli.serving import serve as serve_project
 
+    if folder is None and data is None:
+        raise WrongUsage(
+            "There is nothing to serve: name a folder, or a data file.",
+            hint="`rewake serve .` serves this folder. `rewake serve --data PATH` serves what was deployed "
+            "to a data file, and takes deploys.",
+        )
     readers = readers_usual() if workers is None else workers
     listening = Listening(
         host,
@@ -428,3 +437,5 @@ app.command("function-spec", epilog=SPEC_EXAMPLES)(function_spec)
 app.command(epilog=EXPORT_EXAMPLES)(export)
 app.command(epilog=BACKUP_EXAMPLES)(backup)
 app.command("import", epilog=IMPORT_EXAMPLES)(import_)
+app.command(epilog=DEPLOY_EXAMPLES)(deploy)
+app.command(epilog=ROLLBACK_EXAMPLES)(rollback)

@@ -37,7 +37,7 @@ from rewake.cli.project_home import (
     write_server_record,
 )
 from rewake.cli.release import rewake_version
-from rewake.database import OnProgress, no_progress
+from rewake.database import DeployNote, OnProgress, no_progress
 from rewake.deployment import Deployment
 from rewake.environment import Environment
 from rewake.execution import (
@@ -123,13 +123,18 @@ def deployment_key(root: Path, place: DataPlace, *, name: str, environment: Envi
     if place.data.parent == root / HOME:
         make_home(root)
     if not place.data.parent.is_dir():
-        raise CommandFailed(
-            f"The folder {place.data.parent} does not exist, so the data file cannot be made there.",
-            hint=f"Make it first: mkdir -p {shlex.quote(str(place.data.parent))}",
-        )
+        raise no_data_folder(place)
     if given := os.environ.get(KEY_VARIABLE, "").strip():
         return AdminKey(given)
     return admin_key_for(place.admin_key, deployment_name=name, environment=environment)
+
+
+def no_data_folder(place: DataPlace) -> CommandFailed:
+    """The error for a data file whose folder is not there."""
+    return CommandFailed(
+        f"The folder {place.data.parent} does not exist, so the data file cannot be made there.",
+        hint=f"Make it first: mkdir -p {shlex.quote(str(place.data.parent))}",
+    )
 
 
 def readers_usual() -> int:
@@ -162,10 +167,11 @@ async def open_deployment(
     environment: Environment,
     is_redacted: bool = False,
     on_progress: OnProgress = no_progress,
+    deploy: DeployNote | None = None,
 ) -> Deployment:
     """The project's data with its code: `registry` in this process, or without one in worker processes, of
     which `readers` run queries. `is_redacted` keeps error texts and log lines from clients; `on_progress`
-    hears how far a long schema change is.
+    hears how far a long schema change is; `deploy` says that the code was deployed.
 
     Raises:
         ProjectInvalid: workers cannot load it.
@@ -192,6 +198,7 @@ async def open_deployment(
             files=files_place(settings),
             is_redacted=is_redacted,
             on_progress=on_progress,
+            deploy=deploy,
         )
         is_open = True
         return deployment

@@ -14,7 +14,13 @@ from typing import Annotated, Literal
 import typer
 
 ServedFolder = Annotated[
-    Path, typer.Argument(metavar="DIR", envvar="REWAKE_PROJECT", help="The project's folder.")
+    Path | None,
+    typer.Argument(
+        metavar="[DIR]",
+        envvar="REWAKE_PROJECT",
+        help="The project's folder. Left out, with --data: what was deployed to that data file.",
+        show_default=False,
+    ),
 ]
 ServedPort = Annotated[
     int,

@@ -15,17 +15,20 @@ import asyncio
 import logging
 import os
 import sys
+import tempfile
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from rewake.cli.call_lines import log_moment, plain_lines
+from rewake.cli.deployed import DeployedCode, take_out
 from rewake.cli.failure import CommandFailed, ExitCode
 from rewake.cli.hosting import (
     Listening,
     Stopping,
     house_logs,
     listen,
+    no_data_folder,
     open_deployment,
     run_loop,
 )
@@ -39,7 +42,14 @@ from rewake.cli.service_manager import ServiceManager
 from rewake.cli.ways_out import mismatch_failure
 from rewake.database import SchemaMismatch
 from rewake.environment import Environment
-from rewake.execution import CallRecord, ProjectSettings, Registry, load_project, read_settings
+from rewake.execution import (
+    CallRecord,
+    ProjectInvalid,
+    ProjectSettings,
+    Registry,
+    load_project,
+    read_settings,
+)
 from rewake.observability import redacted
 
 
@@ -54,7 +64,8 @@ class LogFormat(StrEnum):
 class ServeOptions:
     """What `rewake serve` was asked for."""
 
-    project: Path
+    project: Path | None
+    """None: what was deployed to `data` is served."""
     data: Path | None
     listening: Listening
     readers: int
@@ -73,9 +84,30 @@ def serve(options: ServeOptions, screen: Screen, environment: Environment) -> Ex
         RewakeError: it cannot start; nothing was left behind.
     """
     # Before the loop takes over the signals: an import that never ends can be interrupted.
+    if options.project is None:
+        return _serve_deployed(options, screen, environment)
     settings = read_settings(options.project)
     registry = load_project(settings) if options.readers == 0 else None
     return run_loop(_serve(options, settings, registry, screen, environment))
+
+
+def _serve_deployed(options: ServeOptions, screen: Screen, environment: Environment) -> ExitCode:
+    """Serve what was deployed to the data file, and take deploys."""
+    assert options.data is not None, "there is a data file, or a folder"
+    place = data_place(Path.cwd(), options.data)
+    if not place.data.parent.is_dir():
+        raise no_data_folder(place)
+    with tempfile.TemporaryDirectory(prefix="rewake-deployed-", ignore_cleanup_errors=True) as home:
+        code = take_out(place, Path(home), environment)
+        try:
+            registry = load_project(code.settings) if options.readers == 0 else None
+            return run_loop(_serve(options, code.settings, registry, screen, environment, code=code))
+        except ProjectInvalid as error:
+            number = 0 if code.record is None else int(code.record.number)
+            raise CommandFailed(
+                f"Deploy {number} of {place.data} cannot be loaded: {error.message}",
+                detail=error.traceback or "",
+            ) from None
 
 
 async def _serve(
@@ -84,6 +116,8 @@ async def _serve(
     registry: Registry | None,
     screen: Screen,
     environment: Environment,
+    *,
+    code: DeployedCode | None = None,
 ) -> ExitCode:
     stopping = Stopping()
     stopping.listen()
@@ -101,6 +135,7 @@ async def _serve(
             environment=environment,
             is_redacted=not options.tells_errors,
             on_progress=ProgressLines(environment.clock, lambda words: log.say(f"Schema: {words}")),
+            deploy=code.record.note if code is not None and code.record is not None else None,
         )
     )
     # An import that never ends, or long work on the schema, must not keep anybody from stopping.
@@ -115,6 +150,8 @@ async def _serve(
         raise mismatch_failure(mismatch) from None
     try:
         deployment.call_log.listen(log.call)
+        if code is not None:
+            deployment.deploys.home = code.home
         server = await listen(deployment, options.listening, settings=settings, place=place)
         try:
             where = (
@@ -122,7 +159,11 @@ async def _serve(
                 if options.readers
                 else "Functions run in the server's own process."
             )
-            log.say(f"Rewake {rewake_version()} serves {settings.root} with data in {place.data}. {where}")
+            what = str(settings.root) if code is None else _deployed_words(code)
+            log.say(f"Rewake {rewake_version()} serves {what} with data in {place.data}. {where}")
+            if code is not None and code.record is None:
+                log.say(f"Deploy a project to it: rewake deploy DIR --url {server.url} --admin-key KEY")
+                log.say(f"The key of the deployment lies in {place.admin_key}, or is REWAKE_ADMIN_KEY.")
             if deployment.analysis.routes is not None:
                 log.say(f"HTTP actions are served at {deployment.site_url}")
             if not sys.flags.hash_randomization:
@@ -141,6 +182,10 @@ async def _serve(
         await deployment.close()
     log.say("Stopped.")
     return stopping.exit_code
+
+
+def _deployed_words(code: DeployedCode) -> str:
+    return "no functions yet" if code.record is None else f"deploy {int(code.record.number)}"
 
 
 async def _first(*waits: object) -> None:

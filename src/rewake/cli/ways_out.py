@@ -13,7 +13,7 @@ Not here: finding the mismatch (`database`), moving the data aside (`project_hom
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rewake.cli.call_lines import Part
 from rewake.cli.failure import CommandFailed
@@ -86,9 +86,10 @@ def ways_out_lines(report: MismatchReport) -> list[list[Part]]:
     return [*lines, []]
 
 
-def mismatch_failure(mismatch: SchemaMismatch) -> CommandFailed:
-    """The same as an error that ends a command."""
-    lines = ways_out_lines(mismatch_report(mismatch))
+def mismatch_failure(mismatch: SchemaMismatch, *, offers_reset: bool = True) -> CommandFailed:
+    """The same as an error that ends a command. `offers_reset`: empty data is a way out, too."""
+    report = mismatch_report(mismatch)
+    lines = ways_out_lines(report if offers_reset else replace(report, ways_out=report.ways_out[:-1]))
     return CommandFailed(
         "The schema does not fit a document that exists. Nothing was changed.",
         detail="\n".join("".join(text for text, _ in line)[2:] for line in lines),

@@ -2,6 +2,7 @@
 
 from rewake.deployment.callers import InvalidHeader
 from rewake.deployment.deployment import Deployment
+from rewake.deployment.deploys import deployed_settings
 from rewake.deployment.origins import Origins, PublicUrlInvalid, checked_origin, origins_of
 from rewake.deployment.push import PushReport
 
@@ -12,5 +13,6 @@ __all__ = [
     "PublicUrlInvalid",
     "PushReport",
     "checked_origin",
+    "deployed_settings",
     "origins_of",
 ]

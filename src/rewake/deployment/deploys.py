@@ -55,6 +55,7 @@ from rewake.execution import (
     Code,
     Failure,
     ProjectArchive,
+    ProjectInvalid,
     ProjectSettings,
     Success,
     Template,
@@ -342,6 +343,11 @@ class Deploys:
                 template = await Template.load(settings, limits=self._store.limits)
                 await template.end()
                 return settings, await self._compare(template.analysis)
+            except ProjectInvalid as error:
+                _remove(folder)
+                # The author knows the files, and not where the server lays them.
+                error.traceback = (error.traceback or "").replace(f"{folder}/", "")
+                raise
             except BaseException:
                 _remove(folder)
                 raise

@@ -70,8 +70,8 @@ class DeployEndpoints:
 
         Raises:
             AdminRequired, OperationNotPermitted: the caller may not.
-            BodyTooLarge, BodyTooSlow: the archive did not come whole.
-            DeploysNotTaken, ProjectArchiveInvalid, ProjectTooLarge: there is no plan.
+            BodyTooLarge, BodyTooSlow, DeploysNotTaken: there is no plan.
+            ProjectArchiveInvalid, ProjectTooLarge: nor is there one.
         """
         admin = await require_admin(self._backend, request, Scope.DEPLOY)
         limits = self._limits

@@ -1,0 +1,106 @@
+"""Deploys, one after the other, under live sessions and steady calls: nobody notices, and nothing grows.
+
+Some seconds in CI. The long run of the issue: REWAKE_DEPLOY_SECONDS=120 REWAKE_DEPLOY_SESSIONS=200, `-s` for
+its numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tests.clients.deadline import Deadline
+from tests.clients.deploying import Deployer, sources
+from tests.clients.server_process import ServerProcess
+
+SECONDS = float(os.environ.get("REWAKE_DEPLOY_SECONDS", "20"))
+SESSIONS = int(os.environ.get("REWAKE_DEPLOY_SESSIONS", "20"))
+EVERY_SECONDS = 5.0
+WARM_DEPLOYS = 2
+GENERATOR = Path(__file__).parent / "programs" / "deploy_load.py"
+MIB = 1024 * 1024
+SETTLE_SECONDS = 120.0
+END_SECONDS = 300.0
+
+
+def processes_of(root: int) -> list[int]:
+    """The process and all that it started, those included whose own parent is among them."""
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                stat = (folder / "stat").read_text()
+            except OSError:
+                continue
+            parents[int(folder.name)] = int(stat.rpartition(")")[2].split()[1])
+    found = [root]
+    for parent in found:
+        found += [child for child, its in parents.items() if its == parent]
+    return found
+
+
+def resident_bytes(process: int) -> int:
+    return int((Path("/proc") / str(process) / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_deploys_in_a_row_fail_no_call_drop_no_socket_and_leave_nothing_behind(tmp_path: Path) -> None:
+    data = tmp_path / "data.sqlite3"
+    with ServerProcess(data, tmp_path / "log", project=None, arguments=("--workers", "2")) as server:
+        assert server.process is not None
+        front, deployer = server.process.pid, Deployer(server)
+        deployer.deploy(sources(0))
+        settled = len(processes_of(front))
+        generator = subprocess.Popen(
+            [sys.executable, str(GENERATOR), server.url, str(SESSIONS)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert generator.stdout is not None
+        try:
+            assert generator.stdout.readline() == "begun\n"
+            memory, most, took = deploy_for(deployer, front)
+            told, _ = generator.communicate(timeout=END_SECONDS)
+        finally:
+            generator.kill()
+            generator.wait()
+        report = json.loads(told)
+        deploys = len(took)
+        print(
+            f"\n{deploys} deploys in {SECONDS:g} s, slowest {max(took):.2f} s; {SESSIONS} sessions: {report}"
+        )
+        print(f"front MiB {[size // MIB for size in memory]}, processes {settled} to {most} at most")
+        assert report["told"] == []
+        assert report["problems"] == 0
+        assert min(report["transitions"], report["mutations"], report["http_calls"]) > 0
+        assert deploys >= WARM_DEPLOYS + 1
+        assert deployer.call("query", "load:version") == deploys
+        # Of versions that were replaced nothing is left, once their last calls are over.
+        deadline = Deadline(SETTLE_SECONDS)
+        while len(processes_of(front)) > settled and not deadline.is_over:
+            threading.Event().wait(0.2)
+        assert len(processes_of(front)) <= settled
+        warm = memory[WARM_DEPLOYS]
+        assert memory[-1] <= warm * 1.25 + 24 * MIB, memory
+        deployer.close()
+
+
+def deploy_for(deployer: Deployer, front: int) -> tuple[list[int], int, list[float]]:
+    """Deploy every few seconds for a while; what the front's memory was after each, how many processes there
+    were at most, and how long each took.
+    """
+    memory, took, most = [resident_bytes(front)], [], 0
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        begin = time.monotonic()
+        deployer.deploy(sources(len(took) + 1))
+        took.append(time.monotonic() - begin)
+        memory.append(resident_bytes(front))
+        most = max(most, len(processes_of(front)))
+        threading.Event().wait(max(0.0, EVERY_SECONDS - took[-1]))
+    return memory, most, took
