@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 import pytest
 
@@ -28,6 +29,34 @@ def test_both_ends_see_the_same() -> None:
     worker.close()
     assert front.read() == (7, 1.0)
     front.close()
+
+
+def test_who_looks_while_a_run_begins_sees_it_begin_now() -> None:
+    # A mark that was stored in pieces has had writers killed that had just begun: their run seemed ages old.
+    mark = RunMark.make()
+    begun, ended = os.pipe()
+    child = os.fork()
+    if child == 0:
+        for number in range(300_000):
+            mark.set(7 + number % 2, 1_000.0)
+            mark.clear()
+        os.write(ended, b".")
+        os._exit(0)
+    os.set_blocking(begun, False)
+    seen: Counter[tuple[int, float] | None] = Counter()
+    while True:
+        for _ in range(1_000):
+            seen[mark.read()] += 1
+        try:
+            os.read(begun, 1)
+            break
+        except BlockingIOError:
+            continue
+    os.waitpid(child, 0)
+    assert seen.keys() <= {None, (7, 1_000.0), (8, 1_000.0)}
+    for descriptor in (begun, ended):
+        os.close(descriptor)
+    mark.close()
 
 
 @pytest.mark.parametrize("has_memfd", [True, False])

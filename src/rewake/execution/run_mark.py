@@ -18,10 +18,8 @@ import struct
 import tempfile
 
 _SIZE = 24
-_layout = struct.Struct("<qd")
 _left = struct.Struct("<Q")
-_LEFT_AT = _layout.size
-_number = struct.Struct("<q")
+_LEFT_AT = 16
 _NOBODY = -1
 
 
@@ -31,6 +29,10 @@ class RunMark:
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
         self._memory = mmap.mmap(descriptor, _SIZE)
+        # Each is stored as a whole, which `struct` does not do: it writes zeros first. The other side looks
+        # at any time, and would take a run that begins for one that has lasted since zero, and end it.
+        words = memoryview(self._memory)[:_LEFT_AT]
+        self._number, self._since = words.cast("q"), words.cast("d")
 
     @classmethod
     def make(cls) -> RunMark:
@@ -47,16 +49,18 @@ class RunMark:
 
     def set(self, number: int, now: float) -> None:
         """Say that job `number` runs since `now` (monotonic seconds)."""
-        _layout.pack_into(self._memory, 0, number, now)
+        # In this order: nobody looks at the time while nothing runs.
+        self._since[1] = now
+        self._number[0] = number
 
     def clear(self) -> None:
         """Say that nothing runs."""
-        _number.pack_into(self._memory, 0, _NOBODY)
+        self._number[0] = _NOBODY
 
     def read(self) -> tuple[int, float] | None:
         """The job that runs and since when, or None."""
-        number, since = _layout.unpack_from(self._memory, 0)
-        return None if number == _NOBODY else (number, since)
+        number = self._number[0]
+        return None if number == _NOBODY else (number, self._since[1])
 
     def leave(self, text: bytes) -> None:
         """Leave `text` behind, in place of what was there. Whoever dies in the middle has left nothing."""
@@ -83,4 +87,6 @@ class RunMark:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+            self._number.release()
+            self._since.release()
             self._memory.close()
