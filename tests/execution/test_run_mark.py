@@ -37,7 +37,7 @@ def test_who_looks_while_a_run_begins_sees_it_begin_now() -> None:
     begun, ended = os.pipe()
     child = os.fork()
     if child == 0:
-        for number in range(300_000):
+        for number in range(1_000_000):
             mark.set(7 + number % 2, 1_000.0)
             mark.clear()
         os.write(ended, b".")
