@@ -39,6 +39,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "rewake.cli.exporting": "tests/clients/test_official_export.py",
     "rewake.cli.deploy_commands": "tests/cli/test_deploying.py",
     "rewake.cli.deployed": "tests/clients/test_deploys.py",
+    "rewake.deployment.deploy_errors": "tests/clients/test_deploys.py",
     "rewake.deployment.deploys": "tests/clients/test_deploys.py",
     "rewake.execution.deploy_functions": "tests/clients/test_deploys.py",
     "rewake.http_api.deploys": "tests/clients/test_deploys.py",

@@ -33,7 +33,7 @@ from rewake.cli.dev_options import RunArguments, RunFunction, StartCommand
 from rewake.cli.doctor_commands import DOCTOR_EXAMPLES, doctor, version
 from rewake.cli.export_commands import BACKUP_EXAMPLES, EXPORT_EXAMPLES, backup, export
 from rewake.cli.exposing import CorsOriginList, TlsFile, TlsKeyFile, TrustedProxyList
-from rewake.cli.failure import ExitCode, WrongUsage
+from rewake.cli.failure import ExitCode
 from rewake.cli.import_commands import IMPORT_EXAMPLES, import_
 from rewake.cli.key_commands import keys_app
 from rewake.cli.options import AdminKeyText, CommandsWithTargets, ProjectFolder, ServerUrl
@@ -321,12 +321,6 @@ def serve(
     from rewake.cli.serving import LogFormat, ServeOptions
     from rewake.cli.serving import serve as serve_project
 
-    if folder is None and data is None:
-        raise WrongUsage(
-            "There is nothing to serve: name a folder, or a data file.",
-            hint="`rewake serve .` serves this folder. `rewake serve --data PATH` serves what was deployed "
-            "to a data file, and takes deploys.",
-        )
     readers = readers_usual() if workers is None else workers
     listening = Listening(
         host,

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from rewake.cli.call_lines import log_moment, plain_lines
 from rewake.cli.deployed import DeployedCode, take_out
-from rewake.cli.failure import CommandFailed, ExitCode
+from rewake.cli.failure import CommandFailed, ExitCode, WrongUsage
 from rewake.cli.hosting import (
     Listening,
     Stopping,
@@ -93,7 +93,12 @@ def serve(options: ServeOptions, screen: Screen, environment: Environment) -> Ex
 
 def _serve_deployed(options: ServeOptions, screen: Screen, environment: Environment) -> ExitCode:
     """Serve what was deployed to the data file, and take deploys."""
-    assert options.data is not None, "there is a data file, or a folder"
+    if options.data is None:
+        raise WrongUsage(
+            "There is nothing to serve: name a folder, or a data file.",
+            hint="`rewake serve .` serves this folder. `rewake serve --data PATH` serves what was deployed "
+            "to a data file, and takes deploys.",
+        )
     place = data_place(Path.cwd(), options.data)
     if not place.data.parent.is_dir():
         raise no_data_folder(place)

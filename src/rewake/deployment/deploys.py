@@ -47,9 +47,17 @@ from rewake.database import (
     stored_deploys,
     stored_variables,
 )
+from rewake.deployment.deploy_errors import (
+    DeployMessageInvalid,
+    DeployNotFound,
+    DeployOutdated,
+    DeployPlanNotFound,
+    DeploysNotTaken,
+    DeployUnderWay,
+)
 from rewake.deployment.deploy_plan import PlannedChanges, planned_changes
 from rewake.deployment.push import PushReport
-from rewake.errors import INTERNAL_MESSAGE, Conflict, Internal, InvalidInput, NotFound, RewakeError
+from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
 from rewake.execution import (
     Analysis,
     Code,
@@ -71,58 +79,6 @@ from rewake.values import encode, normalize
 _log = logger(__name__)
 
 T = TypeVar("T")
-
-
-class DeploysNotTaken(Conflict):
-    """This server serves a folder. Start it with `rewake serve --data PATH`, without a folder, to deploy to
-    it.
-    """
-
-    code = "DeploysNotTaken"
-    template = (
-        "This server serves the code of a folder, so nothing can be deployed to it: its next start would "
-        "serve the folder again. Start it without a folder, `rewake serve --data PATH`, and deploy again."
-    )
-
-
-class DeployPlanNotFound(NotFound):
-    """There is no such plan (any more): it was cancelled, or waited for too long. Deploy again."""
-
-    code = "DeployPlanNotFound"
-    template = "There is no plan `{plan}` (any more). Make a new one: run the command again."
-
-
-class DeployNotFound(NotFound):
-    """There is no such deploy (any more). `rewake deploy --list` shows those that there are."""
-
-    code = "DeployNotFound"
-    template = (
-        "There is no deploy {number} whose sources are kept. `rewake deploy --list` shows those there are."
-    )
-
-
-class DeployOutdated(Conflict):
-    """Another deploy came first, so what the plan says is not what would happen. Deploy again."""
-
-    code = "DeployOutdated"
-    template = (
-        "Another deploy came first: the plan was made against deploy {base}, and deploy {current} serves. "
-        "Nothing was changed. Run the command again."
-    )
-
-
-class DeployUnderWay(Conflict):
-    """This plan is being carried out; it cannot be taken back any more."""
-
-    code = "DeployUnderWay"
-    template = "This plan is being carried out."
-
-
-class DeployMessageInvalid(InvalidInput):
-    """A message says what a deploy is for. Write a few words."""
-
-    code = "DeployMessageInvalid"
-    template = "The message of a deploy has at most {limit:,} characters."
 
 
 class PlanState(StrEnum):

@@ -61,12 +61,12 @@ class Session:
             add = {"type": "Add", "queryId": 0, "udfPath": "load:get", "args": [{"slot": self._slot}]}
             modify = {"type": "ModifyQuerySet", "baseVersion": 0, "newVersion": 1, "modifications": [add]}
             await socket.send(json.dumps(modify))
-            await self._rest(delay, stop)
+            await rest(delay, stop)
             number = 0
             while not stop.is_set() and not listening.done():
                 await self._call(socket, number)
                 number += 1
-                await self._rest(PAUSE_SECONDS, stop)
+                await rest(PAUSE_SECONDS, stop)
             await self._seen_all(listening)
             listening.cancel()
 
@@ -124,11 +124,12 @@ class Session:
         except TimeoutError:
             self._tally.problem(f"{self._slot}: shows {self._seen} after {self._done} calls")
 
-    async def _rest(self, seconds: float, stop: asyncio.Event) -> None:
-        try:
-            await asyncio.wait_for(stop.wait(), seconds)
-        except TimeoutError:
-            return
+
+async def rest(seconds: float, stop: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
 
 
 async def call_over_http(url: str, number: int, tally: Tally, stop: asyncio.Event) -> None:
@@ -148,7 +149,7 @@ async def call_over_http(url: str, number: int, tally: Tally, stop: asyncio.Even
                     tally.problem(f"{slot}: {kind}, want {done}: {answer.status_code} {answer.text}")
                     done = int(answer.json().get("value", done - 1))
                 tally.add("http_calls")
-            await asyncio.sleep(HTTP_PAUSE_SECONDS)
+            await rest(HTTP_PAUSE_SECONDS, stop)
 
 
 async def main(url: str, sessions: int) -> None:
