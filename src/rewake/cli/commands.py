@@ -183,6 +183,16 @@ Workers = Annotated[
 ]
 
 
+ServedFolder = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[DIR]",
+        help="The project's folder. Left out, with --data: what was deployed to that data file.",
+        show_default=False,
+    ),
+]
+
+
 @app.command(
     epilog="Examples:\n\n    rewake init chat && cd chat && rewake dev\n\n    rewake init . --keep",
 )
