@@ -38,6 +38,7 @@ from rewake.database import (
     Selection,
     SnapshotPage,
 )
+from rewake.deployment import Window
 from rewake.environment import Environment, seeded_environment
 from rewake.errors import ApplicationError, InvalidInput, Unauthenticated, Unavailable
 from rewake.execution import (
@@ -53,6 +54,7 @@ from rewake.execution import (
 from rewake.http_api import FunctionKind, build_app
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import FunctionPath
+from rewake.tallies import Tallies
 from rewake.values import Int64, InvalidValue, decode, encode
 
 ADMIN_KEY = "quiet-otter-12|0badc0de"
@@ -82,6 +84,27 @@ class FakeVariables:
             raise BadHeader("BAD is refused")
         left = self.values | changes
         self.values = {name: value for name, value in left.items() if value is not None}
+
+
+@dataclass
+class FakeMetrics:
+    """Numbers as a test sets them: the same in every bucket, and nothing is known of the first."""
+
+    numbers: dict[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
+    moments: dict[str, float] = field(default_factory=dict)
+    writes: dict[str, float] = field(default_factory=dict)
+
+    async def page(self, accept: str = "") -> tuple[bytes, str]:
+        return b"fake_metric 1\n", "text/plain; version=0.0.4; charset=utf-8"
+
+    def functions(self, window: Window) -> list[dict[tuple[str, str], tuple[float, ...]] | None]:
+        return [None, *[self.numbers] * (window.buckets - 1)]
+
+    def sampled(self, name: str, window: Window) -> list[float | None]:
+        return [None, *[self.moments.get(name)] * (window.buckets - 1)]
+
+    async def written(self, table: str, window: Window) -> list[float | None]:
+        return [None, *[self.writes.get(table, 0.0)] * (window.buckets - 1)]
 
 
 SCOPED = {scope: {"Authorization": f"Convex {ADMIN_KEY}-{scope}"} for scope in Scope}
@@ -197,6 +220,8 @@ class FakeBackend:
     sql: FakeSql = field(default_factory=FakeSql)
     exports: FakeExports = field(default_factory=FakeExports)
     feeds: FakeFeeds = field(default_factory=FakeFeeds)
+    tallies: Tallies = field(default_factory=Tallies)
+    metrics: FakeMetrics = field(default_factory=FakeMetrics)
     files: Any = None
     """Has none: `test_files.py` talks to a real deployment."""
     imports: Any = None

@@ -156,3 +156,62 @@ def test_a_cursor_that_is_none_is_refused(ask: Caller, cursor: str) -> None:
 
 def test_only_administrators_may(ask: Caller) -> None:
     assert_error(ask.get(f"{PATH}?cursor=0"), 403, "BadDeployKey")
+
+
+SESSION = "3f2b1c4e-8d5a-4f6b-9c7d-0a1b2c3d4e5f"
+
+
+def test_one_request_of_a_client_is_followed_alone(ask: Caller, backend: FakeBackend) -> None:
+    # The id is the example of wire 6.1.
+    for request_id in ("other", "0b7f6589656abd68", "other"):
+        backend.call_log.append(CallRecord("m:f", "mutation", 0.0, (), None, None, request_id))
+    for session in (SESSION, SESSION.upper()):
+        response = ask.get(f"{PATH}?cursor=0&sessionId={session}&clientRequestCounter=0", headers=ADMIN)
+        answer = response.json()
+        assert [entry["requestId"] for entry in answer["entries"]] == ["0b7f6589656abd68"]
+        assert answer["newCursor"] == backend.call_log.after(0)[-1].cursor
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        f"sessionId={SESSION}",
+        "clientRequestCounter=1",
+        "sessionId=x&clientRequestCounter=1",
+        f"sessionId={SESSION}&clientRequestCounter=-1",
+        f"sessionId={SESSION}&clientRequestCounter={'9' * 5000}",
+    ],
+)
+def test_a_request_that_cannot_be_one_is_refused(ask: Caller, parameters: str) -> None:
+    response = ask.get(f"{PATH}?cursor=0&{parameters}", headers=ADMIN)
+    assert_error(response, 400, "BadQueryParameter")
+
+
+def test_news_of_others_does_not_end_the_wait(backend: FakeBackend) -> None:
+    backend.call_log.append(CallRecord("m:f", "query", 0.0, (), None, None, "first"))
+    cursor = backend.call_log.after(0)[-1].cursor
+
+    async def story() -> Any:
+        transport = httpx.ASGITransport(app=build_app(backend))
+        async with httpx.AsyncClient(transport=transport, base_url="http://deployment.test") as client:
+            query = f"cursor={cursor}&sessionId={SESSION}&clientRequestCounter=0"
+            asking = asyncio.create_task(client.get(f"{PATH}?{query}", headers=ADMIN))
+            while not backend.call_log._waiting:
+                await asyncio.sleep(0)
+            backend.call_log.append(CallRecord("m:f", "query", 0.0, (), None, None, "other"))
+            while not backend.call_log._waiting:
+                await asyncio.sleep(0)
+            assert not asking.done()
+            backend.call_log.append(CallRecord("m:f", "mutation", 0.0, (), None, None, "0b7f6589656abd68"))
+            return (await asking).json()
+
+    (entry,) = asyncio.run(story())["entries"]
+    assert entry["requestId"] == "0b7f6589656abd68"
+
+
+def test_an_http_action_is_told_with_its_status(ask: Caller, backend: FakeBackend) -> None:
+    record = CallRecord("POST /pay", "action", 0.1, (), None, None, "r", is_http=True, status=201)
+    backend.call_log.append(record)
+    (entry,) = follow(ask)["entries"]
+    assert (entry["udfType"], entry["identifier"]) == ("HttpAction", "POST /pay")
+    assert entry["success"] == {"status": "201"}

@@ -19,6 +19,7 @@ from rewake.storage import OutcomeUnknown, StorageFailed, StorageFull
 from rewake.sync import LiveListener, LiveResult
 from rewake.sync.connection import BEFORE_RESPONSE, Connection, Socket
 from rewake.sync.session import Session
+from rewake.tallies import Tallies
 from tests.sync.fake_backend import ADMIN_KEY, FakeBackend, FakeLiveSession
 from tests.sync.story import SESSION_ID
 
@@ -58,6 +59,7 @@ class Door:
     prefixes: tuple[str, ...] = ()
 
     def __init__(self, limits: Limits) -> None:
+        self.tallies = Tallies()
         self.limits = limits
         self.standing_notice: str | None = None
         self.drops: list[str] = []

@@ -20,6 +20,7 @@ from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import UNKNOWN_CLIENT, ClientVersion
 from rewake.sync.connection import Connection, Socket
 from rewake.sync.session import Session
+from rewake.tallies import Tallies
 from tests.sync.fake_backend import FakeBackend, FakeLiveSession
 from tests.sync.model_client import ModelClient
 
@@ -42,6 +43,7 @@ class Jobs:
     standing_notice: str | None = None
 
     def __init__(self) -> None:
+        self.tallies = Tallies()
         self.waiting: list[Coroutine[Any, Any, None]] = []
 
     def connect(

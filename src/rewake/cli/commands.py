@@ -147,6 +147,19 @@ SitePort = Annotated[
     ),
 ]
 
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        min=0,
+        max=65535,
+        metavar="N",
+        envvar="REWAKE_METRICS_PORT",
+        help="Serve /metrics and health checks there, too, without a key. Keep it inside your network.",
+        show_default=False,
+    ),
+]
+
 Url = Annotated[
     str | None,
     typer.Option(
@@ -178,16 +191,6 @@ Workers = Annotated[
         envvar="REWAKE_WORKERS",
         help="Processes that run queries, beside the one for mutations. [dim]Default: one for each "
         "processor, at most 4.[/] 0 runs functions in this process, where breakpoint() can stop.",
-        show_default=False,
-    ),
-]
-
-
-ServedFolder = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="[DIR]",
-        help="The project's folder. Left out, with --data: what was deployed to that data file.",
         show_default=False,
     ),
 ]
@@ -317,6 +320,7 @@ def serve(
     url: Url = None,
     site_url: SiteUrl = None,
     workers: Workers = None,
+    metrics_port: MetricsPort = None,
     log_format: LogFormatName = "text",
     verbose: LogsAll = False,
     error_details: ErrorDetails = False,
@@ -340,6 +344,7 @@ def serve(
         site_port=site_port,
         url=url,
         site_url=site_url,
+        metrics_port=metrics_port,
         exposure=exposure_of(tls_cert, tls_key, proxies=trusted_proxies, origins=cors_origins),
     )
     options = ServeOptions(

@@ -77,6 +77,8 @@ class Listening:
     """Where clients reach it, if not by `host` and `port`: behind a proxy, for example."""
     site_url: str | None = None
     """Where HTTP actions are reached, if not by `/http` of `url`."""
+    metrics_port: int | None = None
+    """Where metrics are served without a key; None: only with one, beside the API."""
     exposure: Exposure = field(default_factory=Exposure)
     """Encryption, proxies and origins."""
 
@@ -245,6 +247,7 @@ async def listen(
             static=listening.static,
             public_url=listening.url or said("CONVEX_CLOUD_ORIGIN") or settings.url,
             site_url=listening.site_url or said("CONVEX_SITE_ORIGIN") or settings.site_url,
+            metrics_port=listening.metrics_port,
             exposure=listening.exposure,
         )
         try:

@@ -44,6 +44,7 @@ class Snapshot:
         self.catalog = catalog
         self.catalog_ts = catalog_ts
         self.log_floor_ts = head.log_floor_ts
+        self.log_bytes = head.log_bytes
         """The log rows above it are there."""
         self.next_tablet = head.next_tablet
         """Tables that are made later have this tablet or a higher one."""

@@ -45,6 +45,7 @@ from rewake.deployment.feeds import Feeds
 from rewake.deployment.housekeeping import Housekeeping
 from rewake.deployment.importing import Imports
 from rewake.deployment.keys import Keys
+from rewake.deployment.metrics import Metrics
 from rewake.deployment.mutations import Mutations
 from rewake.deployment.origins import Origins, announce
 from rewake.deployment.push import PushReport, differences
@@ -87,6 +88,7 @@ from rewake.protocol import FunctionPath
 from rewake.reactivity import LiveListener, LiveQueries, LiveSession, visibility_of
 from rewake.scheduling import Scheduler, cron_scheduler
 from rewake.storage import Reads
+from rewake.tallies import Tallies
 
 T = TypeVar("T")
 
@@ -104,9 +106,12 @@ class Deployment:
         admin_key: AdminKey,
         call_log: CallLog,
         is_redacted: bool,
+        tallies: Tallies,
     ) -> None:
         self._database = database
         self._runner = runner
+        self.tallies = tallies
+        """What doors and others count."""
         self.sign_in = SignIn(self, clock=database.environment.clock, limits=database.limits)
         """Tokens of users."""
         self._is_open = False
@@ -128,17 +133,24 @@ class Deployment:
         """What runs again and again; as `scheduler`."""
         self.variables = Variables(self)
         """Environment variables."""
-        self.files = Files(self, uploads=database.uploads, blobs=lambda: database.blobs)
+        self.files = Files(self, uploads=database.uploads, blobs=lambda: database.blobs, tallies=tallies)
         """What clients send and fetch; swept where the deployment keeps house."""
         self.exports = Exports(self, database)
         """Archives of everything."""
         self.feeds = Feeds(database)
         """For programs that keep a copy of the tables."""
         self.live = LiveQueries(
-            runner, environment=database.environment, limits=database.limits, position=database.last_ts()
+            runner,
+            environment=database.environment,
+            limits=database.limits,
+            position=database.last_ts(),
+            tallies=tallies,
         )
         self.sql = Sql(database.engine.path, database.limits)
         """SQL that reads."""
+        calls = (self._queries, self._writes)
+        self.metrics = Metrics(self, runner, database, tallies, calls=calls, call_log=call_log)
+        """What it tells of its work."""
         self.keys = Keys(self, admin_key)
         """Who is an administrator."""
         self.deploys = Deploys(self, database)
@@ -148,7 +160,8 @@ class Deployment:
         """Files that become tables; swept where the deployment keeps house."""
         sweep_files = partial(self.exports.unless_reading_files, self.files.sweep)
         sweeps = (sweep_files, self.imports.sweep, self.exports.tend)
-        chores = (self._tell_staged, self.scheduler.trim, *sweeps, self.keys.tend, self.deploys.tend)
+        tidying = (self.scheduler.trim, *sweeps, self.keys.tend, self.deploys.tend)
+        chores = (self._tell_staged, *tidying, self.metrics.sample)
         self._house = Housekeeping(database, runner, chores)
         self.deployment_name = name
         self.server_version = version
@@ -196,11 +209,12 @@ class Deployment:
             files=files,
         )
         try:
-            call_log = CallLog(clock=database.environment.clock)
+            call_log, tallies = CallLog(clock=database.environment.clock), Tallies()
             runner: Runner
             code: Code
             if workers is not None:
-                runner, code = WorkerRunner(database, workers, call_log=call_log), workers.template.settings
+                runner = WorkerRunner(database, workers, call_log=call_log, tallies=tallies)
+                code = workers.template.settings
             else:
                 assert registry is not None, "a deployment needs code: a registry or workers"
                 runner, code = InlineRunner(database, registry, call_log=call_log), registry
@@ -212,6 +226,7 @@ class Deployment:
                 admin_key=admin_key,
                 call_log=call_log,
                 is_redacted=is_redacted,
+                tallies=tallies,
             )
             if isinstance(runner, WorkerRunner):
                 runner.on_retired = deployment.deploys.retired
@@ -303,6 +318,7 @@ class Deployment:
                 )
             finally:
                 self.push_progress = None
+            self.tallies.deployed_ns = self.environment.clock.now_ns()
             await self.sign_in.look_over()
             self._house.hurry()
             return differences(before, self._runner.analysis, changes)
@@ -322,13 +338,16 @@ class Deployment:
 
     async def read(self, work: Callable[[Reads], T]) -> T:
         """Run a short read of the house's own on the latest snapshot, in a thread."""
-        async with self._reading:
-            return await asyncio.to_thread(self._read, lambda snapshot: work(snapshot.reads))
+        return await self.look(lambda snapshot: work(snapshot.reads))
 
     async def staged_verdicts(self) -> Mapping[str, StagedVerdict]:
         """What is known of documents against staged validators, by table."""
+        return await self.look(lambda snapshot: staged_verdicts(snapshot.catalog))
+
+    async def look(self, work: Callable[[Snapshot], T]) -> T:
+        """As `read`, for who needs more of the snapshot."""
         async with self._reading:
-            return await asyncio.to_thread(self._read, lambda snapshot: staged_verdicts(snapshot.catalog))
+            return await asyncio.to_thread(self._read, work)
 
     def _read(self, work: Callable[[Snapshot], T]) -> T:
         if self._reader is None:
@@ -576,6 +595,7 @@ class Deployment:
         """Hear of a commit group: live queries first, before anybody is answered."""
         self.live.on_group(report)
         self.sign_in.on_group(report)
+        self.metrics.on_group(report)
         for follower in self._followers:
             follower(report)
         self._house.count_rows(len(report.rows))

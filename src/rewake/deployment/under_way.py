@@ -30,14 +30,15 @@ class CallsUnderWay:
 
     def __init__(self, most: int, *, kind: str, setting: str) -> None:
         self._most = most
-        self._kind = kind
+        self.kind = kind
+        """`queries` or `mutations`."""
         self._setting = setting
         self.count = 0
         """How many are under way."""
 
     def __enter__(self) -> None:
         if self.count >= self._most:
-            raise TooManyCalls(limit=self._most, kind=self._kind, setting=self._setting)
+            raise TooManyCalls(limit=self._most, kind=self.kind, setting=self._setting)
         self.count += 1
 
     def __exit__(

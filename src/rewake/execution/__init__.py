@@ -74,7 +74,9 @@ from rewake.execution.runner import (
     QueryRun,
     Runner,
     RunnerClosed,
+    RunnerFigures,
     Wave,
+    WorkerFacts,
 )
 from rewake.execution.scheduled_calls import end_of
 from rewake.execution.side_effects import SideEffectRefused
@@ -134,12 +136,14 @@ __all__ = [
     "RunProgress",
     "Runner",
     "RunnerClosed",
+    "RunnerFigures",
     "SideEffectRefused",
     "Success",
     "Template",
     "TooManyActions",
     "Visibility",
     "Wave",
+    "WorkerFacts",
     "WorkerLost",
     "WorkerPlan",
     "WorkerRunner",

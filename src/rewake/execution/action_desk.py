@@ -23,6 +23,7 @@ from typing import Protocol
 from rewake.errors import RateLimited
 from rewake.execution.call_log import CallLog, CallRecord, RunLogLine, RunProgress
 from rewake.execution.calls import Failure, Success
+from rewake.execution.http_exchange import HttpJob
 from rewake.execution.runner import ActionJob, RunnerClosed
 from rewake.limits import Limits
 
@@ -93,6 +94,8 @@ class ActionDesk:
         self._running: dict[int, _Running] = {}
         self._next_number = 1
         self._is_closed = False
+        self.queued = 0
+        """Actions that wait for a place."""
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -109,10 +112,13 @@ class ActionDesk:
         if job.is_socket and places.locked():
             # They last: waiting for a place would be waiting for long.
             raise TooManySockets(limit=limits.mounted_sockets_max)
+        self.queued += 1
         try:
             await asyncio.wait_for(places.acquire(), limits.action_wait_seconds)
         except TimeoutError:
             raise TooManyActions(limit=limits.actions_running_max) from None
+        finally:
+            self.queued -= 1
         if self._is_closed:
             places.release()
             raise RunnerClosed()
@@ -130,6 +136,11 @@ class ActionDesk:
             raise
         # A caller who goes away does not end what has begun: half a payment is worse than one unheard of.
         return await asyncio.shield(future)
+
+    @property
+    def running(self) -> int:
+        """Actions that run."""
+        return len(self._running)
 
     def printed(self, job: ActionJob, line: RunLogLine) -> None:
         """An action that runs printed a line. From any thread."""
@@ -212,4 +223,5 @@ def _record_of_loss(job: ActionJob) -> CallRecord:
         error=LOST,
         traceback=None,
         request_id=job.request_id,
+        is_http=isinstance(job, HttpJob),
     )

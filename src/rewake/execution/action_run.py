@@ -101,6 +101,9 @@ class ActionRun:
         heard: Callable[[RunLogLine], None] = lambda line: None,
     ) -> None:
         self.job = job
+        self.is_http = False
+        """Whether it answers an HTTP request; and then, with which status, once it does."""
+        self.status = 0
         self.path = job.call.path
         """What runs, as lists of what ran show it; its public path once it is found."""
         self.registry = registry
@@ -151,6 +154,8 @@ class ActionRun:
             ),
             identity=identity_kind(job.identity),
             scheduled=job.scheduled,
+            is_http=self.is_http,
+            status=self.status,
         )
 
     def _carry_out(self) -> str:

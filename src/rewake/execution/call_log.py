@@ -108,6 +108,10 @@ class CallRecord:
     """What kind of caller: `anonymous`, `user`, `admin`, `admin as user`; empty where it never ran."""
     scheduled: str = ""
     """The id of the job that it ran for; empty without one."""
+    is_http: bool = False
+    """Whether it was an HTTP action, whose path is a method and a route."""
+    status: int = 0
+    """What an HTTP action answered with; 0 where it did not come to that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,8 @@ class GroupWriter:
         # The newest timestamp that was told upward, and whether the log may hold rows above it.
         self._told_ts = told_ts
         self._is_unsure = False
+        # Of the commit that is about to be told.
+        self._commit_seconds = 0.0
         # What the disk failed with last, and was logged; None again once a group was committed.
         self._trouble: str | None = None
 
@@ -161,7 +163,9 @@ class GroupWriter:
             while (running := following()) is not None:
                 self._perform(group, running)
             self._prepare(taken)
+            began = self._clock.monotonic()
             result = group.commit()
+            self._commit_seconds = self._clock.monotonic() - began
         except GroupDoomed as doomed:
             group.rollback()
             self._after_doom(taken, running, doomed)
@@ -256,7 +260,9 @@ class GroupWriter:
                 item.record = None  # It is run again: that is the run that counts.
             elif item.error is not None and isinstance(item.job, MutationJob):
                 item.record = replace(item.record or _unfinished(item.job), error=item.error.message)
-        self._tell_up(GroupReport(tuple(rows), self._told_ts), items)
+        ran = sum([isinstance(item.job, MutationJob) for item in items])
+        seconds, self._commit_seconds = self._commit_seconds, 0.0
+        self._tell_up(GroupReport(tuple(rows), self._told_ts, ran, seconds), items)
 
 
 def _unfinished(job: MutationJob) -> CallRecord:

@@ -89,10 +89,14 @@ class HttpRun(ActionRun):
         self, job: HttpJob, *args: Any, end: ExchangeEnd, mounted: MountedApps, **named: Any
     ) -> None:
         super().__init__(job, *args, **named)
+        self.is_http = True
         self.request = job.request
         self.refusal = job.refusal
         self._end = end
         self._mounted = mounted
+
+    def _answered(self, status: int) -> None:
+        self.status = status
 
     def _carry_out(self) -> str:
         request, router = self.request, self.registry.http
@@ -105,7 +109,7 @@ class HttpRun(ActionRun):
                 if request.is_websocket:
                     self._run_socket(face, route)
                     return "null"
-                asgi = _Asgi(self._end, request, route, limits=self.limits)
+                asgi = _Asgi(self._end, request, route, limits=self.limits, began=self._answered)
                 if route is None:
                     self._run_async(face, lambda: asgi.answer(PlainTextResponse(NO_ROUTE, 404)))
                 elif route.is_mount:
@@ -232,9 +236,17 @@ class _Asgi:
     """The handler's end of an exchange as ASGI: `scope`, `receive`, `send`."""
 
     def __init__(
-        self, end: ExchangeEnd, request: HttpRequestHead, route: HttpRoute | None, *, limits: Limits
+        self,
+        end: ExchangeEnd,
+        request: HttpRequestHead,
+        route: HttpRoute | None,
+        *,
+        limits: Limits,
+        began: Callable[[int], None],
     ) -> None:
+        """`began` hears of the status of the response."""
         self._end = end
+        self._began = began
         self.limits = limits
         self._is_mounted = route is not None and route.is_mount
         self._has_no_body = not self._is_mounted and request.method in _WITHOUT_BODY
@@ -296,6 +308,7 @@ class _Asgi:
                 raise InvalidResponse(f"A response has a status from 200 to 599; got {status}.")
             headers = tuple((bytes(name).lower(), bytes(value)) for name, value in message.get("headers", ()))
             self._head = Head(status, headers)
+            self._began(status)
         elif message["type"] == "http.response.body":
             data, has_more = message.get("body", b""), message.get("more_body", False)
             self._begin(len(data), has_more=has_more)

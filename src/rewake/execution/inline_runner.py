@@ -59,6 +59,7 @@ from rewake.execution.runner import (
     QueryJob,
     QueryRun,
     RunnerClosed,
+    RunnerFigures,
     Wave,
 )
 from rewake.execution.schema_steps import BuildIndexes, SchemaStep, Stepped, change_of
@@ -135,6 +136,11 @@ class InlineRunner:
     def code_hash(self, path: str) -> str | None:
         """The hash of the code that serves `path` now."""
         return self.registry.code_hash(path)
+
+    def figures(self) -> RunnerFigures:
+        """How much there is to do at the moment."""
+        queued = 0 if self._writer is None else self._writer.queued
+        return RunnerFigures(queued, self._actions.running, self._actions.queued)
 
     # Mutations.
 

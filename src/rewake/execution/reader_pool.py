@@ -58,6 +58,11 @@ class ReaderPool:
         """Readers that are there."""
         return len(self._current)
 
+    @property
+    def workers(self) -> list[Worker]:
+        """The readers that are there."""
+        return list(self._current)
+
     def add(self, worker: Worker) -> None:
         """Let a reader take waves."""
         self._current.add(worker)

@@ -140,6 +140,31 @@ class GroupReport:
 
     rows: tuple[LogRow, ...]
     last_ts: int
+    mutations: int = 0
+    """How many mutations ran in the group, failed ones too; 0 where that is not known any more."""
+    commit_seconds: float = 0.0
+    """How long COMMIT took, which waits for the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFacts:
+    """One worker process."""
+
+    role: str
+    """`template`, `writer`, `reader` or `actions`."""
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerFigures:
+    """How much a runner has to do at the moment."""
+
+    mutations_queued: int
+    """Handed in, and not yet answered."""
+    actions_running: int
+    actions_queued: int
+    """Wait for a place."""
+    workers: tuple[WorkerFacts, ...] = ()
 
 
 class Wave(Protocol):
@@ -248,6 +273,10 @@ class Runner(Protocol):
 
     def code_hash(self, path: str) -> str | None:
         """The hash of the code that serves `path` now, or None where nothing does."""
+        ...
+
+    def figures(self) -> RunnerFigures:
+        """How much there is to do at the moment."""
         ...
 
     async def close(self) -> None:

@@ -254,7 +254,8 @@ class WriterWorker(_Worker):
 
     def _tell(self, report: GroupReport, items: list[Writing]) -> None:
         rows = [row.keys_only() for row in report.rows]
-        self._pipe.send(Told(rows, report.last_ts, [_outcome(item) for item in items]))
+        outcomes = [_outcome(item) for item in items]
+        self._pipe.send(Told(rows, report.last_ts, outcomes, report.commit_seconds))
 
 
 def _outcome(item: Writing) -> Outcome:

@@ -419,6 +419,7 @@ class Told(_Message):
     rows: list[LogRow]
     last_ts: int
     outcomes: list[Outcome]
+    commit_seconds: float = 0.0
 
 
 class Run(msgspec.Struct, frozen=True, array_like=True):

@@ -275,6 +275,11 @@ class Template(_Peer):
         self.send(fork)
         return worker
 
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
     def kill(self) -> None:
         """End the process and all its workers now."""
         self._process.kill()

@@ -44,7 +44,9 @@ from rewake.execution.runner import (
     MutationJob,
     QueryJob,
     RunnerClosed,
+    RunnerFigures,
     Wave,
+    WorkerFacts,
 )
 from rewake.execution.schema_steps import BuildIndexes, SchemaStep, Stepped
 from rewake.execution.worker_failures import WorkerLost, cut_off
@@ -53,6 +55,7 @@ from rewake.execution.worker_process import Template, Worker
 from rewake.execution.worker_rollout import WorkerRollout
 from rewake.execution.writer_seat import WriterSeat
 from rewake.observability import logger
+from rewake.tallies import Tallies
 
 _log = logger(__name__)
 
@@ -75,8 +78,11 @@ class WorkerPlan:
 class WorkerRunner:
     """Runs functions in worker processes. Implements `Runner`; made, started and closed by one event loop."""
 
-    def __init__(self, database: Database, plan: WorkerPlan, *, call_log: CallLog) -> None:
+    def __init__(
+        self, database: Database, plan: WorkerPlan, *, call_log: CallLog, tallies: Tallies | None = None
+    ) -> None:
         self._database = database
+        self._tallies = tallies or Tallies()
         self._plan = plan
         self._clock = database.environment.clock
         self._call_log = call_log
@@ -156,6 +162,14 @@ class WorkerRunner:
     def code_hash(self, path: str) -> str | None:
         """The hash of the code that serves `path` now."""
         return self.analysis.code_hash(path)
+
+    def figures(self) -> RunnerFigures:
+        """How much there is to do at the moment."""
+        found = [("template", self._template), ("writer", self._seat.worker)]
+        found += [("reader", worker) for worker in self._readers.workers]
+        found.append(("actions", None if self._crew is None else self._crew.worker))
+        workers = [WorkerFacts(role, peer.pid) for role, peer in found if peer is not None and peer.is_alive]
+        return RunnerFigures(self._seat.queued, self._actions.running, self._actions.queued, tuple(workers))
 
     # Calls.
 
@@ -366,21 +380,25 @@ class WorkerRunner:
 
     def _writer_lost(self) -> None:
         if not self._is_closed:
+            self._tallies.deaths["writer"] += 1
             _log.warning("the writer process ended and is started again; nothing is lost")
             self._spawn(self._revive())
 
     def _reader_lost(self) -> None:
         if not self._is_closed:
+            self._tallies.deaths["reader"] += 1
             _log.warning("a reader process ended and is started again")
             self._spawn(self._revive())
 
     def _actions_lost(self) -> None:
         if not self._is_closed:
+            self._tallies.deaths["actions"] += 1
             _log.warning("the process for actions ended or is stuck, and another is started")
             self._spawn(self._revive())
 
     def _template_lost(self, template: Template) -> None:
         if not self._is_closed and self._template is template:
+            self._tallies.deaths["template"] += 1
             _log.warning("the process that holds the code ended; the project is loaded again")
             # Its workers end with it, by the kernel's doing on Linux, by ours elsewhere.
             actor = None if self._crew is None else self._crew.worker

@@ -75,6 +75,10 @@ class WriterDesk:
         """Whether there is no work at all."""
         return not self._taken and not self._waiting
 
+    def __len__(self) -> int:
+        """How much work there is."""
+        return len(self._taken) + len(self._waiting)
+
     def hand_in(self, make: Callable[[int], Mutate | Trim | Step], asker: Any) -> None:
         """Put work at the end of the queue; `make` gives its message by its number."""
         self._waiting.append(Work(self._next_number, make(self._next_number), asker))

@@ -73,6 +73,11 @@ class WriterSeat:
         outcome: Outcome = await asker
         return outcome
 
+    @property
+    def queued(self) -> int:
+        """Pieces of work that were handed in and not yet answered."""
+        return len(self._desk)
+
     def seat(self, worker: Worker) -> None:
         """Let `worker` write from now on. Whoever sat here before has finished."""
         before, self.worker = self.worker, worker
@@ -192,7 +197,8 @@ class WriterSeat:
 
     def _hear(self, message: FromWorker) -> None:
         if isinstance(message, Told):
-            self.tell(GroupReport(tuple(message.rows), message.last_ts))
+            ran = sum([outcome.result is not None for outcome in message.outcomes])
+            self.tell(GroupReport(tuple(message.rows), message.last_ts, ran, message.commit_seconds))
             self._tell_askers(self._desk.told(message))
             self._pump()
             if self._desk.is_idle:

@@ -42,6 +42,8 @@ class WriterThread:
         self._call_log = call_log
         self._on_group = on_group
         self._loop = asyncio.get_running_loop()
+        self.queued = 0
+        """Pieces of work that were handed in and not yet answered."""
         self._queue: queue.SimpleQueue[Writing | None] = queue.SimpleQueue()
         self._writer = GroupWriter(
             database, source=self._queue, perform=perform, tell=self._tell, told_ts=told_ts
@@ -56,7 +58,11 @@ class WriterThread:
         """Have `job` done in the next group; returns its outcome after COMMIT, when `on_group` was told."""
         future = self._loop.create_future()
         self._queue.put(Writing(job, future))
-        return await future
+        self.queued += 1
+        try:
+            return await future
+        finally:
+            self.queued -= 1
 
     async def close(self) -> None:
         """Finish what was handed in and stop."""

@@ -41,6 +41,7 @@ from rewake.execution import Failure, Success
 from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.storage import Reads
+from rewake.tallies import Tallies
 from rewake.values import decode_stored, encode
 
 T = TypeVar("T")
@@ -109,8 +110,16 @@ class House(Protocol):
 class Files:
     """The files of one deployment. Used in its event loop."""
 
-    def __init__(self, house: House, *, uploads: UploadSeal, blobs: Callable[[], BlobStore]) -> None:
+    def __init__(
+        self,
+        house: House,
+        *,
+        uploads: UploadSeal,
+        blobs: Callable[[], BlobStore],
+        tallies: Tallies | None = None,
+    ) -> None:
         self._house = house
+        self._tallies = tallies or Tallies()
         self.uploads = uploads
         """Signs and checks upload URLs."""
         self._blobs = blobs
@@ -224,6 +233,7 @@ class Files:
             # A sweep had given it up: nobody else knows of these bytes any more.
             await asyncio.to_thread(intake.abort)
             raise
+        self._tallies.file_bytes_received += taken.size
         reach("files.after_commit")
         return id
 
@@ -248,6 +258,7 @@ class Files:
         """
         pieces = self._checked(file, start, stop)
         first = await asyncio.to_thread(next, pieces, None)
+        self._tallies.file_bytes_sent += stop - start
         return _later(first, pieces)
 
     def _checked(self, file: FileFacts, start: int, stop: int) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ stand on the `Backend` port.
 
 from rewake.http_api.cors import CorsMiddleware
 from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint, ResponseCut, error_response
+from rewake.http_api.metrics import build_metrics
 from rewake.http_api.ports import Backend, FunctionKind, HttpActionsBackend
 from rewake.http_api.routes import API_PREFIXES, build_app, build_routes, build_site, is_api_path
 
@@ -19,6 +20,7 @@ __all__ = [
     "NoSuchEndpoint",
     "ResponseCut",
     "build_app",
+    "build_metrics",
     "build_routes",
     "build_site",
     "error_response",

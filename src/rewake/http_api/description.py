@@ -109,6 +109,7 @@ _SCHEMAS: dict[str, Any] = {
             "newCursor": {"type": "number"},
         },
     },
+    "Series": {"type": "array", "items": {"type": "array"}},
     "Keys": {
         "type": "object",
         "required": ["keys"],
@@ -347,6 +348,8 @@ def _of_administration() -> dict[str, Any]:
         "/api/v1/list_environment_variables": {"get": listed},
         "/api/stream_function_logs": {"get": logs},
         "/api/app_metrics/stream_function_logs": {"get": logs},
+        **_of_charts(),
+        "/metrics": {"get": _operation("Everything, as Prometheus reads it", answer=_TEXT, security=admin)},
         "/api/stream_udf_execution": {"get": runs},
         "/api/app_metrics/stream_udf_execution": {"get": runs},
     }
@@ -416,6 +419,33 @@ def _of_feeds() -> dict[str, Any]:
         "/api/test_streaming_export_connection": {
             "get": _operation("Whether the key opens the feeds", answer="Null", security=_ADMIN)
         },
+    }
+
+
+def _of_charts() -> dict[str, Any]:
+    window = _parameter("window", "JSON: `start` and `end` as `secs_since_epoch`, and `num_buckets`.")
+    path = _parameter("udfPath", "The function.")
+    kind = _parameter("udfType", "Its kind, where a path may mean several.", required=False)
+    most = _parameter("k", "How many functions, 1 to 25.", required=False)
+    metric = _parameter("metric", "What is counted.")
+    shares = _parameter("percentiles", "A JSON array of numbers.")
+    parameters = {
+        "udf_rate": ("How often something happened to a function", [path, kind, metric]),
+        "cache_hit_percentage": ("How many calls a cache answered", [path, kind]),
+        "latency_percentiles": ("How long runs took", [path, kind, shares]),
+        "failure_percentage_top_k": ("Functions that fail most", [most]),
+        "cache_hit_percentage_top_k": ("Queries that run most in spite of the cache", [most]),
+        "function_call_count_top_k": ("Functions that are called most", [most]),
+        "subscription_invalidations_top_k": ("Live queries that commits outdate most", [most]),
+        "table_rate": ("How often documents were written", [_parameter("name", "The table."), metric]),
+        "scheduled_job_lag": ("How late scheduled functions are", []),
+        "function_concurrency": ("How many calls run and wait", []),
+    }
+    return {
+        f"/api/app_metrics/{name}": {
+            "get": _operation(text, answer="Series", parameters=[*own, window], security=_ADMIN)
+        }
+        for name, (text, own) in parameters.items()
     }
 
 

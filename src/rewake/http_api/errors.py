@@ -30,6 +30,7 @@ from rewake.errors import (
     RewakeError,
     Unavailable,
 )
+from rewake.http_api.observed_requests import REFUSAL
 from rewake.http_api.request_id import request_id_of
 from rewake.limits import KIB
 from rewake.observability import logger
@@ -194,6 +195,7 @@ class ErrorBoundary:
             raise
         except Exception as error:
             response = error_response(error)
+            scope[REFUSAL] = describe(error)[1]
             if response.status_code == 500:
                 _log.exception(
                     "[Request ID: %s] %s %s failed",

@@ -6,6 +6,9 @@ It comes at once where there are any, or when `cursor` is 0; else with the next,
     GET /api/stream_function_logs    ?cursor=    runs, and lines of actions that still run
     GET /api/stream_udf_execution    ?cursor=    runs
 
+With `sessionId` and `clientRequestCounter` of a websocket's mutation or action, the first shows only what
+belongs to that request: its run, and what the action called.
+
 Both stand under `/api/app_metrics/` too. An action's lines come while it runs, so its completion does not
 repeat those that the follower has been given.
 
@@ -15,7 +18,8 @@ Source: wire 7.1. Not here: what is kept, and for how long (`execution/call_log.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -30,9 +34,12 @@ from rewake.http_api.errors import BadParameter
 from rewake.http_api.ports import Backend
 from rewake.http_api.responses import json_response
 from rewake.observability import redacted
+from rewake.protocol import session_request_id
 
 WAIT_SECONDS = 55.0
 """Less than the minute after which clients and proxies give a silent request up."""
+
+_COUNTER_DIGITS_MAX = 10
 
 _IDENTITIES = {
     "anonymous": "unknown",
@@ -63,23 +70,44 @@ class LogEndpoints:
 
     async def _follow(self, request: Request, *, with_progress: bool) -> Response:
         await require_admin(self._backend, request, Scope.READ)
-        cursor = _cursor_of(request)
+        cursor, wanted_id = _cursor_of(request), (_request_of(request) if with_progress else None)
         log = self._backend.call_log
-        if cursor == 0:
-            entries = log.after(cursor)
-        else:
-            entries = await log.wait_after(cursor, seconds=WAIT_SECONDS)
+        is_wanted = _wishes(wanted_id, with_progress=with_progress)
+        entries = log.after(cursor)
+        if cursor:
+            entries = await self._wait(cursor, is_wanted)
             # It may have been revoked meanwhile.
             await require_admin(self._backend, request, Scope.READ)
         if not entries:
             # An empty log has no entry to go on from, and 0 would never wait.
             answer = {"entries": [], "newCursor": cursor or 1.0}
         else:
-            wanted = [entry for entry in entries if with_progress or isinstance(entry.news, CallRecord)]
+            wanted = [entry for entry in entries if is_wanted(entry)]
             shown = [_entry(each, has_progress=with_progress) for each in wanted]
             answer = {"entries": shown, "newCursor": entries[-1].cursor}
         # What authors print may hold a token of a user's, which is not for whoever may read logs.
         return json_response(redacted(msgspec.json.encode(answer).decode()))
+
+    async def _wait(self, cursor: float, is_wanted: Callable[[LogEntry], bool]) -> list[LogEntry]:
+        """The entries after `cursor`, once something is wanted of them, or the time is over."""
+        clock, log = self._backend.environment.clock, self._backend.call_log
+        end, passed = clock.monotonic() + WAIT_SECONDS, list[LogEntry]()
+        while (left := end - clock.monotonic()) > 0:
+            entries = await log.wait_after(cursor, seconds=left)
+            if not entries:
+                break
+            passed, cursor = entries, entries[-1].cursor
+            if any(map(is_wanted, entries)):
+                break
+        return passed
+
+
+def _wishes(request_id: str | None, *, with_progress: bool) -> Callable[[LogEntry], bool]:
+    def is_wanted(entry: LogEntry) -> bool:
+        is_kind = with_progress or isinstance(entry.news, CallRecord)
+        return is_kind and request_id in (None, entry.news.request_id)
+
+    return is_wanted
 
 
 def _cursor_of(request: Request) -> float:
@@ -91,6 +119,20 @@ def _cursor_of(request: Request) -> float:
     if not math.isfinite(cursor) or cursor < 0:
         raise BadParameter(name="cursor", detail="expected 0, or the newCursor of the answer before.")
     return cursor
+
+
+def _request_of(request: Request) -> str | None:
+    """The id of the request that alone is asked for (wire 6.1); None: everything is."""
+    session, counter = (request.query_params.get(name) for name in ("sessionId", "clientRequestCounter"))
+    if session is None and counter is None:
+        return None
+    if counter is None or not (counter.isascii() and counter.isdigit()) or len(counter) > _COUNTER_DIGITS_MAX:
+        raise BadParameter(name="clientRequestCounter", detail="expected a whole number beside sessionId.")
+    try:
+        canonical = str(uuid.UUID(session or ""))
+    except ValueError:
+        raise BadParameter(name="sessionId", detail="expected a UUID.") from None
+    return session_request_id(canonical, int(counter))
 
 
 def _entry(entry: LogEntry, *, has_progress: bool) -> dict[str, Any]:
@@ -110,7 +152,7 @@ def _entry(entry: LogEntry, *, has_progress: bool) -> dict[str, Any]:
     usage = news.usage
     return {
         "kind": "Completion",
-        "udfType": news.kind.capitalize(),
+        "udfType": "HttpAction" if news.is_http else news.kind.capitalize(),
         "identifier": _identifier(news.path),
         "componentPath": None,
         "timestamp": seconds,
@@ -118,7 +160,7 @@ def _entry(entry: LogEntry, *, has_progress: bool) -> dict[str, Any]:
         "executionTime": news.seconds,
         "userExecutionTime": news.seconds,
         "logLines": _lines(lines, news.path),
-        "success": None,
+        "success": {"status": str(news.status)} if news.status else None,
         "error": None if news.error is None else news.error.rstrip("\n"),
         "traceback": news.traceback,
         "requestId": news.request_id,

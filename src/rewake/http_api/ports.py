@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 
 from rewake.auth import FreshKey, Identity, IssuedKey
 from rewake.database import Changes, Export, Selection, SnapshotPage
+from rewake.deployment import Window
 from rewake.environment import Environment
 from rewake.execution import (
     Analysis,
@@ -29,6 +30,7 @@ from rewake.execution import (
 from rewake.files import Files
 from rewake.http_api.import_ports import Imports
 from rewake.limits import Limits
+from rewake.tallies import Tallies
 
 FunctionKind = Literal["query", "mutation", "action"]
 
@@ -183,6 +185,28 @@ class Deploys(Protocol):
         ...
 
 
+class Metrics(Protocol):
+    """What a deployment tells of its work."""
+
+    async def page(self, accept: str = "") -> tuple[bytes, str]:
+        """Everything, as Prometheus reads it, and its content type."""
+        ...
+
+    def functions(self, window: Window) -> list[dict[tuple[str, str], tuple[float, ...]] | None]:
+        """What each function did in each bucket: successes, failures, hits, invalidations, and then runs by
+        duration (`tallies.SECONDS`); None where nothing is known.
+        """
+        ...
+
+    def sampled(self, name: str, window: Window) -> list[float | None]:
+        """The mean of what was sampled in each bucket: `lag`, `query running`, and so on."""
+        ...
+
+    async def written(self, table: str, window: Window) -> list[float | None]:
+        """Documents of `table` that were written in each bucket."""
+        ...
+
+
 class HttpActionsBackend(Protocol):
     """What HTTP actions ask of a deployment."""
 
@@ -194,6 +218,11 @@ class HttpActionsBackend(Protocol):
     @property
     def limits(self) -> Limits:
         """The bounds that it runs under."""
+        ...
+
+    @property
+    def tallies(self) -> Tallies:
+        """Where answers are counted."""
         ...
 
     @property
@@ -275,6 +304,11 @@ class Backend(HttpActionsBackend, Protocol):
     @property
     def deploys(self) -> Deploys:
         """Code that is sent."""
+        ...
+
+    @property
+    def metrics(self) -> Metrics:
+        """What the deployment tells of its work."""
         ...
 
     @property

@@ -4,7 +4,8 @@ Floor 6, `http_api`. `build_routes` gives plain Starlette routes for an applicat
 beside its own pages; `build_app` is the whole door with CORS and the one error shape, which our own
 server serves.
 
-    CorsMiddleware -> ErrorBoundary -> Router -> (route -> ErrorBoundary -> Endpoint -> handler) | fallback
+    ObservedRequests -> CorsMiddleware -> ErrorBoundary -> Router
+    Router -> (route -> ErrorBoundary -> Endpoint -> handler) | fallback
 
 Source: wire 4. Not here: the sync socket (`sync`), which `server` adds as one more route.
 """
@@ -17,6 +18,7 @@ from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from rewake.http_api.app_metrics import AppMetrics
 from rewake.http_api.cors import CorsMiddleware
 from rewake.http_api.deploys import DeployEndpoints
 from rewake.http_api.description import openapi
@@ -31,6 +33,8 @@ from rewake.http_api.http_actions import HttpActions
 from rewake.http_api.importing import ImportEndpoints
 from rewake.http_api.keys import KeyEndpoints
 from rewake.http_api.logs import LogEndpoints
+from rewake.http_api.metrics import MetricsEndpoint
+from rewake.http_api.observed_requests import ObservedRequests
 from rewake.http_api.ports import Backend, HttpActionsBackend
 from rewake.http_api.schemas import SchemaEndpoints
 from rewake.http_api.sql import SqlEndpoint
@@ -50,6 +54,7 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
     functions = FunctionEndpoints(backend, limits)
     discovery = Discovery(backend)
     logs = LogEndpoints(backend)
+    charts = AppMetrics(backend)
     variables = VariableEndpoints(backend, limits)
     files = FileEndpoints(backend.files)
     exports = ExportEndpoints(backend, limits)
@@ -110,6 +115,17 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/import/finish_upload", env, POST=imports.finish_upload),
         route("/api/perform_import", env, POST=imports.perform),
         route("/api/cancel_import", env, POST=imports.cancel),
+        route("/api/app_metrics/udf_rate", env, GET=charts.udf_rate),
+        route("/api/app_metrics/cache_hit_percentage", env, GET=charts.cache_hit_percentage),
+        route("/api/app_metrics/latency_percentiles", env, GET=charts.latency_percentiles),
+        route("/api/app_metrics/failure_percentage_top_k", env, GET=charts.failure_percentage_top),
+        route("/api/app_metrics/cache_hit_percentage_top_k", env, GET=charts.hit_percentage_top),
+        route("/api/app_metrics/function_call_count_top_k", env, GET=charts.call_count_top),
+        route("/api/app_metrics/subscription_invalidations_top_k", env, GET=charts.invalidations_top),
+        route("/api/app_metrics/table_rate", env, GET=charts.table_rate),
+        route("/api/app_metrics/scheduled_job_lag", env, GET=charts.scheduled_job_lag),
+        route("/api/app_metrics/function_concurrency", env, GET=charts.function_concurrency),
+        route("/metrics", env, GET=MetricsEndpoint(backend).page),
         route("/api/debug_event", env, POST=discovery.debug_event),
         route("/api/openapi.json", env, GET=openapi),
         route("/api/functions/openapi.json", env, GET=FunctionDescription(backend).openapi),
@@ -145,12 +161,13 @@ def build_app(
     if front_end is not None:
         api = [one for one in api if not (isinstance(one, Route) and one.path == "/")]
     router = Router([*routes, *api], redirect_slashes=False, default=_Fallback(front_end))
-    return CorsMiddleware(ErrorBoundary(router, backend.environment), origins)
+    app = CorsMiddleware(ErrorBoundary(router, backend.environment), origins)
+    return ObservedRequests(app, backend.tallies)
 
 
 def build_site(backend: HttpActionsBackend) -> ASGIApp:
     """The HTTP actions of one deployment at an origin of their own."""
-    return ErrorBoundary(HttpActions(backend), backend.environment)
+    return ObservedRequests(ErrorBoundary(HttpActions(backend), backend.environment), backend.tallies)
 
 
 class _Fallback:

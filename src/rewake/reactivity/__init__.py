@@ -7,6 +7,7 @@ Floor 4. Below, `execution` runs queries on snapshots and reports commit groups;
 """
 
 from rewake.reactivity.entries import Entry, EntryKey, LiveResult
+from rewake.reactivity.live_figures import LiveFigures
 from rewake.reactivity.live_queries import LiveQueries
 from rewake.reactivity.live_session import LiveListener, LiveSession, visibility_of
 from rewake.reactivity.wake_index import WakeIndex, equality_prefix
@@ -14,6 +15,7 @@ from rewake.reactivity.wake_index import WakeIndex, equality_prefix
 __all__ = [
     "Entry",
     "EntryKey",
+    "LiveFigures",
     "LiveListener",
     "LiveQueries",
     "LiveResult",

@@ -39,9 +39,11 @@ from rewake.execution import (
 from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.reactivity.entries import Entry, EntryKey, LiveResult, QuestionKey, ReaderBehind, question_key
+from rewake.reactivity.live_figures import LiveFigures, live_figures
 from rewake.reactivity.live_session import LiveListener, LiveSession, Subscription
 from rewake.reactivity.recent_rows import RecentRows
 from rewake.reactivity.wake_index import WakeIndex
+from rewake.tallies import Tallies
 
 _log = logger(__name__)
 
@@ -52,8 +54,17 @@ _WAVES_MAX = 2
 class LiveQueries:
     """All live queries and cached results of one deployment. Used from one event loop only."""
 
-    def __init__(self, runner: Runner, *, environment: Environment, limits: Limits, position: int) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        *,
+        environment: Environment,
+        limits: Limits,
+        position: int,
+        tallies: Tallies | None = None,
+    ) -> None:
         self._runner = runner
+        self._tallies = tallies or Tallies()
         self._environment = environment
         self._limits = limits
         self.position = position
@@ -81,6 +92,10 @@ class LiveQueries:
         self.wakes = 0
         """Entries that a commit made stale since the start; tests and metrics count with it."""
 
+    def figures(self) -> LiveFigures:
+        """How much there is to keep true at the moment."""
+        return live_figures(self._entries.values(), self._unused)
+
     # News from below.
 
     def on_group(self, report: GroupReport) -> None:
@@ -101,6 +116,8 @@ class LiveQueries:
             return
         entry.stale_since = ts
         self.wakes += 1
+        if entry.subscriptions:
+            self._tallies.invalidated(entry.key.question.path)
         self._index.remove(entry)
         self._pin(entry)
         self._mark_pending(entry)
@@ -132,6 +149,8 @@ class LiveQueries:
         """Attach a subscription to the entry of its question under its session's identity."""
         session = subscription.session
         entry = self._entry_for(subscription.question, subscription.job(session.identity))
+        if entry.result is not None and entry.stale_since is None:
+            self._tallies.hit(entry.key.question.path)
         subscription.entry = entry
         entry.subscriptions.add(subscription)
         self._drop_unused(entry)
@@ -174,6 +193,7 @@ class LiveQueries:
             if entry.serves_new_reader(self._environment.clock.monotonic()):
                 assert entry.result is not None
                 self._touch_cache(entry)
+                self._tallies.hit(question.path)
                 return entry.result, self.position
             if entry.run is None:
                 entry.run = asyncio.ensure_future(self._run_alone(entry))
@@ -385,6 +405,7 @@ class LiveQueries:
         return chosen
 
     async def _run_wave(self, sessions: list[LiveSession]) -> None:
+        began = self._environment.clock.monotonic()
         everyone = tuple(sessions)  # `sessions` are those still owed a result: `_finish` empties the list.
         try:
             needed = self._entries_to_run(sessions, None, {})
@@ -397,6 +418,7 @@ class LiveQueries:
             _log.exception("a wave failed; its sessions are dropped and reconnect")
         finally:
             self._waves -= 1
+            self._tallies.wave_seconds.observe(self._environment.clock.monotonic() - began)
             for session in sessions:
                 # Not put into the next wave: whatever broke this one would break that at once. Whether the
                 # session is in a wave says nothing here: since `_finish` it may be in the next one already.

@@ -27,6 +27,8 @@ class Gate:
         self._count = 0
         self._by_address: Counter[str] = Counter()
         self._refused = 0
+        self.refused: Counter[str] = Counter()
+        """How often there was no place, by setting."""
 
     def enter(self, address: str) -> bool:
         """Take a place for a connection from `address`; False where there is none."""
@@ -40,6 +42,11 @@ class Gate:
         self._by_address[address] += 1
         return True
 
+    @property
+    def count(self) -> int:
+        """Connections that are open."""
+        return self._count
+
     def leave(self, address: str) -> None:
         """Give the place back."""
         self._count -= 1
@@ -49,6 +56,7 @@ class Gate:
 
     def _refuse(self, setting: str, address: str) -> bool:
         self._refused += 1
+        self.refused[setting] += 1
         # Said for the 1st, 2nd, 4th, 8th...: whoever knocks may not fill the log.
         if self._refused & (self._refused - 1) == 0:
             _log.warning(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +21,9 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from rewake.deployment import Deployment, Origins, checked_origin, origins_of
+from rewake.deployment import Deployment, DoorFigures, Origins, checked_origin, origins_of
 from rewake.errors import Conflict, InvalidInput
-from rewake.http_api import build_site
+from rewake.http_api import build_metrics, build_site
 from rewake.observability import logger
 from rewake.server.application import build_application
 from rewake.server.exposure import Exposure, Tls
@@ -76,13 +77,17 @@ class Server:
         static: Path | None = None,
         public_url: str | None = None,
         site_url: str | None = None,
+        metrics_port: int | None = None,
         exposure: Exposure = _UNSAID,
     ) -> None:
-        """`public_url` and `site_url` are what the operator says (`deployment/origins.py`)."""
+        """`metrics_port` serves metrics without a key, at the same host. `public_url` and `site_url` are what
+        the operator says (`deployment/origins.py`).
+        """
         self.deployment = deployment
         self._host = host
         self._port = port
         self._site_port = site_port
+        self._metrics_port = metrics_port
         self._static = static
         self._public_url = public_url
         self._site_url = site_url
@@ -94,7 +99,9 @@ class Server:
             limits=deployment.limits,
             redacted=deployment.is_redacted,
             admission=Admission(deployment.limits, proxies=exposure.proxies, origins=exposure.origins),
+            tallies=deployment.tallies,
         )
+        deployment.metrics.watch_door(self._figures)
 
     @property
     def port(self) -> int:
@@ -121,14 +128,7 @@ class Server:
                 checked_origin(said)
         if self._exposure.tls is not None:
             self._exposure.tls.check()
-        api = bind(self._host, self._port)
-        site = None
-        if self._site_port is not None:
-            try:
-                site = bind(self._host, self._site_port)
-            except BaseException:
-                api.close()
-                raise
+        api, site, metrics = self._bind()
         self._port = int(api.getsockname()[1])
         await self.deployment.serve_at(self._origins(site))
         exposure = self._exposure
@@ -139,8 +139,38 @@ class Server:
         if site is not None:
             actions = exposure.around(build_site(self.deployment), is_site=True)
             self._listeners.append(self._listener(actions, site, ws="websockets-sansio"))
+        if metrics is not None:
+            self._metrics_port = int(metrics.getsockname()[1])
+            deployment = self.deployment
+            page = build_metrics(deployment.metrics, deployment.environment, deployment.ready)
+            self._listeners.append(self._listener(page, metrics, ws="none"))
         for listener in self._listeners:
             await listener.start()
+
+    @property
+    def metrics_port(self) -> int | None:
+        """Where metrics are served without a key; None where they are not."""
+        return self._metrics_port
+
+    def _bind(self) -> tuple[socket.socket, socket.socket | None, socket.socket | None]:
+        """Listen everywhere or nowhere."""
+        bound: list[socket.socket] = []
+        try:
+            for port in (self._port, self._site_port, self._metrics_port):
+                if port is not None:
+                    bound.append(bind(self._host, port))
+        except BaseException:
+            for listening in bound:
+                listening.close()
+            raise
+        api, *others = bound
+        site = others.pop(0) if self._site_port is not None else None
+        return api, site, others[0] if others else None
+
+    def _figures(self) -> DoorFigures:
+        refused = Counter(self._gate.refused)
+        refused.update(self.door.admission.refused)
+        return DoorFigures(self.door.socket_count, self._gate.count, refused)
 
     def _listener(self, app: ASGIApp, listening: socket.socket, *, ws: Any) -> _Listener:
         return _Listener(app, listening, self._gate, tls=self._exposure.tls, ws=ws)

@@ -73,6 +73,8 @@ class Admission:
         self._count = 0
         self._by_address: Counter[str] = Counter()
         self._refused = 0
+        self.refused: Counter[str] = Counter()
+        """How often there was no place, by setting; and `origin`."""
 
     def admit(self, peer: str, headers: Mapping[str, str]) -> Place:
         """A place for a socket that `peer` asks for. `headers` have lowercase names.
@@ -82,6 +84,7 @@ class Admission:
         """
         origin = headers.get("origin")
         if self._origins is not None and origin is not None and origin not in self._origins:
+            self.refused["origin"] += 1
             raise OriginNotAllowed(origin=origin[:200])
         caller = address = self._proxies.caller(peer, "http", headers.items()).address
         if self._count >= self._limits.sockets_max:
@@ -105,6 +108,7 @@ class Admission:
 
     def _refuse(self, setting: str, address: str) -> None:
         self._refused += 1
+        self.refused[setting] += 1
         # Said for the 1st, 2nd, 4th, 8th...: whoever knocks may not fill the log.
         if self._refused & (self._refused - 1) == 0:
             _log.warning(

@@ -45,6 +45,7 @@ from rewake.sync.instructions import (
 )
 from rewake.sync.ports import Backend, LiveResult, LiveSession
 from rewake.sync.session import Session
+from rewake.tallies import Tallies
 
 BEFORE_RESPONSE = "sync.after_log_row_before_response"
 """Fault point: the mutation is durable and its log row was applied; its client does not know yet."""
@@ -91,6 +92,7 @@ class Registry(Protocol):
     prefixes: tuple[str, ...]
     admission: Admission
     standing_notice: str | None
+    tallies: Tallies
 
     def connect(
         self,
@@ -173,6 +175,8 @@ class Connection:
 
     def peer_closed(self) -> None:
         """The client said Close; the socket answers it, and should be lost soon."""
+        if not self._is_over:
+            self._registry.tallies.sockets_closed["left"] += 1
         self._is_over = True
         self._session.peer_left()
         self._close_live()
@@ -224,6 +228,7 @@ class Connection:
 
     def finish_wave(self, ts: int, updates: Sequence[tuple[int, LiveResult]]) -> None:
         """See `ports.LiveListener`."""
+        self._registry.tallies.transitions += 1
         self._feed(self._session.finish_wave, ts, updates)
 
     def fail_wave(self) -> None:
@@ -261,6 +266,9 @@ class Connection:
                 self._live_session().request_wave()
 
     def _send(self, instruction: Send) -> None:
+        tallies = self._registry.tallies
+        tallies.messages_sent += 1
+        tallies.bytes_sent += instruction.size
         self._socket.write_text(instruction.parts, instruction.size)
         unsent = self._socket.unsent_bytes()
         if unsent:
@@ -277,6 +285,7 @@ class Connection:
             _log.error("websocket closed by a mistake of the house", exc_info=error)
         elif error is not None:
             _log.info("websocket closed: %s: %s", error.code, error)
+        self._registry.tallies.sockets_closed[_reason(error)] += 1
         self._is_over = True
         self._socket.resume_reading()
         self._socket.close(instruction.code, instruction.reason)
@@ -286,6 +295,7 @@ class Connection:
         _log.warning(
             "websocket dropped: %s, %d bytes unsent", instruction.reason, self._socket.unsent_bytes()
         )
+        self._registry.tallies.sockets_closed["dropped"] += 1
         self._is_over = self._is_gone = True
         self._registry.dropped(instruction.reason)
         self._socket.abort()
@@ -348,6 +358,7 @@ class Connection:
         try:
             identity = await self._backend.authenticate(start.token_type, start.value, start.impersonating)
         except Exception as error:
+            self._registry.tallies.refusals["sync", _reason(error)] += 1
             self._feed(self._session.authentication_failed, error)
             return
         self._identity = identity
@@ -368,6 +379,13 @@ class Connection:
         live, self._live = self._live, None
         if live is not None:
             live.close()
+
+
+def _reason(error: Exception | None) -> str:
+    """What to count an end by: there are as many as classes of errors."""
+    if error is None:
+        return "server"
+    return error.code if isinstance(error, RewakeError) else type(error).__name__
 
 
 _VERBS: dict[type, Callable[[Connection, Any], None]] = {

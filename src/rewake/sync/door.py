@@ -28,6 +28,7 @@ from rewake.sync.ports import Backend
 from rewake.sync.session import Session
 from rewake.sync.ticker import SLOT_SECONDS, Ticker
 from rewake.sync.uvicorn_socket import uvicorn_protocol_class
+from rewake.tallies import Tallies
 
 DRAIN_SECONDS = 10.0
 """How long a server that stops waits for its clients to hang up and for calls that were started."""
@@ -44,10 +45,13 @@ class SyncDoor:
         redacted: bool = False,
         prefixes: tuple[str, ...] = (),
         admission: Admission | None = None,
+        tallies: Tallies | None = None,
     ) -> None:
         """`redacted` keeps error texts and log lines from clients; `prefixes` are paths above `/api`;
-        `admission` says who may connect, which is anybody within `limits` where it is left out.
+        `admission` says who may connect, which is anybody within `limits` where it is left out; what
+        happens is counted in `tallies`.
         """
+        self.tallies = tallies or Tallies()
         self.limits = limits
         self.prefixes = tuple(prefix.rstrip("/") for prefix in prefixes)
         self.drops: Counter[str] = Counter()
@@ -136,6 +140,7 @@ class SyncDoor:
         )
         connection = Connection(self._backend, self, session, socket, source)
         self._connections.add(connection)
+        self.tallies.sockets_opened += 1
         self._ticker.add(connection, session.next_tick)
         if self._timer is None:
             self._set_timer()

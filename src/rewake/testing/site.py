@@ -21,6 +21,7 @@ from rewake.environment import Environment
 from rewake.execution import Analysis, Failure, HttpJob, RequestSource, Success
 from rewake.http_api import build_site
 from rewake.limits import Limits
+from rewake.tallies import Tallies
 
 ORIGIN = "http://site.testing"
 
@@ -47,6 +48,11 @@ class SignedIn:
     def limits(self) -> Limits:
         """Of the deployment."""
         return self._deployment.limits
+
+    @property
+    def tallies(self) -> Tallies:
+        """Of the deployment."""
+        return self._deployment.tallies
 
     @property
     def is_redacted(self) -> bool:
