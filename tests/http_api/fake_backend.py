@@ -55,6 +55,7 @@ from rewake.http_api import FunctionKind, build_app
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import FunctionPath
 from rewake.tallies import Tallies
+from rewake.tracing import NO_TRACING, Tracing
 from rewake.values import Int64, InvalidValue, decode, encode
 
 ADMIN_KEY = "quiet-otter-12|0badc0de"
@@ -221,6 +222,7 @@ class FakeBackend:
     exports: FakeExports = field(default_factory=FakeExports)
     feeds: FakeFeeds = field(default_factory=FakeFeeds)
     tallies: Tallies = field(default_factory=Tallies)
+    tracing: Tracing = NO_TRACING
     metrics: FakeMetrics = field(default_factory=FakeMetrics)
     files: Any = None
     """Has none: `test_files.py` talks to a real deployment."""

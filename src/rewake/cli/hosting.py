@@ -52,6 +52,7 @@ from rewake.execution import (
 from rewake.observability import ROOT, redacted
 from rewake.server import PORT_MAX, Exposure, PortInUse, Server
 from rewake.storage import DataFileLocked
+from rewake.tracing import tracing_from
 
 T = TypeVar("T")
 
@@ -201,6 +202,9 @@ async def open_deployment(
             is_redacted=is_redacted,
             on_progress=on_progress,
             deploy=deploy,
+            tracing=tracing_from(
+                os.environ, service=name, role="front", random_bytes=environment.random_bytes
+            ),
         )
         is_open = True
         return deployment

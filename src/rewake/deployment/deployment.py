@@ -75,6 +75,7 @@ from rewake.execution import (
     RequestSource,
     Runner,
     Success,
+    TracedCalls,
     Visibility,
     WorkerPlan,
     WorkerRunner,
@@ -89,6 +90,7 @@ from rewake.reactivity import LiveListener, LiveQueries, LiveSession, visibility
 from rewake.scheduling import Scheduler, cron_scheduler
 from rewake.storage import Reads
 from rewake.tallies import Tallies
+from rewake.tracing import NO_TRACING, Tracing
 
 T = TypeVar("T")
 
@@ -107,6 +109,7 @@ class Deployment:
         call_log: CallLog,
         is_redacted: bool,
         tallies: Tallies,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._database = database
         self._runner = runner
@@ -122,7 +125,10 @@ class Deployment:
         self._reader: Reader | None = None
         self._reading = asyncio.Lock()
         self._staged_news = StagedNews()
-        self._mutations = Mutations(runner, self.run_system, limits=database.limits)
+        self.tracing = tracing
+        """Spans of requests, where they are wanted."""
+        self._calls = TracedCalls(runner, tracing) if tracing.is_on else runner
+        self._mutations = Mutations(self._calls, self.run_system, limits=database.limits)
         most = database.limits.queries_under_way_max
         self._queries = CallsUnderWay(most, kind="queries", setting="queries_under_way_max")
         most = database.limits.mutations_under_way_max
@@ -189,6 +195,7 @@ class Deployment:
         keeps_house: bool = True,
         on_progress: OnProgress = no_progress,
         deploy: DeployNote | None = None,
+        tracing: Tracing = NO_TRACING,
     ) -> Deployment:
         """Open the data file at `data` (`:memory:` for one that is gone at close) and push code onto it:
         `registry`, to run in threads of this process, or what `workers` says, to run in processes of its own.
@@ -217,7 +224,8 @@ class Deployment:
                 code = workers.template.settings
             else:
                 assert registry is not None, "a deployment needs code: a registry or workers"
-                runner, code = InlineRunner(database, registry, call_log=call_log), registry
+                runner = InlineRunner(database, registry, call_log=call_log, tracing=tracing)
+                code = registry
             deployment = cls(
                 database,
                 runner,
@@ -227,6 +235,7 @@ class Deployment:
                 call_log=call_log,
                 is_redacted=is_redacted,
                 tallies=tallies,
+                tracing=tracing,
             )
             if isinstance(runner, WorkerRunner):
                 runner.on_retired = deployment.deploys.retired
@@ -269,6 +278,7 @@ class Deployment:
                 self._reader.close()
                 self._reader = None
         await asyncio.to_thread(self._database.close)
+        await asyncio.to_thread(self.tracing.close)
 
     async def end_actions(self) -> None:
         """Begin no further action and no scheduled function, and give actions that run a little time: the
@@ -360,7 +370,7 @@ class Deployment:
         call, seen = FunctionCall(job.name, job.args), Visibility.INTERNAL
         request_id = self.environment.random_bytes(8).hex()
         if kind == "action":
-            return await self._runner.act(ActionJob(call, ANONYMOUS, seen, request_id, job.id))
+            return await self._calls.act(ActionJob(call, ANONYMOUS, seen, request_id, job.id))
         invocation = Invocation(self.environment.random_bytes(16).hex())
         outcome = await self._mutations.run(
             MutationJob(call, ANONYMOUS, seen, invocation, request_id, job.id)
@@ -458,11 +468,11 @@ class Deployment:
             return refusal
         seen = visibility or visibility_of(identity, call.path, "action")
         source = source.signed_in(identity)
-        return await self._runner.act(ActionJob(call, identity, seen, request_id, source=source))
+        return await self._calls.act(ActionJob(call, identity, seen, request_id, source=source))
 
     async def answer(self, job: HttpJob) -> Success | Failure:
         """Run an HTTP action as `act` does; its response goes to the job's door as it comes."""
-        return await self._runner.act(replace(job, source=job.source.signed_in(job.identity)))
+        return await self._calls.act(replace(job, source=job.source.signed_in(job.identity)))
 
     async def call_from_action(
         self,

@@ -82,6 +82,7 @@ from rewake.execution.scheduled_calls import end_of
 from rewake.execution.side_effects import SideEffectRefused
 from rewake.execution.system_context import SYSTEM_PREFIX
 from rewake.execution.system_functions import system_registry
+from rewake.execution.traced_calls import TracedCalls
 from rewake.execution.typed_calls import encoded_arguments, error_of, value_of
 from rewake.execution.worker_failures import WorkerLost
 from rewake.execution.worker_process import Template
@@ -141,6 +142,7 @@ __all__ = [
     "Success",
     "Template",
     "TooManyActions",
+    "TracedCalls",
     "Visibility",
     "Wave",
     "WorkerFacts",

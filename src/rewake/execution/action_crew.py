@@ -24,14 +24,22 @@ from rewake.execution.http_exchange import ExchangeEnd, HttpEvent, HttpJob
 from rewake.execution.registry import Registry
 from rewake.execution.runner import ActionJob, Calls
 from rewake.functions import FunctionKind
+from rewake.tracing import NO_TRACING, Tracing
 
 
 class ThreadCrew:
     """Runs actions in threads of this process. Implements `Crew`; made in the loop that it serves."""
 
     def __init__(
-        self, database: Database, desk: ActionDesk, *, calls: Calls, registry: Callable[[], Registry]
+        self,
+        database: Database,
+        desk: ActionDesk,
+        *,
+        calls: Calls,
+        registry: Callable[[], Registry],
+        tracing: Tracing = NO_TRACING,
     ) -> None:
+        self._tracing = tracing
         self._loop = asyncio.get_running_loop()
         self._desk = desk
         self._calls = calls
@@ -44,6 +52,7 @@ class ThreadCrew:
             done=self._done,
             printed=self._hear,
             transmit=self._transmit,
+            tracing=tracing,
         )
 
     def start(self, number: int, job: ActionJob) -> None:
@@ -67,8 +76,9 @@ class ThreadCrew:
     def _begin_call(
         self, number: int, job: ActionJob, kind: FunctionKind, call: FunctionCall
     ) -> Future[Success | Failure]:
+        source = job.source_of_calls.traced(self._tracing.current())
         calling = self._calls.call_from_action(
-            kind, call, job.identity, request_id=job.request_id, source=job.source_of_calls
+            kind, call, job.identity, request_id=job.request_id, source=source
         )
         return asyncio.run_coroutine_threadsafe(calling, self._loop)
 

@@ -27,7 +27,9 @@ from rewake.execution.http_exchange import ExchangeEnd, HttpEvent, HttpJob
 from rewake.execution.mounted_apps import MountedApps
 from rewake.execution.registry import Registry
 from rewake.execution.runner import ActionJob, RunnerClosed
+from rewake.execution.traced_calls import FAILED
 from rewake.functions import FunctionKind
+from rewake.tracing import NO_TRACING, Tracing, mark_failed
 
 NO_THREAD = "The action did not begin: the machine has no thread for it. Try again in a moment.\n"
 
@@ -59,7 +61,9 @@ class ActionThreads:
         done: Done,
         printed: Printed = lambda number, job, line: None,
         transmit: Transmit = _nobody,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
+        self._tracing = tracing
         self._database = database
         self._begin_call = begin_call
         self._done = done
@@ -135,7 +139,17 @@ class ActionThreads:
         return HttpRun(job, registry, end=end, mounted=self._mounted, **named)
 
     def _work(self, number: int, run: ActionRun) -> None:
-        result, record = run.work()
+        trace = run.job.source.trace
+        if not self._tracing.is_on or not trace:
+            result, record = run.work()
+        else:
+            # The current span while the handler runs, in its loop too: what the author traces is within it.
+            with self._tracing.span("run", parent=trace) as span:
+                result, record = run.work()
+                span.update_name(f"run {record.path[:200]}")
+                span.set_attribute("code.function.name", record.path)
+                if record.error is not None:
+                    mark_failed(span, FAILED)
         with self._lock:
             self._running.pop(number, None)
             self._ends.pop(number, None)

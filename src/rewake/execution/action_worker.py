@@ -41,6 +41,7 @@ from rewake.execution.worker_messages import (
     StopAction,
 )
 from rewake.functions import FunctionKind
+from rewake.tracing import NO_TRACING, Tracing
 
 
 class ActionWorker:
@@ -53,7 +54,9 @@ class ActionWorker:
         send: Callable[[FromWorker], None],
         database: Database,
         registry: Registry,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
+        self._tracing = tracing
         self._read = read
         self._send = send
         self._registry = registry
@@ -63,6 +66,7 @@ class ActionWorker:
             done=self._done,
             printed=self._hear,
             transmit=self._transmit,
+            tracing=tracing,
         )
         self._lock = threading.Lock()
         self._asked: dict[int, Future[Success | Failure]] = {}
@@ -99,7 +103,7 @@ class ActionWorker:
         with self._lock:
             asked = next(self._numbers)
             self._asked[asked] = future
-        self._send(Call(asked, number, kind, call.path, call.args))
+        self._send(Call(asked, number, kind, call.path, call.args, self._tracing.current()))
         return future
 
     def _hear(self, number: int, job: ActionJob, line: RunLogLine) -> None:

@@ -172,8 +172,9 @@ class ActionWorkers:
         if job is None:
             return  # The action is over, and nobody waits.
         call = FunctionCall(message.path, message.args)
+        source = job.source_of_calls.traced(message.trace)
         result = await self._calls.call_from_action(
-            message.kind, call, job.identity, request_id=job.request_id, source=job.source_of_calls
+            message.kind, call, job.identity, request_id=job.request_id, source=source
         )
         seat.worker.send(Answer(message.number, Result.of(result)))
 

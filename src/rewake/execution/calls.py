@@ -55,6 +55,8 @@ class RequestSource(msgspec.Struct, frozen=True, array_like=True):
     """The token that the caller signed in with, as it came."""
     scheduled: str | None = None
     """The id of the scheduled function at the root of the call."""
+    trace: str = ""
+    """The span that the call belongs to, as a `traceparent`; empty where traces are not wanted."""
 
     @classmethod
     def of(cls, *, ip: str | None, user_agent: str | None, limits: Limits) -> RequestSource:
@@ -69,6 +71,10 @@ class RequestSource(msgspec.Struct, frozen=True, array_like=True):
     def within(self, scheduled: str) -> RequestSource:
         """The source of what a scheduled function calls; the same again where `scheduled` is empty."""
         return msgspec.structs.replace(self, scheduled=scheduled) if scheduled else self
+
+    def traced(self, trace: str) -> RequestSource:
+        """The source, within the span `trace`; the same again where that is empty."""
+        return msgspec.structs.replace(self, trace=trace) if trace else self
 
     def metadata(self, request_id: str) -> RequestMetadata:
         """What a function is told that asks."""

@@ -53,9 +53,11 @@ from rewake.execution.system_functions import (
     system_registry_for,
 )
 from rewake.execution.time_limit import FunctionTimedOut, TimeLimit
+from rewake.execution.traced_calls import FAILED
 from rewake.execution.worker_failures import out_of_memory, timed_out
 from rewake.functions import FunctionKind
 from rewake.observability import logger
+from rewake.tracing import NO_TRACING, Tracing, mark_failed
 
 _log = logger(__name__)
 
@@ -75,8 +77,11 @@ class Mutated:
 class FunctionRuns:
     """Runs functions for one deployment in one process."""
 
-    def __init__(self, database: Database, *, time_limit: TimeLimit | None = None) -> None:
+    def __init__(
+        self, database: Database, *, time_limit: TimeLimit | None = None, tracing: Tracing = NO_TRACING
+    ) -> None:
         self._time_limit = time_limit
+        self._tracing = tracing
         self.has_run_out_of_memory = False
         """Whether a run has failed for want of memory; reset by whoever looks."""
         self._database = database
@@ -92,6 +97,20 @@ class FunctionRuns:
         Raises:
             GroupDoomed: the whole group is lost.
         """
+        if not self._tracing.is_on or not job.source.trace:
+            return self._perform(group, job, registry)
+        with self._tracing.span(f"run {job.call.path[:200]}", parent=job.source.trace) as span:
+            done = self._perform(group, job, registry)
+            if done.record is not None:
+                span.set_attribute("code.function.name", done.record.path)
+            outcome = done.outcome
+            if done.error is not None:
+                mark_failed(span, done.error.code)
+            elif outcome is not None and isinstance(outcome.result, Failure):
+                mark_failed(span, FAILED)
+            return done
+
+    def _perform(self, group: GroupCommit, job: MutationJob, registry: Registry) -> Mutated:
         started = self._environment.clock.monotonic()
         host: Host | None = None
         failure: Failure | None = None

@@ -22,13 +22,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from rewake.database import Database, GroupCommit
+from rewake.database import CommitResult, Database, GroupCommit
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError, Unavailable
 from rewake.execution.call_log import CallRecord
 from rewake.execution.mutation_files import BlobKeysWanted
 from rewake.execution.runner import GroupReport, MutationJob
 from rewake.observability import logger
 from rewake.storage import GroupDoomed, LogRow
+from rewake.tracing import NO_TRACING, Tracing
 
 _log = logger(__name__)
 
@@ -89,8 +90,10 @@ class GroupWriter:
         tell: Callable[[GroupReport, list[Writing]], None],
         prepare: Callable[[list[Writing]], None] = lambda items: None,
         told_ts: int,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._database = database
+        self._tracing = tracing
         self._group = database.group_commit()
         self._source = source
         self._perform = perform
@@ -164,7 +167,7 @@ class GroupWriter:
                 self._perform(group, running)
             self._prepare(taken)
             began = self._clock.monotonic()
-            result = group.commit()
+            result = group.commit() if not self._tracing.is_on else self._commit_traced(group, taken)
             self._commit_seconds = self._clock.monotonic() - began
         except GroupDoomed as doomed:
             group.rollback()
@@ -181,6 +184,16 @@ class GroupWriter:
                 self._trouble = None
                 _log.warning("the data file can be written again")
             self._tell(result.rows, result.last_ts, taken)
+
+    def _commit_traced(self, group: GroupCommit, taken: list[Writing]) -> CommitResult:
+        """Commit within a span of the first member's request, linked to those of the others."""
+        jobs = [item.job for item in taken if isinstance(item.job, MutationJob)]
+        traces = [job.source.trace for job in jobs if job.source.trace]
+        if not traces:
+            return group.commit()
+        facts = {"rewake.group.mutations": len(jobs)}
+        with self._tracing.span("commit group", parent=traces[0], links=traces[1:], attributes=facts):
+            return group.commit()
 
     def _note_trouble(self, error: RewakeError) -> None:
         """Log what the disk does, once: a full disk refuses thousands of groups in a minute."""

@@ -65,6 +65,7 @@ from rewake.execution.runner import (
 from rewake.execution.schema_steps import BuildIndexes, SchemaStep, Stepped, change_of
 from rewake.execution.side_effects import install_guard
 from rewake.execution.writer_thread import WriterThread
+from rewake.tracing import NO_TRACING, Tracing
 
 _VERSIONS_KEPT = 32
 """Versions of the code that snapshots may still ask for: a wave lasts a fraction of a second."""
@@ -74,7 +75,13 @@ class InlineRunner:
     """Runs functions in threads. Implements `Runner`; made, started and closed by one event loop."""
 
     def __init__(
-        self, database: Database, registry: Registry, *, call_log: CallLog | None = None, readers: int = 2
+        self,
+        database: Database,
+        registry: Registry,
+        *,
+        call_log: CallLog | None = None,
+        readers: int = 2,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._database = database
         self.registry = registry
@@ -82,7 +89,8 @@ class InlineRunner:
         self.analysis = registry.analysis()
         """What is known of `registry`."""
         self.call_log = call_log or CallLog()
-        self._runs = FunctionRuns(database)
+        self._tracing = tracing
+        self._runs = FunctionRuns(database, tracing=tracing)
         self._readers = ReaderThreads(
             readers,
             open_reader=database.reader,
@@ -112,11 +120,16 @@ class InlineRunner:
             call_log=self.call_log,
             on_group=on_group,
             told_ts=last_ts,
+            tracing=self._tracing,
         )
         self._writer.start()
         if calls is not None:
             self._crew = ThreadCrew(
-                self._database, self._actions, calls=calls, registry=lambda: self.registry
+                self._database,
+                self._actions,
+                calls=calls,
+                registry=lambda: self.registry,
+                tracing=self._tracing,
             )
         return last_ts
 

@@ -88,6 +88,7 @@ from rewake.execution.worker_messages import (
 )
 from rewake.observability import ROOT, logger
 from rewake.storage import Durability, Role
+from rewake.tracing import Tracing, tracing_from
 
 _log = logger("rewake.execution.worker")  # By its name: here it is `__main__`.
 
@@ -150,7 +151,9 @@ class _Worker:
         *,
         runs: FunctionRuns,
         bound: MemoryBound,
+        tracing: Tracing,
     ) -> None:
+        self._tracing = tracing
         self._pipe = pipe
         self._mark = mark
         self._database = database
@@ -189,6 +192,7 @@ class WriterWorker(_Worker):
             prepare=self._prepare,
             tell=self._tell,
             told_ts=database.last_ts(),
+            tracing=self._tracing,
         )
 
     def work(self) -> None:
@@ -406,29 +410,40 @@ def _serve_worker(fork: Fork, pipe: Pipe, mark: RunMark, registry: Registry) -> 
             role=Role.WORKER,
             durability=Durability(fork.durability),
         )
-        worker = _worker_of(fork, pipe, mark, database, registry)
+        # After the fork: threads that send spans would not survive it.
+        tracing = tracing_from(
+            os.environ,
+            service=fork.name,
+            role=fork.role,
+            random_bytes=database.environment.random_bytes,
+        )
+        tracing.share()
+        worker = _worker_of(fork, pipe, mark, database, registry, tracing=tracing)
     except RewakeError as error:
         pipe.send(Failed(ErrorFacts.of(error)))
         return
     pipe.send(Ready(os.getpid()))
     worker.work()
+    tracing.close()
     database.close()
 
 
 def _worker_of(
-    fork: Fork, pipe: Pipe, mark: RunMark, database: Database, registry: Registry
+    fork: Fork, pipe: Pipe, mark: RunMark, database: Database, registry: Registry, *, tracing: Tracing
 ) -> WriterWorker | ReaderWorker | ActionWorker:
     """The worker of a role, bound to the memory that it may take."""
     if fork.role == "actions":
-        actions = ActionWorker(read=pipe.read, send=pipe.send, database=database, registry=registry)
+        actions = ActionWorker(
+            read=pipe.read, send=pipe.send, database=database, registry=registry, tracing=tracing
+        )
         MemoryBound(fork.limits.action_memory_bytes_max)
         return actions
     kind = WriterWorker if fork.role == "writer" else ReaderWorker
     # Actions have no such limit: they wait for the world, in threads.
     time_limit = TimeLimit(fork.limits, root=registry.root)
     bound = MemoryBound(fork.limits.worker_memory_bytes_max)
-    runs = FunctionRuns(database, time_limit=time_limit)
-    worker = kind(pipe, mark, database, registry, runs=runs, bound=bound)
+    runs = FunctionRuns(database, time_limit=time_limit, tracing=tracing)
+    worker = kind(pipe, mark, database, registry, runs=runs, bound=bound, tracing=tracing)
     time_limit.start()
     return worker
 

@@ -345,6 +345,7 @@ class Call(_Message):
     kind: FunctionKind
     path: str
     args: str
+    trace: str = ""
 
 
 class Printed(_Message):

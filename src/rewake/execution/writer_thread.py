@@ -23,6 +23,7 @@ from rewake.execution.call_log import CallLog
 from rewake.execution.group_writer import Change, GroupWriter, Writing
 from rewake.execution.runner import GroupReport, MutationJob
 from rewake.observability import logger
+from rewake.tracing import NO_TRACING, Tracing
 
 _log = logger(__name__)
 
@@ -38,6 +39,7 @@ class WriterThread:
         call_log: CallLog,
         on_group: Callable[[GroupReport], None],
         told_ts: int,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._call_log = call_log
         self._on_group = on_group
@@ -46,7 +48,12 @@ class WriterThread:
         """Pieces of work that were handed in and not yet answered."""
         self._queue: queue.SimpleQueue[Writing | None] = queue.SimpleQueue()
         self._writer = GroupWriter(
-            database, source=self._queue, perform=perform, tell=self._tell, told_ts=told_ts
+            database,
+            source=self._queue,
+            perform=perform,
+            tell=self._tell,
+            told_ts=told_ts,
+            tracing=tracing,
         )
         self._thread = threading.Thread(target=self._writer.work, name="rewake-writer", daemon=True)
 

@@ -31,6 +31,7 @@ from rewake.files import Files
 from rewake.http_api.import_ports import Imports
 from rewake.limits import Limits
 from rewake.tallies import Tallies
+from rewake.tracing import Tracing
 
 FunctionKind = Literal["query", "mutation", "action"]
 
@@ -223,6 +224,11 @@ class HttpActionsBackend(Protocol):
     @property
     def tallies(self) -> Tallies:
         """Where answers are counted."""
+        ...
+
+    @property
+    def tracing(self) -> Tracing:
+        """Spans of requests, where they are wanted."""
         ...
 
     @property

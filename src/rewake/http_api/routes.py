@@ -162,12 +162,13 @@ def build_app(
         api = [one for one in api if not (isinstance(one, Route) and one.path == "/")]
     router = Router([*routes, *api], redirect_slashes=False, default=_Fallback(front_end))
     app = CorsMiddleware(ErrorBoundary(router, backend.environment), origins)
-    return ObservedRequests(app, backend.tallies)
+    return ObservedRequests(app, backend.tallies, backend.tracing)
 
 
 def build_site(backend: HttpActionsBackend) -> ASGIApp:
     """The HTTP actions of one deployment at an origin of their own."""
-    return ObservedRequests(ErrorBoundary(HttpActions(backend), backend.environment), backend.tallies)
+    app = ErrorBoundary(HttpActions(backend), backend.environment)
+    return ObservedRequests(app, backend.tallies, backend.tracing)
 
 
 class _Fallback:

@@ -22,6 +22,7 @@ from rewake.execution import Analysis, Failure, HttpJob, RequestSource, Success
 from rewake.http_api import build_site
 from rewake.limits import Limits
 from rewake.tallies import Tallies
+from rewake.tracing import Tracing
 
 ORIGIN = "http://site.testing"
 
@@ -53,6 +54,11 @@ class SignedIn:
     def tallies(self) -> Tallies:
         """Of the deployment."""
         return self._deployment.tallies
+
+    @property
+    def tracing(self) -> Tracing:
+        """Of the deployment."""
+        return self._deployment.tracing
 
     @property
     def is_redacted(self) -> bool:
