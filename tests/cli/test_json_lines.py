@@ -80,8 +80,12 @@ def test_a_limit_is_named() -> None:
 
 
 def test_the_servers_own_words_are_lines_too() -> None:
-    line = json_message("info", 'a "b"\n', moment="t")
-    assert json.loads(line) == {"time": "t", "level": "info", "message": 'a "b"\n'}
+    line = json_message("info", 'a "b"\n', moment="t", deployment="d")
+    assert json.loads(line) == {"time": "t", "level": "info", "deployment": "d", "message": 'a "b"\n'}
+    words = "[Request ID: 0b7f6589656abd68] GET /x failed"
+    line = json_message("error", words, moment="t", deployment="d", logger="rewake.x", traceback="T")
+    told = json.loads(line)
+    assert (told["requestId"], told["logger"], told["traceback"]) == ("0b7f6589656abd68", "rewake.x", "T")
 
 
 def test_serve_writes_nothing_but_json_when_asked(tmp_path: Path) -> None:

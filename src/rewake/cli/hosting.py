@@ -60,7 +60,7 @@ FILES_VARIABLE = "REWAKE_FILES"
 """A folder or `s3://bucket/prefix`, over the `files` of `[tool.rewake]`."""
 PORTS_TRIED_MAX = 100
 READERS_USUAL_MAX = 4
-_HOUSE_LOGGERS = (ROOT, "uvicorn", "asyncio")
+_HOUSE_LOGGERS = (ROOT, "uvicorn", "asyncio", "py.warnings")
 
 
 @dataclass(frozen=True, slots=True)

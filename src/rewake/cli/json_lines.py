@@ -3,7 +3,7 @@
 Floor 8, `cli`. The text form is for people (`call_lines.py`); this one has the same runs with everything that
 is known of them.
 
-    {"time", "level", "message"}                                          what the server says itself
+    {"time", "level", "deployment", "message", "logger", ...}             what the server says itself
     {"time", "level", "function", "kind", "outcome", "requestId", ...}    a run
 
 Environment variables, arguments and results are never in it.
@@ -13,6 +13,7 @@ Not here: which runs are told (`serving.py`).
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from rewake.database import is_cron
 from rewake.execution import CallRecord
 
 _REASON_LENGTH_MAX = 400
+_REQUEST_ID = re.compile(r"\[Request ID: ([\w.:-]{1,64})\]")
 
 
 def json_call(record: CallRecord, *, moment: str, deployment: str) -> str:
@@ -70,9 +72,18 @@ def json_call(record: CallRecord, *, moment: str, deployment: str) -> str:
     return msgspec.json.encode(line).decode()
 
 
-def json_message(level: str, message: str, *, moment: str) -> str:
-    """Something that the server says itself, as one line."""
-    return msgspec.json.encode({"time": moment, "level": level, "message": message}).decode()
+def json_message(
+    level: str, message: str, *, moment: str, deployment: str, logger: str = "", traceback: str = ""
+) -> str:
+    """Something that the server says itself, as one line; `logger` is the part of it that does."""
+    line = {"time": moment, "level": level, "deployment": deployment, "message": message}
+    if logger:
+        line["logger"] = logger
+    if found := _REQUEST_ID.match(message):
+        line["requestId"] = found[1]
+    if traceback:
+        line["traceback"] = traceback
+    return msgspec.json.encode(line).decode()
 
 
 def _level(record: CallRecord) -> str:

@@ -16,11 +16,13 @@ import logging
 import os
 import sys
 import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from rewake.cli.call_lines import log_moment, plain_lines
+from rewake.cli.captured_output import captured_output
 from rewake.cli.deployed import DeployedCode, take_out
 from rewake.cli.failure import CommandFailed, ExitCode, WrongUsage
 from rewake.cli.hosting import (
@@ -33,7 +35,7 @@ from rewake.cli.hosting import (
     run_loop,
 )
 from rewake.cli.json_lines import json_call, json_message
-from rewake.cli.project_home import data_place, remove_server_record
+from rewake.cli.project_home import DataPlace, data_place, remove_server_record
 from rewake.cli.push_progress import ProgressLines
 from rewake.cli.release import rewake_version
 from rewake.cli.screen import Screen
@@ -41,6 +43,7 @@ from rewake.cli.secret_files import take_secrets
 from rewake.cli.service_manager import ServiceManager
 from rewake.cli.ways_out import mismatch_failure
 from rewake.database import SchemaMismatch
+from rewake.deployment import Deployment
 from rewake.environment import Environment
 from rewake.execution import (
     CallRecord,
@@ -51,6 +54,7 @@ from rewake.execution import (
     read_settings,
 )
 from rewake.observability import redacted
+from rewake.server import Server
 
 
 class LogFormat(StrEnum):
@@ -128,9 +132,34 @@ async def _serve(
     stopping.listen()
     place = data_place(settings.root, options.data)
     secrets = take_secrets(os.environ)
-    manager = ServiceManager()
     log = _Log(screen, environment, options, deployment=settings.deployment_name, secrets=secrets)
     house_logs(log.house, secrets)
+    logging.captureWarnings(capture=True)
+    with captured_output(log.output) if options.log_format is LogFormat.JSON else nullcontext():
+        return await _open_and_serve(
+            options,
+            settings,
+            registry,
+            place=place,
+            environment=environment,
+            log=log,
+            stopping=stopping,
+            code=code,
+        )
+
+
+async def _open_and_serve(
+    options: ServeOptions,
+    settings: ProjectSettings,
+    registry: Registry | None,
+    *,
+    place: DataPlace,
+    environment: Environment,
+    log: _Log,
+    stopping: Stopping,
+    code: DeployedCode | None,
+) -> ExitCode:
+    manager = ServiceManager()  # Before workers are started, who would hear of it, too.
     opening = asyncio.ensure_future(
         open_deployment(
             settings,
@@ -159,21 +188,7 @@ async def _serve(
             deployment.deploys.home = code.home
         server = await listen(deployment, options.listening, settings=settings, place=place)
         try:
-            where = (
-                f"Functions run in {options.readers + 1} worker processes."
-                if options.readers
-                else "Functions run in the server's own process."
-            )
-            what = str(settings.root) if code is None else _deployed_words(code)
-            log.say(f"Rewake {rewake_version()} serves {what} with data in {place.data}. {where}")
-            if code is not None and code.record is None:
-                log.say(f"Deploy a project to it: rewake deploy DIR --url {server.url} --admin-key KEY")
-                log.say(f"The key of the deployment lies in {place.admin_key}, or is REWAKE_ADMIN_KEY.")
-            if deployment.analysis.routes is not None:
-                log.say(f"HTTP actions are served at {deployment.site_url}")
-            if not sys.flags.hash_randomization:
-                log.say("PYTHONHASHSEED=0 lets strangers choose names that collide. Unset it.")
-            log.say(f"Rewake is ready at {server.url}")
+            _announce(options, deployment, server, settings=settings, place=place, log=log, code=code)
             manager.ready()
             await _first(stopping.wait(), server.wait())
             if not stopping.is_wished:
@@ -187,6 +202,34 @@ async def _serve(
         await deployment.close()
     log.say("Stopped.")
     return stopping.exit_code
+
+
+def _announce(
+    options: ServeOptions,
+    deployment: Deployment,
+    server: Server,
+    *,
+    settings: ProjectSettings,
+    place: DataPlace,
+    log: _Log,
+    code: DeployedCode | None,
+) -> None:
+    """Say what is served, and where; the last line is that it is ready."""
+    where = (
+        f"Functions run in {options.readers + 1} worker processes."
+        if options.readers
+        else "Functions run in the server's own process."
+    )
+    what = str(settings.root) if code is None else _deployed_words(code)
+    log.say(f"Rewake {rewake_version()} serves {what} with data in {place.data}. {where}")
+    if code is not None and code.record is None:
+        log.say(f"Deploy a project to it: rewake deploy DIR --url {server.url} --admin-key KEY")
+        log.say(f"The key of the deployment lies in {place.admin_key}, or is REWAKE_ADMIN_KEY.")
+    if deployment.analysis.routes is not None:
+        log.say(f"HTTP actions are served at {deployment.site_url}")
+    if not sys.flags.hash_randomization:
+        log.say("PYTHONHASHSEED=0 lets strangers choose names that collide. Unset it.")
+    log.say(f"Rewake is ready at {server.url}")
 
 
 def _deployed_words(code: DeployedCode) -> str:
@@ -224,7 +267,21 @@ class _Log:
 
     def say(self, text: str) -> None:
         """What the server says about itself."""
-        self._screen.plain(json_message("info", text, moment=self._moment()) if self._is_json else text)
+        self._screen.plain(self._json("info", text) if self._is_json else text)
+
+    def output(self, text: str) -> None:
+        """A line that something wrote past the log."""
+        self._screen.plain(self._json("warning", redacted(text, self._secrets), logger="rewake.output"))
+
+    def _json(self, level: str, text: str, *, logger: str = "", traceback: str = "") -> str:
+        return json_message(
+            level,
+            text,
+            moment=self._moment(),
+            deployment=self._deployment,
+            logger=logger,
+            traceback=traceback,
+        )
 
     def call(self, record: CallRecord) -> None:
         """What a run printed, and how it failed. Called from the runner's threads."""
@@ -241,7 +298,9 @@ class _Log:
         """What the house itself says."""
         level = record.levelname.lower()
         if self._is_json:
-            self._screen.plain(json_message(level, text, moment=self._moment()))
+            message = redacted(record.getMessage(), self._secrets)
+            traceback = text.removeprefix(message).strip() if text.startswith(message) else ""
+            self._screen.plain(self._json(level, message, logger=record.name, traceback=traceback))
         else:
             self._screen.plain(f"{self._moment()}  {level:8}  {text}")
 
