@@ -240,3 +240,20 @@ def test_there_is_one_address_for_functions_files_and_the_command_line(
             await told(url="a.b")
 
     with_deployment(project, story)
+
+
+def test_the_level_of_the_log_is_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = logging.getLogger("rewake")
+    handlers, level = list(house.handlers), house.level
+    heard: list[str] = []
+    try:
+        monkeypatch.setenv("REWAKE_LOG_LEVEL", "info")
+        house_logs(lambda record, text: heard.append(text))
+        logging.getLogger("rewake.x").info("a socket closed")
+        logging.getLogger("rewake.x").debug("a detail")
+    finally:
+        for name in ("rewake", "uvicorn", "asyncio", "py.warnings"):
+            each = logging.getLogger(name)
+            each.handlers[:] = [handler for handler in each.handlers if handler in handlers]
+            each.setLevel(level)
+    assert heard == ["a socket closed"]

@@ -280,10 +280,18 @@ def said(variable: str) -> str | None:
 
 
 def house_logs(show: Callable[[logging.LogRecord, str], None], secrets: tuple[str, ...] = ()) -> None:
-    """Hand warnings and errors of the house, as text with their traceback, to `show`; without `secrets`."""
+    """Hand warnings and errors of the house, as text with their traceback, to `show`; without `secrets`.
+    `REWAKE_LOG_LEVEL` says from which level on; a word that is none counts as `warning`.
+    """
     handler = _Handler(show, secrets)
+    wanted = os.environ.get("REWAKE_LOG_LEVEL", "").strip().upper()
+    levels = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "ERROR": logging.ERROR}
+    level = levels.get(wanted, logging.WARNING)
+    handler.setLevel(level)
     for name in _HOUSE_LOGGERS:
         logging.getLogger(name).addHandler(handler)
+        if wanted:
+            logging.getLogger(name).setLevel(level)
 
 
 class _Handler(logging.Handler):
