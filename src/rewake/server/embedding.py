@@ -84,7 +84,12 @@ class EmbeddedApp:
                 raise EmbeddedClosed()
             if self._app is None:
                 deployment = await self._open()
-                self._door = SyncDoor(deployment, limits=deployment.limits, redacted=deployment.is_redacted)
+                self._door = SyncDoor(
+                    deployment,
+                    limits=deployment.limits,
+                    redacted=deployment.is_redacted,
+                    tallies=deployment.tallies,
+                )
                 self.deployment = deployment
                 self._app = build_application(deployment, self._door)
 
