@@ -17,7 +17,7 @@ from rewake.testing import Backend
 
 
 def test_a_place_is_given_back_whatever_happens() -> None:
-    calls = CallsUnderWay(1, kind="queries", setting="queries_under_way_max")
+    calls = CallsUnderWay(1, kind="queries")
 
     def take() -> None:
         with calls:

@@ -10,7 +10,7 @@ from rewake.cli import app
 from tests.house.source_tree import ROOT, SOURCE
 
 PAGE = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
-_VARIABLE = r"(?:(?:REWAKE|AWS)_[A-Z0-9_]*[A-Z0-9]|(?:[A-Z]+_)*CONVEX_[A-Z0-9_]+|PORT|NO_COLOR"
+_VARIABLE = r"(?:(?:REWAKE|AWS|OTEL)_[A-Z0-9_]*[A-Z0-9]|(?:[A-Z]+_)*CONVEX_[A-Z0-9_]+|PORT|NO_COLOR"
 _NAME = re.compile(rf"""["']({_VARIABLE}|NOTIFY_SOCKET|WATCHDOG_USEC|PYTHONBREAKPOINT))["']""")
 _NAMED = re.compile(r"`([A-Z][A-Z0-9_]+)`")
 

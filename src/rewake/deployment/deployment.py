@@ -15,7 +15,7 @@ Not here: sockets and HTTP (`sync`, `http_api`), listening (`server`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,6 @@ from rewake.database import (
     Invocation,
     OnProgress,
     PushProgress,
-    Reader,
     ReplayKey,
     ScheduledJob,
     Snapshot,
@@ -42,6 +41,7 @@ from rewake.deployment.callers import Callers
 from rewake.deployment.deploys import Deploys
 from rewake.deployment.exports import Exports
 from rewake.deployment.feeds import Feeds
+from rewake.deployment.house_reads import HouseReads
 from rewake.deployment.housekeeping import Housekeeping
 from rewake.deployment.importing import Imports
 from rewake.deployment.keys import Keys
@@ -121,18 +121,14 @@ class Deployment:
         self._push_lock = asyncio.Lock()
         # Those who follow the commit log besides the live queries.
         self._followers: list[Callable[[GroupReport], None]] = []
-        # For short reads of the house's own; made by the first.
-        self._reader: Reader | None = None
-        self._reading = asyncio.Lock()
+        self._reads = HouseReads(database)
         self._staged_news = StagedNews()
         self.tracing = tracing
         """Spans of requests, where they are wanted."""
         self._calls = TracedCalls(runner, tracing) if tracing.is_on else runner
         self._mutations = Mutations(self._calls, self.run_system, limits=database.limits)
-        most = database.limits.queries_under_way_max
-        self._queries = CallsUnderWay(most, kind="queries", setting="queries_under_way_max")
-        most = database.limits.mutations_under_way_max
-        self._writes = CallsUnderWay(most, kind="mutations", setting="mutations_under_way_max")
+        self._queries = CallsUnderWay(database.limits.queries_under_way_max, kind="queries")
+        self._writes = CallsUnderWay(database.limits.mutations_under_way_max, kind="mutations")
         self.scheduler = Scheduler(self)
         """Functions that run later; it serves by itself where the deployment keeps house."""
         self.crons = cron_scheduler(self)
@@ -145,13 +141,8 @@ class Deployment:
         """Archives of everything."""
         self.feeds = Feeds(database)
         """For programs that keep a copy of the tables."""
-        self.live = LiveQueries(
-            runner,
-            environment=database.environment,
-            limits=database.limits,
-            position=database.last_ts(),
-            tallies=tallies,
-        )
+        clocks, limits, position = database.environment, database.limits, database.last_ts()
+        self.live = LiveQueries(runner, environment=clocks, limits=limits, position=position, tallies=tallies)
         self.sql = Sql(database.engine.path, database.limits)
         """SQL that reads."""
         calls = (self._queries, self._writes)
@@ -164,11 +155,7 @@ class Deployment:
         self._callers = Callers(self.keys, self.sign_in)
         self.imports = Imports(self, database)
         """Files that become tables; swept where the deployment keeps house."""
-        sweep_files = partial(self.exports.unless_reading_files, self.files.sweep)
-        sweeps = (sweep_files, self.imports.sweep, self.exports.tend)
-        tidying = (self.scheduler.trim, *sweeps, self.keys.tend, self.deploys.tend)
-        chores = (self._tell_staged, *tidying, self.metrics.sample)
-        self._house = Housekeeping(database, runner, chores)
+        self._house = Housekeeping(database, runner, self._chores())
         self.deployment_name = name
         self.server_version = version
         self.call_log = call_log
@@ -177,6 +164,19 @@ class Deployment:
         """Where it is reached; set by `serve_at`."""
         self.push_progress: PushProgress | None = None
         """How far the push under way is, where it has work to do on existing data; else None."""
+
+    def _chores(self) -> tuple[Callable[[], Awaitable[object]], ...]:
+        """What is done now and then, in this order."""
+        return (
+            self._tell_staged,
+            self.scheduler.trim,
+            partial(self.exports.unless_reading_files, self.files.sweep),
+            self.imports.sweep,
+            self.exports.tend,
+            self.keys.tend,
+            self.deploys.tend,
+            self.metrics.sample,
+        )
 
     @classmethod
     async def open(
@@ -273,10 +273,7 @@ class Deployment:
         await self.live.close()
         await self.sign_in.close()
         await self._runner.close()
-        async with self._reading:
-            if self._reader is not None:
-                self._reader.close()
-                self._reader = None
+        await self._reads.close()
         await asyncio.to_thread(self._database.close)
         await asyncio.to_thread(self.tracing.close)
 
@@ -356,14 +353,7 @@ class Deployment:
 
     async def look(self, work: Callable[[Snapshot], T]) -> T:
         """As `read`, for who needs more of the snapshot."""
-        async with self._reading:
-            return await asyncio.to_thread(self._read, work)
-
-    def _read(self, work: Callable[[Snapshot], T]) -> T:
-        if self._reader is None:
-            self._reader = self._database.reader()
-        with self._reader.begin() as snapshot:
-            return work(snapshot)
+        return await self._reads.read(work)
 
     async def run_scheduled(self, kind: FunctionKind, job: ScheduledJob) -> Success | Failure:
         """Run the function of a job, with nobody's identity. A mutation finishes the job in its commit."""

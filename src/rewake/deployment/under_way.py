@@ -28,11 +28,11 @@ class TooManyCalls(RateLimited):
 class CallsUnderWay:
     """The places of one kind of calls. `with calls:` takes one, and gives it back."""
 
-    def __init__(self, most: int, *, kind: str, setting: str) -> None:
+    def __init__(self, most: int, *, kind: str, setting: str = "") -> None:
         self._most = most
         self.kind = kind
         """`queries` or `mutations`."""
-        self._setting = setting
+        self._setting = setting or f"{kind}_under_way_max"
         self.count = 0
         """How many are under way."""
 

@@ -54,15 +54,7 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
     functions = FunctionEndpoints(backend, limits)
     discovery = Discovery(backend)
     logs = LogEndpoints(backend)
-    charts = AppMetrics(backend)
-    variables = VariableEndpoints(backend, limits)
     files = FileEndpoints(backend.files)
-    exports = ExportEndpoints(backend, limits)
-    feed = StreamingExport(backend, limits)
-    schemas = SchemaEndpoints(backend)
-    keys = KeyEndpoints(backend, limits)
-    imports = ImportEndpoints(backend, limits)
-    deploys = DeployEndpoints(backend, limits)
     env = backend.environment
     actions = ErrorBoundary(HttpActions(backend, prefix="/http"), env)
     return [
@@ -77,8 +69,43 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/run", env, POST=functions.run),
         route("/api/storage/upload", env, POST=files.upload),
         route("/api/storage/{name}", env, GET=files.fetch),
+        *_administration(backend, limits),
+        *_charts(backend),
         route("/api/check_admin_key", env, GET=discovery.check_admin_key),
         route("/api/v1/get_canonical_urls", env, GET=discovery.canonical_urls),
+        route("/api/stream_function_logs", env, GET=logs.function_logs),
+        route("/api/app_metrics/stream_function_logs", env, GET=logs.function_logs),
+        route("/api/stream_udf_execution", env, GET=logs.executions),
+        route("/api/app_metrics/stream_udf_execution", env, GET=logs.executions),
+        route("/metrics", env, GET=MetricsEndpoint(backend).page),
+        route("/api/debug_event", env, POST=discovery.debug_event),
+        route("/api/openapi.json", env, GET=openapi),
+        route("/api/functions/openapi.json", env, GET=FunctionDescription(backend).openapi),
+        route("/healthz", env, GET=discovery.alive),
+        route("/readyz", env, GET=discovery.ready),
+        route("/version", env, GET=discovery.version),
+        route("/instance_name", env, GET=discovery.name),
+        route("/instance_version", env, GET=discovery.version),
+        route("/echo", env, POST=discovery.echo),
+        Route("/http", actions, name="/http"),
+        Route("/http/{path:path}", actions, name="/http/{path}"),
+        WebSocketRoute("/http", actions),
+        WebSocketRoute("/http/{path:path}", actions),
+        route("/", env, GET=discovery.welcome),
+    ]
+
+
+def _administration(backend: Backend, limits: Limits) -> list[Route]:
+    """What only holders of an admin key may ask."""
+    variables = VariableEndpoints(backend, limits)
+    exports = ExportEndpoints(backend, limits)
+    feed = StreamingExport(backend, limits)
+    schemas = SchemaEndpoints(backend)
+    keys = KeyEndpoints(backend, limits)
+    imports = ImportEndpoints(backend, limits)
+    deploys = DeployEndpoints(backend, limits)
+    env = backend.environment
+    return [
         route("/api/update_environment_variables", env, POST=variables.update),
         route("/api/v1/update_environment_variables", env, POST=variables.update),
         route("/api/list_environment_variables", env, GET=variables.list),
@@ -105,16 +132,20 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/deploys/finish", env, POST=deploys.finish),
         route("/api/deploys/progress", env, GET=deploys.progress),
         route("/api/deploys/cancel", env, POST=deploys.cancel),
-        route("/api/stream_function_logs", env, GET=logs.function_logs),
-        route("/api/app_metrics/stream_function_logs", env, GET=logs.function_logs),
-        route("/api/stream_udf_execution", env, GET=logs.executions),
-        route("/api/app_metrics/stream_udf_execution", env, GET=logs.executions),
         route("/api/import", env, POST=imports.at_once),
         route("/api/import/start_upload", env, POST=imports.start_upload),
         route("/api/import/upload_part", env, POST=imports.upload_part),
         route("/api/import/finish_upload", env, POST=imports.finish_upload),
         route("/api/perform_import", env, POST=imports.perform),
         route("/api/cancel_import", env, POST=imports.cancel),
+    ]
+
+
+def _charts(backend: Backend) -> list[Route]:
+    """What a dashboard draws."""
+    charts = AppMetrics(backend)
+    env = backend.environment
+    return [
         route("/api/app_metrics/udf_rate", env, GET=charts.udf_rate),
         route("/api/app_metrics/cache_hit_percentage", env, GET=charts.cache_hit_percentage),
         route("/api/app_metrics/latency_percentiles", env, GET=charts.latency_percentiles),
@@ -125,21 +156,6 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/app_metrics/table_rate", env, GET=charts.table_rate),
         route("/api/app_metrics/scheduled_job_lag", env, GET=charts.scheduled_job_lag),
         route("/api/app_metrics/function_concurrency", env, GET=charts.function_concurrency),
-        route("/metrics", env, GET=MetricsEndpoint(backend).page),
-        route("/api/debug_event", env, POST=discovery.debug_event),
-        route("/api/openapi.json", env, GET=openapi),
-        route("/api/functions/openapi.json", env, GET=FunctionDescription(backend).openapi),
-        route("/healthz", env, GET=discovery.alive),
-        route("/readyz", env, GET=discovery.ready),
-        route("/version", env, GET=discovery.version),
-        route("/instance_name", env, GET=discovery.name),
-        route("/instance_version", env, GET=discovery.version),
-        route("/echo", env, POST=discovery.echo),
-        Route("/http", actions, name="/http"),
-        Route("/http/{path:path}", actions, name="/http/{path}"),
-        WebSocketRoute("/http", actions),
-        WebSocketRoute("/http/{path:path}", actions),
-        route("/", env, GET=discovery.welcome),
     ]
 
 
