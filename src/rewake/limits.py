@@ -346,6 +346,8 @@ class Limits:
     """Deploys that can be rolled back to."""
     load_seconds_max: float = _setting(30.0, "seconds", 0.5, 3600.0)
     """Importing the modules of a project, all together, at a start and at a push."""
+    code_kept_seconds: float = _setting(30.0, "seconds", 0.0, 3600.0)
+    """How long code that was replaced still answers reads at timestamps from before the push."""
     log_retention_seconds: float = _setting(3600.0, "seconds", 60.0, 365 * 86_400.0)
     """How long commit log rows are kept for reads at an older timestamp."""
     log_retention_bytes: int = _setting(256 * MIB, "bytes", 1 * MIB, 1024 * GIB)

@@ -17,7 +17,7 @@ from rewake.database import ReplayKey
 from rewake.environment import KILL_POINT_VARIABLE
 from rewake.execution import LimitReached, ProjectInvalid, Success, WorkerLost
 from rewake.limits import DEFAULT_LIMITS
-from tests.execution.worker_stage import MAIN, CallFailed, Stage, play, query_job, value_of
+from tests.execution.worker_stage import FORGETFUL, MAIN, CallFailed, Stage, play, query_job, value_of
 
 HASTY = replace(DEFAULT_LIMITS, function_seconds_max=0.2)
 RUSHED = replace(DEFAULT_LIMITS, system_seconds_max=0.4)
@@ -181,7 +181,7 @@ def test_many_pushes_leave_no_process_and_no_descriptor_behind(tmp_path: Path) -
             while count() > first:
                 await asyncio.sleep(0)  # Those that were replaced are still ending.
 
-    play(tmp_path, story)
+    play(tmp_path, story, limits=FORGETFUL)
 
 
 def test_deaths_of_readers_are_noticed_by_no_wave(tmp_path: Path) -> None:

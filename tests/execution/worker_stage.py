@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -34,6 +35,9 @@ from rewake.execution import (
 )
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.values import decode
+
+FORGETFUL = replace(DEFAULT_LIMITS, code_kept_seconds=0.0)
+"""Limits under which code goes with the push that replaces it."""
 
 SCHEMA = """
     from rewake import Document, Index

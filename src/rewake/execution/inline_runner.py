@@ -95,8 +95,7 @@ class InlineRunner:
             readers,
             open_reader=database.reader,
             run=self._run_query,
-            # By the code that serves, as worker processes do it, though older code may still be here.
-            check_past=lambda snapshot: check_code(snapshot, self.registry),
+            check_past=lambda snapshot: check_code(snapshot, self._version_at(snapshot.ts)),
         )
         self._writer: WriterThread | None = None
         self._actions = ActionDesk(database.limits, call_log=self.call_log)

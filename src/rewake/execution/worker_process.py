@@ -19,7 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from rewake.execution.analysis import Analysis
@@ -293,6 +293,17 @@ class Template(_Peer):
     def connection_lost(self, error: Exception | None) -> None:
         super().connection_lost(error)
         self._descriptors.close()
+
+
+async def all_ended(workers: Sequence[Worker], seconds: float) -> None:
+    """Wait until workers whose pipes were closed have ended, but not for ever."""
+    endings = [worker.ended for worker in workers]
+    if endings:
+        await asyncio.wait(endings, timeout=seconds)
+    for worker in workers:
+        worker.kill()
+    with suppress(WorkerLost):
+        await asyncio.gather(*endings)
 
 
 def _safe_path() -> list[str]:

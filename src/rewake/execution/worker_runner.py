@@ -34,6 +34,7 @@ from rewake.execution.analysis import Analysis
 from rewake.execution.call_log import CallLog
 from rewake.execution.calls import Failure, MutationOutcome, Success
 from rewake.execution.loader import ProjectSettings
+from rewake.execution.past_code import PastCode
 from rewake.execution.reader_pool import ReaderPool
 from rewake.execution.rollout_driver import roll_out
 from rewake.execution.runner import (
@@ -49,9 +50,10 @@ from rewake.execution.runner import (
     WorkerFacts,
 )
 from rewake.execution.schema_steps import BuildIndexes, SchemaStep, Stepped
+from rewake.execution.time_watch import TimeWatch
 from rewake.execution.worker_failures import WorkerLost, cut_off
 from rewake.execution.worker_messages import Fork, Mutate, Outcome, Step, Trim
-from rewake.execution.worker_process import Template, Worker
+from rewake.execution.worker_process import Template, Worker, all_ended
 from rewake.execution.worker_rollout import WorkerRollout
 from rewake.execution.writer_seat import WriterSeat
 from rewake.observability import logger
@@ -59,7 +61,6 @@ from rewake.tallies import Tallies
 
 _log = logger(__name__)
 
-_WATCH_SECONDS = 0.25
 _BACKOFF_SECONDS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _CALM_SECONDS = 10.0
 """A process that lived so long did not die of its start."""
@@ -94,6 +95,7 @@ class WorkerRunner:
         self._template: Template | None = None
         self._first: Template | None = plan.template
         self._code_since = 0
+        self._past: PastCode | None = None
         # What was written down of the deploy that `_template` came with.
         self._deploy: DeployNote | None = None
         self._seat: WriterSeat
@@ -117,7 +119,7 @@ class WorkerRunner:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._revivals = 0
         self._last_revival = -_CALM_SECONDS
-        self._watching: asyncio.TimerHandle | None = None
+        self._watch = TimeWatch(self._clock, database.limits.system_seconds_max, self._at_work)
 
     async def start(self, on_group: Callable[[GroupReport], None], calls: Calls | None = None) -> int:
         """Be ready for the first push. Returns the latest timestamp."""
@@ -131,7 +133,7 @@ class WorkerRunner:
             on_lost=self._writer_lost,
             told_ts=last_ts,
         )
-        self._watch()
+        self._watch.begin()
         return last_ts
 
     async def close(self) -> None:
@@ -142,8 +144,7 @@ class WorkerRunner:
         if self._template is not None:
             await self._seat.drain(_DRAIN_SECONDS)
         self._is_closed = True
-        if self._watching is not None:
-            self._watching.cancel()
+        self._watch.end()
         for task in list(self._tasks):
             task.cancel()
         while self._tasks:
@@ -154,7 +155,7 @@ class WorkerRunner:
         writer = await self._seat.close()
         if writer is not None:
             workers.append(writer)
-        await _ended(workers)
+        await all_ended(workers, _DRAIN_SECONDS)
         for template in (self._template, self._first):
             if template is not None:
                 await template.end()
@@ -167,6 +168,9 @@ class WorkerRunner:
         """How much there is to do at the moment."""
         found = [("template", self._template), ("writer", self._seat.worker)]
         found += [("reader", worker) for worker in self._readers.workers]
+        if self._past is not None:
+            found.append(("past template", self._past.template))
+            found += [("past reader", worker) for worker in self._past.readers.workers]
         found.append(("actions", None if self._crew is None else self._crew.worker))
         workers = [WorkerFacts(role, peer.pid) for role, peer in found if peer is not None and peer.is_alive]
         return RunnerFigures(self._seat.queued, self._actions.running, self._actions.queued, tuple(workers))
@@ -201,6 +205,10 @@ class WorkerRunner:
 
     async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None) -> Wave:
         """Take a snapshot on an idle reader and run `jobs` on it."""
+        past = self._past
+        if past is not None and at is not None and past.since <= at < self._code_since:
+            with suppress(RunnerClosed, WorkerLost):
+                return await past.open_wave(jobs, at=at)
         while True:
             if self._is_closed:
                 raise RunnerClosed()
@@ -347,7 +355,7 @@ class WorkerRunner:
             # From here on without a pause: nobody may see one half of it.
             before, self._template, self._deploy = self._template, template, deploy
             self.analysis = template.analysis
-            self._code_since = report.last_ts
+            since, self._code_since = self._code_since, report.last_ts
             self._is_armed = False
             left = self._readers.replace(readers)
             if self._seat.worker is not None:
@@ -359,7 +367,7 @@ class WorkerRunner:
             self._seat.release()
             template.ended.add_done_callback(lambda _: self._template_lost(template))
             if before is not None:
-                self._spawn(self._retire(before, left))
+                self._spawn(self._retire(self._kept(before, since), left))
             return changes
 
     async def _fork(self, template: Template, role: str) -> Worker:
@@ -458,42 +466,32 @@ class WorkerRunner:
         self._last_revival = now
         await pause(_BACKOFF_SECONDS[min(self._revivals, len(_BACKOFF_SECONDS) - 1)])
 
-    # Time.
+    def _at_work(self) -> list[Worker | None]:
+        """Whoever may be running a function of queries and mutations."""
+        past = self._past.readers.busy if self._past is not None else ()
+        return [*self._readers.busy, *past, self._seat.worker]
 
-    def _watch(self) -> None:
-        """Cut off what takes too long, for ever."""
-        most = self._database.limits.system_seconds_max
-        now = self._clock.monotonic()
-        for worker in [*self._readers.busy, self._seat.worker]:
-            if worker is None or not worker.is_alive or worker.is_cut_off:
-                continue
-            running = worker.mark.read()
-            if running is not None and now - running[1] > most:
-                _log.warning("a function ran for more than %g s; its process is ended", most)
-                worker.is_cut_off = True
-                worker.kill()
-        self._watching = asyncio.get_running_loop().call_later(min(_WATCH_SECONDS, most / 4), self._watch)
+    def _kept(self, template: Template, since: int) -> PastCode:
+        """Let the code of `template`, which served from `since` on, answer reads at its timestamps."""
+        if self._past is not None:
+            self._past.make_way()
+        late = cut_off(self._database.limits)
+        self._past = PastCode(template, since=since, fork=self._fork, call_log=self._call_log, cut_off=late)
+        return self._past
 
-    async def _retire(self, template: Template, workers: list[Worker]) -> None:
-        """Let workers that were replaced finish, then end their template."""
+    async def _retire(self, past: PastCode, workers: list[Worker]) -> None:
+        """Let workers that were replaced finish, then end their template, when nobody asks for it."""
         try:
             await asyncio.gather(*(asyncio.shield(worker.ended) for worker in workers))
+            await past.serve_for(self._database.limits.code_kept_seconds)
         finally:
-            await template.end()
-            self.on_retired(template.settings)
+            if self._past is past:
+                self._past = None
+            await all_ended(past.close(), _DRAIN_SECONDS)
+            await past.template.end()
+            self.on_retired(past.template.settings)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def _ended(workers: Sequence[Worker]) -> None:
-    """Wait until workers whose pipes were closed have ended, but not for ever."""
-    endings = [worker.ended for worker in workers]
-    if endings:
-        await asyncio.wait(endings, timeout=_DRAIN_SECONDS)
-    for worker in workers:
-        worker.kill()
-    with suppress(WorkerLost):
-        await asyncio.gather(*endings)
