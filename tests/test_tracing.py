@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,21 +20,31 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from rewake import tracing as tracing_module
 from rewake.auth import ANONYMOUS, AdminKey
+from rewake.cli.json_lines import json_call
 from rewake.deployment import Deployment
 from rewake.environment import Environment
-from rewake.execution import FunctionCall, Template, WorkerPlan, read_settings
+from rewake.execution import CallRecord, FunctionCall, Success, Template, WorkerPlan, read_settings
 from rewake.http_api import build_app
+from rewake.reactivity import LiveResult
 from rewake.tracing import NO_TRACING, Tracing, tracing_from
+from rewake.values import encode
 from tests.deployment.stage import SCHEMA, load, write_project
 
 REMOTE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 CHANCE = Environment().random_bytes
 SECRET = "hunter2-in-arguments"
+CALLS = (
+    ("mutation", "add"),
+    ("mutation", "fail"),
+    ("query", "count"),
+    ("query", "refuse"),
+    ("action", "work"),
+)
 FUNCTIONS = """
     from opentelemetry import trace
 
-    from rewake import ActionCtx, MutationCtx, action, mutation
+    from rewake import ActionCtx, MutationCtx, QueryCtx, action, mutation, query
     from .schema import Note
 
     @mutation
@@ -44,10 +55,19 @@ FUNCTIONS = """
     def fail(ctx: MutationCtx, room: str) -> None:
         raise ValueError(room)
 
+    @query
+    def count(ctx: QueryCtx, room: str) -> int:
+        return len(ctx.db.query(Note).collect())
+
+    @query
+    def refuse(ctx: QueryCtx, room: str) -> int:
+        raise ValueError(room)
+
     @action
     async def work(ctx: ActionCtx, room: str) -> None:
         with trace.get_tracer("author").start_as_current_span("of the author"):
             await ctx.run_mutation(add, room=room)
+            await ctx.run_query(count, room=room)
 """
 
 
@@ -93,6 +113,7 @@ class Collector:
                             "role": facts["rewake.process.role"].string_value,
                             "service": facts["service.name"].string_value,
                             "is_error": span.status.code == 2,
+                            "facts": {pair.key: pair.value for pair in span.attributes},
                         }
                         for span in scope.spans
                     ]
@@ -112,11 +133,30 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
     collector.server.server_close()
 
 
-def play(root: Path, *, in_processes: bool) -> None:
-    """Call a mutation, one that fails, and an action over HTTP, as a caller that traces."""
+class Watching:
+    """Waits for the results of a live query."""
+
+    def __init__(self) -> None:
+        self.shown: asyncio.Queue[LiveResult] = asyncio.Queue()
+
+    def begin_wave(self) -> bool:
+        return True
+
+    def finish_wave(self, ts: int, updates: Sequence[tuple[int, LiveResult]]) -> None:
+        for _, result in updates:
+            self.shown.put_nowait(result)
+
+    def fail_wave(self) -> None:
+        raise AssertionError("a wave failed")
+
+
+def play(root: Path, *, in_processes: bool) -> list[CallRecord]:
+    """Call mutations, queries and an action over HTTP, as a caller that traces, while somebody watches. Gives
+    the records of all runs.
+    """
     write_project(root, schema=SCHEMA, notes=FUNCTIONS)
 
-    async def run() -> None:
+    async def run() -> list[CallRecord]:
         settings = read_settings(root)
         template = await Template.load(settings) if in_processes else None
         deployment = await Deployment.open(
@@ -133,24 +173,32 @@ def play(root: Path, *, in_processes: bool) -> None:
         try:
             transport = httpx.ASGITransport(app=build_app(deployment))
             async with httpx.AsyncClient(transport=transport, base_url="http://deployment.test") as client:
-                for kind, path in (("mutation", "add"), ("mutation", "fail"), ("action", "work")):
+                for kind, path in CALLS:
                     body = {"path": f"notes:{path}", "args": {"room": SECRET}}
                     answer = await client.post(f"/api/{kind}", json=body, headers={"traceparent": REMOTE})
-                    assert answer.json()["status"] == ("error" if path == "fail" else "success"), answer.text
+                    wanted = "error" if path in ("fail", "refuse") else "success"
+                    assert answer.json()["status"] == wanted, answer.text
             # A websocket brings no trace: its calls begin one.
-            call = FunctionCall("notes:fail", f'{{"room":"{SECRET}"}}')
+            watching = Watching()
+            session = deployment.open_session(watching)
+            session.add(0, FunctionCall("notes:count", '{"room":"watched"}'), None)
+            assert (await asyncio.wait_for(watching.shown.get(), 60)).result == Success(encode(2))
+            call = FunctionCall("notes:add", f'{{"room":"{SECRET}"}}')
             await deployment.mutate(call, ANONYMOUS, request_id="socket")
+            assert (await asyncio.wait_for(watching.shown.get(), 60)).result == Success(encode(3))
+            session.close()
+            return deployment.call_log.records
         finally:
             await asyncio.wait_for(deployment.close(), 60)
 
-    asyncio.run(run())
+    return asyncio.run(run())
 
 
 @pytest.mark.parametrize("in_processes", [False, True])
 def test_one_trace_goes_from_the_door_through_workers(
     tmp_path: Path, collector: Collector, *, in_processes: bool
 ) -> None:
-    play(tmp_path, in_processes=in_processes)
+    records = play(tmp_path, in_processes=in_processes)
     spans = collector.spans
     by_id = {span["id"]: span for span in spans}
     assert len(by_id) == len(spans), "every span has an id of its own"
@@ -183,9 +231,38 @@ def test_one_trace_goes_from_the_door_through_workers(
     assert [("commit group", writer), *door] in commits
     failed = [span for span in spans if span["name"] == "run notes:fail"]
     assert all(span["is_error"] for span in failed)
-    assert {span["trace"] == TRACE_ID for span in failed} == {True, False}
+    assert {span["trace"] for span in failed} == {TRACE_ID}
+    socket = [span for span in spans if span["name"] == "run notes:add" and span["trace"] != TRACE_ID]
+    assert [line(span) for span in socket] == [[("run notes:add", writer), ("mutation notes:add", "front")]]
     assert {span["service"] for span in spans} == {"quiet-otter-12"}
+    reader = "reader" if in_processes else "front"
+    reads = [line(span) for span in spans if span["name"] in ("run notes:count", "run notes:refuse")]
+    asked = ("POST /api/query", "front")
+    author = [("of the author", actor)] if in_processes else []
+    action = [("run notes:work", actor), ("action notes:work", "front"), ("POST /api/action", "front")]
+    assert sorted(reads) == sorted(
+        [
+            [("run notes:count", reader), asked],
+            [("run notes:refuse", reader), asked],
+            [("run notes:count", reader), ("query notes:count", "front"), *author, *action],
+            # Live queries: one wave for the first run, one for the commit. Neither is of anybody's request.
+            [("run notes:count", reader), ("wave", "front")],
+            [("run notes:count", reader), ("wave", "front")],
+        ]
+    )
+    for span in spans:
+        if span["name"] in ("run notes:count", "run notes:refuse"):
+            assert span["facts"]["rewake.queued_seconds"].double_value >= 0
+            assert span["is_error"] == (span["name"] == "run notes:refuse")
+            assert (span["trace"] == TRACE_ID) == ("wave" not in dict(line(span)))
     assert SECRET.encode() not in collector.bodies
+    # The log names the span of each run.
+    runs = {span["id"]: span for span in spans if span["name"].startswith("run ")}
+    assert len(runs) == len(records)
+    for record in records:
+        said = json.loads(json_call(record, moment="now", deployment="d"))
+        span = runs[said["spanId"]]
+        assert (f"run {said['function']}", said["traceId"]) == (span["name"], span["trace"])
 
 
 @pytest.mark.parametrize(

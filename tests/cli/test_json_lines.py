@@ -73,6 +73,13 @@ def test_a_refusal_is_short_whatever_strangers_send() -> None:
     assert "traceback" not in own
 
 
+def test_a_run_that_is_traced_names_its_span() -> None:
+    span = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    line = told(CallRecord("m:f", "query", 0.0, (), None, None, "r", trace=span))
+    assert (line["traceId"], line["spanId"]) == (span[3:35], span[36:52])
+    assert "traceId" not in told(CallRecord("m:f", "query", 0.0, (), None, None, "r"))
+
+
 def test_a_limit_is_named() -> None:
     limit = LimitReached("TooMany", "documents_read_max", 11.0, 10.0)
     failed = told(CallRecord("m:f", "query", 0.0, (), "Too many", None, "r", limit))

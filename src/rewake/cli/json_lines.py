@@ -4,7 +4,7 @@ Floor 8, `cli`. The text form is for people (`call_lines.py`); this one has the 
 is known of them.
 
     {"time", "level", "deployment", "message", "logger", ...}             what the server says itself
-    {"time", "level", "function", "kind", "outcome", "requestId", ...}    a run
+    {"time", "level", "function", "kind", "outcome", "requestId", ...}    a run; its span where it has one
 
 Environment variables, arguments and results are never in it.
 
@@ -50,6 +50,8 @@ def json_call(record: CallRecord, *, moment: str, deployment: str) -> str:
     }
     if record.scheduled:
         line["cronId" if is_cron(record.scheduled) else "scheduledFunctionId"] = record.scheduled
+    if record.trace:
+        _, line["traceId"], line["spanId"], _ = record.trace.split("-")
     if record.log_lines:
         line["logLines"] = [
             {"level": each.level, "message": each.text}

@@ -71,15 +71,18 @@ from rewake.execution import (
     InlineRunner,
     MutationJob,
     MutationOutcome,
+    Readers,
     Registry,
     RequestSource,
     Runner,
     Success,
     TracedCalls,
+    TracedWaves,
     Visibility,
     WorkerPlan,
     WorkerRunner,
     failure_of,
+    note_result,
     system_registry,
 )
 from rewake.files import Files
@@ -142,7 +145,10 @@ class Deployment:
         self.feeds = Feeds(database)
         """For programs that keep a copy of the tables."""
         clocks, limits, position = database.environment, database.limits, database.last_ts()
-        self.live = LiveQueries(runner, environment=clocks, limits=limits, position=position, tallies=tallies)
+        readers: Readers = TracedWaves(runner, tracing, clock=clocks.clock) if tracing.is_on else runner
+        self.live = LiveQueries(
+            readers, environment=clocks, limits=limits, position=position, tallies=tallies
+        )
         self.sql = Sql(database.engine.path, database.limits)
         """SQL that reads."""
         calls = (self._queries, self._writes)
@@ -477,7 +483,9 @@ class Deployment:
         seen = Visibility.INTERNAL
         try:
             if kind == "query":
-                result, _ = await self.query(call, identity, request_id=request_id, visibility=seen)
+                with self.tracing.span(f"query {call.path[:200]}", parent=source.trace) as span:
+                    result, _ = await self.query(call, identity, request_id=request_id, visibility=seen)
+                    note_result(span, result)
             elif kind == "mutation":
                 outcome = await self.mutate(
                     call, identity, request_id=request_id, source=source, visibility=seen

@@ -82,7 +82,8 @@ from rewake.execution.scheduled_calls import end_of
 from rewake.execution.side_effects import SideEffectRefused
 from rewake.execution.system_context import SYSTEM_PREFIX
 from rewake.execution.system_functions import system_registry
-from rewake.execution.traced_calls import TracedCalls
+from rewake.execution.traced_calls import TracedCalls, note_result
+from rewake.execution.traced_waves import Readers, TracedWaves
 from rewake.execution.typed_calls import encoded_arguments, error_of, value_of
 from rewake.execution.worker_failures import WorkerLost
 from rewake.execution.worker_process import Template
@@ -130,6 +131,7 @@ __all__ = [
     "ProjectTooLarge",
     "QueryJob",
     "QueryRun",
+    "Readers",
     "Registry",
     "RequestSource",
     "RouteFacts",
@@ -143,6 +145,7 @@ __all__ = [
     "Template",
     "TooManyActions",
     "TracedCalls",
+    "TracedWaves",
     "Visibility",
     "Wave",
     "WorkerFacts",
@@ -161,6 +164,7 @@ __all__ = [
     "let_functions_stop",
     "limits_from_environment",
     "load_project",
+    "note_result",
     "open_archive",
     "read_settings",
     "registry_of",

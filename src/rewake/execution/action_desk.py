@@ -224,4 +224,5 @@ def _record_of_loss(job: ActionJob) -> CallRecord:
         traceback=None,
         request_id=job.request_id,
         is_http=isinstance(job, HttpJob),
+        trace=job.source.trace,
     )

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from rewake.database import Catalog, Database, Reader, Snapshot, stored_variable
@@ -148,6 +149,7 @@ class ActionThreads:
                 result, record = run.work()
                 span.update_name(f"run {record.path[:200]}")
                 span.set_attribute("code.function.name", record.path)
+                record = replace(record, trace=self._tracing.current())
                 if record.error is not None:
                     mark_failed(span, FAILED)
         with self._lock:

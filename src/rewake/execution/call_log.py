@@ -112,6 +112,8 @@ class CallRecord:
     """Whether it was an HTTP action, whose path is a method and a route."""
     status: int = 0
     """What an HTTP action answered with; 0 where it did not come to that."""
+    trace: str = ""
+    """The span of the run as a `traceparent`; empty where traces are not wanted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,6 +199,18 @@ class FunctionRuns:
         Raises:
             StorageFailed: a read failed, whatever the function made of that.
         """
+        if not self._tracing.is_on or not job.trace:
+            return self._query(snapshot, job, registry)
+        waited = max(0.0, self._environment.clock.monotonic() - job.asked_at)
+        facts = {"rewake.queued_seconds": waited}
+        with self._tracing.span(f"run {job.call.path[:200]}", parent=job.trace, attributes=facts) as span:
+            run, record = self._query(snapshot, job, registry)
+            span.set_attribute("code.function.name", record.path)
+            if isinstance(run.result, Failure):
+                mark_failed(span, FAILED)
+            return run, record
+
+    def _query(self, snapshot: Snapshot, job: QueryJob, registry: Registry) -> tuple[QueryRun, CallRecord]:
         started = self._environment.clock.monotonic()
         transaction = snapshot.transaction()
         own = system_registry_for(registry) if _is_system(job) else registry
@@ -303,6 +315,7 @@ class FunctionRuns:
             usage=host.usage(args=job.call.args, result=result) if host is not None else NO_USAGE,
             identity=identity_kind(job.identity),
             scheduled="" if isinstance(job, QueryJob) else job.scheduled,
+            trace=self._tracing.current(),
         )
 
 

@@ -288,6 +288,7 @@ def _unfinished(job: MutationJob) -> CallRecord:
         error=None,
         traceback=None,
         request_id=job.request_id,
+        trace=job.source.trace,
     )
 
 

@@ -152,6 +152,7 @@ class ReaderPool:
                 error=failure.message,
                 traceback=None,
                 request_id="",
+                trace=job.trace,
             )
         )
         module = module_of(path)

@@ -70,6 +70,10 @@ class QueryJob:
     identity: Identity
     visibility: Visibility
     journal: str | None = None
+    trace: str = ""
+    """The span that asks, as a `traceparent`; empty where traces are not wanted."""
+    asked_at: float = 0.0
+    """When it was handed over, in monotonic seconds; told together with `trace`."""
 
 
 @dataclass(frozen=True, slots=True)

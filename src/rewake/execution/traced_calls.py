@@ -52,7 +52,7 @@ class TracedCalls:
         """As `Runner.mutate`."""
         with self._within("mutation", job) as (span, traced):
             outcome = await self._runner.mutate(traced)
-            _note(span, outcome.result)
+            note_result(span, outcome.result)
             return outcome
 
     async def act(self, job: ActionJob) -> Success | Failure:
@@ -60,7 +60,7 @@ class TracedCalls:
         kind = "http action" if isinstance(job, HttpJob) else "action"
         with self._within(kind, job) as (span, traced):
             result = await self._runner.act(traced)
-            _note(span, result)
+            note_result(span, result)
             return result
 
     @contextmanager
@@ -77,6 +77,7 @@ class TracedCalls:
             yield span, replace(job, source=source)
 
 
-def _note(span: Any, result: Success | Failure) -> None:
+def note_result(span: Any, result: Success | Failure) -> None:
+    """Mark the span of a run that came to a failure."""
     if isinstance(result, Failure):
         mark_failed(span, FAILED)

@@ -212,19 +212,29 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
     identity: str
     visibility: Visibility
     journal: str | None
+    trace: str = ""
+    asked_at: float = 0.0
 
     @classmethod
     def of(cls, job: QueryJob) -> Query:
-        call = job.call
+        call, asker = job.call, job.identity.fingerprint
         return cls(
-            call.path, call.args, call.component, job.identity.fingerprint, job.visibility, job.journal
+            call.path,
+            call.args,
+            call.component,
+            asker,
+            job.visibility,
+            job.journal,
+            job.trace,
+            job.asked_at,
         )
 
     @property
     def job(self) -> QueryJob:
         """The inverse of `of`."""
         call = FunctionCall(self.path, self.args, self.component)
-        return QueryJob(call, identity_of(self.identity), self.visibility, self.journal)
+        asker = identity_of(self.identity)
+        return QueryJob(call, asker, self.visibility, self.journal, self.trace, self.asked_at)
 
 
 class OpenWave(_Message):

@@ -179,5 +179,6 @@ def _failed(work: Work, result: Result, ts: int) -> Outcome:
         error=result.message,
         traceback=None,
         request_id=message.request_id,
+        trace=message.source.trace,
     )
     return Outcome(work.number, ts, result, record=record)

@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +32,7 @@ from rewake.execution import (
     GroupReport,
     QueryJob,
     QueryRun,
-    Runner,
+    Readers,
     RunnerClosed,
     Success,
     Visibility,
@@ -56,7 +57,7 @@ class LiveQueries:
 
     def __init__(
         self,
-        runner: Runner,
+        runner: Readers,
         *,
         environment: Environment,
         limits: Limits,
@@ -376,7 +377,8 @@ class LiveQueries:
             if not sessions:
                 return
             self._waves += 1
-            task = asyncio.ensure_future(self._run_wave(sessions))
+            # In a context of its own: it belongs to none of the requests that brought it about.
+            task = asyncio.get_running_loop().create_task(self._run_wave(sessions), context=Context())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
