@@ -2,12 +2,20 @@
 
 import pytest
 
-from rewake.observability import logger, redacted
+from rewake.observability import logger, redacted, wanted_level
 
 
 def test_every_logger_is_below_the_root_of_the_house():
     assert logger("rewake.sync.session").name == "rewake.sync.session"
     assert logger("tests").name == "rewake.tests"
+
+
+@pytest.mark.parametrize(
+    ("said", "level"),
+    [(None, None), (" ", None), ("debug", 10), (" Info ", 20), ("warning", 30), ("error", 40), ("loud", 30)],
+)
+def test_the_level_of_the_log_is_a_word(said: str | None, level: int | None) -> None:
+    assert wanted_level({} if said is None else {"REWAKE_LOG_LEVEL": said}) == level
 
 
 SECRET = "ab" * 32

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 ROOT = "rewake"
 
@@ -19,6 +19,15 @@ ROOT = "rewake"
 def logger(name: str) -> logging.Logger:
     """The logger of a module; names begin with `rewake.`, so that one setting governs the house."""
     return logging.getLogger(name if name.startswith(ROOT) else f"{ROOT}.{name}")
+
+
+def wanted_level(environ: Mapping[str, str]) -> int | None:
+    """From which level on the house is told, as `REWAKE_LOG_LEVEL` says; None where it says nothing. A word
+    that is none counts as `warning`.
+    """
+    said = environ.get("REWAKE_LOG_LEVEL", "").strip().upper()
+    levels = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "ERROR": logging.ERROR}
+    return levels.get(said, logging.WARNING) if said else None
 
 
 _REDACTED = "[redacted]"

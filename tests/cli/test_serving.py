@@ -338,3 +338,63 @@ def test_a_stream_that_ends_early_leaves_no_traceback_of_the_house(project: Path
         assert server.stop() == 0
         assert "ResponseCut" not in server.text
         assert server.text.count("Traceback") == 1, "the author's"
+
+
+def test_worker_processes_tell_from_the_level_that_is_wanted(project: Path) -> None:
+    wanted = {"REWAKE_LOG_LEVEL": "info"}
+    words = ("serve", ".", "--port", "0", "--workers", "1", "--log-format", "json")
+    with Running(*words, cwd=project, variables=wanted) as server:
+        server.wait_for("Rewake is ready at")
+        told = [json.loads(line) for line in server.lines]
+        seen = {
+            line["message"].rpartition(" ")[2]: line
+            for line in told
+            if "runs functions as" in line["message"]
+        }
+        assert set(seen) == {"actions", "reader", "writer"}
+        assert {(line["level"], line["logger"]) for line in seen.values()} == {
+            ("info", "rewake.execution.worker")
+        }
+        assert server.stop() == 0
+
+
+def figure(page: str, name: str) -> float:
+    """The value of a line of the page."""
+    return float(re.search(rf"^{re.escape(name)} (\S+)$", page, re.M)[1])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_metrics_have_a_port_of_their_own(project: Path, workers: str) -> None:
+    words = ("serve", ".", "--port", "0", "--workers", workers, "--metrics-port")
+    (project / "backend" / "broken.py").write_text(BROKEN)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with Running(*words, str(port), cwd=project) as server:
+        url = ready(server)
+        call(url, "mutation", "broken:quiet")
+        call(url, "mutation", "broken:quiet")
+        call(url, "query", "broken:boom")
+        call(url, "query", "messages:list_recent")
+        call(url, "query", "messages:list_recent")
+        page = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+        runs = 'rewake_function_runs_total{function="%s",kind="%s",outcome="%s"}'
+        assert figure(page, runs % ("broken:quiet", "mutation", "success")) == 2
+        assert figure(page, runs % ("broken:boom", "query", "failure")) == 1
+        assert figure(page, runs % ("messages:list_recent", "query", "success")) == 1
+        assert figure(page, 'rewake_query_cache_hits_total{function="messages:list_recent"}') == 1
+        assert figure(page, "rewake_data_file_bytes") > 0
+        assert figure(page, 'rewake_http_responses_total{status="200"}') == 5
+        assert figure(page, "process_resident_memory_bytes") > 1 << 20
+        processes = 'rewake_worker_processes{role="%s"}'
+        for role in ("writer", "reader", "actions"):
+            assert (processes % role in page) == (workers == "1")
+        assert httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30).status_code == 200
+        # That port has nothing else, and the public one asks for a key.
+        assert httpx.post(f"http://127.0.0.1:{port}/api/query", json={}, timeout=30).status_code == 404
+        assert httpx.get(f"{url}/metrics", timeout=30).status_code == 403
+        key = (project / ".rewake" / "server.json").read_text()
+        key = Path(json.loads(key)["admin_key"]).read_text().strip()
+        headers = {"Authorization": f"Convex {key}"}
+        assert "rewake_info{" in httpx.get(f"{url}/metrics", headers=headers, timeout=30).text
+        assert server.stop() == 0

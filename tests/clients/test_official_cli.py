@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -69,12 +71,11 @@ def test_variables_are_set_listed_and_removed(cli: Cli) -> None:
     assert "OTHER=" in listed
 
 
-def test_logs_show_what_runs_and_fails(node: str, server: ServerProcess) -> None:
-    for path in ("counters:get", "failures:plain_query"):
-        body = {"path": path, "args": {"name": "a"} if path == "counters:get" else {}}
-        assert httpx.post(f"{server.url}/api/query", json=body).status_code == 200
+@contextmanager
+def followed_logs(node: str, server: ServerProcess, *words: str) -> Iterator[Callable[[], str]]:
+    """Runs `npx convex logs` meanwhile; gives what reads its next line."""
     following = subprocess.Popen(
-        [node, PROGRAM, "logs", "--history", "10", "--success"],
+        [node, PROGRAM, "logs", *words],
         cwd=HERE,
         env=_variables(server),
         stdin=subprocess.DEVNULL,
@@ -82,18 +83,66 @@ def test_logs_show_what_runs_and_fails(node: str, server: ServerProcess) -> None
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    try:
+    ending = threading.Timer(SECONDS, following.kill)
+    ending.start()
+
+    def read() -> str:
         assert following.stdout is not None
-        seen = [following.stdout.readline() for _ in range(2)]
-        assert "[CONVEX Q(counters:get)] Function executed in " in seen[0]
-        assert "[CONVEX Q(failures:plain_query)] Uncaught " in seen[1]
-        body = {"path": "counters:increment", "args": {"name": "a"}}
-        httpx.post(f"{server.url}/api/mutation", json=body)
-        while "[CONVEX M(counters:increment)] Function executed in " not in following.stdout.readline():
-            assert following.poll() is None
+        line = following.stdout.readline()
+        assert line, "it ended"
+        return line
+
+    try:
+        yield read
     finally:
+        ending.cancel()
         following.kill()
         following.wait(SECONDS)
+
+
+def _one_goes_well_and_one_fails(server: ServerProcess) -> None:
+    for path in ("counters:get", "failures:plain_query"):
+        body = {"path": path, "args": {"name": "a"} if path == "counters:get" else {}}
+        assert httpx.post(f"{server.url}/api/query", json=body).status_code == 200
+
+
+def test_logs_show_what_runs_and_fails(node: str, server: ServerProcess) -> None:
+    _one_goes_well_and_one_fails(server)
+    with followed_logs(node, server, "--history", "10", "--success") as read:
+        assert "[CONVEX Q(counters:get)] Function executed in " in read()
+        assert "[CONVEX Q(failures:plain_query)] Uncaught " in read()
+        body = {"path": "counters:increment", "args": {"name": "a"}}
+        httpx.post(f"{server.url}/api/mutation", json=body)
+        while "[CONVEX M(counters:increment)] Function executed in " not in read():
+            pass
+
+
+def test_logs_show_only_the_latest_of_the_history(node: str, server: ServerProcess) -> None:
+    _one_goes_well_and_one_fails(server)
+    _one_goes_well_and_one_fails(server)
+    with followed_logs(node, server, "--history", "1") as read:
+        assert "[CONVEX Q(failures:plain_query)] Uncaught " in read()
+        _one_goes_well_and_one_fails(server)
+        # The second of the four was not shown; nor, without `--success`, what went well: the next line that
+        # begins an entry is that of the new failure.
+        lines = [read()]
+        while "[CONVEX " not in lines[-1]:
+            lines.append(read())
+        assert "[CONVEX Q(failures:plain_query)] Uncaught " in lines[-1]
+
+
+def test_logs_are_json_lines(node: str, server: ServerProcess) -> None:
+    _one_goes_well_and_one_fails(server)
+    with followed_logs(node, server, "--jsonl", "--history", "2") as read:
+        well, failed = json.loads(read()), json.loads(read())
+        assert (well["identifier"], well["udfType"], well["kind"]) == ("counters:get", "Query", "Completion")
+        assert (well["error"], failed["identifier"]) == (None, "failures:plain_query")
+        assert failed["error"].startswith("Uncaught ")
+        body = {"path": "counters:increment", "args": {"name": "a"}}
+        httpx.post(f"{server.url}/api/mutation", json=body)
+        told = json.loads(read())
+        assert (told["identifier"], told["udfType"]) == ("counters:increment", "Mutation")
+        assert told["usageStats"]["databaseWriteDocuments"] == 1
 
 
 DECLARING = """

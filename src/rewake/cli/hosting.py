@@ -49,7 +49,7 @@ from rewake.execution import (
     let_functions_stop,
     limits_from_environment,
 )
-from rewake.observability import ROOT, redacted
+from rewake.observability import ROOT, redacted, wanted_level
 from rewake.server import PORT_MAX, Exposure, PortInUse, Server
 from rewake.storage import DataFileLocked
 from rewake.tracing import tracing_from
@@ -284,14 +284,12 @@ def house_logs(show: Callable[[logging.LogRecord, str], None], secrets: tuple[st
     `REWAKE_LOG_LEVEL` says from which level on; a word that is none counts as `warning`.
     """
     handler = _Handler(show, secrets)
-    wanted = os.environ.get("REWAKE_LOG_LEVEL", "").strip().upper()
-    levels = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "ERROR": logging.ERROR}
-    level = levels.get(wanted, logging.WARNING)
-    handler.setLevel(level)
+    wanted = wanted_level(os.environ)
+    handler.setLevel(logging.WARNING if wanted is None else wanted)
     for name in _HOUSE_LOGGERS:
         logging.getLogger(name).addHandler(handler)
-        if wanted:
-            logging.getLogger(name).setLevel(level)
+        if wanted is not None:
+            logging.getLogger(name).setLevel(wanted)
 
 
 class _Handler(logging.Handler):

@@ -86,7 +86,7 @@ from rewake.execution.worker_messages import (
     pack_prepared,
     unpack_from_front,
 )
-from rewake.observability import ROOT, logger
+from rewake.observability import ROOT, logger, wanted_level
 from rewake.storage import Durability, Role
 from rewake.tracing import Tracing, tracing_from
 
@@ -351,7 +351,7 @@ class ReaderWorker(_Worker):
 
 
 class _PipeLog(logging.Handler):
-    """Sends warnings and errors of the house to the front."""
+    """Sends what the house says to the front: warnings and errors, or as `REWAKE_LOG_LEVEL` wants it."""
 
     def __init__(self, pipe: Pipe) -> None:
         super().__init__(logging.WARNING)
@@ -399,7 +399,11 @@ def _serve_template(pipe: Pipe, descriptors: socket.socket) -> None:
 
 
 def _serve_worker(fork: Fork, pipe: Pipe, mark: RunMark, registry: Registry) -> None:
-    logging.getLogger(ROOT).addHandler(_PipeLog(pipe))
+    house, log = logging.getLogger(ROOT), _PipeLog(pipe)
+    if (wanted := wanted_level(os.environ)) is not None:
+        house.setLevel(wanted)
+        log.setLevel(wanted)
+    house.addHandler(log)
     try:
         database = Database.open(
             fork.data,
@@ -422,6 +426,7 @@ def _serve_worker(fork: Fork, pipe: Pipe, mark: RunMark, registry: Registry) -> 
     except RewakeError as error:
         pipe.send(Failed(ErrorFacts.of(error)))
         return
+    _log.info("process %d runs functions as %s", os.getpid(), fork.role)
     pipe.send(Ready(os.getpid()))
     worker.work()
     tracing.close()
