@@ -10,7 +10,7 @@ import pytest
 
 from rewake.database import CRONS
 from rewake.environment import ManualClock
-from rewake.execution import CallLog, CallRecord, CallUsage, RunLogLine, RunProgress
+from rewake.execution import CalledFrom, CallLog, CallRecord, CallUsage, RunLogLine, RunProgress
 from rewake.http_api import build_app
 from rewake.values import encode_id
 from tests.http_api.fake_backend import ADMIN, ADMIN_KEY, Caller, FakeBackend, assert_error, caller
@@ -96,6 +96,15 @@ def test_paths_are_shown_as_people_write_them(
     backend.call_log.append(CallRecord(path, "action", 0.0, (), None, None, "r", scheduled="job"))
     (entry,) = follow(ask)["entries"]
     assert (entry["identifier"], entry["udfType"], entry["caller"]) == (shown, "Action", "Scheduler")
+
+
+@pytest.mark.parametrize("called_from", CalledFrom)
+def test_a_run_says_through_which_door_it_was_called(
+    ask: Caller, backend: FakeBackend, called_from: CalledFrom
+) -> None:
+    backend.call_log.append(CallRecord("m:f", "query", 0.0, (), None, None, "r", called_from=called_from))
+    (entry,) = follow(ask)["entries"]
+    assert entry["caller"] == called_from.value
 
 
 def test_a_run_of_a_cron_says_so(ask: Caller, backend: FakeBackend) -> None:

@@ -61,6 +61,7 @@ from rewake.execution import (
     SYSTEM_PREFIX,
     ActionJob,
     Analysis,
+    CalledFrom,
     CallLog,
     Code,
     Failure,
@@ -484,7 +485,10 @@ class Deployment:
         try:
             if kind == "query":
                 with self.tracing.span(f"query {call.path[:200]}", parent=source.trace) as span:
-                    result, _ = await self.query(call, identity, request_id=request_id, visibility=seen)
+                    whose = source.called_from
+                    result, _ = await self.query(
+                        call, identity, request_id=request_id, visibility=seen, called_from=whose
+                    )
                     note_result(span, result)
             elif kind == "mutation":
                 outcome = await self.mutate(
@@ -505,6 +509,7 @@ class Deployment:
         request_id: str,
         at: int | None = None,
         visibility: Visibility | None = None,
+        called_from: CalledFrom = CalledFrom.HTTP_API,
     ) -> tuple[Success | Failure, int]:
         """Answer a query at the latest timestamp, from the shared cache if it can; or on the snapshot at
         `at`. `visibility` as for `mutate`.
@@ -518,7 +523,7 @@ class Deployment:
                 results, ts = await self.live.read_many([call], identity, seen, at=at)
             return results[0].result, ts
         with self._queries:
-            result, ts = await self.live.query(call, identity, seen)
+            result, ts = await self.live.query(call, identity, seen, called_from)
         return result.result, ts
 
     async def query_many(

@@ -21,6 +21,7 @@ from rewake.execution.call_log import (
 )
 from rewake.execution.calls import (
     NO_SOURCE,
+    CalledFrom,
     Failure,
     FunctionCall,
     MutationOutcome,
@@ -98,6 +99,7 @@ __all__ = [
     "CallLog",
     "CallRecord",
     "CallUsage",
+    "CalledFrom",
     "Calls",
     "ClientGone",
     "Code",

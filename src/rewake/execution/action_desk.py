@@ -225,4 +225,5 @@ def _record_of_loss(job: ActionJob) -> CallRecord:
         request_id=job.request_id,
         is_http=isinstance(job, HttpJob),
         trace=job.source.trace,
+        called_from=job.source.called_from,
     )

@@ -155,6 +155,7 @@ class ActionRun:
             identity=identity_kind(job.identity),
             scheduled=job.scheduled,
             is_http=self.is_http,
+            called_from=job.source.called_from,
             status=self.status,
         )
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 
 from rewake.auth import Admin, Identity, User
 from rewake.environment import Clock, SystemClock
+from rewake.execution.calls import CalledFrom
 from rewake.execution.system_context import SYSTEM_PREFIX
 from rewake.limits import MIB
 from rewake.observability import logger
@@ -114,6 +115,8 @@ class CallRecord:
     """What an HTTP action answered with; 0 where it did not come to that."""
     trace: str = ""
     """The span of the run as a `traceparent`; empty where traces are not wanted."""
+    called_from: CalledFrom = CalledFrom.UNKNOWN
+    """What kind of caller it had; of the run of a job, unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ Not here: how a function is found (`registry.py`) or run (`host.py`).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 
 import msgspec
 
@@ -43,6 +43,19 @@ class FunctionCall:
     component: str = ""
 
 
+class CalledFrom(StrEnum):
+    """What kind of caller a run has, as followers of the log read it. Source: wire 7.1."""
+
+    UNKNOWN = "Unknown"
+    SYNC_WORKER = "SyncWorker"
+    """A websocket."""
+    HTTP_API = "HttpApi"
+    HTTP_ENDPOINT = "HttpEndpoint"
+    """A request for an HTTP action."""
+    ACTION = "Action"
+    TESTER = "Tester"
+
+
 class RequestSource(msgspec.Struct, frozen=True, array_like=True):
     """Where a request came from, as far as its door knows. What a function calls has its caller's source.
 
@@ -57,11 +70,16 @@ class RequestSource(msgspec.Struct, frozen=True, array_like=True):
     """The id of the scheduled function at the root of the call."""
     trace: str = ""
     """The span that the call belongs to, as a `traceparent`; empty where traces are not wanted."""
+    called_from: CalledFrom = CalledFrom.UNKNOWN
+    """Its door, or that an action calls."""
 
     @classmethod
-    def of(cls, *, ip: str | None, user_agent: str | None, limits: Limits) -> RequestSource:
+    def of(
+        cls, *, ip: str | None, user_agent: str | None, limits: Limits, called_from: CalledFrom
+    ) -> RequestSource:
         """What a door has seen: the address of its peer, and a header of one character a byte."""
-        return cls(ip or None, None if user_agent is None else user_agent[: limits.user_agent_bytes_max])
+        agent = None if user_agent is None else user_agent[: limits.user_agent_bytes_max]
+        return cls(ip or None, agent, called_from=called_from)
 
     def signed_in(self, identity: Identity) -> RequestSource:
         """The source, with the token behind `identity` where that is a user's."""

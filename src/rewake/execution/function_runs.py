@@ -316,6 +316,7 @@ class FunctionRuns:
             identity=identity_kind(job.identity),
             scheduled="" if isinstance(job, QueryJob) else job.scheduled,
             trace=self._tracing.current(),
+            called_from=job.called_from if isinstance(job, QueryJob) else job.source.called_from,
         )
 
 

@@ -289,6 +289,7 @@ def _unfinished(job: MutationJob) -> CallRecord:
         traceback=None,
         request_id=job.request_id,
         trace=job.source.trace,
+        called_from=job.source.called_from,
     )
 
 

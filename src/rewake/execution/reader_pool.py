@@ -153,6 +153,7 @@ class ReaderPool:
                 traceback=None,
                 request_id="",
                 trace=job.trace,
+                called_from=job.called_from,
             )
         )
         module = module_of(path)

@@ -18,6 +18,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from rewake.auth import Identity
 from rewake.database import (
     DeployNote,
@@ -33,6 +35,7 @@ from rewake.errors import Unavailable
 from rewake.execution.analysis import Analysis
 from rewake.execution.calls import (
     NO_SOURCE,
+    CalledFrom,
     Failure,
     FunctionCall,
     MutationOutcome,
@@ -74,6 +77,7 @@ class QueryJob:
     """The span that asks, as a `traceparent`; empty where traces are not wanted."""
     asked_at: float = 0.0
     """When it was handed over, in monotonic seconds; told together with `trace`."""
+    called_from: CalledFrom = CalledFrom.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,8 @@ class ActionJob:
         """Where what the action calls comes from. Once the scheduled function in it is cancelled, what is
         scheduled on its behalf is created cancelled.
         """
-        return self.source if is_cron(self.scheduled) else self.source.within(self.scheduled)
+        source = self.source if is_cron(self.scheduled) else self.source.within(self.scheduled)
+        return msgspec.structs.replace(source, called_from=CalledFrom.ACTION)
 
     @property
     def is_socket(self) -> bool:

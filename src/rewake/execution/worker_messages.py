@@ -36,6 +36,7 @@ from rewake.database import (
 from rewake.execution.analysis import Analysis
 from rewake.execution.call_log import CallRecord, RunLogLine
 from rewake.execution.calls import (
+    CalledFrom,
     Failure,
     FunctionCall,
     MutationOutcome,
@@ -214,6 +215,7 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
     journal: str | None
     trace: str = ""
     asked_at: float = 0.0
+    called_from: CalledFrom = CalledFrom.UNKNOWN
 
     @classmethod
     def of(cls, job: QueryJob) -> Query:
@@ -227,14 +229,15 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
             job.journal,
             job.trace,
             job.asked_at,
+            job.called_from,
         )
 
     @property
     def job(self) -> QueryJob:
         """The inverse of `of`."""
         call = FunctionCall(self.path, self.args, self.component)
-        asker = identity_of(self.identity)
-        return QueryJob(call, asker, self.visibility, self.journal, self.trace, self.asked_at)
+        asker, told = identity_of(self.identity), (self.trace, self.asked_at, self.called_from)
+        return QueryJob(call, asker, self.visibility, self.journal, *told)
 
 
 class OpenWave(_Message):

@@ -180,5 +180,6 @@ def _failed(work: Work, result: Result, ts: int) -> Outcome:
         traceback=None,
         request_id=message.request_id,
         trace=message.source.trace,
+        called_from=message.source.called_from,
     )
     return Outcome(work.number, ts, result, record=record)

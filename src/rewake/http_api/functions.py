@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rewake.auth import Identity
-from rewake.execution import Failure, FunctionCall, RequestSource, Success
+from rewake.execution import CalledFrom, Failure, FunctionCall, RequestSource, Success
 from rewake.functions import FunctionKind
 from rewake.http_api.addressing import client_of, function_call, path_of_url
 from rewake.http_api.authorization import identity_of, permit_call, require_admin
@@ -193,7 +193,7 @@ class FunctionEndpoints:
         return await read_json(request.scope, request.receive, kind, self._limits)
 
     def _put(self, request: Request, call: FunctionCall, identity: Identity, wanted: OutputFormat) -> _Asked:
-        source = source_of(request.scope, self._limits)
+        source = source_of(request.scope, self._limits, CalledFrom.HTTP_API)
         return _Asked(call, identity, wanted, self._request_id(request), source)
 
     def _answer(self, asked: _Asked, result: Success | Failure) -> Response:

@@ -28,6 +28,7 @@ from starlette.types import Receive, Scope, Send
 from rewake.auth import ANONYMOUS, Identity
 from rewake.errors import InvalidInput, RewakeError
 from rewake.execution import (
+    CalledFrom,
     ClientGone,
     ExchangeEnd,
     Failure,
@@ -86,7 +87,7 @@ class HttpActions:
         request_id = request_id_of(scope, backend.environment)
         door = ExchangeEnd()
         door.attach()
-        source = source_of(scope, backend.limits)
+        source = source_of(scope, backend.limits, CalledFrom.HTTP_ENDPOINT)
         job = HttpJob.of(request, identity, request_id=request_id, refusal=why, door=door, source=source)
         acting = asyncio.ensure_future(backend.answer(job))
         acting.add_done_callback(lambda _: door.hear(Over()))

@@ -196,7 +196,7 @@ def _entry(entry: LogEntry, *, has_progress: bool) -> dict[str, Any]:
 
 def _caller(record: CallRecord) -> str:
     if not record.scheduled:
-        return "Unknown"
+        return record.called_from.value
     return "Cron" if is_cron(record.scheduled) else "Scheduler"
 
 

@@ -16,9 +16,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from rewake.auth import Identity
 from rewake.errors import InvalidInput, Unavailable
-from rewake.execution import Failure, FunctionCall, QueryJob, Success, Visibility
+from rewake.execution import CalledFrom, Failure, FunctionCall, QueryJob, Success, Visibility
 from rewake.protocol import FunctionPath
 from rewake.values import decode, encode
 
@@ -153,6 +152,7 @@ class Entry:
         """The journal that runs are given: the newest there is, so that a page keeps its end."""
         return self.result.journal if self.result is not None and self.result.journal else self.job.journal
 
-    def rerun_job(self, identity: Identity | None = None) -> QueryJob:
-        """The job of the next run."""
-        return QueryJob(self.job.call, identity or self.job.identity, self.job.visibility, self.pin)
+    def rerun_job(self, called_from: CalledFrom = CalledFrom.SYNC_WORKER) -> QueryJob:
+        """The job of the next run: of a live query, or for somebody else who asks."""
+        job = self.job
+        return QueryJob(job.call, job.identity, job.visibility, self.pin, called_from=called_from)

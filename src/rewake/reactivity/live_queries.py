@@ -28,6 +28,7 @@ from typing import Any
 from rewake.auth import Identity
 from rewake.environment import Environment
 from rewake.execution import (
+    CalledFrom,
     FunctionCall,
     GroupReport,
     QueryJob,
@@ -174,7 +175,11 @@ class LiveQueries:
     # One-shot reads.
 
     async def query(
-        self, call: FunctionCall, identity: Identity, visibility: Visibility
+        self,
+        call: FunctionCall,
+        identity: Identity,
+        visibility: Visibility,
+        called_from: CalledFrom = CalledFrom.UNKNOWN,
     ) -> tuple[LiveResult, int]:
         """Answer one query from the shared cache or by a run; gives the result and a `ts` at which it holds.
 
@@ -197,7 +202,7 @@ class LiveQueries:
                 self._tallies.hit(question.path)
                 return entry.result, self.position
             if entry.run is None:
-                entry.run = asyncio.ensure_future(self._run_alone(entry))
+                entry.run = asyncio.ensure_future(self._run_alone(entry, called_from))
                 self._tasks.add(entry.run)
                 entry.run.add_done_callback(self._tasks.discard)
             result, ts = await asyncio.shield(entry.run)
@@ -210,10 +215,10 @@ class LiveQueries:
                     return result, asked_at
         raise ReaderBehind(asked=asked_at)
 
-    async def _run_alone(self, entry: Entry) -> tuple[LiveResult, int]:
+    async def _run_alone(self, entry: Entry, called_from: CalledFrom) -> tuple[LiveResult, int]:
         entry.runs += 1
         try:
-            job = entry.rerun_job()
+            job = entry.rerun_job(called_from)
             wave = await self._runner.open_wave([job])
             try:
                 await self._reached(wave.ts)
@@ -227,8 +232,9 @@ class LiveQueries:
     async def read_many(
         self, calls: Sequence[FunctionCall], identity: Identity, visibility: Visibility, *, at: int | None
     ) -> tuple[list[LiveResult], int]:
-        """Run queries on one snapshot, the latest or the one at `at`, past the cache."""
-        jobs = [QueryJob(call, identity, visibility) for call in calls]
+        """Run queries of an HTTP request on one snapshot, the latest or the one at `at`, past the cache."""
+        api = CalledFrom.HTTP_API
+        jobs = [QueryJob(call, identity, visibility, called_from=api) for call in calls]
         wave = await self._runner.open_wave(jobs, at=at)
         try:
             if at is None:

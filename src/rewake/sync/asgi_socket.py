@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from rewake.errors import InvalidInput, RewakeError
-from rewake.execution import RequestSource
+from rewake.execution import CalledFrom, RequestSource
 from rewake.protocol import ClientVersion
 from rewake.sync.closing import NORMAL_CODE
 from rewake.sync.connection import Registry
@@ -60,7 +60,9 @@ async def serve_sync(door: Registry, scope: Scope, receive: Receive, send: Send)
     try:
         await send({"type": "websocket.accept"})
         user_agent = headers.get("user-agent")
-        source = RequestSource.of(ip=place.caller, user_agent=user_agent, limits=door.limits)
+        source = RequestSource.of(
+            ip=place.caller, user_agent=user_agent, limits=door.limits, called_from=CalledFrom.SYNC_WORKER
+        )
         await _AsgiSocket(door, client, source, receive, send).run()
     finally:
         place.leave()

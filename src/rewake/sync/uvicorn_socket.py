@@ -27,7 +27,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, SERVER, Protocol
 
 from rewake.errors import RewakeError
-from rewake.execution import RequestSource
+from rewake.execution import CalledFrom, RequestSource
 from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.protocol import ClientVersion
@@ -154,7 +154,12 @@ class _Doorway(asyncio.Protocol):
             return None
         transport.write(_switching_protocols(upgrade))
         user_agent = headers.get("user-agent")
-        source = RequestSource.of(ip=place.caller, user_agent=user_agent, limits=self._door.limits)
+        source = RequestSource.of(
+            ip=place.caller,
+            user_agent=user_agent,
+            limits=self._door.limits,
+            called_from=CalledFrom.SYNC_WORKER,
+        )
         return SyncSocket(self._door, upgrade.client, source, self._server_state.connections, place)
 
 

@@ -25,7 +25,7 @@ from rewake.auth import ANONYMOUS, Admin, AdminKey, Identity, User
 from rewake.deployment import Deployment
 from rewake.environment import ManualClock, seeded_environment
 from rewake.execution import (
-    NO_SOURCE,
+    CalledFrom,
     Failure,
     FunctionCall,
     FunctionNotFound,
@@ -128,10 +128,13 @@ class _Stage:
         self.loop.close()
 
 
+_TESTER = RequestSource(called_from=CalledFrom.TESTER)
+
+
 class Caller:
     """The backend as one caller sees it."""
 
-    def __init__(self, stage: _Stage, identity: Identity, source: RequestSource = NO_SOURCE) -> None:
+    def __init__(self, stage: _Stage, identity: Identity, source: RequestSource = _TESTER) -> None:
         self._stage = stage
         self.identity = identity
         self._source = source
@@ -158,7 +161,9 @@ class Caller:
         """The same caller at this address, with this program: what `ctx.meta.get_request_metadata()` says."""
         limits = self._stage.deployment.limits
         return Caller(
-            self._stage, self.identity, RequestSource.of(ip=ip, user_agent=user_agent, limits=limits)
+            self._stage,
+            self.identity,
+            RequestSource.of(ip=ip, user_agent=user_agent, limits=limits, called_from=CalledFrom.TESTER),
         )
 
     # Calling.
@@ -185,7 +190,9 @@ class Caller:
         record, call, visibility = self._prepared(function, arguments)
         deployment = self._stage.deployment
         result, _ = self._stage.loop.run(
-            deployment.query(call, self.identity, request_id="", visibility=visibility)
+            deployment.query(
+                call, self.identity, request_id="", visibility=visibility, called_from=CalledFrom.TESTER
+            )
         )
         return self._value(result, record)
 
