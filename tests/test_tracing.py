@@ -181,7 +181,8 @@ def play(root: Path, *, in_processes: bool) -> list[CallRecord]:
             # A websocket brings no trace: its calls begin one.
             watching = Watching()
             session = deployment.open_session(watching)
-            session.add(0, FunctionCall("notes:count", '{"room":"watched"}'), None)
+            with deployment.tracing.span("whoever makes it begin"):
+                session.add(0, FunctionCall("notes:count", '{"room":"watched"}'), None)
             assert (await asyncio.wait_for(watching.shown.get(), 60)).result == Success(encode(2))
             call = FunctionCall("notes:add", f'{{"room":"{SECRET}"}}')
             await deployment.mutate(call, ANONYMOUS, request_id="socket")
