@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rewake.cli.push_progress import ProgressLines, progress_words
+from rewake.cli.push_progress import ProgressLines, progress_amount, progress_words
 from rewake.database import PushProgress
 from rewake.environment import ManualClock
 
@@ -30,3 +30,11 @@ def test_what_is_checked_and_what_is_built_stand_in_one_line() -> None:
     )
     assert progress_words(PushProgress(indexes_complete=2, indexes_total=2)) == "2 of 2 indexes built"
     assert progress_words(PushProgress()) == "following what is written meanwhile"
+
+
+def test_a_bar_counts_documents_that_are_checked_and_indexed() -> None:
+    progress = PushProgress(
+        documents_checked=10, documents_total=50, indexes_total=2, documents_indexed=5, documents_to_index=50
+    )
+    assert progress_amount(progress) == ("checking documents, building indexes (0 of 2)", 15, 100)
+    assert progress_amount(PushProgress()) == ("following what is written meanwhile", 0, 0)

@@ -14,7 +14,7 @@ from rewake.cli.failure import ExitCode
 from rewake.cli.screen import Screen
 from rewake.cli.verifying import verify_file
 from rewake.database import Database
-from rewake.environment import Environment, ManualClock
+from rewake.environment import Environment
 from rewake.storage import DataFileMissing
 
 
@@ -57,15 +57,3 @@ def test_json_is_for_programs(data: Path) -> None:
 def test_without_a_file_it_says_so(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["verify", "--data", str(tmp_path / "none.sqlite3")])
     assert isinstance(result.exception, DataFileMissing)
-
-
-def test_progress_is_told_after_a_second_and_not_too_often(data: Path) -> None:
-    from rewake.cli import verifying
-
-    clock, shown = ManualClock(), []
-    progress = verifying._Progress(shown.append, Environment(clock=clock))
-    for done in range(30):
-        clock.advance(0.1)
-        progress.note("documents", done, 30)
-    assert len(shown) in (2, 3)
-    assert shown[0].startswith("checking documents: ")

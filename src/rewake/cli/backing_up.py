@@ -12,13 +12,13 @@ Not here: how pages are copied (`storage/copying.py`), proving it (`verifying.py
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from rewake.blobs import BlobStore, Intake, open_blobs
 from rewake.cli.exporting import check_target, sync_folder
 from rewake.cli.failure import CommandFailed
 from rewake.cli.greeting import shown_path
+from rewake.cli.progress import Tell
 from rewake.cli.screen import Screen
 from rewake.database import all_files
 from rewake.environment import Environment
@@ -46,7 +46,7 @@ def back_up(
 
             def on_pages(done: int, total: int) -> None:
                 environment.reach("backup.after_pages")
-                show(f"copying data: {100 * done // max(1, total)} %")
+                show("copying data", done, total)
 
             copy_data_file(data, part, environment=environment, on_pages=on_pages)
             source = open_blobs(files or f"{data}-files")
@@ -65,9 +65,7 @@ def back_up(
     screen.say(("backed up", "green"), " to ", (str(shown_path(target)), "bold"), facts)
 
 
-def _copy_files(
-    copy: Path, source: BlobStore, folder: Path, environment: Environment, show: Callable[[str], None]
-) -> int:
+def _copy_files(copy: Path, source: BlobStore, folder: Path, environment: Environment, show: Tell) -> int:
     """Copy the files that the copy names; returns how many there are."""
     target = open_blobs(str(folder))
     inspection = Inspection(copy, environment=environment)

@@ -18,12 +18,13 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from rewake.cli.connection import ServerAddress
 from rewake.cli.conversing import conversing
+from rewake.cli.progress import Tell, silent
 from rewake.cli.screen import Screen
 from rewake.cli.table_printing import TableLines, columns_of, value_text
 from rewake.client import Client
@@ -90,17 +91,30 @@ async def show_rows(
         aclosing(_rows(client, "_system/cli/tableData", arguments, more)) as rows,
     ):
         printer = _PRINTERS[wishes.format](screen)
-        shown = 0
-        async for row in rows:
-            if shown == wishes.limit:
-                which = "most recently" if wishes.order == "desc" else "oldest"
-                screen.note((f"Showing the {shown} {which} created. --limit N shows more, --all all.", "dim"))
-                break
-            printer.add(row)
-            shown += 1
+        shown = total = 0
+        with _watched(screen) as tell:
+            async for row in rows:
+                if shown == wishes.limit:
+                    which = "most recently" if wishes.order == "desc" else "oldest"
+                    words = f"Showing the {shown} {which} created. --limit N shows more, --all all."
+                    screen.note((words, "dim"))
+                    break
+                if shown == _PAGE:
+                    # Only what is long is worth the question.
+                    size = int(await client.query("_system/cli/tableSize:default", tableName=table))
+                    total = size if wishes.limit is None else min(size, wishes.limit)
+                printer.add(row)
+                shown += 1
+                if shown % _PAGE == 0:
+                    tell(f"{table}: {shown:,} documents", shown, total)
         printer.end()
     if not shown and wishes.limit != 0:
         screen.note("There are no documents in this table.")
+
+
+def _watched(screen: Screen) -> AbstractContextManager[Tell]:
+    """Progress where the rows themselves do not show it."""
+    return nullcontext(silent) if screen.is_terminal else screen.progress()
 
 
 async def _rows(

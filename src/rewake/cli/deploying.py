@@ -32,7 +32,7 @@ from rewake.cli.failure import CommandFailed, WrongUsage
 from rewake.cli.generating import write_generated
 from rewake.cli.greeting import shown_path
 from rewake.cli.hosting import analysis_of, run_loop
-from rewake.cli.push_progress import ProgressLines, progress_words
+from rewake.cli.push_progress import progress_amount
 from rewake.cli.screen import Screen
 from rewake.cli.ways_out import mismatch_failure
 from rewake.database import PushProgress, SchemaMismatch
@@ -142,7 +142,7 @@ def _carry_through(
         _refuse_variables(plan)
         _confirm(plan, wishes, screen)
     begin = environment.clock.monotonic()
-    done = _finished(server, plan, screen, environment)
+    done = _finished(server, plan, screen)
     if done["state"] != "done":
         raise _failure(done["error"])
     if wishes.as_json:
@@ -158,17 +158,13 @@ def _carry_through(
         )
 
 
-def _finished(server: ServerAddress, plan: Plan, screen: Screen, environment: Environment) -> Plan:
+def _finished(server: ServerAddress, plan: Plan, screen: Screen) -> Plan:
     """Have a plan carried out, and watch."""
     with screen.progress() as show:
-        lines = ProgressLines(environment.clock, lambda words: screen.note(("schema ", "cyan"), words))
         done = _answer(ask(server, "POST", "/api/deploys/finish", {"plan": plan["plan"]}).content)
         while done["state"] == "working":
             if done["progress"] is not None:
-                progress = msgspec.convert(done["progress"], PushProgress)
-                show(progress_words(progress))
-                if not screen.can_ask:
-                    lines(progress)
+                show(*progress_amount(msgspec.convert(done["progress"], PushProgress)))
             done = _answer(ask(server, "GET", f"/api/deploys/progress?plan={plan['plan']}").content)
     return done
 

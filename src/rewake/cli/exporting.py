@@ -22,6 +22,7 @@ from rewake.cli.admin_requests import CONNECT_SECONDS, RequestRefused, ask, reas
 from rewake.cli.connection import ServerAddress
 from rewake.cli.failure import CommandFailed, ServerUnreachable
 from rewake.cli.greeting import shown_path
+from rewake.cli.progress import Tell
 from rewake.cli.screen import Screen
 from rewake.environment import Environment
 from rewake.limits import MIB
@@ -82,7 +83,7 @@ def check_target(path: Path, *, replaces: bool) -> None:
         raise CommandFailed(f"The folder {path.absolute().parent} does not exist.", hint="Create it first.")
 
 
-def _wait(server: ServerAddress, id: str, show: Callable[[str], None]) -> dict[str, Any]:
+def _wait(server: ServerAddress, id: str, show: Tell) -> dict[str, Any]:
     """The export when its archive is there."""
     while True:
         answer = ask(server, "POST", "/api/query", _LATEST, answer_seconds=_SILENT_SECONDS).json()
@@ -94,13 +95,12 @@ def _wait(server: ServerAddress, id: str, show: Callable[[str], None]) -> dict[s
             return found
         if state not in ("requested", "in_progress"):
             raise CommandFailed(f"The export came to nothing ({state}).", detail=str(found.get("error", "")))
-        total = max(1, round(found.get("rowsTotal", 0)))
         done = round(found.get("rowsDone", 0))
-        show(f"exporting: {done:,} documents and files, {min(100, 100 * done // total)} %")
+        show(f"exporting: {done:,} documents and files", done, round(found.get("rowsTotal", 0)))
         threading.Event().wait(_ASK_SECONDS)
 
 
-def _fetch(server: ServerAddress, address: str, target: Path, show: Callable[[str], None]) -> int:
+def _fetch(server: ServerAddress, address: str, target: Path, show: Tell) -> int:
     """Bring the archive to its place; returns its size."""
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
@@ -117,9 +117,7 @@ def _fetch(server: ServerAddress, address: str, target: Path, show: Callable[[st
     return size
 
 
-def _stream(
-    server: ServerAddress, address: str, write: Callable[[bytes], object], show: Callable[[str], None]
-) -> int:
+def _stream(server: ServerAddress, address: str, write: Callable[[bytes], object], show: Tell) -> int:
     size = 0
     try:
         with httpx.stream(
@@ -131,11 +129,11 @@ def _stream(
         ) as response:
             if response.status_code != httpx.codes.OK:
                 raise CommandFailed(f"The archive cannot be fetched: HTTP {response.status_code}.")
-            total = max(1, int(response.headers.get("content-length", 0)))
+            total = int(response.headers.get("content-length", 0))
             for piece in response.iter_raw(MIB):
                 write(piece)
                 size += len(piece)
-                show(f"fetching: {size / MIB:,.1f} MiB, {min(100, 100 * size // total)} %")
+                show(f"fetching: {size / MIB:,.1f} MiB", size, total)
     except httpx.HTTPError as error:
         raise ServerUnreachable(
             f"The conversation with {server.url} broke off: {reason_of(error)}."

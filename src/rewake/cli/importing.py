@@ -12,7 +12,7 @@ Source: wire 7.7; semantics 10.5.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 from rewake.cli.admin_requests import ask
 from rewake.cli.connection import ServerAddress
 from rewake.cli.failure import CommandFailed, WrongUsage
+from rewake.cli.progress import Tell, counted
 from rewake.cli.screen import Screen
 from rewake.environment import pause
 from rewake.limits import IMPORT_PARTS_MAX, MIB
@@ -115,9 +116,7 @@ def _confirmed(
         return _follow(server, id, screen, tell)
 
 
-def _upload(
-    server: ServerAddress, file: Path, tell: Callable[[str], None], order: dict[str, str | None]
-) -> str:
+def _upload(server: ServerAddress, file: Path, tell: Tell, order: dict[str, str | None]) -> str:
     token = ask(server, "POST", "/api/import/start_upload").json()["uploadToken"]
     tokens, sent = [], 0
     try:
@@ -126,7 +125,7 @@ def _upload(
             path = f"/api/import/upload_part?uploadToken={token}&partNumber={number}"
             tokens.append(ask(server, "POST", path, content=part).json())
             sent += len(part)
-            tell(f"Sending {file.name}: {100 * sent // max(size, 1)} %")
+            tell(f"Sending {file.name}", sent, size)
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}.") from None
     body = {"import": order, "uploadToken": token, "partTokens": tokens}
@@ -140,7 +139,7 @@ def _parts(file: Path, size: int) -> Iterator[bytes]:
             yield part
 
 
-def _follow(server: ServerAddress, id: str, screen: Screen, tell: Callable[[str], None]) -> dict[str, Any]:
+def _follow(server: ServerAddress, id: str, screen: Screen, tell: Tell) -> dict[str, Any]:
     """Show how far the import is until it is over, or waits to be confirmed."""
     shown = 0
     while True:
@@ -151,7 +150,7 @@ def _follow(server: ServerAddress, id: str, screen: Screen, tell: Callable[[str]
         for message in messages[shown:]:
             screen.note(message)
         shown = max(shown, len(messages))
-        tell(state.get("progress_message") or "Reading the file")
+        tell(*counted(state.get("progress_message") or "Reading the file"))
         asyncio.run(pause(_POLL_SECONDS))
 
 

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import Console
 from rich.highlighter import JSONHighlighter
-from rich.status import Status
 from rich.text import Text
 
 from rewake.cli.failure import CommandFailed
+from rewake.cli.progress import ProgressNotes, Tell, progress_bar
+from rewake.environment import Clock, process_environment
 from rewake.errors import RewakeError
 from rewake.limits import SAFE_INTEGER_MAX
 
@@ -103,19 +104,15 @@ class Screen:
             yield
 
     @contextmanager
-    def progress(self) -> Iterator[Callable[[str], None]]:
-        """What to call with news of a long piece of work: one line on stderr that is replaced, for people
-        only; a pipe is told nothing.
+    def progress(self, *, clock: Clock | None = None) -> Iterator[Tell]:
+        """What to call with news of a long piece of work: a bar on stderr where that is a terminal, a line
+        now and then where it is none.
         """
-        if not self._err.is_terminal:
-            yield _ignored
+        if self._err.is_terminal and not self._err.is_dumb_terminal:
+            with progress_bar(self._err) as tell:
+                yield tell
             return
-        with Status("", console=self._err, spinner="dots") as status:
-            yield lambda text: status.update(Text(text))
-
-
-def _ignored(text: str) -> None:
-    """Where nobody watches."""
+        yield ProgressNotes(clock or process_environment().clock, self.note)
 
 
 def whole_numbers(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """Verifying: `rewake verify`, for a person and for a program.
 
-Floor 8, `cli`. The check itself is `database/verification.py`; here are its progress, once a second and on
-terminals only, its verdict in words or as JSON, and its exit code:
+Floor 8, `cli`. The check itself is `database/verification.py`; here are its verdict in words or as
+JSON, and its exit code:
 
     0  everything agrees
     1  something does not, or the file could not be checked
@@ -11,7 +11,6 @@ Not here: repairing. A file that does not agree is restored from a backup, and w
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from rewake.blobs import open_blobs
@@ -24,9 +23,6 @@ from rewake.database import Problem, Verdict, verify
 from rewake.environment import Environment
 from rewake.execution import read_settings
 
-_QUIET_SECONDS = 1.0
-"""Nothing is said about a check that takes no longer than this."""
-
 
 def verify_file(
     data: Path, screen: Screen, environment: Environment, *, as_json: bool, files: str = ""
@@ -37,9 +33,11 @@ def verify_file(
         DataFileRefused, StorageFailed: it cannot be checked.
     """
     with screen.progress() as show:
-        progress = _Progress(show, environment)
         verdict = verify(
-            data, environment=environment, progress=progress.note, blobs=open_blobs(files or f"{data}-files")
+            data,
+            environment=environment,
+            progress=lambda what, done, total: show(f"checking {what}", done, total),
+            blobs=open_blobs(files or f"{data}-files"),
         )
     if as_json:
         screen.value({"file": str(data), **verdict.to_json()})
@@ -58,21 +56,6 @@ def what_to_verify(path: Path | None, data: Path | None) -> tuple[Path, str]:
     place = data_place(root, data).data
     beside = f"{place}-files"
     return place, beside if data is not None else files_place(read_settings(root)) or beside
-
-
-class _Progress:
-    """Says what is looked at, at most once a second."""
-
-    def __init__(self, show: Callable[[str], None], environment: Environment) -> None:
-        self._show = show
-        self._clock = environment.clock
-        self._said_at = self._clock.monotonic()
-
-    def note(self, what: str, done: int, total: int) -> None:
-        now = self._clock.monotonic()
-        if now - self._said_at >= _QUIET_SECONDS:
-            self._said_at = now
-            self._show(f"checking {what}: {min(100, 100 * done // max(1, total))} %")
 
 
 def _report(data: Path, verdict: Verdict, screen: Screen) -> None:
