@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -15,6 +17,8 @@ from types import TracebackType
 from tests.cli.command import WAIT_SECONDS, clean_variables
 from tests.clients.deadline import Deadline
 
+_HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+
 
 class Terminal:
     """`rewake ...` whose standard streams are a pseudo-terminal."""
@@ -24,6 +28,7 @@ class Terminal:
         attributes = termios.tcgetattr(theirs)
         attributes[3] &= ~termios.ECHO  # What is typed is not to be found as what was answered.
         termios.tcsetattr(theirs, termios.TCSANOW, attributes)
+        self._attributes = termios.tcgetattr(theirs)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "rewake", *words],
             cwd=cwd,
@@ -56,6 +61,20 @@ class Terminal:
     def type(self, line: str) -> None:
         """Type a line."""
         os.write(self._own, line.encode() + b"\n")
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C, and read on until the end; gives the exit code. The terminal is as it was."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        with contextlib.suppress(OSError):
+            while select.select([self._own], [], [], WAIT_SECONDS)[0]:
+                piece = os.read(self._own, 65536)
+                if not piece:
+                    break
+                self.text += piece.decode(errors="replace")
+        code = self.process.wait(WAIT_SECONDS)
+        assert termios.tcgetattr(self._own) == self._attributes
+        assert self.text.rfind(_SHOW_CURSOR) >= self.text.rfind(_HIDE_CURSOR), "the cursor is gone"
+        return code
 
     def __enter__(self) -> Terminal:
         return self

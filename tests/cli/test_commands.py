@@ -11,8 +11,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from rewake.cli import app
-from rewake.cli.commands import main
+from rewake.cli.commands import app, main
 from rewake.cli.failure import ExitCode
 from rewake.cli.release import rewake_version
 from tests.cli.command import run_apart, run_here

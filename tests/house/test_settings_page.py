@@ -6,7 +6,7 @@ import re
 
 import typer.main
 
-from rewake.cli import app
+from rewake.cli.commands import app
 from tests.house.source_tree import ROOT, SOURCE
 
 PAGE = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")

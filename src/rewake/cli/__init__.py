@@ -5,6 +5,19 @@ failure.py    how a command ends when it does not succeed
 screen.py     what people see
 """
 
-from rewake.cli.commands import app, main
+import sys
 
-__all__ = ["app", "main"]
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """The entry point of `rewake` and `python -m rewake`."""
+    # Loaded here, so that a Ctrl-C that comes at once is no traceback.
+    try:
+        from rewake.cli.commands import main as run_command
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    run_command()
+
+
+__all__ = ["main"]

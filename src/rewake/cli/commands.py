@@ -78,7 +78,7 @@ app.add_typer(keys_app, name="keys")
 
 
 def main() -> None:
-    """The entry point of `rewake` and `python -m rewake`."""
+    """Run the command that the process was given."""
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character is no reason to fail.
         reconfigure = getattr(stream, "reconfigure", None)

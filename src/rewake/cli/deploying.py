@@ -142,7 +142,13 @@ def _carry_through(
         _refuse_variables(plan)
         _confirm(plan, wishes, screen)
     begin = environment.clock.monotonic()
-    done = _finished(server, plan, screen)
+    try:
+        done = _finished(server, plan, screen)
+    except KeyboardInterrupt:
+        screen.note(
+            "Not watched any more; the server goes on by itself. `rewake deploy --list` shows the outcome."
+        )
+        raise
     if done["state"] != "done":
         raise _failure(done["error"])
     if wishes.as_json:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from rewake.cli.admin_requests import CONNECT_SECONDS, RequestRefused, ask, reas
 from rewake.cli.connection import ServerAddress
 from rewake.cli.failure import CommandFailed, ServerUnreachable
 from rewake.cli.greeting import shown_path
+from rewake.cli.interrupting import unbroken
 from rewake.cli.progress import Tell
 from rewake.cli.screen import Screen
 from rewake.environment import Environment
@@ -49,8 +51,13 @@ def export_to(
     if not path.is_dir():
         check_target(path, replaces=replaces)
     wanted = "true" if has_files else "false"
+    id = ""
     try:
-        id = ask(server, "POST", f"/api/export/request/zip?includeStorage={wanted}").json()["id"]
+        with unbroken():
+            id = str(ask(server, "POST", f"/api/export/request/zip?includeStorage={wanted}").json()["id"])
+    except KeyboardInterrupt:
+        _cancel(server, id)
+        raise
     except RequestRefused as refusal:
         if refusal.refusal != "ExportInProgress":
             raise
@@ -59,14 +66,21 @@ def export_to(
         ) from None
     with screen.progress() as show:
         try:
-            found = _wait(server, str(id), show)
+            found = _wait(server, id, show)
         except KeyboardInterrupt:
-            ask(server, "POST", f"/api/export/cancel/{id}", {}, answer_seconds=CONNECT_SECONDS)
+            _cancel(server, id)
             raise
         target = path / found["zip_object_key"] if path.is_dir() else path
         check_target(target, replaces=replaces)
         size = _fetch(server, f"/api/export/zip/{id}", target, show)
     screen.say(("exported", "green"), " ", (str(shown_path(target)), "bold"), f", {size / MIB:,.1f} MiB")
+
+
+def _cancel(server: ServerAddress, id: str) -> None:
+    """Take an export back; where it is over already, or nobody answers, it stays as it is."""
+    if id:
+        with suppress(CommandFailed):
+            ask(server, "POST", f"/api/export/cancel/{id}", {}, answer_seconds=CONNECT_SECONDS)
 
 
 def check_target(path: Path, *, replaces: bool) -> None:

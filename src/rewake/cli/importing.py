@@ -14,12 +14,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rewake.cli.admin_requests import ask
+from rewake.cli.admin_requests import CONNECT_SECONDS, ask
 from rewake.cli.connection import ServerAddress
 from rewake.cli.failure import CommandFailed, WrongUsage
+from rewake.cli.interrupting import unbroken
 from rewake.cli.progress import Tell, counted
 from rewake.cli.screen import Screen
 from rewake.environment import pause
@@ -81,22 +83,34 @@ def import_file(
         raise WrongUsage(f"The format {format} {detail}.")
     if not file.is_file():
         raise CommandFailed(f"There is no file {file}.")
-    with screen.progress() as tell:
-        id = _upload(server, file, tell, {"tableName": table, "format": format, "mode": mode})
-        try:
-            state = _follow(server, id, screen, tell)
-        except BaseException:
-            _cancel(server, id)
-            raise
+    begun = _Begun()
     try:
+        with screen.progress() as tell:
+            _upload(server, file, tell, {"tableName": table, "format": format, "mode": mode}, begun)
+            state = _follow(server, begun.id, screen, tell)
         if state["state"] == "waiting_for_confirmation":
-            state = _confirmed(server, screen, id, state, is_sure=is_sure)
+            state = _confirmed(server, screen, begun.id, state, is_sure=is_sure)
     except BaseException:
-        _cancel(server, id)
+        begun.take_back(server)
         raise
     if state["state"] != "completed":
         raise CommandFailed(f"Nothing was imported. {state.get('error_message', '')}".rstrip())
     screen.say(f"Imported {int(state['num_rows_written']):,} documents.")
+
+
+@dataclass(slots=True)
+class _Begun:
+    """What the server holds for us: nothing, an upload, an import."""
+
+    id: str = ""
+    """The token of the upload, then the id of the import."""
+
+    def take_back(self, server: ServerAddress) -> None:
+        """Take it back; where it is over already, or nobody answers, it stays as it is."""
+        if self.id:
+            with suppress(CommandFailed):
+                body = {"importId": self.id}
+                ask(server, "POST", "/api/cancel_import", body, answer_seconds=CONNECT_SECONDS)
 
 
 def _confirmed(
@@ -116,8 +130,11 @@ def _confirmed(
         return _follow(server, id, screen, tell)
 
 
-def _upload(server: ServerAddress, file: Path, tell: Tell, order: dict[str, str | None]) -> str:
-    token = ask(server, "POST", "/api/import/start_upload").json()["uploadToken"]
+def _upload(
+    server: ServerAddress, file: Path, tell: Tell, order: dict[str, str | None], begun: _Begun
+) -> None:
+    with unbroken():
+        token = begun.id = str(ask(server, "POST", "/api/import/start_upload").json()["uploadToken"])
     tokens, sent = [], 0
     try:
         size = file.stat().st_size
@@ -129,7 +146,8 @@ def _upload(server: ServerAddress, file: Path, tell: Tell, order: dict[str, str 
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}.") from None
     body = {"import": order, "uploadToken": token, "partTokens": tokens}
-    return str(ask(server, "POST", "/api/import/finish_upload", body).json()["importId"])
+    with unbroken():
+        begun.id = str(ask(server, "POST", "/api/import/finish_upload", body).json()["importId"])
 
 
 def _parts(file: Path, size: int) -> Iterator[bytes]:
@@ -161,9 +179,3 @@ def _state_of(server: ServerAddress, id: str) -> dict[str, Any]:
         raise CommandFailed(f"The import is not known any more: {answer['errorMessage'].strip()}")
     state: dict[str, Any] = answer["value"]["state"]
     return state
-
-
-def _cancel(server: ServerAddress, id: str) -> None:
-    """Take the import back; where it is over already, or nobody answers, it stays as it is."""
-    with suppress(CommandFailed):
-        ask(server, "POST", "/api/cancel_import", {"importId": id})

@@ -111,6 +111,8 @@ class ImportSpool:
                         file.write(pending)
                         pending.clear()
                 file.write(pending)
+            # It may have been given up meanwhile.
+            self._find(token)
             fresh.replace(upload.folder / str(number))
         except BaseException:
             fresh.unlink(missing_ok=True)
@@ -149,11 +151,12 @@ class ImportSpool:
             if not upload.writing and now - upload.touched > self._limits.import_wait_seconds:
                 self.drop(token)
 
-    def drop(self, token: str) -> None:
-        """Give an upload up."""
+    def drop(self, token: str) -> bool:
+        """Give an upload up, and say whether there was one."""
         upload = self._uploads.pop(token, None)
         if upload is not None:
             shutil.rmtree(upload.folder, ignore_errors=True)
+        return upload is not None
 
     def remove(self, path: Path) -> None:
         """Remove a file that was put together."""

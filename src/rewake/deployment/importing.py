@@ -199,11 +199,13 @@ class Imports:
         self._confirm(self._find(id))
 
     async def cancel(self, id: str) -> None:
-        """Take an import back that is not over.
+        """Take an import back that is not over; or an upload that was not finished, by its token.
 
         Raises:
-            ImportNotFound: there is none.
+            ImportNotFound: there is neither.
         """
+        if await asyncio.to_thread(self._spool.drop, id):
+            return
         each = self._find(id)
         if each.task is not None:
             each.task.cancel()
