@@ -12,7 +12,8 @@ import pytest
 from rewake.cli.screen import Screen
 from rewake.cli.sql import prompt
 from rewake.database import InvalidSql
-from tests.cli.command import Outcome, Running, run_apart, run_here
+from tests.cli.command import WAIT_SECONDS, Outcome, Running, run_apart, run_here
+from tests.cli.terminal import Terminal
 
 Run = Callable[..., Outcome]
 FUNCTIONS = """
@@ -89,13 +90,35 @@ def test_the_prompt_goes_on_after_a_mistake(
     monkeypatch.setattr("builtins.input", lambda _: next(lines))
 
     def run(text: str) -> dict[str, object]:
+        if "_columns" in text:
+            return {"columns": ["table_name", "column_name"], "rows": [["notes", "_id"], ["notes", "n"]]}
         if text != "SELECT\n1;":
             raise InvalidSql("no")
         return {"columns": ["a"], "rows": [[1]], "isCut": True}
 
-    prompt(run, lambda: {"notes": ["_id", "n"]}, Screen(), "csv")
+    prompt(run, Screen(), "csv")
     printed = capsys.readouterr()
     assert printed.out == "notes\nnotes  _id, n\na\n1\n"
     assert "error: no" in printed.err
     assert "There are more rows" in printed.err
     assert "Known: .tables" in printed.err
+
+
+@pytest.mark.parametrize("is_server", [False, True])
+def test_the_prompt_describes_the_tables_that_it_reads(
+    is_server: bool, served: tuple[Path, str], tmp_path: Path
+) -> None:
+    project, url = served
+    # Elsewhere there is no data file; only the server that is named can know.
+    key = (project / ".rewake" / "admin_key").read_text().strip()
+    where = ("--url", url, "--admin-key", key) if is_server else ()
+    with Terminal("sql", *where, cwd=tmp_path if is_server else project) as terminal:
+        terminal.wait_for("sql> ")
+        terminal.type(".tables")
+        terminal.wait_for("notes")
+        terminal.wait_for("sql> ")
+        terminal.type(".schema")
+        terminal.wait_for("notes  _id, _creationTime, author, list, n, raw, _document")
+        terminal.wait_for("sql> ")
+        terminal.type(".exit")
+        assert terminal.process.wait(WAIT_SECONDS) == 0

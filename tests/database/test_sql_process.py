@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from rewake.database import SqlJob, describe_file, sql_on_file
+from rewake.database import SqlJob, sql_on_file
 from rewake.storage import DataFileMissing
 from tests.database.world import World
 
@@ -73,7 +73,9 @@ def test_the_program_answers_on_stdout(tmp_path: Path) -> None:
                 check=True,
             )
             assert json.loads(done.stdout).items() >= wanted.items()
-        assert describe_file(tmp_path / "x.db")["notes"] == ["_id", "_creationTime", "n", "raw", "_document"]
+        text = "SELECT column_name FROM _columns WHERE table_name = 'notes'"
+        described = sql_on_file(job(tmp_path / "x.db", text))
+        assert [name for (name,) in described.rows] == ["_id", "_creationTime", "n", "raw", "_document"]
     finally:
         world.close()
 

@@ -25,7 +25,7 @@ from rewake.cli.data import csv_line
 from rewake.cli.failure import CommandFailed
 from rewake.cli.screen import Screen
 from rewake.cli.table_printing import TableLines
-from rewake.database import SqlJob, answer_json, describe_file, sql_on_file
+from rewake.database import SqlJob, answer_json, sql_on_file
 from rewake.errors import RewakeError
 from rewake.execution import read_settings
 from rewake.limits import DEFAULT_LIMITS, Limits
@@ -63,11 +63,6 @@ def on_server(server: ServerAddress) -> Run:
     return run
 
 
-def tables_of(file: Path) -> dict[str, list[str]]:
-    """The columns of each table of a data file."""
-    return describe_file(file)
-
-
 def show_answer(answer: Answer, screen: Screen, shown: SqlFormat) -> None:
     """Print rows."""
     columns, rows = answer["columns"], answer["rows"]
@@ -98,7 +93,7 @@ def _text(cell: Any, *, null: str = "") -> str:
     return msgspec.json.encode(cell).decode()
 
 
-def prompt(run: Run, tables: Callable[[], dict[str, list[str]]], screen: Screen, shown: SqlFormat) -> None:
+def prompt(run: Run, screen: Screen, shown: SqlFormat) -> None:
     """Read statements from a person until the end."""
     with suppress(ImportError):
         import readline  # noqa: F401  # Typed lines can be edited and found again.
@@ -115,7 +110,7 @@ def prompt(run: Run, tables: Callable[[], dict[str, list[str]]], screen: Screen,
             return
         try:
             if text in (".tables", ".schema"):
-                for name, columns in tables().items():
+                for name, columns in _described(run).items():
                     screen.say((name, "bold"), f"  {', '.join(columns)}" if text == ".schema" else "")
             elif text.startswith("."):
                 screen.note("Known: .tables, .schema, .exit")
@@ -123,6 +118,14 @@ def prompt(run: Run, tables: Callable[[], dict[str, list[str]]], screen: Screen,
                 show_answer(run(text), screen, shown)
         except (CommandFailed, RewakeError) as error:
             screen.failure(error)
+
+
+def _described(run: Run) -> dict[str, list[str]]:
+    """The columns of each table, wherever statements run."""
+    tables: dict[str, list[str]] = {}
+    for table, column in run("SELECT table_name, column_name FROM _columns")["rows"]:
+        tables.setdefault(table, []).append(column)
+    return tables
 
 
 def read_statement(given: str | None) -> str | None:

@@ -46,7 +46,6 @@ def sql(
         prompt,
         read_statement,
         show_answer,
-        tables_of,
     )
 
     root = project.resolve() if project is not None else find_root(Path.cwd())
@@ -59,6 +58,6 @@ def sql(
     statement = read_statement(query)
     shown: SqlFormat = "json" if as_json else "csv" if as_csv else "pretty"
     if statement is None:
-        prompt(run, lambda: tables_of(place), screen, shown)
+        prompt(run, screen, shown)
     else:
         show_answer(run(statement), screen, shown)

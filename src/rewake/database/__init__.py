@@ -219,7 +219,7 @@ from rewake.database.schema_change import (
 from rewake.database.schema_check import CheckProgress, DocumentCheck, Evidence, Survey
 from rewake.database.schema_records import SchemaState, note_validated
 from rewake.database.snapshots import Reader, Snapshot
-from rewake.database.sql_process import SqlJob, answer_json, describe_file, sql_on_file
+from rewake.database.sql_process import SqlJob, answer_json, sql_on_file
 from rewake.database.sql_reading import InvalidSql, SqlTookTooLong
 from rewake.database.staged_validators import staged_verdicts, take_staged_step
 from rewake.database.staged_verdict import StagedState, StagedVerdict
@@ -396,7 +396,6 @@ __all__ = [
     "declare_import",
     "declare_schema",
     "delete_file",
-    "describe_file",
     "doom_blob",
     "doom_stale",
     "doomed_blobs",

@@ -24,9 +24,7 @@ from rewake.database.sql_reading import (
     Cell,
     SqlAnswer,
     SqlBounds,
-    columns_for_sql,
     read_sql,
-    tables_for_sql,
 )
 from rewake.environment import Environment
 from rewake.errors import RewakeError
@@ -58,17 +56,6 @@ def sql_on_file(job: SqlJob) -> SqlAnswer:
     bounds = SqlBounds(job.rows, job.size, job.seconds)
     with _Opened(Path(job.file), environment) as (store, catalog):
         return read_sql(store, catalog, job.text, bounds, monotonic=environment.clock.monotonic)
-
-
-def describe_file(file: Path) -> dict[str, list[str]]:
-    """The columns of each table that SQL can read.
-
-    Raises:
-        DataFileRefused, StorageFailed: the file cannot be read.
-    """
-    with _Opened(file, Environment()) as (store, catalog):
-        tables = tables_for_sql(catalog)
-        return {name: columns_for_sql(store, catalog, table) for name, table in tables.items()}
 
 
 class _Opened:

@@ -35,6 +35,8 @@ _STEPS = 10_000
 _TEXT_BYTES_MAX = 16 * 2**20
 _SYSTEM = (STORAGE.name, SCHEDULED_FUNCTIONS.name)
 _ONLY_READING = "Only reading is possible here: this SQL does something else."
+COLUMNS = "_columns"
+"""The table that says which tables and columns there are."""
 DOCUMENT = "_document"
 """The column that has the whole document as JSON."""
 _READING = (apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_FUNCTION, apsw.SQLITE_RECURSIVE)
@@ -129,6 +131,9 @@ def read_sql(
                 columns = columns_for_sql(reads, catalog, table)
                 rows = _Rows(reads, table, columns, is_late)
                 apsw.ext.make_virtual_module(connection, name, rows)  # type: ignore[arg-type]
+        if COLUMNS in text.lower():
+            described = _Columns(reads, catalog)
+            apsw.ext.make_virtual_module(connection, COLUMNS, described)  # type: ignore[arg-type]
         connection.limit(apsw.SQLITE_LIMIT_LENGTH, _TEXT_BYTES_MAX)
         connection.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
         connection.authorizer = _authorize
@@ -208,6 +213,22 @@ class _Rows:
             if len(page) < _PAGE:
                 return
             lower = page[-1][0] + b"\0"
+
+
+class _Columns:
+    """What can be read, as a virtual table: the columns of each table, in order."""
+
+    column_access = apsw.ext.VTColumnAccess.By_Index
+    columns = ("table_name", "column_name")
+
+    def __init__(self, reads: Reads, catalog: Catalog) -> None:
+        self._reads = reads
+        self._catalog = catalog
+
+    def __call__(self) -> Iterator[tuple[Cell, ...]]:
+        for name, table in tables_for_sql(self._catalog).items():
+            for column in columns_for_sql(self._reads, self._catalog, table):
+                yield name, column
 
 
 def _cell(value: Any) -> Cell:
