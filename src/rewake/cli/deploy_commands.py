@@ -23,7 +23,9 @@ DEPLOY_EXAMPLES = (
 ROLLBACK_EXAMPLES = "Examples:\n\n    rewake rollback\n\n    rewake rollback 12 --dry-run"
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before what cannot be undone.")]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Do not ask before what cannot be undone, nor on production.")
+]
 Message = Annotated[
     str, typer.Option("--message", "-m", metavar="TEXT", help="What it is for; the history shows it.")
 ]

@@ -32,6 +32,7 @@ from rewake.cli.failure import CommandFailed, WrongUsage
 from rewake.cli.generating import write_generated
 from rewake.cli.greeting import shown_path
 from rewake.cli.hosting import analysis_of, run_loop
+from rewake.cli.production import tell_production
 from rewake.cli.push_progress import progress_amount
 from rewake.cli.screen import Screen
 from rewake.cli.ways_out import mismatch_failure
@@ -140,7 +141,7 @@ def _carry_through(
                 screen.value(plan)
             return
         _refuse_variables(plan)
-        _confirm(plan, wishes, screen)
+        confirm_plan(server, plan, wishes, screen)
     begin = environment.clock.monotonic()
     try:
         done = _finished(server, plan, screen)
@@ -253,15 +254,22 @@ def _refuse_variables(plan: Plan) -> None:
         )
 
 
-def _confirm(plan: Plan, wishes: DeployWishes, screen: Screen) -> None:
-    if not plan["changes"]["destructive"] or wishes.is_sure:
+def confirm_plan(server: ServerAddress, plan: Plan, wishes: DeployWishes, screen: Screen) -> None:
+    """Ask where something would be lost, and a person on production always: a script that names production
+    means it, and yet may not lose anything without `--yes`.
+    """
+    if plan["isUnchanged"]:
+        return
+    tell_production(server, screen)
+    is_asked = plan["changes"]["destructive"] or (server.is_production and screen.can_ask)
+    if not is_asked or wishes.is_sure:
         return
     if not screen.can_ask:
         raise CommandFailed(
             "Something would be lost (see above), and nobody can be asked here. Nothing was changed.",
             hint="Add --yes.",
         )
-    if not screen.ask("Go on?"):
+    if not screen.ask(f"Go on with {server.title}?" if server.is_production else "Go on?"):
         raise CommandFailed("Nothing was changed.")
 
 

@@ -41,7 +41,7 @@ def import_(
         bool, typer.Option("--replace-all", help="As --replace, and empty all other tables.")
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask before documents are deleted.")
+        bool, typer.Option("--yes", "-y", help="Do not ask before documents are deleted, nor on production.")
     ] = False,
     url: ServerUrl = None,
     admin_key: AdminKeyText = None,

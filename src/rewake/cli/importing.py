@@ -22,6 +22,7 @@ from rewake.cli.admin_requests import CONNECT_SECONDS, ask
 from rewake.cli.connection import ServerAddress
 from rewake.cli.failure import CommandFailed, WrongUsage
 from rewake.cli.interrupting import unbroken
+from rewake.cli.production import tell_production
 from rewake.cli.progress import Tell, counted
 from rewake.cli.screen import Screen
 from rewake.environment import pause
@@ -117,13 +118,16 @@ def _confirmed(
     server: ServerAddress, screen: Screen, id: str, state: dict[str, Any], *, is_sure: bool
 ) -> dict[str, Any]:
     screen.note(state["message_to_confirm"])
-    if state["require_manual_confirmation"] and not is_sure:
+    tell_production(server, screen)
+    if (state["require_manual_confirmation"] or server.is_production) and not is_sure:
         if not screen.can_ask:
             raise CommandFailed(
-                "The import deletes documents, and nobody is here to confirm it.",
+                "The import deletes documents, and nobody is here to confirm it."
+                if state["require_manual_confirmation"]
+                else f"The import is into {server.title}, and nobody is here to confirm it.",
                 hint="Give --yes if it may.",
             )
-        if not screen.ask("Import?"):
+        if not screen.ask(f"Import into {server.title}?" if server.is_production else "Import?"):
             raise CommandFailed("Nothing was imported.")
     ask(server, "POST", "/api/perform_import", {"importId": id})
     with screen.progress() as tell:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rewake.cli.options import AdminKeyText, ProjectFolder, ServerUrl
+from rewake.cli.options import AdminKeyText, ProjectFolder, ServerUrl, Sure
 from rewake.cli.project_home import data_place, find_root
 from rewake.cli.screen import Screen
 from rewake.environment import process_environment
@@ -81,11 +81,14 @@ def create(
     data: DataPath = None,
 ) -> None:
     """Make a key and print it once."""
-    from rewake.cli.keys import create_key, wanted_scopes
+    from rewake.cli.keys import ServerKeys, create_key, wanted_scopes
+    from rewake.cli.production import tell_production
 
-    scopes = wanted_scopes(scope)
+    scopes, screen = wanted_scopes(scope), Screen()
     desk = _desk(url, admin_key, project, data)
-    create_key(desk, Screen(), process_environment(), label=label, scopes=scopes, expires=expires)
+    if isinstance(desk, ServerKeys):
+        tell_production(desk.server, screen)
+    create_key(desk, screen, process_environment(), label=label, scopes=scopes, expires=expires)
 
 
 @keys_app.command("list")
@@ -107,12 +110,17 @@ def list_(
 def revoke(
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids, as `list` shows them.")],
     *,
+    yes: Sure = False,
     url: ServerUrl = None,
     admin_key: AdminKeyText = None,
     project: ProjectFolder = None,
     data: DataPath = None,
 ) -> None:
     """Take keys back. On a running server, connections that they opened end at once."""
-    from rewake.cli.keys import revoke_keys
+    from rewake.cli.keys import ServerKeys, revoke_keys
+    from rewake.cli.production import confirm_production
 
-    revoke_keys(_desk(url, admin_key, project, data), Screen(), ids)
+    desk, screen = _desk(url, admin_key, project, data), Screen()
+    if isinstance(desk, ServerKeys):
+        confirm_production(desk.server, screen, f"Revoke {', '.join(ids)} of", is_sure=yes)
+    revoke_keys(desk, screen, ids)

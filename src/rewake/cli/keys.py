@@ -82,21 +82,21 @@ class ServerKeys:
     """The keys of a running server."""
 
     def __init__(self, server: ServerAddress) -> None:
-        self._server = server
+        self.server = server
 
     def all(self) -> list[KeyRow]:
         """Every key, oldest first."""
-        answer = ask(self._server, "GET", "/api/keys").content
+        answer = ask(self.server, "GET", "/api/keys").content
         return msgspec.json.decode(answer, type=dict[str, list[KeyRow]])["keys"]
 
     def create(self, label: str, scopes: Sequence[str], expires_ms: float | None) -> MadeKey:
         """Make a key."""
         body = {"label": label, "scopes": list(scopes), "expiresMs": expires_ms}
-        return msgspec.json.decode(ask(self._server, "POST", "/api/keys/create", body).content, type=MadeKey)
+        return msgspec.json.decode(ask(self.server, "POST", "/api/keys/create", body).content, type=MadeKey)
 
     def revoke(self, id: str) -> None:
         """Take a key back."""
-        ask(self._server, "POST", "/api/keys/revoke", {"id": id})
+        ask(self.server, "POST", "/api/keys/revoke", {"id": id})
 
 
 class FileKeys:

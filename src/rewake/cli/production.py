@@ -20,7 +20,7 @@ def tell_production(server: ServerAddress, screen: Screen) -> None:
 
 
 def confirm_production(server: ServerAddress, screen: Screen, deed: str, *, is_sure: bool) -> None:
-    """Return where `deed` ("Remove 2 variables") may be done: at once unless it is production's.
+    """Return where `deed` ("Remove 2 variables of") may be done: at once unless it is production's.
 
     Raises:
         CommandFailed: the person said no.
@@ -30,6 +30,6 @@ def confirm_production(server: ServerAddress, screen: Screen, deed: str, *, is_s
     if not server.is_production or is_sure:
         return
     if not screen.can_ask:
-        raise WrongUsage(f"{deed} of {server.title}? Nobody is there to ask: say so with --yes.")
-    if not screen.ask(f"{deed} of {server.title}?"):
+        raise WrongUsage(f"{deed} {server.title}? Nobody is there to ask: say so with --yes.")
+    if not screen.ask(f"{deed} {server.title}?"):
         raise CommandFailed("Nothing was changed.")

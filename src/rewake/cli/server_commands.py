@@ -132,7 +132,7 @@ def remove(
     from rewake.cli.variables import remove_variables
 
     server, screen = server_of(url, admin_key, project), Screen()
-    confirm_production(server, screen, f"Remove {', '.join(names)}", is_sure=yes)
+    confirm_production(server, screen, f"Remove {', '.join(names)} of", is_sure=yes)
     remove_variables(server, names, screen)
 
 
