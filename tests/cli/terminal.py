@@ -62,6 +62,15 @@ class Terminal:
         """Type a line."""
         os.write(self._own, line.encode() + b"\n")
 
+    def wait_asking(self) -> None:
+        """Return when the process sleeps, as it does while it waits for a line. A Ctrl-C just before that is
+        seen by Python only with the next key.
+        """
+        deadline = Deadline(WAIT_SECONDS)
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        while stat.read_text().rpartition(") ")[2][0] != "S":
+            assert deadline.left, "it never waits"
+
     def interrupt(self) -> int:
         """Press Ctrl-C, and read on until the end; gives the exit code. The terminal is as it was."""
         os.killpg(self.process.pid, signal.SIGINT)

@@ -147,6 +147,8 @@ def test_a_statement_and_the_prompt_of_sql_end(served: Served) -> None:
                 terminal.type(typed)
             if typed == "SELECT 1":
                 terminal.wait_for("...> ")
+            if not typed.endswith(";"):
+                terminal.wait_asking()
             assert terminal.interrupt() == 130, terminal.text
             assert "Traceback" not in terminal.text
 

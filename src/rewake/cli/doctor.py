@@ -3,9 +3,10 @@
 Floor 8, `cli`. Looks and changes nothing. Each check gives findings; what is broken makes the exit code 1,
 a warning does not. A check that itself fails is a finding, too: a doctor does not fall over.
 
-    python, packages | project, code | data, key | disk, file descriptors | server, clock | front end
+    python, packages | project, code, generated files, schema | data, key, disk, lock | port
+    file descriptors | server, clock | front end
 
-Not here: whether the data file is sound (`verifying.py`).
+Not here: whether the data file is sound (`verifying.py`), code, lock and port (`doctor_of_project.py`).
 """
 
 from __future__ import annotations
@@ -19,28 +20,25 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as package_version
-from pathlib import Path
-from typing import Literal
 
 import apsw
 
 from rewake.cli.connection import find_server
+from rewake.cli.doctor_of_project import check_code, check_holder, check_port
 from rewake.cli.failure import CommandFailed, ExitCode
+from rewake.cli.findings import Finding, Patient, State
 from rewake.cli.greeting import shown_path
 from rewake.cli.named_deployments import read_deployments
 from rewake.cli.project_home import data_place, read_server_record
 from rewake.cli.release import rewake_version
 from rewake.cli.screen import Screen
-from rewake.environment import Environment
 from rewake.errors import RewakeError
 from rewake.execution import ProjectSettings, read_settings
 from rewake.storage import Inspection
-
-State = Literal["ok", "warning", "broken"]
 
 _PYTHON_MIN = (3, 11)
 _PACKAGES = ("apsw", "msgspec", "httpx", "uvicorn", "starlette", "websockets", "typer", "rich")
@@ -53,27 +51,6 @@ _IMPORT_SECONDS = 60.0
 _CONVEX_MAJOR = "1."
 """The official client package that is known to work: any of its first major version."""
 _STYLES = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "broken": ("broken", "bold red")}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check saw."""
-
-    check: str
-    state: State
-    text: str
-    fix: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Patient:
-    """What is looked at."""
-
-    root: Path
-    data: Path | None
-    url: str | None
-    admin_key: str | None
-    environment: Environment
 
 
 def examine(patient: Patient, screen: Screen, *, as_json: bool) -> ExitCode:
@@ -252,7 +229,10 @@ def _front_end(patient: Patient) -> Iterator[Finding]:
 CHECKS: dict[str, Callable[[Patient], Iterator[Finding]]] = {
     "python": _python,
     "project": _project,
+    "generated": check_code,
     "data": _data,
+    "lock": check_holder,
+    "port": check_port,
     "files": _descriptors,
     "server": _server,
     "front end": _front_end,

@@ -30,7 +30,8 @@ def doctor(
     ] = None,
 ) -> None:
     """Look for what stands in the way here, and say what to do about it. Changes nothing."""
-    from rewake.cli.doctor import Patient, examine
+    from rewake.cli.doctor import examine
+    from rewake.cli.findings import Patient
 
     root = project.resolve() if project is not None else find_root(Path.cwd())
     patient = Patient(root, data, url, admin_key, process_environment())
