@@ -191,6 +191,7 @@ def test_a_deploy_that_is_planned_is_taken_back(deployed: Served) -> None:
     to = ("--url", deployed.url, "--admin-key", deployed.key)
     with Terminal("deploy", *to, cwd=deployed.project) as terminal:
         terminal.wait_for("Go on?")
+        terminal.wait_asking()
         assert terminal.interrupt() == 130, terminal.text
         assert "Traceback" not in terminal.text
     assert active(deployed) == 1
