@@ -86,3 +86,19 @@ def test_abandoned_uploads_are_swept(spool: ImportSpool, clock: ManualClock, tmp
         _take(spool, old, 1, b"")
     spool.clear()
     assert not (tmp_path / "spool").exists()
+
+
+def test_an_upload_is_given_up_by_its_token_also_while_a_part_comes_in(
+    spool: ImportSpool, tmp_path: Path
+) -> None:
+    token = spool.begin()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"begun"
+        assert spool.drop(token)
+        yield b"too late"
+
+    with pytest.raises(UploadNotFound):
+        asyncio.run(spool.take_part(token, 1, pieces()))
+    assert not spool.drop(token)
+    assert list((tmp_path / "spool").iterdir()) == []
