@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from rewake.database import ReadSet
 from rewake.reactivity.recent_rows import RecentRows
 from rewake.storage import LogRow, LogWrite
@@ -15,11 +17,12 @@ def row(ts: int, key: bytes) -> LogRow:
 
 def test_the_first_touching_row_after_the_snapshot_counts():
     rows = RecentRows(position=0)
-    for ts, key in ((1, b"a"), (2, b"z"), (3, b"a1"), (4, b"a2")):
-        rows.append(row(ts, key))
-    assert rows.first_touch(READS_A, after=0) == 1
-    assert rows.first_touch(READS_A, after=1) == 3
-    assert rows.first_touch(READS_A, after=4) is None
+    with rows.keeping():
+        for ts, key in ((1, b"a"), (2, b"z"), (3, b"a1"), (4, b"a2")):
+            rows.append(row(ts, key))
+        assert rows.first_touch(READS_A, after=0) == 1
+        assert rows.first_touch(READS_A, after=1) == 3
+        assert rows.first_touch(READS_A, after=4) is None
 
 
 def test_a_snapshot_from_before_what_is_kept_counts_as_touched():
@@ -30,18 +33,72 @@ def test_a_snapshot_from_before_what_is_kept_counts_as_touched():
 
 def test_rows_are_bounded_in_number_and_in_bytes_of_keys():
     rows = RecentRows(position=0, rows_max=2)
-    for ts in (1, 2, 3):
-        rows.append(row(ts, b"z"))
-    assert rows.first_touch(READS_A, after=0) == 1
-    assert rows.first_touch(READS_A, after=1) is None
+    with rows.keeping():
+        for ts in (1, 2, 3):
+            rows.append(row(ts, b"z"))
+        assert len(rows) == 2
+        assert rows.first_touch(READS_A, after=0) == 1
+        assert rows.first_touch(READS_A, after=1) is None
     rows = RecentRows(position=0, key_bytes_max=10)
-    rows.append(row(1, b"z" * 8))
-    rows.append(row(2, b"z" * 8))
+    with rows.keeping():
+        rows.append(row(1, b"z" * 8))
+        rows.append(row(2, b"z" * 8))
+        assert len(rows) == 1
+        assert rows.first_touch(READS_A, after=0) == 1
+        assert rows.first_touch(READS_A, after=1) is None
+
+
+def test_rows_are_kept_for_the_oldest_run_on_its_way_and_no_longer():
+    rows = RecentRows(position=0, rows_spare=0)
+    older, younger = ExitStack(), ExitStack()
+    older.enter_context(rows.keeping())
+    rows.append(row(1, b"a"))
+    younger.enter_context(rows.keeping())
+    rows.append(row(2, b"a"))
+    assert len(rows) == 2
     assert rows.first_touch(READS_A, after=0) == 1
-    assert rows.first_touch(READS_A, after=1) is None
+    older.close()
+    # The one row that came in since the younger was asked for; it cannot be of an older snapshot.
+    assert len(rows) == 1
+    assert rows.first_touch(READS_A, after=1) == 2
+    # Should it be all the same, it is stale, and is asked again.
+    assert rows.first_touch(ReadSet({}), after=0) == 1
+    younger.close()
+    assert len(rows) == 0
+
+
+def test_runs_that_end_in_another_order_leave_what_is_still_needed():
+    rows = RecentRows(position=0, rows_spare=0)
+    older, younger = ExitStack(), ExitStack()
+    older.enter_context(rows.keeping())
+    rows.append(row(1, b"a"))
+    younger.enter_context(rows.keeping())
+    rows.append(row(2, b"a"))
+    younger.close()
+    assert rows.first_touch(READS_A, after=0) == 1
+    older.close()
+    assert len(rows) == 0
+
+
+def test_a_few_rows_are_kept_while_no_run_is_on_its_way():
+    rows = RecentRows(position=0, rows_spare=2)
+    for ts in (1, 2, 3, 4):
+        rows.append(row(ts, b"z"))
+    assert len(rows) == 2
+    assert rows.first_touch(READS_A, after=1) == 2
+    # A reader that is behind by as little as this still answers what has not changed.
+    assert rows.first_touch(READS_A, after=2) is None
+    with rows.keeping():
+        rows.append(row(5, b"z"))
+        rows.append(row(6, b"z"))
+        rows.append(row(7, b"z"))
+        assert len(rows) == 3
+    assert len(rows) == 2
 
 
 def test_documents_are_not_kept_alive():
     rows = RecentRows(position=0)
-    rows.append(row(1, b"a"))
-    assert "text" not in repr(list(rows._rows))
+    with rows.keeping():
+        rows.append(row(1, b"a"))
+        assert len(rows) == 1
+        assert "text" not in repr(list(rows._rows))

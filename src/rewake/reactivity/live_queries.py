@@ -219,12 +219,13 @@ class LiveQueries:
         entry.runs += 1
         try:
             job = entry.rerun_job(called_from)
-            wave = await self._runner.open_wave([job])
-            try:
-                await self._reached(wave.ts)
-                return self._accept(entry, job, wave.runs[0], wave.ts), wave.ts
-            finally:
-                await wave.close()
+            with self._recent.keeping():
+                wave = await self._runner.open_wave([job])
+                try:
+                    await self._reached(wave.ts)
+                    return self._accept(entry, job, wave.runs[0], wave.ts), wave.ts
+                finally:
+                    await wave.close()
         finally:
             entry.run = None
             self._ran([entry])
@@ -418,7 +419,8 @@ class LiveQueries:
         try:
             needed = self._entries_to_run(sessions, None, {})
             if needed:
-                await self._run_on_snapshot(sessions, needed)
+                with self._recent.keeping():
+                    await self._run_on_snapshot(sessions, needed)
             else:
                 # Everything is known at a position of the log, which is a snapshot like any other.
                 self._finish(sessions, self._showable, {})

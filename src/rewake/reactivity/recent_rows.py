@@ -2,8 +2,11 @@
 
 Floor 4, `reactivity`. A query ran at snapshot s; by the time its outcome reaches the front, the log
 position may have moved on. Before the result is registered or cached, its read set is held against every
-row in (s, position] (DESIGN D5). Rows are kept while a wave that began before them may still come in, and
-never more than a bound.
+row in (s, position] (DESIGN D5). A snapshot is not older than the position at which it was asked for, so rows
+are kept while a run that was asked for before them is on its way, and never more than a bound. A few are kept
+at any time: they serve a reader that does not see the newest commits.
+
+    keeping(): the run is asked for -> append(row)* -> first_touch(read set, after s) -> old rows are dropped
 
 Not here: the durable commit log (`storage`).
 """
@@ -11,6 +14,8 @@ Not here: the durable commit log (`storage`).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rewake.database import ReadSet
 from rewake.limits import MIB
@@ -20,23 +25,46 @@ from rewake.storage import LogRow
 class RecentRows:
     """The newest commit log rows, oldest dropped first. Keys only: documents are not kept alive here."""
 
-    def __init__(self, *, position: int, rows_max: int = 10_000, key_bytes_max: int = 32 * MIB) -> None:
+    def __init__(
+        self, *, position: int, rows_max: int = 10_000, key_bytes_max: int = 32 * MIB, rows_spare: int = 100
+    ) -> None:
         self._rows: deque[tuple[LogRow, int]] = deque()
         self._rows_max = rows_max
+        self._rows_spare = rows_spare
         self._key_bytes = 0
         self._key_bytes_max = key_bytes_max
         self._complete_after = position
+        self._newest = position
+        # The position at which each run on its way was asked for, by number: the oldest is the first.
+        self._travelling: dict[int, int] = {}
+        self._runs = 0
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Keep the rows that come in while a run is on its way: from before it is asked for until its result
+        was held against them.
+        """
+        number = self._runs = self._runs + 1
+        self._travelling[number] = self._newest
+        try:
+            yield
+        finally:
+            del self._travelling[number]
+            self._drop_unneeded()
 
     def append(self, row: LogRow) -> None:
         """Take the next row, in `ts` order."""
+        self._newest = row.ts
         row = row.keys_only()
         size = sum(len(old or b"") + len(new or b"") for write in row.writes for _, old, new in write.keys)
         self._rows.append((row, size))
         self._key_bytes += size
         while len(self._rows) > self._rows_max or self._key_bytes > self._key_bytes_max:
-            dropped, size = self._rows.popleft()
-            self._key_bytes -= size
-            self._complete_after = dropped.ts
+            self._drop_oldest()
+        self._drop_unneeded()
 
     def first_touch(self, read_set: ReadSet, *, after: int) -> int | None:
         """The `ts` of the first row after `after` that touches `read_set`, or None.
@@ -54,3 +82,14 @@ class RecentRows:
             if read_set.touched_by(row):
                 touch = row.ts
         return touch
+
+    def _drop_unneeded(self) -> None:
+        """Let go of what nobody on the way was asked for before, but for the newest few."""
+        needed_after = next(iter(self._travelling.values()), self._newest)
+        while len(self._rows) > self._rows_spare and self._rows[0][0].ts <= needed_after:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        dropped, size = self._rows.popleft()
+        self._key_bytes -= size
+        self._complete_after = dropped.ts
