@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from rewake.auth import ANONYMOUS
 from rewake.database import Database
 from rewake.environment import Environment
-from rewake.execution import FunctionCall, InlineRunner, QueryJob, RunnerClosed, Visibility
+from rewake.execution import (
+    FunctionCall,
+    InlineRunner,
+    LoadingTooSlow,
+    QueryJob,
+    RunnerClosed,
+    Success,
+    Visibility,
+    read_settings,
+)
+from rewake.limits import DEFAULT_LIMITS
 from tests.deployment.stage import NOTES, SCHEMA, load
 
 
@@ -71,6 +82,44 @@ def test_a_run_tells_what_it_depended_on(tmp_path):
         # Each depends on its module, the missing one too, and on nothing else.
         assert len(plain.read_set) == len(missing.read_set) == 1
         assert plain.read_set != missing.read_set
+        await runner.close()
+        database.close()
+
+    asyncio.run(run())
+
+
+def test_a_push_that_never_ends_loading_is_given_up_and_the_old_code_serves_on(tmp_path):
+    source = """
+        from rewake import QueryCtx, query
+
+        @query
+        def version(ctx: QueryCtx) -> int:
+            return {version}
+    """
+
+    async def version(runner: InlineRunner) -> object:
+        job = QueryJob(FunctionCall("m:version", "{}"), ANONYMOUS, Visibility.PUBLIC)
+        wave = await runner.open_wave([job])
+        await wave.close()
+        return wave.runs[0].result
+
+    async def run() -> None:
+        limits = replace(DEFAULT_LIMITS, load_seconds_max=5.0)
+        database = Database.open(":memory:", environment=Environment(), limits=limits)
+        runner = InlineRunner(database, load(tmp_path / "old", m=source.format(version=1)))
+        await runner.start(lambda report: None)
+        await runner.push(runner.registry, invocation="first")
+        endless = tmp_path / "new"
+        load(endless, m=source.format(version=2))
+        path = endless / "backend" / "zeal.py"
+        path.write_text("while True:\n    pass\n")
+        settings = read_settings(endless)
+        with pytest.raises(LoadingTooSlow, match=r"while backend/zeal\.py was being imported"):
+            await runner.push(settings, invocation="second")
+        assert await version(runner) == Success("1.0")
+        path.unlink()
+        await runner.push(settings, invocation="third")
+        assert await version(runner) == Success("2.0")
         await runner.close()
         database.close()
 

@@ -30,7 +30,6 @@ from rewake.cli.front_end import FrontEnd
 from rewake.cli.generating import write_generated
 from rewake.cli.greeting import greet, shown_path, size_words
 from rewake.cli.hosting import Listening, Stopping, house_logs, listen, open_deployment
-from rewake.cli.loading import load_in_thread
 from rewake.cli.page_console import PageConsole
 from rewake.cli.project_home import DataPlace, data_place, remove_server_record, set_aside
 from rewake.cli.push_progress import ProgressLines
@@ -50,6 +49,7 @@ from rewake.execution import (
     ProjectSettings,
     Registry,
     limits_from_environment,
+    load_in_thread,
     load_project,
     read_settings,
 )

@@ -83,6 +83,7 @@ from rewake.execution.scheduled_calls import end_of
 from rewake.execution.side_effects import SideEffectRefused
 from rewake.execution.system_context import SYSTEM_PREFIX
 from rewake.execution.system_functions import system_registry
+from rewake.execution.thread_loading import load_in_thread
 from rewake.execution.traced_calls import TracedCalls, note_result
 from rewake.execution.traced_waves import Readers, TracedWaves
 from rewake.execution.typed_calls import encoded_arguments, error_of, value_of
@@ -165,6 +166,7 @@ __all__ = [
     "gather_project",
     "let_functions_stop",
     "limits_from_environment",
+    "load_in_thread",
     "load_project",
     "note_result",
     "open_archive",

@@ -45,7 +45,6 @@ from rewake.execution.calls import Failure, MutationOutcome, Success
 from rewake.execution.code_switch import apply_code, check_code, name_source
 from rewake.execution.function_runs import FunctionRuns
 from rewake.execution.group_writer import Change, Writing
-from rewake.execution.loader import load_project
 from rewake.execution.output import install_log_handler
 from rewake.execution.reader_threads import ReaderThreads
 from rewake.execution.registry import Registry
@@ -64,6 +63,7 @@ from rewake.execution.runner import (
 )
 from rewake.execution.schema_steps import BuildIndexes, SchemaStep, Stepped, change_of
 from rewake.execution.side_effects import install_guard
+from rewake.execution.thread_loading import load_in_thread
 from rewake.execution.writer_thread import WriterThread
 from rewake.tracing import NO_TRACING, Tracing
 
@@ -191,7 +191,9 @@ class InlineRunner:
         deploy: DeployNote | None = None,
     ) -> SchemaChange:
         """Do what the schema of `code` asks of existing data, and switch to it."""
-        registry = code if isinstance(code, Registry) else await asyncio.to_thread(load_project, code)
+        seconds = self._database.limits.load_seconds_max
+        # A deploy was loaded before, for its plan; yet here its imports may meet something else.
+        registry = code if isinstance(code, Registry) else await load_in_thread(code, seconds)
         port = InlineRollout(self, self._database, registry, invocation=invocation, deploy=deploy)
         try:
             return await roll_out(port, on_progress)

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from rewake.cli.loading import load_in_thread
 from rewake.cli.starter_project import write_starter
-from rewake.execution import LoadingTooSlow, ProjectInvalid, ProjectSettings, Registry, read_settings
+from rewake.execution import (
+    LoadingTooSlow,
+    ProjectInvalid,
+    ProjectSettings,
+    Registry,
+    load_in_thread,
+    read_settings,
+)
 
 
 def loaded(settings: ProjectSettings, seconds: float) -> Registry:

@@ -1,8 +1,8 @@
 """Loading a project in a thread of this process, for as long as one may wait for it.
 
-Floor 8, `cli`, for `--workers 0`. An import that does not end is interrupted where it stands, so that the
-next save finds the loader free. What waits inside a library cannot be interrupted: its thread is left behind,
-and nothing can be loaded before it is over.
+Floor 3, `execution`, for `--workers 0`: saves of `rewake dev`, and the switch of a deploy. An import that
+does not end is interrupted where it stands, so that the next load finds the loader free. What waits inside a
+library cannot be interrupted: its thread is left behind, and nothing can be loaded before it is over.
 
 Not here: loading in a process of its own, which is simply ended (`execution/worker_process.py`).
 """
@@ -13,7 +13,8 @@ import asyncio
 import ctypes
 import threading
 
-from rewake.execution import LoadingTooSlow, ProjectSettings, Registry, load_project
+from rewake.execution.loader import LoadingTooSlow, ProjectSettings, load_project
+from rewake.execution.registry import Registry
 
 
 class _GivenUp(BaseException):
