@@ -63,6 +63,18 @@ def test_a_plan_changes_nothing_and_a_deploy_is_served_on_the_same_socket(
     ]
 
 
+def test_a_timestamp_from_before_a_deploy_is_answered_by_the_code_of_that_time(deployer: Deployer) -> None:
+    deployer.deploy(sources(1))
+    deployer.call("mutation", "load:bump", slot="a")
+    ts = deployer.ask("POST", "/api/query_ts").json()["ts"]
+    deployer.deploy(sources(2))
+    deployer.call("mutation", "load:bump", slot="a")
+    for path, args, value in (("load:version", {}, 1), ("load:get", {"slot": "a"}, 1)):
+        body = {"path": path, "args": args, "ts": ts}
+        assert deployer.ask("POST", "/api/query_at_ts", json=body).json()["value"] == value
+    assert deployer.call("query", "load:version") == 2
+
+
 def test_the_same_content_is_no_deploy(deployer: Deployer) -> None:
     deployer.deploy(sources(1))
     plan = deployer.plan(sources(1))

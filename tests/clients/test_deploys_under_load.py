@@ -29,6 +29,8 @@ GROWTH_SLACK_BYTES = 3 * MIB
 GROWTH_BYTES_PER_DEPLOY = MIB // 10
 SPARE_MAX = 16
 """Threads that are started when they are needed, and descriptors of a connection and of files at work."""
+SOON = {"REWAKE_LIMIT_CODE_KEPT_SECONDS": "2"}
+"""Code that was replaced is kept for a while; at the end nobody waits half a minute for it to go."""
 SETTLE_SECONDS = 120.0
 END_SECONDS = 300.0
 
@@ -64,7 +66,9 @@ def held(process: int) -> dict[str, int]:
 
 def test_deploys_in_a_row_fail_no_call_drop_no_socket_and_leave_nothing_behind(tmp_path: Path) -> None:
     data = tmp_path / "data.sqlite3"
-    with ServerProcess(data, tmp_path / "log", project=None, arguments=("--workers", "2")) as server:
+    arguments = ("--workers", "2")
+    served = ServerProcess(data, tmp_path / "log", project=None, arguments=arguments, environment=SOON)
+    with served as server:
         assert server.process is not None
         front, deployer = server.process.pid, Deployer(server)
         settled, held_before = len(processes_of(front)), held(front)

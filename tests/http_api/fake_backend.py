@@ -226,6 +226,8 @@ class FakeBackend:
     metrics: FakeMetrics = field(default_factory=FakeMetrics)
     files: Any = None
     """Has none: `test_files.py` talks to a real deployment."""
+    deploys: Any = None
+    """Takes none: `tests/clients/test_deploys.py` talks to a real server."""
     imports: Any = None
     """Has none: `test_importing.py` talks to a real deployment."""
     before_query: Callable[[], None] = lambda: None

@@ -121,6 +121,16 @@ ROUTES = [
 ]
 GET_AND_POST = {"/api/query", "/api/list_snapshot", "/api/document_deltas"}
 POST_ONLY = {
+    "/api/cancel_import",
+    "/api/deploys/cancel",
+    "/api/deploys/finish",
+    "/api/deploys/rollback",
+    "/api/deploys/start",
+    "/api/import",
+    "/api/import/finish_upload",
+    "/api/import/start_upload",
+    "/api/import/upload_part",
+    "/api/perform_import",
     "/api/export/cancel/{id}",
     "/api/export/request/zip",
     "/api/export/set_expiration/{id}",
