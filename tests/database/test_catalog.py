@@ -61,6 +61,8 @@ def test_system_tables_lie_where_they_always_did() -> None:
         ("_imports", 562, 50, 500),
         ("_tablets", 563, 51, 510),
         ("_exports", 557, 45, 450),
+        ("_deploys", 552, 40, 400),
+        ("_deploy_parts", 553, 41, 410),
     ]
     declared = {
         f"{table.name}.{name}": (index.id, index.fields)
@@ -86,6 +88,9 @@ def test_system_tables_lie_where_they_always_did() -> None:
         "_admin_keys.by_key": (312, ("key",)),
         "_tablets.by_tablet": (512, ("tablet",)),
         "_exports.by_state": (452, ("state",)),
+        "_deploys.by_number": (402, ("number",)),
+        "_deploy_parts.by_sources": (412, ("sources", "part")),
+        "_deploy_parts.by_part": (413, ("part", "sources")),
     }
 
 

@@ -96,7 +96,7 @@ FAULTS = """
 
     # The one way to reach a writer wherever it is, in a thread or in a process of its own: from inside.
     def _writer() -> GroupCommit:
-        (open,) = [each for each in gc.get_objects() if isinstance(each, GroupCommit) and each.is_open]
+        (open,) = [each for each in gc.get_objects() if type(each) is GroupCommit and each.is_open]
         return open
 
     @mutation

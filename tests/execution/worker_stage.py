@@ -86,7 +86,7 @@ MAIN = """
         import gc
         from rewake.database import GroupCommit
 
-        (group,) = [each for each in gc.get_objects() if isinstance(each, GroupCommit) and each.is_open]
+        (group,) = [each for each in gc.get_objects() if type(each) is GroupCommit and each.is_open]
         left = [2]
 
         def reach(reached):

@@ -18,7 +18,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rewake.database import Database, OnProgress, Reader, SchemaChange, Snapshot, TrimResult, no_progress
+from rewake.database import (
+    Database,
+    DeployNote,
+    OnProgress,
+    Reader,
+    SchemaChange,
+    Snapshot,
+    TrimResult,
+    no_progress,
+)
 from rewake.errors import Unavailable
 from rewake.execution import (
     ActionJob,
@@ -154,7 +163,12 @@ class SeededRunner:
         return outcome
 
     async def push(
-        self, code: Any, *, invocation: str, on_progress: OnProgress = no_progress
+        self,
+        code: Any,
+        *,
+        invocation: str,
+        on_progress: OnProgress = no_progress,
+        deploy: DeployNote | None = None,
     ) -> SchemaChange:
         # So little data that the switch does all of it (`database/rollout.py`).
         changes: SchemaChange = await self._hand_in(Push(code, invocation))

@@ -49,6 +49,7 @@ from rewake.schema import define_schema, define_table, v
 from rewake.storage import Durability, WriterStore
 from rewake.sync.connection import Connection, Socket
 from rewake.sync.session import Session
+from rewake.tallies import Tallies
 from rewake.values import decode_stored
 from tests.stories.seeded_runner import Death, Push, SeededRunner, Work, is_success
 from tests.sync.model_client import ModelClient
@@ -118,8 +119,10 @@ class Jobs:
 
     limits: Limits = DEFAULT_LIMITS
     prefixes: tuple[str, ...] = ()
+    standing_notice: str | None = None
 
     def __init__(self) -> None:
+        self.tallies = Tallies()
         self.tasks: set[asyncio.Task[None]] = set()
 
     def connect(
@@ -227,6 +230,7 @@ class World:
             admin_key=AdminKey("simulated|key"),
             call_log=CallLog(),
             is_redacted=False,
+            tallies=Tallies(),
         )
         await self.runner.start(self.deployment.live.on_group)
         self.push(registry, self.number)
@@ -295,6 +299,10 @@ class World:
                 assert isinstance(result, Success), result
                 assert decode_stored(result.value) == self.truth.value_at(key, ts)
         self.pushes = [each for each in self.pushes if not each.done()]
+        for push in self.pushes:
+            # One that waits dies with the server; no other mistake is a push's to make.
+            if push.done() and not push.cancelled() and isinstance(push.exception(), TypeError):
+                push.result()
         for complaint in self.complaints:
             raise complaint
         for who, (_, pipe) in enumerate(self.lines):

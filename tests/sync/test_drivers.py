@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Close, Frame, Opcode
 
-from rewake.execution import RequestSource
+from rewake.execution import CalledFrom, RequestSource
 from rewake.protocol import decode_ts
 from tests.sync.fake_backend import ADMIN_KEY
 from tests.sync.serving import DRIVERS, Client, Serving, run, serving
@@ -523,7 +523,9 @@ def test_calls_come_from_the_address_and_the_program_of_their_socket(driver: str
                     await client.hear()
                     await client.say("Action", requestId=1, udfPath="kv:echo", args=[{}])
                     assert (await client.hear())["success"]
-            known = RequestSource("127.0.0.1", "Pigeon/1")
-            assert served.backend.sources == [known] * 2 + [RequestSource("127.0.0.1")] * 2
+            door = CalledFrom.SYNC_WORKER
+            known = RequestSource("127.0.0.1", "Pigeon/1", called_from=door)
+            unknown = RequestSource("127.0.0.1", called_from=door)
+            assert served.backend.sources == [known] * 2 + [unknown] * 2
 
     run(driver, test)

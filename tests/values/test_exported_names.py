@@ -30,6 +30,7 @@ EXPORTED = [
     "check_value",
     "compare",
     "decode",
+    "decode_export",
     "decode_id",
     "decode_key",
     "decode_stored",

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from rewake.errors import RewakeError
 from rewake.execution.call_log import CallLog
@@ -63,10 +64,13 @@ class PastCode:
         return await self.readers.open_wave(jobs, at=at)
 
     async def serve_for(self, seconds: float) -> None:
-        """Return when `seconds` are over, or at `make_way`."""
+        """Return when `seconds` are over, at `make_way`, or when the template has died."""
+        way = asyncio.ensure_future(self._over.wait())
+        ends: list[asyncio.Future[Any]] = [way, self.template.ended]
         try:
-            await asyncio.wait_for(self._over.wait(), seconds)
-        except TimeoutError:
+            await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            way.cancel()
             self._over.set()
 
     def make_way(self) -> None:

@@ -167,7 +167,7 @@ def _of_deploys() -> dict[str, Any]:
     return {
         "/api/deploys": {"get": operation("What was deployed", answer="Deploys", security=admin)},
         "/api/deploys/start": {
-            "post": operation("Plan a deploy", body="application/zip", parameters=[message], **planned)
+            "post": operation("Plan a deploy", body=BYTES, parameters=[message], **planned)
         },
         "/api/deploys/rollback": {
             "post": operation("Plan to go back to older sources", body=RollbackBody, **planned)

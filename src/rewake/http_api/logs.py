@@ -212,7 +212,7 @@ def _lines(lines: Sequence[RunLogLine], path: str) -> list[dict[str, Any]]:
             "level": line.level,
             "timestamp": line.at_ms,
             "isTruncated": line.is_truncated,
-            "udfPath": line.function or path,
+            "udfPath": line.function or _identifier(path),
             **({"systemMetadata": {"code": line.code}} if line.code else {}),
         }
         for line in lines
