@@ -21,7 +21,7 @@ import pytest
 from rewake.cli import main
 from tests.clients.deadline import Deadline
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 FRONT_MODULES = "the files of its modules: "
 _TELLS_MODULES = f"""
 import atexit, json, sys
