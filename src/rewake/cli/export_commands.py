@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from rewake.cli.options import AdminKeyText, ProjectFolder, ServerUrl
+from rewake.cli.options import AdminKeyText, DataPath, ProjectFolder, ServerUrl
 from rewake.cli.project_home import data_place, find_root
 from rewake.cli.screen import Screen
 from rewake.cli.server_commands import server_of
@@ -26,15 +26,6 @@ BACKUP_EXAMPLES = (
 )
 
 Force = Annotated[bool, typer.Option("--force", help="Put the new one in the place of an old one.")]
-DataPath = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        metavar="PATH",
-        help="The data file, or its folder, if it is not the project's own.",
-        show_default=False,
-    ),
-]
 
 
 def export(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rewake.cli.options import AdminKeyText, ProjectFolder, ServerUrl, Sure
+from rewake.cli.options import AdminKeyText, DataPath, ProjectFolder, ServerUrl, Sure
 from rewake.cli.project_home import data_place, find_root
 from rewake.cli.screen import Screen
 from rewake.environment import process_environment
@@ -26,16 +26,6 @@ keys_app = typer.Typer(
     help="Keys for programs and people that administer a deployment: each may do what its scopes say, and "
     "can be revoked by itself.",
 )
-
-DataPath = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        metavar="PATH",
-        help="The data file, or its folder, if it is not the project's own.",
-        show_default=False,
-    ),
-]
 
 
 def _desk(url: str | None, admin_key: str | None, project: Path | None, data: Path | None) -> KeyDesk:

@@ -37,6 +37,15 @@ ProjectFolder = Annotated[
         show_default=False,
     ),
 ]
+DataPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="PATH",
+        help="The data file, or its folder, if it is not the project's own.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Sure = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 

@@ -24,10 +24,11 @@ from rewake.codegen.function_spec import (
     http_route_of,
 )
 from rewake.codegen.generated_files import changed_files, render_all, write_changed
-from rewake.codegen.openapi import openapi_of, render_openapi
+from rewake.codegen.openapi import SECURITY_SCHEMES, openapi_of, render_openapi
 from rewake.codegen.python_api import render_python_api
 
 __all__ = [
+    "SECURITY_SCHEMES",
     "FunctionSpec",
     "HttpRoute",
     "changed_files",

@@ -46,7 +46,7 @@ _COMPONENTS: dict[str, Any] = {
         "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
     },
 }
-_SECURITY_SCHEMES = {
+SECURITY_SCHEMES = {
     "adminKey": {
         "type": "apiKey",
         "in": "header",
@@ -90,7 +90,7 @@ def openapi_of(
         "paths": paths,
         "components": {
             "schemas": {**_COMPONENTS, **dict(sorted(writer.components.items()))},
-            "securitySchemes": _SECURITY_SCHEMES,
+            "securitySchemes": SECURITY_SCHEMES,
         },
     }
 

@@ -16,6 +16,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from rewake.codegen import SECURITY_SCHEMES
 from rewake.http_api.admin_description import administration
 from rewake.http_api.bodies import AnyCallBody, BatchBody, CallAtBody, CallBody, RunBody
 from rewake.http_api.deploys import PlanBody, RollbackBody
@@ -72,15 +73,7 @@ def description() -> dict[str, Any]:
         "paths": _paths(),
         "components": {
             "schemas": {**components, **SCHEMAS},
-            "securitySchemes": {
-                "adminKey": {
-                    "type": "apiKey",
-                    "in": "header",
-                    "name": "Authorization",
-                    "description": "`Convex {admin key}`",
-                },
-                "userToken": {"type": "http", "scheme": "bearer"},
-            },
+            "securitySchemes": SECURITY_SCHEMES,
         },
     }
 
