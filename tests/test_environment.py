@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from rewake.environment import (
     pause,
     process_environment,
     seeded_environment,
+    sync_directory,
 )
 
 
@@ -92,3 +94,10 @@ def test_a_pause_is_over_in_its_time_and_can_be_given_up() -> None:
             await waiting
 
     asyncio.run(story())
+
+
+def test_a_directory_is_made_durable_and_nothing_else_is_taken_for_one(tmp_path: Path) -> None:
+    sync_directory(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(NotADirectoryError):
+        sync_directory(tmp_path / "file")

@@ -21,6 +21,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 KILL_POINT_VARIABLE = "REWAKE_KILL_POINT"
@@ -143,3 +144,12 @@ async def pause(seconds: float) -> None:
         await over
     finally:
         timer.cancel()
+
+
+def sync_directory(directory: Path) -> None:
+    """Make durable which files a directory holds."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rewake.blobs.store import PIECE_BYTES, BlobMissing, BlobStoreFailed, BlobWriter
+from rewake.environment import sync_directory
 
 _INCOMING = "incoming"
 
@@ -97,13 +98,8 @@ class _FileWriter:
             self._path.unlink(missing_ok=True)
 
     def _sync_directory(self, directory: Path) -> None:
-        if not self._is_synced:
-            return
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        if self._is_synced:
+            sync_directory(directory)
 
 
 @contextmanager

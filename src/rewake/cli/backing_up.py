@@ -15,13 +15,13 @@ import os
 from pathlib import Path
 
 from rewake.blobs import BlobStore, Intake, open_blobs
-from rewake.cli.exporting import check_target, sync_folder
+from rewake.cli.exporting import check_target
 from rewake.cli.failure import CommandFailed
 from rewake.cli.greeting import shown_path
 from rewake.cli.progress import Tell
 from rewake.cli.screen import Screen
 from rewake.database import all_files
-from rewake.environment import Environment
+from rewake.environment import Environment, sync_directory
 from rewake.limits import MIB
 from rewake.storage import DataFileMissing, FilesHold, Inspection, copy_data_file
 
@@ -54,7 +54,7 @@ def back_up(
         size = part.stat().st_size
         environment.reach("backup.before_rename")
         part.replace(target)
-        sync_folder(target.absolute().parent)
+        sync_directory(target.absolute().parent)
     except OSError as error:
         raise CommandFailed(f"{target} cannot be written: {error.strerror or error}.") from None
     finally:

@@ -26,7 +26,7 @@ from rewake.cli.greeting import shown_path
 from rewake.cli.interrupting import unbroken
 from rewake.cli.progress import Tell
 from rewake.cli.screen import Screen
-from rewake.environment import Environment
+from rewake.environment import Environment, sync_directory
 from rewake.limits import MIB
 
 _ASK_SECONDS = 0.25
@@ -123,7 +123,7 @@ def _fetch(server: ServerAddress, address: str, target: Path, show: Tell) -> int
             file.flush()
             os.fsync(file.fileno())
         part.replace(target)
-        sync_folder(target.absolute().parent)
+        sync_directory(target.absolute().parent)
     except OSError as error:
         raise CommandFailed(f"{target} cannot be written: {error.strerror}.") from None
     finally:
@@ -153,12 +153,3 @@ def _stream(server: ServerAddress, address: str, write: Callable[[bytes], object
             f"The conversation with {server.url} broke off: {reason_of(error)}."
         ) from None
     return size
-
-
-def sync_folder(folder: Path) -> None:
-    """Make durable which files a folder holds."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -33,7 +33,7 @@ from rewake.database import (
     completed_export,
     stored_exports,
 )
-from rewake.environment import Environment
+from rewake.environment import Environment, sync_directory
 from rewake.errors import INTERNAL_MESSAGE, Internal
 from rewake.execution import ExportOrder, Failure, Success
 from rewake.limits import Limits
@@ -256,8 +256,4 @@ class _ExportFailed(Exception):
 
 def _move(draft: Path, target: Path) -> None:
     draft.replace(target)
-    descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_directory(target.parent)

@@ -30,7 +30,7 @@ from typing import NamedTuple
 
 import apsw
 
-from rewake.environment import Environment
+from rewake.environment import Environment, sync_directory
 from rewake.limits import MIB
 from rewake.storage.copying import begin_restored
 from rewake.storage.data_file import FileLock, check_place, prepare, root_secret
@@ -149,7 +149,7 @@ class Engine:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        _sync_directory(log.parent)
+        sync_directory(log.parent)
 
     def keep_log(self) -> None:
         """Hold the write-ahead log open: SQLite deletes the file whenever its last connection closes."""
@@ -235,15 +235,6 @@ def _preallocate_log(path: Path) -> None:
     except OSError:
         # A full disk: then commits will say so, to those who write.
         os.ftruncate(descriptor, 0)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make durable which files a directory holds."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
