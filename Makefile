@@ -40,7 +40,7 @@ saas: .make/python $(NPM_SAAS)/node_modules/.package-lock.json ## Start the SaaS
 
 .PHONY: test
 test: needs-test .make/python $(NPM_TESTS:=/node_modules/.package-lock.json) $(NPM_EXAMPLES:=/node_modules/.package-lock.json) ## Run the test suite (ARGS="-k name" goes to pytest, JOBS=0 runs one test after the other)
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 .PHONY: soak
 soak: .make/python ## Look for anomalies of isolation with one seed after the other (SECONDS=600 for each kind of server)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from tests.clients.deadline import Deadline
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 
 Event = dict[str, Any]
 T = TypeVar("T")

@@ -38,7 +38,7 @@ NPM_PATH = "/api/1.48.0/sync"
 RUST_PATH = "/api/sync"
 RUST_HEADERS = {"Convex-Client": "python-0.8.1"}
 RUST_FRAME_BYTES_MAX = 16 * 1024 * 1024
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 
 Message = dict[str, Any]
 

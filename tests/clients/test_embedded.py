@@ -61,7 +61,7 @@ def test_the_npm_client_works_through_the_mount(npm: ClientHost, tmp_path: Path)
         assert client.mutation("counters:increment", {"name": "a"}) == 1
         assert counter.values[-1] == 1
         answer = httpx.post(
-            f"{url}/rewake/api/query", json={"path": "counters:get", "args": {"name": "a"}}, timeout=20
+            f"{url}/rewake/api/query", json={"path": "counters:get", "args": {"name": "a"}}, timeout=60
         )
         assert answer.json()["value"] == 1
         assert httpx.get(f"{url}/rewake/http/x").status_code == 404
@@ -70,6 +70,6 @@ def test_the_npm_client_works_through_the_mount(npm: ClientHost, tmp_path: Path)
     again = asgi_app(PROJECT, data=tmp_path / "data.sqlite3", readers=0)
     with served(again, closes=True) as url:
         answer = httpx.post(
-            f"{url}/rewake/api/query", json={"path": "counters:get", "args": {"name": "a"}}, timeout=20
+            f"{url}/rewake/api/query", json={"path": "counters:get", "args": {"name": "a"}}, timeout=60
         )
         assert answer.json()["value"] == 1

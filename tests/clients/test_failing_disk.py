@@ -60,7 +60,7 @@ def disk(server: ServerProcess) -> Iterator[Control]:
 
 def call(server: ServerProcess, kind: str, path: str, **args: object) -> httpx.Response:
     body = {"path": path, "args": args, "format": "json"}
-    return httpx.post(f"{server.url}/api/{kind}", json=body, timeout=20)
+    return httpx.post(f"{server.url}/api/{kind}", json=body, timeout=60)
 
 
 def test_a_full_disk_refuses_writes_and_nothing_else(server: ServerProcess, disk: Control) -> None:

@@ -51,7 +51,7 @@ def test_deep_json_over_http_is_refused(attacked: ServerProcess, kind: str, args
 
 def socket(server: ServerProcess, **options: object) -> ClientConnection:
     url = server.url.replace("http", "ws", 1) + "/api/1.48.0/sync"
-    return connect(url, max_size=None, open_timeout=20, **options)  # type: ignore[arg-type]
+    return connect(url, max_size=None, open_timeout=60, **options)  # type: ignore[arg-type]
 
 
 def goes_on(client: ClientConnection) -> None:

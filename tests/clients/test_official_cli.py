@@ -17,7 +17,7 @@ from tests.clients.server_process import ServerProcess
 
 HERE = Path(__file__).parent
 PROGRAM = "node_modules/convex/bin/main.js"
-SECONDS = 60.0
+SECONDS = 180.0
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 

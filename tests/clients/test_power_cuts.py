@@ -79,7 +79,7 @@ def end_all(server: ServerProcess) -> None:
     assert server.process is not None
     members = family(server.process.pid)
     server.kill()
-    deadline = Deadline(10)
+    deadline = Deadline(60)
     while not all(is_gone(member) for member in members):
         assert not deadline.is_over, members
 
@@ -87,7 +87,7 @@ def end_all(server: ServerProcess) -> None:
 def check(server: ServerProcess, told: Told) -> None:
     def ask(path: str, **args: str) -> object:
         body = {"path": path, "args": args, "format": "json"}
-        answer = httpx.post(f"{server.url}/api/query", json=body, timeout=20).json()
+        answer = httpx.post(f"{server.url}/api/query", json=body, timeout=60).json()
         assert answer["status"] == "success", answer
         return answer["value"]
 

@@ -105,7 +105,7 @@ def test_the_template_killed(server: ServerProcess) -> None:
 
 
 def test_http_mutations_are_carried_out_once_each_while_writers_die(server: ServerProcess) -> None:
-    with httpx.Client(base_url=server.url, timeout=20) as client:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
         for number in range(60):
             if number % 15 == 7:
                 for worker in children(template_of(server)):
@@ -154,7 +154,7 @@ def test_no_process_outlives_the_server(how: str, server: ServerProcess) -> None
     family = [template, *children(template)]
     assert len(family) == 5, "a template, a writer, two readers, and one for actions"
     getattr(server, how)()
-    deadline = Deadline(10)
+    deadline = Deadline(60)
     while not all(is_gone(process) for process in family):
         assert not deadline.is_over, family
     # And the data is free for the next one.

@@ -19,7 +19,7 @@ from rewake.functions import FunctionKind
 from rewake.limits import DEFAULT_LIMITS, Limits
 from tests.deployment.stage import load
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 SCHEMA = """
     from rewake import Document
 

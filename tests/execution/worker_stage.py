@@ -36,6 +36,9 @@ from rewake.execution import (
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.values import decode
 
+WAIT_SECONDS = 90.0
+"""For a whole story, on a machine that does other things too: what hangs, hangs for ever."""
+
 FORGETFUL = replace(DEFAULT_LIMITS, code_kept_seconds=0.0)
 """Limits under which code goes with the push that replaces it."""
 
@@ -296,9 +299,9 @@ def play(
         await runner.start(stage.reports.append)
         try:
             await stage.push()
-            await asyncio.wait_for(story(stage), 40)
+            await asyncio.wait_for(story(stage), WAIT_SECONDS)
         finally:
-            await asyncio.wait_for(runner.close(), 20)
+            await asyncio.wait_for(runner.close(), WAIT_SECONDS)
             database.close()
 
     asyncio.run(run())

@@ -47,7 +47,7 @@ class Site:
         self.site_url: str = deployment.site_url
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return httpx.request(method, self.site_url + path, timeout=20, **options)
+        return httpx.request(method, self.site_url + path, timeout=60, **options)
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.request("GET", path, **options)
@@ -56,14 +56,14 @@ class Site:
         return self.request("POST", path, **options)
 
     def query(self, path: str, **args: Any) -> Any:
-        answer = httpx.post(f"{self.url}/api/query", json={"path": path, "args": args}, timeout=20).json()
+        answer = httpx.post(f"{self.url}/api/query", json={"path": path, "args": args}, timeout=60).json()
         return answer["value"]
 
     def connect(self) -> socket.socket:
         """A plain connection to the site's port."""
         _, _, address = self.site_url.partition("://")
         host, _, port = address.partition(":")
-        return socket.create_connection((host, int(port)), timeout=20)
+        return socket.create_connection((host, int(port)), timeout=60)
 
 
 @contextmanager

@@ -298,12 +298,12 @@ def test_a_request_held_in_memory_may_be_20_mib(site: Site) -> None:
 
 
 def test_a_stream_may_be_longer(site: Site) -> None:
-    with httpx.stream("GET", f"{site.site_url}/stream?portions=300", timeout=20) as answer:
+    with httpx.stream("GET", f"{site.site_url}/stream?portions=300", timeout=60) as answer:
         assert sum(map(len, answer.iter_bytes())) == 30_000_000
 
 
 def test_a_client_that_goes_away_ends_a_stream_that_is_silent(site: Site) -> None:
-    with httpx.stream("GET", f"{site.site_url}/events", timeout=20) as answer:
+    with httpx.stream("GET", f"{site.site_url}/events", timeout=60) as answer:
         assert next(answer.iter_text()) == "data: first\n\n"
     assert site.get("/gone").text == "True"
 
@@ -406,7 +406,7 @@ def test_an_action_that_takes_too_long_is_ended(tmp_path: Path, workers: bool) -
 def test_5_8_http_actions_take_the_places_of_actions(tmp_path: Path, workers: bool) -> None:
     limits = Limits(actions_running_max=1, action_wait_seconds=0.05)
     with site_of(tmp_path, workers=workers, limits=limits, notes=MESSAGES, http=HTTP) as site:
-        with httpx.stream("GET", f"{site.site_url}/events", timeout=20) as running:
+        with httpx.stream("GET", f"{site.site_url}/events", timeout=60) as running:
             portions = running.iter_text()  # Held: a generator that is dropped closes the connection.
             assert next(portions) == "data: first\n\n"
             refused = site.get("/public")

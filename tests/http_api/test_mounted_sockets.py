@@ -124,7 +124,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def socket_of(site: Site, path: str, *, main: bool = False, **options: object) -> Iterator[ClientConnection]:
     origin = f"{site.url}/http" if main else site.site_url
     address = origin.replace("http://", "ws://") + path
-    with connect(address, open_timeout=20, close_timeout=20, max_size=None, **options) as client:  # type: ignore[arg-type]
+    with connect(address, open_timeout=60, close_timeout=60, max_size=None, **options) as client:  # type: ignore[arg-type]
         yield client
 
 
@@ -264,7 +264,7 @@ def test_a_socket_has_its_time_and_its_client_is_asked_to_come_again(tmp_path: P
 @pytest.mark.parametrize("workers", [False, True])
 def test_a_server_that_stops_sends_clients_away(tmp_path: Path, workers: bool) -> None:
     with site_of(tmp_path, workers=workers, **files()) as site:
-        client = connect(site.site_url.replace("http://", "ws://") + "/api/echo", open_timeout=20)
+        client = connect(site.site_url.replace("http://", "ws://") + "/api/echo", open_timeout=60)
     with client, pytest.raises(ConnectionClosed) as closed:
         client.recv(20)
     assert closed.value.rcvd is not None

@@ -51,7 +51,7 @@ ANN = {"subject": "ann", "issuer": "https://convex.test"}
 def write_and_read(port: int, rng: random.Random) -> bytes:
     """One stranger's socket, from the handshake to its end; what came back."""
     heard = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as stranger, suppress(OSError):
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as stranger, suppress(OSError):
         stranger.sendall(handshake(rng))
         heard += stranger.recv(65_536)
         for data in frames(rng):

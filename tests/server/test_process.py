@@ -58,7 +58,7 @@ def test_a_server_answers_requests_and_sockets_and_stops(open_deployment):
                 stopping = asyncio.create_task(server.stop())
                 with pytest.raises(websockets.ConnectionClosed):
                     await sync.recv()
-                await asyncio.wait_for(stopping, 20)
+                await asyncio.wait_for(stopping, 60)
         finally:
             await server.stop()
             await deployment.close()
