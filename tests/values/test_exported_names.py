@@ -4,6 +4,7 @@ import rewake.values
 
 EXPORTED = [
     "COMMIT_TS",
+    "ID_LENGTHS",
     "UNSET",
     "ArrayTooLong",
     "CommitTsPlaceholder",

@@ -145,6 +145,15 @@ class Table:
             *((index.id, index.prefix_of(document) + suffix) for index in self.declared),
         )
 
+    @cached_property
+    def _indexed_fields(self) -> tuple[str, ...]:
+        """The top-level fields that keys depend on, but for the id."""
+        return tuple({"_creationTime", *(path[0] for index in self.declared for path in index.paths)})
+
+    def has_same_keys(self, document: Mapping[str, Any], changed: Mapping[str, Any]) -> bool:
+        """Whether two states of a document have the same indexed fields: the very same objects."""
+        return all(document.get(name, UNSET) is changed.get(name, UNSET) for name in self._indexed_fields)
+
     @property
     def is_system(self) -> bool:
         """Whether the table is the system's."""

@@ -43,7 +43,7 @@ from rewake.database.reads import Operation, ReadTransaction
 from rewake.environment import Environment
 from rewake.limits import DOCUMENT_BYTES_MAX, DOCUMENT_NESTING_MAX, TABLES_MAX, Limits
 from rewake.schema import ValidationFailed, Validator
-from rewake.storage import GroupDoomed, Head, IndexKeys, LogRow, LogWrite, WriterStore
+from rewake.storage import GroupDoomed, Head, Keys, LogRow, LogWrite, WriterStore, joined_keys
 from rewake.values import (
     UNSET,
     Value,
@@ -63,7 +63,6 @@ from rewake.values import (
 _DAY_NS = 86_400 * 10**9
 _SYSTEM_READ_ONLY = "System tables (prefixed with `_`) are read-only."
 
-Keys = tuple[tuple[int, bytes], ...]
 Fields = dict[str, Value]
 
 
@@ -101,6 +100,8 @@ class WriteTransaction(ReadTransaction):
         self._creation_time = max(head.last_ts, now_ns) / 1e6
         self._first_creation_time = self._creation_time
         self._pending: dict[tuple[int, str], _Pending] = {}
+        # Documents that were read by their ids and not written since, with their rows.
+        self._rows: dict[tuple[int, str], tuple[str, int]] = {}
         self._journal: list[tuple[tuple[int, str], _Pending | None]] = []
         # Set by the first document that holds COMMIT_TS, also where a savepoint takes that document back.
         self._has_commit_ts = False
@@ -250,7 +251,7 @@ class WriteTransaction(ReadTransaction):
     def log_writes(self) -> tuple[LogWrite, ...]:
         """The net effect on each document, in the order of first touch. What came to nothing is left out."""
         return tuple(
-            LogWrite(tablet, id, pending.old, pending.new, _joined_keys(pending.old_keys, pending.new_keys))
+            LogWrite(tablet, id, pending.old, pending.new, joined_keys(pending.old_keys, pending.new_keys))
             for (tablet, id), pending in self._pending.items()
             if pending.old != pending.new
         )
@@ -311,7 +312,8 @@ class WriteTransaction(ReadTransaction):
         self._check_document(table, changed, text)
         id_key = encode_key([id])
         old_keys = table.keys_of(document, id_key)
-        new_keys = table.keys_of(changed, id_key)
+        is_same = table.has_same_keys(document, changed)
+        new_keys = old_keys if is_same else table.keys_of(changed, id_key)
         self.raise_if_torn()
         self._is_torn = True
         self._move(row, text, old_keys, new_keys)
@@ -320,14 +322,29 @@ class WriteTransaction(ReadTransaction):
 
     def target(self, table: Table, id: str) -> tuple[str, int, Fields] | None:
         """A document that is about to be changed: its text, where it lies, and its content."""
-        key = encode_key([id])
-        self.record_point(table.by_id, key)
-        found = self.store.find_row(table.by_id, key)
+        found = self._find_row(table, id)
         if found is None:
             return None
         text, row = found
-        self.usage.count_read(text)
         return text, row, decode_stored_document(text)
+
+    def find(self, table: Table, id: str) -> str | None:
+        found = self._find_row(table, id)
+        return None if found is None else found[0]
+
+    def _find_row(self, table: Table, id: str) -> tuple[str, int] | None:
+        """A document and where it lies. Whoever reads one is likely to write it next."""
+        key = encode_key([id])
+        self.record_point(table.by_id, key)
+        place = (table.tablet, id)
+        found = self._rows.get(place)
+        if found is None:
+            found = self.store.find_row(table.by_id, key)
+            if found is None:
+                return None
+            self._rows[place] = found
+        self.usage.count_read(found[0])
+        return found
 
     def create_table(self, name: str) -> Table:
         """Make a table of the application.
@@ -450,6 +467,7 @@ class WriteTransaction(ReadTransaction):
         """Remember what happened to a document, for the log and for taking it back."""
         place = (table.tablet, id)
         before = self._pending.get(place)
+        self._rows.pop(place, None)
         self._journal.append((place, before))
         if before is not None:
             old, old_keys = before.old, before.old_keys
@@ -457,6 +475,7 @@ class WriteTransaction(ReadTransaction):
         self.version += 1
 
     def _undo_to(self, mark: int) -> None:
+        self._rows.clear()
         while len(self._journal) > mark:
             place, before = self._journal.pop()
             if before is None:
@@ -479,14 +498,3 @@ def _normal_fields(value: Mapping[str, Any], operation: str) -> Fields:
 def _is_same(given: Value, stored: Value) -> bool:
     # To Python an Int64 equals the Float64 of the same number. What was not given is the very object.
     return given is stored or values_equal(given, stored)
-
-
-def _joined_keys(old_keys: Keys, new_keys: Keys) -> tuple[IndexKeys, ...]:
-    """Old and new key side by side for every index that holds, or held, the document."""
-    if not old_keys:
-        return tuple([(index_id, None, key) for index_id, key in new_keys])
-    if not new_keys:
-        return tuple([(index_id, key, None) for index_id, key in old_keys])
-    new = dict(new_keys)
-    joined: list[IndexKeys] = [(index_id, key, new.pop(index_id, None)) for index_id, key in old_keys]
-    return (*joined, *((index_id, None, key) for index_id, key in new.items()))

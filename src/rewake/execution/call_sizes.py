@@ -48,6 +48,8 @@ def check_arguments_size(value: Value, text: str, *, path: str, limits: Limits, 
         ArgumentsTooLarge: with the text of semantics 5.8.
     """
     size = _size(value, text, limits.arguments_bytes_max)
+    if size == 0:
+        return
     if size > limits.arguments_bytes_max:
         raise ArgumentsTooLarge(path=path, observed=size, limit=limits.arguments_bytes_max)
     what = "Large size of the function arguments"
@@ -61,6 +63,8 @@ def check_return_size(value: Value, text: str, *, path: str, limits: Limits, log
         ReturnTooLarge: with the text of semantics 5.8.
     """
     size = _size(value, text, limits.return_bytes_max)
+    if size == 0:
+        return
     if size > limits.return_bytes_max:
         raise ReturnTooLarge(path=path, observed=size, limit=limits.return_bytes_max)
     what = "Large size of the function return value"
@@ -74,5 +78,6 @@ def warn(measure: Measure, log_lines: LogLines) -> None:
 
 
 def _size(value: Value, text: str, limit: int) -> int:
+    """The size, 0 where it is far from the limit."""
     # The size model counts at most a few times the text, so short texts need no second look.
     return 0 if len(text) <= limit // 10 else value_size(value)

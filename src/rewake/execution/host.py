@@ -140,7 +140,8 @@ class Host:
         self._transaction = transaction
         self._identity = identity
         self._now_ms = now_ms
-        self._random = Random(seed)
+        self._seed = seed
+        self._random: Random | None = None  # Seeding costs more than most functions draw.
         self._thread = threading.get_ident()
         self._running: list[FunctionRecord] = []
         self._journal = journal
@@ -292,7 +293,7 @@ class Host:
     @contextmanager
     def _chance_of_its_own(self) -> Iterator[None]:
         """Chance for a callee, seeded from its caller's: how much it draws does not change the caller's."""
-        random = self._random
+        random = self.chance
         self._random = Random(random.getrandbits(64))
         try:
             yield
@@ -368,6 +369,8 @@ class Host:
     @property
     def chance(self) -> Random:
         """The generator of the innermost running function."""
+        if self._random is None:
+            self._random = Random(self._seed)
         return self._random
 
 

@@ -16,8 +16,7 @@ from __future__ import annotations
 import builtins
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -82,16 +81,21 @@ class LogLines:
         return tuple([str(line) for line in self.lines])
 
 
-@contextmanager
-def collecting(lines: LogLines) -> Iterator[None]:
+class collecting:
     """Send what is printed and logged in this context to `lines` until the block ends: by this thread, and
     by tasks and threads that an action starts with its context.
     """
-    token = _current.set(lines)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_lines", "_token")
+
+    def __init__(self, lines: LogLines) -> None:
+        self._lines = lines
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self._lines)
+
+    def __exit__(self, *error: object) -> None:
+        _current.reset(self._token)
 
 
 def function_print(

@@ -18,8 +18,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
 from types import FrameType
 
@@ -109,26 +108,25 @@ def install_guard() -> None:
             time.sleep = _audited(time.sleep)  # type: ignore[assignment]
 
 
-@contextmanager
-def guarded() -> Iterator[None]:
+class guarded:
     """Refuse side effects of this thread until the block ends."""
-    before = getattr(_run, "is_guarded", False)
-    _run.is_guarded = True
-    try:
-        yield
-    finally:
-        _run.is_guarded = before
+
+    __slots__ = ("_before",)
+    _is_guarded = True
+
+    def __enter__(self) -> None:
+        self._before = getattr(_run, "is_guarded", False)
+        _run.is_guarded = self._is_guarded
+
+    def __exit__(self, *error: object) -> None:
+        _run.is_guarded = self._before
 
 
-@contextmanager
-def unguarded() -> Iterator[None]:
+class unguarded(guarded):
     """Let the house itself reach outside while a query or mutation runs: none of the author's code in it."""
-    before = getattr(_run, "is_guarded", False)
-    _run.is_guarded = False
-    try:
-        yield
-    finally:
-        _run.is_guarded = before
+
+    __slots__ = ()
+    _is_guarded = False
 
 
 def _audited(sleep: Callable[[float], None]) -> Callable[[float], None]:

@@ -23,8 +23,6 @@ import _thread
 import os
 import signal
 import sysconfig
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -63,6 +61,21 @@ class _Signal(int):
 _TICK = _Signal(signal.SIGPROF)
 
 
+class _Running:
+    """What `TimeLimit.running` gives: one for all runs, since they come one after another."""
+
+    __slots__ = ("_limit",)
+
+    def __init__(self, limit: TimeLimit) -> None:
+        self._limit = limit
+
+    def __enter__(self) -> None:
+        self._limit.begin()
+
+    def __exit__(self, *error: object) -> None:
+        self._limit.end()
+
+
 class TimeLimit:
     """The limit on the runs of one process. One at a time is used; `start` takes over SIGPROF."""
 
@@ -72,6 +85,7 @@ class TimeLimit:
         # Whose a file is: True the author's, False the house's, None of whoever calls it.
         self._owners: dict[str, bool | None] = {}
         # Of the run under way: set by `running`, grown by ticks.
+        self._block = _Running(self)
         self._is_running = False
         self._spent = 0.0
         self._counted_to = 0.0
@@ -95,16 +109,19 @@ class TimeLimit:
         signal.setitimer(signal.ITIMER_PROF, 0)
         self._is_running = False
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """A run of a function is under way."""
+    def running(self) -> _Running:
+        """A block during which a run of a function is under way."""
+        return self._block
+
+    def begin(self) -> None:
+        """A run begins."""
         self._spent, self.is_reached = 0.0, False
         self._counted_to = processor_seconds()
         self._is_running = True
-        try:
-            yield
-        finally:
-            self._is_running = False
+
+    def end(self) -> None:
+        """It is over."""
+        self._is_running = False
 
     def check(self) -> None:
         """Raise where the run is over its time: for the house, at its door and before it does anything.

@@ -15,32 +15,22 @@ globals, and what is written are only variables of ours.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from rewake.schema.mismatch import TableNames
-from rewake.values import COMMIT_TS, Int64, InvalidId, Value, decode_id
+from rewake.values import COMMIT_TS, ID_LENGTHS, Int64, InvalidId, Value, decode_id
 
 Accepts = Callable[[Value, TableNames | None], bool]
 
-_ID_LENGTH_MAX = 37
 
-
-@lru_cache(maxsize=65_536)
-def _decoded_table_number(text: str) -> int | None:
+def table_number_of(text: str) -> int | None:
+    """The table number that an id names, or None where the string is no id."""
+    if len(text) not in ID_LENGTHS:
+        return None
     try:
         return decode_id(text).table_number
     except InvalidId:
         return None
-
-
-def table_number_of(text: str) -> int | None:
-    """The table number that an id names, or None where the string is no id.
-
-    Decoding is a pure function of the text, so remembering it is not state that deployments share; strings
-    too long to be ids are not remembered.
-    """
-    return _decoded_table_number(text) if len(text) <= _ID_LENGTH_MAX else None
 
 
 def id_belongs(text: str, table: str, tables: TableNames | None) -> bool:

@@ -5,9 +5,10 @@ at `engine.py` (what is promised), then `store.py` (every statement).
 """
 
 from rewake.storage.commit_log import (
-    IndexKeys,
+    Keys,
     LogRow,
     LogWrite,
+    joined_keys,
     pack_row,
     pack_writes,
     unpack_row,
@@ -46,8 +47,8 @@ __all__ = [
     "GroupDoomed",
     "Head",
     "Images",
-    "IndexKeys",
     "Inspection",
+    "Keys",
     "LogRow",
     "LogWrite",
     "Notes",
@@ -59,6 +60,7 @@ __all__ = [
     "StorageFull",
     "WriterStore",
     "copy_data_file",
+    "joined_keys",
     "open_database",
     "pack_row",
     "pack_writes",

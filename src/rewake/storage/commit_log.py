@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import msgspec
 
+Keys = tuple[tuple[int, bytes], ...]
+"""(index id, key) of a document in every index that holds it."""
 IndexKeys = tuple[int, bytes | None, bytes | None]
 """(index id, key before, key after); None where the document was not, or is no longer, in the index."""
 
@@ -43,6 +45,17 @@ class LogRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """The row without its documents: all that finds the read sets which it touches."""
         writes = tuple([LogWrite(write.tablet, write.id, None, None, write.keys) for write in self.writes])
         return LogRow(self.ts, self.invocation, writes)
+
+
+def joined_keys(old_keys: Keys, new_keys: Keys) -> tuple[IndexKeys, ...]:
+    """Old and new key side by side for every index that holds, or held, the document."""
+    if not old_keys:
+        return tuple([(index_id, None, key) for index_id, key in new_keys])
+    if not new_keys:
+        return tuple([(index_id, key, None) for index_id, key in old_keys])
+    new = dict(new_keys)
+    joined: list[IndexKeys] = [(index_id, key, new.pop(index_id, None)) for index_id, key in old_keys]
+    return (*joined, *((index_id, None, key) for index_id, key in new.items()))
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -20,7 +20,7 @@ from rewake.values.decoding import (
     decode_stored,
     decode_stored_document,
 )
-from rewake.values.document_id import DocumentId, decode_id, encode_id, new_internal_id
+from rewake.values.document_id import ID_LENGTHS, DocumentId, decode_id, encode_id, new_internal_id
 from rewake.values.encoding import encode, holds_commit_ts, resolve_commit_ts
 from rewake.values.errors import (
     ArrayTooLong,
@@ -59,6 +59,7 @@ from rewake.values.types import COMMIT_TS, UNSET, CommitTsPlaceholder, Int64, Un
 
 __all__ = [
     "COMMIT_TS",
+    "ID_LENGTHS",
     "UNSET",
     "ArrayTooLong",
     "CommitTsPlaceholder",

@@ -7,7 +7,8 @@ Floor 0, `values`. The text is lowercase Crockford base32 (no i, l, o, u) of
 so one document has exactly one id text, ids of several tables cannot be mixed up, and a mistyped id is found
 out without asking the database. Which number is which table is known to each deployment alone.
 
-Base32 goes through Python's own base 32 integers, whose digits are 0-9a-v, with a table of bytes between.
+Reading goes through Python's own base 32 integers, whose digits are 0-9a-v, with a table of bytes between;
+writing spreads the bits of one large integer, since it cannot be done that way round.
 
 Not here: whether a document of that id exists (`database`), which table a number means (`schema`).
 Source: spec/wire-protocol 3.
@@ -15,15 +16,14 @@ Source: spec/wire-protocol 3.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from operator import mul
 from typing import NamedTuple
 
 from rewake.values.errors import InvalidId
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
-"""Two characters for each ten bits."""
+_TO_CHARACTERS = _ALPHABET.encode() + bytes(256 - len(_ALPHABET))
+"""From five bits in a byte to our alphabet."""
 
 _DIGITS = b"0123456789abcdefghijklmnopqrstuv"
 _TO_DIGITS = bytes(
@@ -34,10 +34,34 @@ _TO_DIGITS = bytes(
 _INTERNAL_BYTES = 16
 _FOOTER_BYTES = 2
 _VERSION = 0
-_TEXT_LENGTHS = range(31, 38)
+ID_LENGTHS = range(31, 38)
+"""How many characters an id may have."""
 TABLE_NUMBER_MAX = 2**32 - 1
 
 _WEIGHTS = tuple(range(32, 0, -1))
+
+_KNOWN_MAX = 16_384
+_known: dict[str, DocumentId] = {}
+"""Ids that were written or read last: a pure function remembered, no state that deployments share."""
+
+
+def _spreading() -> list[tuple[int, int, int]]:
+    """Steps that bring 64 groups of five bits into a byte each: the upper half of every block moves up, then
+    those of its halves.
+    """
+    steps = []
+    groups = 64
+    while groups > 1:
+        half = groups // 2
+        bits = (1 << 5 * half) - 1
+        blocks = range(0, 8 * 64, 8 * groups)
+        keep = sum(bits << at for at in blocks)
+        steps.append((keep, keep << 5 * half, 3 * half))
+        groups = half
+    return steps
+
+
+_SPREADING = _spreading()
 
 
 class DocumentId(NamedTuple):
@@ -57,21 +81,35 @@ def encode_id(table_number: int, internal: bytes) -> str:
     content += (_checksum(content) ^ _VERSION).to_bytes(2, "little")
     bits = 8 * len(content)
     characters = -(-bits // 5)
-    padded_bits = 10 * -(-characters // 2)
-    number = int.from_bytes(content, "big") << padded_bits - bits
-    pairs = _PAIRS
-    text = "".join([pairs[number >> shift & 1023] for shift in range(padded_bits - 10, -1, -10)])
-    return text[:characters]
+    number = int.from_bytes(content, "big") << 5 * characters - bits
+    for keep, move, shift in _SPREADING:
+        number = number & keep | (number & move) << shift
+    text = number.to_bytes(characters, "big").translate(_TO_CHARACTERS).decode()
+    _remember(text, DocumentId(table_number, internal))
+    return text
 
 
-@lru_cache(maxsize=16_384)
 def decode_id(text: str) -> DocumentId:
     """Read an id text. Only the one text that `encode_id` writes for an id is accepted.
 
     Raises:
         InvalidId: with the sentence of wire 3 that fits.
     """
-    if len(text) not in _TEXT_LENGTHS:
+    known = _known.get(text)
+    if known is None:
+        known = _decoded(text)
+        _remember(text, known)
+    return known
+
+
+def _remember(text: str, id: DocumentId) -> None:
+    if len(_known) >= _KNOWN_MAX:
+        _known.clear()
+    _known[text] = id
+
+
+def _decoded(text: str) -> DocumentId:
+    if len(text) not in ID_LENGTHS:
         raise InvalidId(reason=f"Invalid ID length {len(text)}")
     try:
         number = int(text.encode("ascii").translate(_TO_DIGITS), 32)
