@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from rewake.values import (
     COMMIT_TS,
@@ -204,3 +205,29 @@ def test_a_description_is_short_and_survives_a_broken_repr() -> None:
     with pytest.raises(InvalidValue) as caught:
         normalize(["x" * 10_000, object])
     assert len(str(caught.value)) < 1000
+
+
+_anything: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(
+        pending_values(),
+        st.integers(-(2**54), 2**54),
+        st.sampled_from([UNSET, "é", "\ud800", bytearray(b"x"), Text("x"), {1}]),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.lists(inner, max_size=4).map(tuple),
+        st.dictionaries(st.one_of(st.sampled_from(["a", "$a", "", "é", Text("b")]), st.integers()), inner),
+    ),
+)
+
+
+@given(_anything)
+def test_the_fast_walk_does_what_the_careful_one_does(value: Any) -> None:
+    def outcome(given_value: Any) -> str:
+        try:
+            return repr(normalize(given_value))
+        except InvalidValue as error:
+            return error.message.partition(" (present at")[0]
+
+    # One element of an unusual type has the whole walked with care.
+    assert outcome([value, "usual"]) == outcome([value, Text("usual")])

@@ -1,8 +1,9 @@
 """The normal form of a value: what authors hand in, as the Python types that we hand out.
 
 Floor 0, `values`. The one slow and careful walk: it takes subclasses, tuples and buffers, checks every limit
-but the size, and says where in the value something is wrong. The fast codecs (`encoding.py`, `sizes.py`)
-take exact types only; whatever they do not expect they give to this walk, which straightens or refuses it.
+but the size, and says where in the value something is wrong. The fast codecs (`encoding.py`, `sizes.py`, and
+`_copied` here) take exact types only; what they do not expect they give to this walk, which straightens or
+refuses it.
 
     int -> float      tuple -> list      subclass -> its base      bytearray, memoryview -> bytes
     UNSET field -> absent
@@ -19,7 +20,7 @@ from typing import Any
 
 from rewake.limits import ARRAY_LENGTH_MAX, OBJECT_FIELDS_MAX, SAFE_INTEGER_MAX, VALUE_NESTING_MAX
 from rewake.values.errors import ArrayTooLong, InvalidValue, TooManyFields, TooNested
-from rewake.values.names import check_field_name
+from rewake.values.names import check_field_name, field_names
 from rewake.values.types import UNSET, CommitTsPlaceholder, Int64, Unset, Value
 
 _DESCRIPTION_LENGTH_MAX = 500
@@ -28,6 +29,10 @@ _DESCRIPTION_LENGTH_MAX = 500
 _SEE_TYPES = "To learn about Convex's supported types, see https://docs.convex.dev/using/types."
 _USE_INT64 = "Use Int64, a `bigint` in JavaScript, for whole numbers beyond it."
 _USE_BYTES = "Strings must be valid Unicode; use bytes for anything else."
+
+
+class _Unusual(Exception):
+    """The fast walk met something that only the careful one can straighten or explain."""
 
 
 class _Refusal(Exception):
@@ -49,6 +54,10 @@ def normalize(value: object) -> Value:
         InvalidValue: with the exact sentence of semantics 1.2, 1.3 or 1.6.
     """
     try:
+        return _copied(value, 0)
+    except (_Unusual, InvalidValue, TypeError, UnicodeEncodeError):
+        pass  # The careful walk finds nothing wrong, or says what is.
+    try:
         return _normal(value, 0)
     except _Refusal as refusal:
         where = ""
@@ -56,6 +65,37 @@ def normalize(value: object) -> Value:
             path = "".join(reversed(refusal.steps))
             where = f" (present at path {path} in original object {_describe(value)})"
         raise InvalidValue(f"{refusal.what}{where}. {refusal.advice}") from None
+
+
+def _copied(value: Any, level: int) -> Value:
+    """Copy a value of exact types, which nearly every value is, as `_normal` would."""
+    kind = type(value)
+    if kind is str:
+        if not value.isascii():
+            value.encode()
+        return value  # type: ignore[no-any-return]
+    if value is None or kind is float or kind is bool or kind is bytes or kind is Int64:
+        return value  # type: ignore[no-any-return]
+    if kind is dict:
+        if level >= VALUE_NESTING_MAX:
+            raise _Unusual
+        names, result = field_names, {}
+        for name, field in value.items():
+            if type(name) is not str:
+                raise _Unusual
+            if field is not UNSET:
+                names[name]
+                result[name] = field if type(field) is float else _copied(field, level + 1)
+        if len(result) > OBJECT_FIELDS_MAX:
+            raise _Unusual
+        return result
+    if kind is list or kind is tuple:
+        if level >= VALUE_NESTING_MAX or len(value) > ARRAY_LENGTH_MAX:
+            raise _Unusual
+        return [_copied(element, level + 1) for element in value]
+    if kind is int and -SAFE_INTEGER_MAX <= value <= SAFE_INTEGER_MAX:
+        return float(value)
+    raise _Unusual
 
 
 def _normal(value: Any, level: int) -> Value:
