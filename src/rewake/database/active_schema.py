@@ -82,11 +82,14 @@ class ActiveSchemas:
 
     def __init__(self) -> None:
         self._known: dict[object, _Validators] = {}
+        # What was asked for last, and nearly always is asked for next.
+        self._latest: tuple[StoredSchema, _Validators] | None = None
 
     def register(self, schema: Schema) -> StoredSchema:
         """Remember the validators of a schema that this process has as code."""
         stored = stored_form(schema)
         self._known[stored.key] = _validators_of(schema)
+        self._latest = None
         return stored
 
     def validators(self, stored: StoredSchema) -> Mapping[str, Validator]:
@@ -98,9 +101,13 @@ class ActiveSchemas:
         return self._known_of(stored).staged
 
     def _known_of(self, stored: StoredSchema) -> _Validators:
+        latest = self._latest
+        if latest is not None and latest[0] is stored:
+            return latest[1]
         known = self._known.get(stored.key)
         if known is None:
             known = self._known[stored.key] = _validators_of(schema_from_json(json.loads(stored.text)))
+        self._latest = stored, known
         return known
 
 

@@ -488,7 +488,7 @@ _SYSTEM_FIELDS = frozenset({"_id", "_creationTime"})
 
 
 def _normal_fields(value: Mapping[str, Any], operation: str) -> Fields:
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         raise InvalidArgument(f"Invalid argument `value` for `db.{operation}`: Value must be an Object")
     fields = normalize(value if isinstance(value, dict) else dict(value))
     assert isinstance(fields, dict)

@@ -262,6 +262,9 @@ class FunctionRuns:
             result = timed_out(self._limits, log_lines, seconds=seconds)
         return record, result
 
+    def _seed(self) -> bytes:
+        return self._environment.random_bytes(16)
+
     def _host(
         self,
         transaction: ReadTransaction | WriteTransaction,
@@ -279,7 +282,7 @@ class FunctionRuns:
             transaction=transaction,
             identity=identity,
             now_ms=transaction.now_ms,
-            seed=self._environment.random_bytes(16),
+            seed=self._seed,
             cursors=self._cursors,
             uploads=self._uploads,
             journal=journal,

@@ -121,7 +121,7 @@ class Host:
         transaction: ReadTransaction | WriteTransaction,
         identity: Identity,
         now_ms: float,
-        seed: bytes,
+        seed: Callable[[], bytes],
         cursors: CursorSeal,
         uploads: UploadSeal,
         journal: str | None = None,
@@ -370,7 +370,7 @@ class Host:
     def chance(self) -> Random:
         """The generator of the innermost running function."""
         if self._random is None:
-            self._random = Random(self._seed)
+            self._random = Random(self._seed())
         return self._random
 
 

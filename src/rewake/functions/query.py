@@ -212,7 +212,7 @@ class Query(Generic[T]):
             if self._field_filters and not all(fields.accepts(text) for fields in self._field_filters):
                 continue
             document = decode(text)
-            if all(predicate(document) for predicate in self._filters):
+            if not self._filters or all(predicate(document) for predicate in self._filters):
                 yield document
                 # An iterator that outlived its run must not go on reading.
                 self._host.check_open()

@@ -59,7 +59,7 @@ def open_block(
             transaction=transaction,
             identity=identity,
             now_ms=transaction.now_ms,
-            seed=deployment.environment.random_bytes(16),
+            seed=lambda: deployment.environment.random_bytes(16),
             cursors=deployment.cursors,
             uploads=deployment.files.uploads,
             deployment_name=deployment.deployment_name,
