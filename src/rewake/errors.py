@@ -37,6 +37,8 @@ class RewakeError(Exception):
     template: ClassVar[str] = "{message}"
     client_data: ClassVar[Mapping[str, Any] | None] = None
     """What official clients receive as the `data` of a ConvexError, where they act on this error."""
+    retry_seconds: int | None = None
+    """After how many seconds to try again, where that is known: nothing was done."""
 
     def __init__(self, message: str | None = None, /, **fields: Any) -> None:
         """Make the error from its fields, or from a ready sentence where one already exists."""

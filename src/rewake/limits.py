@@ -222,6 +222,14 @@ class Limits:
     """Queries that were asked once and have no answer yet, in one deployment. Live queries take turns."""
     mutations_under_way_max: int = _setting(10_000, "mutations", 1, _MILLION)
     """Mutations that have no answer yet, in one deployment."""
+    queue_wait_seconds_max: float = _setting(1.5, "seconds", 0.01, 3600.0)
+    """How long a mutation or query should wait for the writer or a reader at most; who would wait longer is
+    told to come back, and nothing ran."""
+    arguments_under_way_bytes_max: int = _setting(256 * MIB, "bytes", 1 * KIB, 1024 * GIB)
+    """Arguments of all calls under way: calls may be few and yet fill the memory. One alone is always
+    taken."""
+    actions_waiting_max: int = _setting(10_000, "actions", 0, _MILLION)
+    """Actions that wait for a place."""
     action_wait_seconds: float = _setting(10.0, "seconds", 0.0, 3600.0)
     """How long an action waits for a place before it is refused."""
     action_grace_seconds: float = _setting(5.0, "seconds", 0.0, 3600.0)
@@ -247,6 +255,8 @@ class Limits:
     """One incoming websocket message."""
     socket_mutations_waiting_max: int = _setting(1_000, "mutations", 1, _MILLION)
     """Mutations of one socket that wait their turn; more close it with 1013."""
+    socket_mutations_waiting_bytes_max: int = _setting(64 * MIB, "bytes", 1 * KIB, 16 * GIB)
+    """Arguments of the mutations of one socket that wait their turn; more close it with 1013."""
     socket_actions_running_max: int = _setting(1_000, "actions", 1, _MILLION)
     """Actions of one socket in flight; more close it with 1013."""
     socket_silence_seconds: float = _setting(15.0, "seconds", 0.1, 29.0)

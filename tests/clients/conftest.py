@@ -24,7 +24,7 @@ from tests.clients.json_program import JsonProgram
 from tests.clients.server_process import PROJECT, ServerProcess
 
 HERE = Path(__file__).parent
-INLINE_TOO = {"test_raw_protocol", "test_reconnect"}
+INLINE_TOO = {"test_overload", "test_raw_protocol", "test_reconnect"}
 """Modules whose tests meet worker processes, as all do, and functions in the server's own process too."""
 NODE_MAJOR_MIN = 20
 INSTALL_SECONDS = 300

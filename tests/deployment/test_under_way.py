@@ -10,7 +10,7 @@ import pytest
 
 from rewake import MutationCtx, QueryCtx, mutation, query
 from rewake.auth import ANONYMOUS
-from rewake.deployment.under_way import CallsUnderWay, TooManyCalls
+from rewake.deployment.under_way import ArgumentsFull, ArgumentsUnderWay, CallsUnderWay, TooManyCalls
 from rewake.execution import FunctionCall, Success
 from rewake.limits import Limits
 from rewake.testing import Backend
@@ -69,3 +69,16 @@ def test_the_last_to_come_are_told_to_try_again_and_the_others_are_served(kind: 
         assert [type(each) for each in served] == [Success] * 3 + [TooManyCalls] * 2
         again = backend.loop.run(call(7))
         assert again == Success("7.0")
+
+
+def test_arguments_are_bounded_together_and_one_alone_is_always_taken() -> None:
+    arguments = ArgumentsUnderWay(10)
+    large, small = FunctionCall("m:f", "x" * 50), FunctionCall("m:f", "x")
+    with arguments.of(large):
+        assert arguments.bytes == 50
+        with pytest.raises(ArgumentsFull) as refused, arguments.of(small):
+            pass
+    with arguments.of(small), arguments.of(small):
+        assert arguments.bytes == 2
+    assert arguments.bytes == 0
+    assert (refused.value.status, refused.value.retry_seconds) == (503, 2)

@@ -104,6 +104,23 @@ def test_more_than_there_are_places_for_wait_and_are_refused_in_the_end() -> Non
     play(story)
 
 
+def test_no_more_wait_for_a_place_than_may() -> None:
+    async def story(stage: Stage) -> None:
+        running = [await stage.begin() for _ in range(2)]
+        waiting = await stage.begin()
+        with pytest.raises(TooManyActions, match="limited to 2 concurrent actions"):
+            await stage.desk.act(JOB, stage.crew)
+        for number in (1, 2):
+            stage.finish(number, Success("1"))
+        await asyncio.gather(*running)
+        while len(stage.crew.started) < 3:
+            await asyncio.sleep(0)
+        stage.finish(3, Success("2"))
+        assert await waiting == Success("2")
+
+    play(story, replace(FEW, actions_waiting_max=1, action_wait_seconds=20.0))
+
+
 def test_one_that_waits_begins_when_a_place_becomes_free() -> None:
     async def story(stage: Stage) -> None:
         await stage.begin()

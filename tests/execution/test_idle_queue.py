@@ -8,12 +8,26 @@ from typing import Any
 
 import pytest
 
+from rewake.environment import ManualClock
 from rewake.execution.idle_queue import IdleQueue
+from rewake.execution.lanes import Lane
+from rewake.execution.waiting_line import ReadersOverloaded, WaitingLine
+
+
+def new_line(clock: ManualClock | None = None) -> WaitingLine[Any]:
+    return WaitingLine(
+        ReadersOverloaded,
+        now=(clock or ManualClock()).monotonic,
+        chance=lambda: 0.0,
+        wait_seconds_max=1.0,
+        waiting_max=100,
+        house_turn=4,
+    )
 
 
 def play(story: Callable[[IdleQueue[str]], Coroutine[Any, Any, None]]) -> None:
     async def run() -> None:
-        await asyncio.wait_for(story(IdleQueue()), 20)
+        await asyncio.wait_for(story(IdleQueue(new_line())), 20)
 
     asyncio.run(run())
 
@@ -80,5 +94,41 @@ def test_those_who_wait_can_be_told_that_nothing_will_come() -> None:
             await waiting[1]
         with pytest.raises(asyncio.CancelledError):
             await waiting[0]
+
+    play(story)
+
+
+def test_those_who_wait_take_turns_by_lane_and_waves_are_never_far_behind() -> None:
+    async def story(idle: IdleQueue[str]) -> None:
+        turns: list[str] = []
+
+        async def one(name: str, lane: Lane | None = None) -> None:
+            item = await (idle.get() if lane is None else idle.get(lane))
+            turns.append(name)
+            idle.put(item)
+
+        tasks = [asyncio.ensure_future(one("flood", Lane("a"))) for _ in range(6)]
+        tasks += [asyncio.ensure_future(one("gentle", Lane("b"))), asyncio.ensure_future(one("wave"))]
+        await asyncio.sleep(0)
+        idle.put("only one")
+        await asyncio.gather(*tasks)
+        assert turns == ["flood", "gentle", "wave", *["flood"] * 5]
+
+    play(story)
+
+
+def test_who_waited_too_long_for_a_reader_is_told_so() -> None:
+    async def story(_: IdleQueue[str]) -> None:
+        clock = ManualClock()
+        idle: IdleQueue[str] = IdleQueue(new_line(clock))
+        tasks = [asyncio.ensure_future(idle.get(Lane(f"lane {number}"))) for number in range(12)]
+        await asyncio.sleep(0)
+        for _ in range(11):
+            clock.advance(0.25)
+            idle.put("a")
+            await asyncio.sleep(0)
+        came = [task for task in tasks if task.exception() is None]
+        assert len(came) == 8, "two seconds of service, a quarter for each"
+        assert {type(task.exception()) for task in tasks if task not in came} == {ReadersOverloaded}
 
     play(story)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from rewake.environment import Environment
+from rewake.execution.lines import reader_line
 from rewake.execution.reader_threads import ReaderThreads
+from rewake.execution.waiting_line import WaitingLine
+from rewake.limits import DEFAULT_LIMITS
 
 
 class FakeSnapshot:
@@ -37,13 +43,17 @@ class FakeReader:
         self.is_closed = True
 
 
+def new_line() -> WaitingLine[Any]:
+    return reader_line(SimpleNamespace(environment=Environment(), limits=DEFAULT_LIMITS))  # type: ignore[arg-type]
+
+
 class Stage:
     def __init__(self, count: int = 1) -> None:
         self.opened: list[FakeReader] = []
         self.may_run = threading.Event()
         self.may_run.set()
         self.is_running = threading.Event()
-        self.threads = ReaderThreads(count, open_reader=self.open_reader, run=self.run)  # type: ignore[arg-type]
+        self.threads = ReaderThreads(count, open_reader=self.open_reader, run=self.run, line=new_line())  # type: ignore[arg-type]
 
     def open_reader(self) -> FakeReader:
         self.opened.append(FakeReader())
@@ -136,7 +146,7 @@ def test_a_reader_that_cannot_be_opened_closes_those_that_were():
                 raise OSError("no")
             return stage.open_reader()
 
-        threads = ReaderThreads(2, open_reader=open_reader, run=stage.run)  # type: ignore[arg-type]
+        threads = ReaderThreads(2, open_reader=open_reader, run=stage.run, line=new_line())  # type: ignore[arg-type]
         with pytest.raises(OSError, match="no"):
             threads.start()
         assert stage.opened[0].is_closed

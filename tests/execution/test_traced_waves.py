@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from rewake.auth import ANONYMOUS
 from rewake.environment import SystemClock
-from rewake.execution import FunctionCall, QueryJob, QueryRun, TracedWaves, Visibility, Wave
+from rewake.execution import WAVES, FunctionCall, Lane, QueryJob, QueryRun, TracedWaves, Visibility, Wave
 from rewake.tracing import Tracing
 
 JOB = QueryJob(FunctionCall("m:f", "{}"), ANONYMOUS, Visibility.PUBLIC)
@@ -44,7 +44,7 @@ class Runner:
     seen: list[QueryJob] = field(default_factory=list)
     waves: list[Open] = field(default_factory=list)
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None) -> Wave:
+    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES) -> Wave:
         if self.trouble is not None:
             raise self.trouble
         self.seen += jobs

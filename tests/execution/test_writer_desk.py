@@ -12,7 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from rewake.auth import ANONYMOUS
 from rewake.database import Invocation, ReplayKey
+from rewake.environment import ManualClock
 from rewake.execution import FunctionCall, MutationJob, Visibility
+from rewake.execution.call_log import CallRecord
+from rewake.execution.lanes import HOUSE, Lane
+from rewake.execution.waiting_line import WaitingLine, WriterOverloaded
 from rewake.execution.worker_messages import Mutate, Outcome, Result, Told, Trim
 from rewake.execution.writer_desk import Work, WriterDesk
 
@@ -32,10 +36,23 @@ def done(number: int) -> Outcome:
     return Outcome(number, number, Result(f"{number}", None, None, ()))
 
 
+def new_desk(*, taken_max: int, clock: ManualClock | None = None) -> WriterDesk:
+    clock = clock or ManualClock()
+    line: WaitingLine[Work] = WaitingLine(
+        WriterOverloaded,
+        now=clock.monotonic,
+        chance=lambda: 0.0,
+        wait_seconds_max=1.0,
+        waiting_max=1_000,
+        house_turn=64,
+    )
+    return WriterDesk(line, taken_max=taken_max)
+
+
 def desk_with(count: int, *, taken_max: int = 10) -> tuple[WriterDesk, list[int]]:
-    desk = WriterDesk(taken_max=taken_max)
+    desk = new_desk(taken_max=taken_max)
     for _ in range(count):
-        desk.hand_in(mutation, None)
+        desk.hand_in(mutation, None, HOUSE)
     taken, _ = desk.take()
     return desk, [work.number for work in taken]
 
@@ -77,7 +94,7 @@ def test_prepared_outcomes_stand_when_the_log_has_their_group() -> None:
 def test_everything_runs_again_in_order_when_the_log_has_nothing() -> None:
     desk, _ = desk_with(3)
     assert die(desk, prepared=[done(1), done(2)]) == []
-    desk.hand_in(mutation, None)
+    desk.hand_in(mutation, None, HOUSE)
     assert [work.number for work in desk.take()[0]] == [1, 2, 3, 4]
 
 
@@ -99,11 +116,11 @@ def test_what_is_in_the_log_never_runs_again_when_its_result_is_lost() -> None:
 
 
 def test_what_is_in_the_log_may_run_again_to_find_its_recorded_result() -> None:
-    desk = WriterDesk(taken_max=10)
+    desk = new_desk(taken_max=10)
     job = MutationJob(FunctionCall("m:f", "{}"), ANONYMOUS, Visibility.PUBLIC, Invocation("i1"), "r")
     recorded = replace(job, invocation=Invocation("i1", ReplayKey("session", 0)))
     for each in (recorded, replace(job, scheduled="a job")):
-        desk.hand_in(lambda number, each=each: Mutate.of(number, each), None)
+        desk.hand_in(lambda number, each=each: Mutate.of(number, each), None, HOUSE)
     desk.take()
     die(desk, committed=["i1"])
     taken, delivered = desk.take()
@@ -147,11 +164,55 @@ def test_work_that_is_lost_again_and_again_without_being_to_blame_ends_as_an_err
 
 
 def test_trimming_is_work_like_any_other() -> None:
-    desk = WriterDesk(taken_max=2)
-    desk.hand_in(Trim, "me")
+    desk = new_desk(taken_max=2)
+    desk.hand_in(Trim, "me", HOUSE)
     assert isinstance(desk.take()[0][0].message, Trim)
     assert die(desk) == []
     assert [work.asker for work in desk.give_up()] == ["me"]
+    assert desk.is_empty
+
+
+def ran(number: int, seconds: float) -> Outcome:
+    record = CallRecord(
+        path="m:f", kind="mutation", seconds=seconds, log_lines=(), error=None, traceback=None, request_id="r"
+    )
+    return Outcome(number, number, Result("1", None, None, ()), record=record)
+
+
+def test_lanes_take_turns_and_what_a_dead_writer_had_goes_first() -> None:
+    desk = new_desk(taken_max=2)
+    for lane in ("flood", "flood", "flood", "flood", "gentle"):
+        desk.hand_in(mutation, lane, Lane(lane))
+    assert [work.number for work in desk.take()[0]] == [1, 5]
+    assert die(desk) == []
+    assert [work.number for work in desk.take()[0]] == [1, 5]
+    desk.told(Told([], 1, [done(1), done(5)]))
+    assert [work.number for work in desk.take()[0]] == [2, 3]
+
+
+def test_a_writer_of_slow_functions_is_given_little_ahead() -> None:
+    desk, taken = desk_with(200, taken_max=512)
+    assert len(taken) == 200
+    desk.told(Told([], 1, [ran(number, 0.02) for number in taken]))
+    for _ in range(200):
+        desk.hand_in(mutation, None, Lane("one"))
+    assert len(desk.take()[0]) == 2
+
+
+def test_what_waited_too_long_is_taken_out_and_never_what_the_writer_had() -> None:
+    clock = ManualClock()
+    desk = new_desk(taken_max=1, clock=clock)
+    for number in range(4):
+        desk.hand_in(mutation, number, Lane(f"lane {number}"))
+    late = []
+    for number in (1, 2):
+        assert [work.number for work in desk.take()[0]] == [number]
+        for _ in range(7):
+            clock.advance(0.2)
+            desk.told(Told([], 1, []))  # News of the house's own: time in which the writer serves.
+        late += [work.number for work in desk.too_late()]
+        desk.told(Told([], 1, [done(number)]))
+    assert late == [3, 4]
     assert desk.is_empty
 
 
@@ -160,7 +221,7 @@ class Worlds(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.desk = WriterDesk(taken_max=4)
+        self.desk = new_desk(taken_max=4)
         self.handed_in = 0
         self.pipe: list[Work] = []
         self.group: list[Work] = []
@@ -175,7 +236,7 @@ class Worlds(RuleBasedStateMachine):
 
     @rule()
     def hand_in(self) -> None:
-        self.desk.hand_in(mutation, None)
+        self.desk.hand_in(mutation, None, HOUSE)
         self.handed_in += 1
 
     @rule()

@@ -26,6 +26,7 @@ STORY_FILES: dict[str, str] = {
     "codegen/test_application.py": "an author's project and what is generated from it, under type checkers",
     "codegen/test_projects.py": "front ends in four frameworks, type-checked against generated types",
     "deployment/test_live_schema_changes.py": "schema changes while calls go on, on both runners",
+    "deployment/test_overload.py": "more calls than a deployment can serve in time, on both runners",
     "deployment/test_round_trip.py": "an archive of one deployment becomes the tables of another",
     "reactivity/test_world.py": "clients over a runner whose every step may be late",
     "sync/test_drivers.py": "every driver passes the same tests: uvicorn's fast path and plain ASGI",

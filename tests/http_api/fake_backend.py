@@ -234,14 +234,20 @@ class FakeBackend:
     """Called before each query: writes here happen between two queries of one caller."""
 
     async def query(
-        self, call: FunctionCall, identity: Identity, *, request_id: str, at: int | None = None
+        self,
+        call: FunctionCall,
+        identity: Identity,
+        *,
+        request_id: str,
+        at: int | None = None,
+        source: RequestSource,
     ) -> tuple[Success | Failure, int]:
         self.before_query()
         ts = self.ts if at is None else at
         return self._run("query", call, identity, request_id, ts), ts
 
     async def query_many(
-        self, calls: Sequence[FunctionCall], identity: Identity, *, request_id: str
+        self, calls: Sequence[FunctionCall], identity: Identity, *, request_id: str, source: RequestSource
     ) -> tuple[list[Success | Failure], int]:
         ts = self.ts
         results = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from rewake.execution.waiting_line import ReadersOverloaded
 from tests.http_api.fake_backend import Caller, FakeBackend, caller
 
 ORIGIN = {"Origin": "https://app.example"}
@@ -44,6 +45,16 @@ def test_answers_and_errors_carry_the_origin(ask: Caller) -> None:
     assert_open(ask.post("/api/query", {}, headers=ORIGIN))
     assert_open(ask.get("/nowhere", headers=ORIGIN))
     assert_open(ask.post("/api/query", {"path": "broken:crash", "args": {}}, headers=ORIGIN))
+
+
+def test_a_page_may_read_when_to_try_again() -> None:
+    def overloaded() -> None:
+        raise ReadersOverloaded(seconds=7)
+
+    ask = caller(FakeBackend(before_query=overloaded))
+    response = ask.post("/api/query", {"path": "messages:list", "args": {}}, headers=ORIGIN)
+    assert (response.status_code, response.headers["retry-after"]) == (503, "7")
+    assert response.headers["access-control-expose-headers"] == "Retry-After"
 
 
 def test_without_an_origin_nothing_is_allowed_but_caches_are_warned(ask: Caller) -> None:

@@ -25,6 +25,7 @@ from rewake.errors import (
     Unauthenticated,
     Unavailable,
 )
+from rewake.execution.waiting_line import ReadersOverloaded
 from rewake.http_api.errors import STATUSES, ErrorBoundary, describe, error_response
 from rewake.http_api.routes import build_routes
 from tests.http_api.fake_backend import ADMIN, Caller, FakeBackend, assert_error, caller
@@ -73,6 +74,17 @@ def test_a_message_that_quotes_megabytes_is_cut() -> None:
 
 def test_a_message_with_half_a_surrogate_pair_is_still_json() -> None:
     assert json.loads(bytes(error_response(InvalidInput("\ud800")).body))["message"] == "\ud800"
+
+
+def test_an_error_that_knows_when_to_try_again_says_so_in_a_header() -> None:
+    response = error_response(ReadersOverloaded(seconds=7))
+    assert (response.status_code, response.headers["retry-after"]) == (503, "7")
+    assert json.loads(bytes(response.body)) == {
+        "code": "ExecuteFullError",
+        "message": "The server has more queries to do than it can in time. Nothing was done; try again in 7 "
+        "seconds.",
+    }
+    assert "retry-after" not in error_response(Unavailable("no")).headers
 
 
 def test_headers_of_an_error_are_kept() -> None:

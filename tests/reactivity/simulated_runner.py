@@ -20,7 +20,7 @@ from typing import Any
 from rewake.auth import Identity
 from rewake.database import ReadSet
 from rewake.errors import Unavailable
-from rewake.execution import Failure, FunctionCall, GroupReport, QueryJob, QueryRun, Success
+from rewake.execution import WAVES, Failure, FunctionCall, GroupReport, Lane, QueryJob, QueryRun, Success
 from rewake.storage import LogRow, LogWrite
 from rewake.values import encode_key, key_successor
 
@@ -187,7 +187,9 @@ class SimulatedRunner:
             self.breaks_next -= 1
             raise Unavailable("the reader is gone")
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None) -> SimulatedWave:
+    async def open_wave(
+        self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES
+    ) -> SimulatedWave:
         await self._pass_gate()
         latest = self.history.last_ts if self.stuck_at is None else self.stuck_at
         wave = SimulatedWave(self, latest if at is None else at)

@@ -30,10 +30,12 @@ from rewake.database import (
 )
 from rewake.errors import Unavailable
 from rewake.execution import (
+    WAVES,
     ActionJob,
     Calls,
     Failure,
     GroupReport,
+    Lane,
     MutationJob,
     MutationOutcome,
     QueryJob,
@@ -194,7 +196,9 @@ class SeededRunner:
     def code_hash(self, path: str) -> str | None:
         return self.registry.code_hash(path)
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None) -> SeededWave:
+    async def open_wave(
+        self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES
+    ) -> SeededWave:
         await self.gate()
         reader = self._idle.pop() if self._idle else self._database.reader()
         snapshot = reader.begin() if at is None else reader.begin_at(at)

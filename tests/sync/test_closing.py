@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from rewake import errors
+from rewake.execution.waiting_line import WriterOverloaded
 from rewake.sync.closing import close_reason, ending_of
 
 
@@ -26,6 +27,7 @@ class Quota(errors.RateLimited):
         (errors.Forbidden("no"), "FatalError", 1000, "Forbidden"),
         (errors.NotFound("no"), None, 1000, "NotFound"),
         (Quota("no"), None, 1013, "QuotaReached"),
+        (WriterOverloaded(seconds=3), None, 1013, "CommitterFullError: try again in 3 seconds"),
         (errors.Unavailable("no"), None, 1013, "Unavailable"),
         (errors.Internal("no"), None, 1011, "InternalServerError"),
         (errors.FunctionError("no"), None, 1011, "InternalServerError"),

@@ -52,12 +52,13 @@ from rewake.deployment.push import PushReport, differences
 from rewake.deployment.sign_in import SignIn
 from rewake.deployment.sql import Sql
 from rewake.deployment.staged_news import StagedNews
-from rewake.deployment.under_way import CallsUnderWay
+from rewake.deployment.under_way import ArgumentsUnderWay, CallsUnderWay
 from rewake.deployment.variables import Variables
 from rewake.environment import Environment
 from rewake.errors import InvalidInput, RewakeError
 from rewake.execution import (
     NO_SOURCE,
+    SCHEDULED,
     SYSTEM_PREFIX,
     ActionJob,
     Analysis,
@@ -83,6 +84,7 @@ from rewake.execution import (
     WorkerPlan,
     WorkerRunner,
     failure_of,
+    lane_of,
     note_result,
     system_registry,
 )
@@ -97,6 +99,8 @@ from rewake.tallies import Tallies
 from rewake.tracing import NO_TRACING, Tracing
 
 T = TypeVar("T")
+
+_HTTP_API = RequestSource(called_from=CalledFrom.HTTP_API)
 
 
 class Deployment:
@@ -133,6 +137,7 @@ class Deployment:
         self._mutations = Mutations(self._calls, self.run_system, limits=database.limits)
         self._queries = CallsUnderWay(database.limits.queries_under_way_max, kind="queries")
         self._writes = CallsUnderWay(database.limits.mutations_under_way_max, kind="mutations")
+        self._arguments = ArgumentsUnderWay(database.limits.arguments_under_way_bytes_max)
         self.scheduler = Scheduler(self)
         """Functions that run later; it serves by itself where the deployment keeps house."""
         self.crons = cron_scheduler(self)
@@ -370,7 +375,7 @@ class Deployment:
             return await self._calls.act(ActionJob(call, ANONYMOUS, seen, request_id, job.id))
         invocation = Invocation(self.environment.random_bytes(16).hex())
         outcome = await self._mutations.run(
-            MutationJob(call, ANONYMOUS, seen, invocation, request_id, job.id)
+            MutationJob(call, ANONYMOUS, seen, invocation, request_id, job.id, lane=SCHEDULED)
         )
         return outcome.result
 
@@ -435,15 +440,19 @@ class Deployment:
         """Run a mutation, or find the outcome that `replay` had before; returns after COMMIT.
 
         Internal functions are found by administrators, unless `visibility` says otherwise.
+
+        Raises:
+            TooManyCalls, Overloaded: not now; it was not begun.
         """
         refusal = self._refuse_component(call)
         if refusal is not None:
             return MutationOutcome(refusal, self.live.position)
         invocation = Invocation(self.environment.random_bytes(16).hex(), replay)
         seen = visibility or visibility_of(identity, call.path, "mutation")
+        lane = lane_of(identity, source, request_id=request_id, replay=replay)
         source = source.signed_in(identity)
-        job = MutationJob(call, identity, seen, invocation, request_id, source=source)
-        with self._writes:
+        job = MutationJob(call, identity, seen, invocation, request_id, source=source, lane=lane)
+        with self._writes, self._arguments.of(call):
             return await self._mutations.run(job)
 
     async def act(
@@ -465,7 +474,8 @@ class Deployment:
             return refusal
         seen = visibility or visibility_of(identity, call.path, "action")
         source = source.signed_in(identity)
-        return await self._calls.act(ActionJob(call, identity, seen, request_id, source=source))
+        with self._arguments.of(call):
+            return await self._calls.act(ActionJob(call, identity, seen, request_id, source=source))
 
     async def answer(self, job: HttpJob) -> Success | Failure:
         """Run an HTTP action as `act` does; its response goes to the job's door as it comes."""
@@ -485,9 +495,8 @@ class Deployment:
         try:
             if kind == "query":
                 with self.tracing.span(f"query {call.path[:200]}", parent=source.trace) as span:
-                    whose = source.called_from
                     result, _ = await self.query(
-                        call, identity, request_id=request_id, visibility=seen, called_from=whose
+                        call, identity, request_id=request_id, visibility=seen, source=source
                     )
                     note_result(span, result)
             elif kind == "mutation":
@@ -509,32 +518,39 @@ class Deployment:
         request_id: str,
         at: int | None = None,
         visibility: Visibility | None = None,
-        called_from: CalledFrom = CalledFrom.HTTP_API,
+        source: RequestSource = _HTTP_API,
     ) -> tuple[Success | Failure, int]:
         """Answer a query at the latest timestamp, from the shared cache if it can; or on the snapshot at
-        `at`. `visibility` as for `mutate`.
+        `at`. `visibility` and what is raised as for `mutate`.
         """
+        lane = lane_of(identity, source, request_id=request_id)
         seen = visibility or visibility_of(identity, call.path, "query")
         refusal = self._refuse_component(call)
         if refusal is not None:
             return refusal, self.live.position
         if at is not None:
-            with self._queries:
-                results, ts = await self.live.read_many([call], identity, seen, at=at)
+            with self._queries, self._arguments.of(call):
+                results, ts = await self.live.read_many([call], identity, seen, at=at, lane=lane)
             return results[0].result, ts
-        with self._queries:
-            result, ts = await self.live.query(call, identity, seen, called_from)
+        with self._queries, self._arguments.of(call):
+            result, ts = await self.live.query(call, identity, seen, source.called_from, lane)
         return result.result, ts
 
     async def query_many(
-        self, calls: Sequence[FunctionCall], identity: Identity, *, request_id: str
+        self,
+        calls: Sequence[FunctionCall],
+        identity: Identity,
+        *,
+        request_id: str,
+        source: RequestSource = _HTTP_API,
     ) -> tuple[list[Success | Failure], int]:
         """Run several queries on one snapshot."""
+        lane = lane_of(identity, source, request_id=request_id)
         each = {visibility_of(identity, call.path, "query") for call in calls}
         # The door has refused a batch with a call that is denied; should it not have, all of it is.
         seen = Visibility.DENIED if Visibility.DENIED in each else each.pop() if each else Visibility.PUBLIC
         with self._queries:
-            results, ts = await self.live.read_many(calls, identity, seen, at=None)
+            results, ts = await self.live.read_many(calls, identity, seen, at=None, lane=lane)
         return [
             self._refuse_component(call) or result.result for call, result in zip(calls, results, strict=True)
         ], ts

@@ -162,6 +162,14 @@ def _calls(facts: Facts) -> Iterator[Metric]:
         (),
         {(): runner.mutations_queued},
     )
+    waits = HistogramMetricFamily(
+        "rewake_queue_wait_seconds",
+        "How long mutations waited for the writer, and queries and waves for a reader.",
+        labels=("queue",),
+    )
+    for queue, histogram in sorted(runner.waits.items()):
+        _add_histogram(waits, (queue,), histogram)
+    yield waits
     yield _gauge("rewake_actions_running", "Actions that run.", (), {(): runner.actions_running})
     yield _gauge("rewake_actions_queued", "Actions that wait for a place.", (), {(): runner.actions_queued})
     yield _gauge(

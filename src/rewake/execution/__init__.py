@@ -46,6 +46,7 @@ from rewake.execution.http_exchange import (
     Part,
 )
 from rewake.execution.inline_runner import InlineRunner
+from rewake.execution.lanes import SCHEDULED, WAVES, Lane, lane_of
 from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_environment
 from rewake.execution.loader import (
     LoadingTooSlow,
@@ -93,7 +94,9 @@ from rewake.execution.worker_runner import WorkerPlan, WorkerRunner
 
 __all__ = [
     "NO_SOURCE",
+    "SCHEDULED",
     "SYSTEM_PREFIX",
+    "WAVES",
     "ActionJob",
     "Analysis",
     "BlobKeysWanted",
@@ -119,6 +122,7 @@ __all__ = [
     "HttpRequestHead",
     "HungUp",
     "InlineRunner",
+    "Lane",
     "LimitReached",
     "LimitSettingInvalid",
     "LoadingTooSlow",
@@ -164,6 +168,7 @@ __all__ = [
     "error_text",
     "failure_of",
     "gather_project",
+    "lane_of",
     "let_functions_stop",
     "limits_from_environment",
     "load_in_thread",

@@ -103,7 +103,7 @@ class ActionDesk:
         """Run an action and wait for what it comes to.
 
         Raises:
-            TooManyActions: no place became free within the wait.
+            TooManyActions: no place became free within the wait, or too many wait already.
             TooManySockets: there is no place for one more.
             RunnerClosed: the server is stopping; the action did not begin.
         """
@@ -112,6 +112,8 @@ class ActionDesk:
         if job.is_socket and places.locked():
             # They last: waiting for a place would be waiting for long.
             raise TooManySockets(limit=limits.mounted_sockets_max)
+        if places.locked() and self.queued >= limits.actions_waiting_max:
+            raise TooManyActions(limit=limits.actions_running_max)
         self.queued += 1
         try:
             await asyncio.wait_for(places.acquire(), limits.action_wait_seconds)

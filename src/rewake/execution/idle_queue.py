@@ -1,12 +1,12 @@
-"""The idle queue: readers at rest, and whoever waits for one, in the order in which they came.
+"""The idle queue: readers at rest, and whoever waits for one, in turn.
 
-Floor 3, `execution`. A reader that comes back goes straight to the first who waits. With a queue that only
+Floor 3, `execution`. A reader that comes back goes straight to the next who waits. With a queue that only
 wakes that one up, a caller in a loop who gives a reader back and asks again at once is always faster, and
 somebody else waits for ever.
 
-    put -> the first who waits | kept        get -> one that is kept | wait
+    put -> the next who waits | kept        get -> one that is kept | wait in line
 
-Not here: what is at rest (`reader_threads.py`, `reader_pool.py`).
+Not here: what is at rest (`reader_threads.py`, `reader_pool.py`), whose turn it is (`waiting_line.py`).
 """
 
 from __future__ import annotations
@@ -15,35 +15,44 @@ import asyncio
 from collections import deque
 from typing import Generic, TypeVar
 
+from rewake.execution.lanes import WAVES, Lane
+from rewake.execution.waiting_line import WaitingLine
+
 T = TypeVar("T")
 
 
 class IdleQueue(Generic[T]):
     """A fair queue of one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: WaitingLine[asyncio.Future[T]]) -> None:
         self._kept: deque[T] = deque()
-        self._waiting: deque[asyncio.Future[T]] = deque()
+        self._line = line
 
     def put(self, item: T) -> None:
-        """Give `item` to the first who waits, or keep it."""
-        while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_result(item)
+        """Give `item` to the next who waits, or keep it."""
+        line = self._line
+        if line:
+            line.done()
+            for future in line.too_late():
+                if not future.done():
+                    future.set_exception(line.refusal())
+        while (following := line.next()) is not None:
+            if not following.done():
+                following.set_result(item)
                 return
         self._kept.append(item)
 
-    async def get(self) -> T:
+    async def get(self, lane: Lane = WAVES) -> T:
         """Take an item; waits for its turn.
 
         Raises:
+            Overloaded: that would be too long, or was.
             BaseException: what `fail` was called with meanwhile.
         """
         if self._kept:
             return self._kept.popleft()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
+        self._line.join(future, lane)
         try:
             return await future
         except asyncio.CancelledError:
@@ -64,7 +73,6 @@ class IdleQueue(Generic[T]):
 
     def fail(self, error: BaseException) -> None:
         """Raise `error` for all who wait."""
-        waiting, self._waiting = self._waiting, deque()
-        for future in waiting:
+        for future in self._line.clear():
             if not future.done():
                 future.set_exception(error)

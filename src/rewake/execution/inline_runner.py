@@ -45,6 +45,8 @@ from rewake.execution.calls import Failure, MutationOutcome, Success
 from rewake.execution.code_switch import apply_code, check_code, name_source
 from rewake.execution.function_runs import FunctionRuns
 from rewake.execution.group_writer import Change, Writing
+from rewake.execution.lanes import HOUSE, WAVES, Lane
+from rewake.execution.lines import reader_line
 from rewake.execution.output import install_log_handler
 from rewake.execution.reader_threads import ReaderThreads
 from rewake.execution.registry import Registry
@@ -95,6 +97,7 @@ class InlineRunner:
             readers,
             open_reader=database.reader,
             run=self._run_query,
+            line=reader_line(database),
             check_past=lambda snapshot: check_code(snapshot, self._version_at(snapshot.ts)),
         )
         self._writer: WriterThread | None = None
@@ -151,14 +154,18 @@ class InlineRunner:
 
     def figures(self) -> RunnerFigures:
         """How much there is to do at the moment."""
-        queued = 0 if self._writer is None else self._writer.queued
-        return RunnerFigures(queued, self._actions.running, self._actions.queued)
+        running, waiting = self._actions.running, self._actions.queued
+        waits = {"readers": self._readers.waits}
+        if self._writer is None:
+            return RunnerFigures(0, running, waiting, waits=waits)
+        waits["writer"] = self._writer.waits
+        return RunnerFigures(self._writer.queued, running, waiting, waits=waits)
 
     # Mutations.
 
     async def mutate(self, job: MutationJob) -> MutationOutcome:
         """Run one mutation in the next group."""
-        outcome: MutationOutcome = await self._hand_in(job)
+        outcome: MutationOutcome = await self._hand_in(job, job.lane)
         return outcome
 
     async def change(self, work: Callable[[GroupCommit], Any]) -> Any:
@@ -244,10 +251,10 @@ class InlineRunner:
             self._actions.close_sockets(self._crew)
         return changes
 
-    async def _hand_in(self, job: MutationJob | Change) -> Any:
+    async def _hand_in(self, job: MutationJob | Change, lane: Lane = HOUSE) -> Any:
         if self._is_closed or self._writer is None:
             raise RunnerClosed()
-        return await self._writer.hand_in(job)
+        return await self._writer.hand_in(job, lane)
 
     def _perform(self, group: GroupCommit, item: Writing) -> None:
         """Run one mutation inside the group. Called in the writer thread."""
@@ -271,11 +278,11 @@ class InlineRunner:
 
     # Queries.
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None) -> Wave:
+    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES) -> Wave:
         """Take a snapshot on an idle reader and run `jobs` on it."""
         if self._is_closed:
             raise RunnerClosed()
-        return await self._readers.open_wave(jobs, at=at)
+        return await self._readers.open_wave(jobs, at=at, lane=lane)
 
     def _run_query(self, snapshot: Snapshot, job: QueryJob) -> QueryRun:
         """Run one query on a snapshot. Called in a reader thread."""

@@ -19,8 +19,10 @@ from typing import Any
 from rewake.errors import RewakeError
 from rewake.execution.call_log import CallLog
 from rewake.execution.calls import Failure
+from rewake.execution.lanes import Lane
 from rewake.execution.reader_pool import ReaderPool, WorkerWave
 from rewake.execution.runner import QueryJob
+from rewake.execution.waiting_line import WaitingLine
 from rewake.execution.worker_process import Template, Worker
 from rewake.observability import logger
 
@@ -38,6 +40,7 @@ class PastCode:
         fork: Callable[[Template, str], Awaitable[Worker]],
         call_log: CallLog,
         cut_off: Failure,
+        line: WaitingLine[asyncio.Future[Worker]],
     ) -> None:
         self.template = template
         self.since = since
@@ -47,13 +50,14 @@ class PastCode:
             on_lost=self._reader_lost,
             code_hash=template.analysis.code_hash,
             cut_off=cut_off,
+            line=line,
         )
         self._fork = fork
         self._forking = asyncio.Lock()
         self._over = asyncio.Event()
         self._forks: set[asyncio.Task[None]] = set()
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int) -> WorkerWave:
+    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int, lane: Lane) -> WorkerWave:
         """Run `jobs` on the snapshot at `at`.
 
         Raises:
@@ -61,7 +65,7 @@ class PastCode:
             RewakeError: there can be no such snapshot.
         """
         await self._have_reader()
-        return await self.readers.open_wave(jobs, at=at)
+        return await self.readers.open_wave(jobs, at=at, lane=lane)
 
     async def serve_for(self, seconds: float) -> None:
         """Return when `seconds` are over, at `make_way`, or when the template has died."""

@@ -21,7 +21,9 @@ from rewake.execution.analysis import module_of
 from rewake.execution.call_log import CallLog, CallRecord
 from rewake.execution.calls import Failure
 from rewake.execution.idle_queue import IdleQueue
+from rewake.execution.lanes import WAVES, Lane
 from rewake.execution.runner import QueryJob, QueryRun, RunnerClosed
+from rewake.execution.waiting_line import WaitingLine
 from rewake.execution.worker_failures import WorkerLost, given_up
 from rewake.execution.worker_messages import EndWave, FromFront, More, OpenWave, Query, Ran
 from rewake.execution.worker_process import Worker
@@ -40,12 +42,15 @@ class ReaderPool:
         on_lost: Callable[[], None],
         code_hash: Callable[[str], str | None],
         cut_off: Failure,
+        line: WaitingLine[asyncio.Future[Worker]],
     ) -> None:
         self._call_log = call_log
         self._cut_off = cut_off
         self._on_lost = on_lost
         self._code_hash = code_hash
-        self._idle: IdleQueue[Worker] = IdleQueue()
+        self._idle: IdleQueue[Worker] = IdleQueue(line)
+        self.waits = line.waits
+        """How long waves waited for a reader."""
         self._current: set[Worker] = set()
         self._is_closed = False
         self.version = 0
@@ -85,17 +90,18 @@ class ReaderPool:
         """Whether a reader is one of those that take waves now."""
         return worker in self._current
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None) -> WorkerWave:
+    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None, lane: Lane = WAVES) -> WorkerWave:
         """Take a snapshot and run `jobs` on it.
 
         Raises:
+            Overloaded: it would wait for a reader for too long, or has.
             RewakeError: there can be no such snapshot.
         """
-        wave = WorkerWave(self, at)
+        wave = WorkerWave(self, at, lane)
         wave.runs = await wave.run(jobs)
         return wave
 
-    async def take(self) -> Worker:
+    async def take(self, lane: Lane) -> Worker:
         """An idle reader; waits for one.
 
         Raises:
@@ -103,7 +109,7 @@ class ReaderPool:
         """
         if self._is_closed:
             raise RunnerClosed()
-        worker = await self._idle.get()
+        worker = await self._idle.get(lane)
         if worker.is_alive:
             self.busy.add(worker)
         return worker
@@ -194,8 +200,9 @@ class ReaderPool:
 class WorkerWave:
     """A snapshot held by a reader process. Implements `Wave`."""
 
-    def __init__(self, pool: ReaderPool, at: int | None) -> None:
+    def __init__(self, pool: ReaderPool, at: int | None, lane: Lane) -> None:
         self._pool = pool
+        self._lane = lane
         self._at = at
         self._worker: Worker | None = None
         self._version = -1
@@ -214,7 +221,7 @@ class WorkerWave:
         losses = 0
         while True:
             left = [number for number in range(len(jobs)) if number not in runs]
-            worker = self._worker or await self._pool.take()
+            worker = self._worker or await self._pool.take(self._lane)
             if worker is not self._worker and self.ts >= 0 and self._version != self._pool.version:
                 # Its reader died during a push: new code must not meet the schema of an old snapshot.
                 self._pool.give_back(worker)

@@ -20,7 +20,9 @@ from typing import Any
 
 from rewake.database import Reader, Snapshot
 from rewake.execution.idle_queue import IdleQueue
+from rewake.execution.lanes import WAVES, Lane
 from rewake.execution.runner import QueryJob, QueryRun
+from rewake.execution.waiting_line import WaitingLine
 
 
 @dataclass(eq=False, slots=True)
@@ -40,6 +42,7 @@ class ReaderThreads:
         *,
         open_reader: Callable[[], Reader],
         run: Callable[[Snapshot, QueryJob], QueryRun],
+        line: WaitingLine[asyncio.Future[_ReaderThread]],
         check_past: Callable[[Snapshot], None] = lambda snapshot: None,
     ) -> None:
         """`check_past` may refuse, by raising, to run anything on a snapshot that is not the latest."""
@@ -48,7 +51,9 @@ class ReaderThreads:
         self._run = run
         self._check_past = check_past
         self._readers: list[_ReaderThread] = []
-        self._idle: IdleQueue[_ReaderThread] = IdleQueue()
+        self._idle: IdleQueue[_ReaderThread] = IdleQueue(line)
+        self.waits = line.waits
+        """How long waves waited for a reader."""
 
     def start(self) -> None:
         """Open the connections and start the threads.
@@ -70,9 +75,9 @@ class ReaderThreads:
             self._readers.append(thread)
             self._idle.put(thread)
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None) -> InlineWave:
+    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None, lane: Lane = WAVES) -> InlineWave:
         """Take a snapshot (the latest, or the one at `at`) on an idle reader and run `jobs` on it."""
-        reader = await self._idle.get()
+        reader = await self._idle.get(lane)
         opening = asyncio.ensure_future(reader.submit(lambda: reader.open(list(jobs), at)))
         try:
             ts, runs = await asyncio.shield(opening)

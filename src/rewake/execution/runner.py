@@ -14,8 +14,8 @@ then the outcomes of its mutations. Nothing of a group leaves before its COMMIT 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -43,10 +43,12 @@ from rewake.execution.calls import (
     Success,
     Visibility,
 )
+from rewake.execution.lanes import HOUSE, WAVES, Lane
 from rewake.execution.loader import ProjectSettings
 from rewake.execution.registry import Registry
 from rewake.functions import FunctionKind
 from rewake.storage import LogRow
+from rewake.tallies import Histogram
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class MutationJob:
     source: RequestSource = NO_SOURCE
     keys: tuple[str, ...] = ()
     """What it may store files under (`mutation_files.py`)."""
+    lane: Lane = HOUSE
+    """Whose it is, as far as waiting for the writer is concerned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,8 @@ class RunnerFigures:
     actions_queued: int
     """Wait for a place."""
     workers: tuple[WorkerFacts, ...] = ()
+    waits: Mapping[str, Histogram] = field(default_factory=dict)
+    """How long work waited, by queue: `writer` and `readers`."""
 
 
 class Wave(Protocol):
@@ -228,6 +234,7 @@ class Runner(Protocol):
 
         Raises:
             Unavailable: the group could not be written (a full disk); nothing of it was.
+            Overloaded: it would wait for too long, or has; it was not begun.
         """
         ...
 
@@ -246,8 +253,12 @@ class Runner(Protocol):
         """
         ...
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None) -> Wave:
-        """Take a snapshot (the latest, or the one at timestamp `at`) and run `jobs` on it."""
+    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES) -> Wave:
+        """Take a snapshot (the latest, or the one at timestamp `at`) and run `jobs` on it.
+
+        Raises:
+            Overloaded: it would wait for a reader for too long, or has; nothing ran.
+        """
         ...
 
     async def push(

@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from rewake.environment import Clock
+from rewake.execution.lanes import WAVES, Lane
 from rewake.execution.runner import QueryJob, QueryRun, Wave
 from rewake.tracing import Tracing
 
@@ -24,7 +25,7 @@ from rewake.tracing import Tracing
 class Readers(Protocol):
     """The runner, as far as queries are concerned."""
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None) -> Wave:
+    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES) -> Wave:
         """Take a snapshot and run queries on it."""
         ...
 
@@ -45,12 +46,12 @@ class TracedWaves:
         """As `Runner.code_hash`."""
         return self._readers.code_hash(path)
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None) -> Wave:
+    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES) -> Wave:
         """As `Runner.open_wave`. Who opened a wave closes it, in the same task."""
         with ExitStack() as spans:
             if not self._tracing.current():
                 spans.enter_context(self._tracing.span("wave", attributes={"rewake.wave.queries": len(jobs)}))
-            wave = await self._readers.open_wave(self.told(jobs), at=at)
+            wave = await self._readers.open_wave(self.told(jobs), at=at, lane=lane)
             return _TracedWave(self, wave, spans.pop_all())
 
     def told(self, jobs: Sequence[QueryJob]) -> list[QueryJob]:

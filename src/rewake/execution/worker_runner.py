@@ -33,6 +33,8 @@ from rewake.execution.action_workers import ActionWorkers
 from rewake.execution.analysis import Analysis
 from rewake.execution.call_log import CallLog
 from rewake.execution.calls import Failure, MutationOutcome, Success
+from rewake.execution.lanes import WAVES, Lane
+from rewake.execution.lines import reader_line
 from rewake.execution.loader import ProjectSettings
 from rewake.execution.past_code import PastCode
 from rewake.execution.reader_pool import ReaderPool
@@ -104,6 +106,7 @@ class WorkerRunner:
             on_lost=self._reader_lost,
             code_hash=self.code_hash,
             cut_off=cut_off(database.limits),
+            line=reader_line(database),
         )
         self._actions = ActionDesk(database.limits, call_log=call_log)
         self._crew: ActionWorkers | None = None
@@ -173,7 +176,10 @@ class WorkerRunner:
             found += [("past reader", worker) for worker in self._past.readers.workers]
         found.append(("actions", None if self._crew is None else self._crew.worker))
         workers = [WorkerFacts(role, peer.pid) for role, peer in found if peer is not None and peer.is_alive]
-        return RunnerFigures(self._seat.queued, self._actions.running, self._actions.queued, tuple(workers))
+        waits = {"writer": self._seat.waits, "readers": self._readers.waits}
+        return RunnerFigures(
+            self._seat.queued, self._actions.running, self._actions.queued, tuple(workers), waits
+        )
 
     # Calls.
 
@@ -181,7 +187,7 @@ class WorkerRunner:
         """Run one mutation in the writer's next group."""
         if self._is_closed:
             raise RunnerClosed()
-        outcome = await self._seat.hand_in(lambda number: Mutate.of(number, job))
+        outcome = await self._seat.hand_in(lambda number: Mutate.of(number, job), job.lane)
         return outcome.mutated
 
     async def act(self, job: ActionJob) -> Success | Failure:
@@ -203,16 +209,16 @@ class WorkerRunner:
         assert outcome.trimmed is not None
         return outcome.trimmed
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None) -> Wave:
+    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES) -> Wave:
         """Take a snapshot on an idle reader and run `jobs` on it."""
         past = self._past
         if past is not None and at is not None and past.since <= at < self._code_since:
             with suppress(RunnerClosed, WorkerLost):
-                return await past.open_wave(jobs, at=at)
+                return await past.open_wave(jobs, at=at, lane=lane)
         while True:
             if self._is_closed:
                 raise RunnerClosed()
-            wave = await self._readers.open_wave(jobs, at=at)
+            wave = await self._readers.open_wave(jobs, at=at, lane=lane)
             switch = self._switch
             if switch is not None and wave.ts > self._seat.told_ts:
                 # Nobody else commits now, so this may be the new schema, and the old code has met it.
@@ -475,8 +481,14 @@ class WorkerRunner:
         """Let the code of `template`, which served from `since` on, answer reads at its timestamps."""
         if self._past is not None:
             self._past.make_way()
-        late = cut_off(self._database.limits)
-        self._past = PastCode(template, since=since, fork=self._fork, call_log=self._call_log, cut_off=late)
+        self._past = PastCode(
+            template,
+            since=since,
+            fork=self._fork,
+            call_log=self._call_log,
+            cut_off=cut_off(self._database.limits),
+            line=reader_line(self._database),
+        )
         return self._past
 
     async def _retire(self, past: PastCode, workers: list[Worker]) -> None:

@@ -2,9 +2,9 @@
 
 Floor 3, `execution`. A state machine without I/O: `writer_seat.py` moves messages and hands in events.
 
-    hand_in -> waiting -> take -> with the writer -> told -> delivered
-                  ^                    |
-                  '---- lost: run again, in their old order ---- or decided by the commit log
+    hand_in -> waiting, by lane -> take -> with the writer -> told -> delivered
+                                    ^             |
+                    '---- lost: run again, in their old order ---- or decided by the commit log
 
 A writer leaves behind what a group came to before its COMMIT (`prepared`) and tells it afterwards (`told`).
 If it dies in between, the group is in the commit log as a whole or not at all, and the log is asked: then the
@@ -23,6 +23,8 @@ from typing import Any
 
 from rewake.execution.call_log import CallRecord
 from rewake.execution.error_facts import ErrorFacts
+from rewake.execution.lanes import Lane
+from rewake.execution.waiting_line import Overloaded, WaitingLine
 from rewake.execution.worker_failures import ResultLost, WorkerLost
 from rewake.execution.worker_messages import (
     Mutate,
@@ -32,6 +34,7 @@ from rewake.execution.worker_messages import (
     Told,
     Trim,
 )
+from rewake.execution.writer_window import WriterWindow
 
 _DEATHS_MAX = 2
 _LOSSES_MAX = 5
@@ -59,9 +62,11 @@ Delivery = tuple[Work, Outcome]
 class WriterDesk:
     """The queue of one deployment's writer."""
 
-    def __init__(self, *, taken_max: int) -> None:
-        self._taken_max = taken_max
-        self._waiting: deque[Work] = deque()
+    def __init__(self, line: WaitingLine[Work], *, taken_max: int) -> None:
+        self._window = WriterWindow(taken_max)
+        self._line = line
+        # What writers that died had taken: it goes before everything that waits in the line.
+        self._again: deque[Work] = deque()
         self._taken: OrderedDict[int, Work] = OrderedDict()
         self._next_number = 1
 
@@ -73,15 +78,19 @@ class WriterDesk:
     @property
     def is_empty(self) -> bool:
         """Whether there is no work at all."""
-        return not self._taken and not self._waiting
+        return not self._taken and not self._again and not self._line
 
     def __len__(self) -> int:
         """How much work there is."""
-        return len(self._taken) + len(self._waiting)
+        return len(self._taken) + len(self._again) + len(self._line)
 
-    def hand_in(self, make: Callable[[int], Mutate | Trim | Step], asker: Any) -> None:
-        """Put work at the end of the queue; `make` gives its message by its number."""
-        self._waiting.append(Work(self._next_number, make(self._next_number), asker))
+    def hand_in(self, make: Callable[[int], Mutate | Trim | Step], asker: Any, lane: Lane) -> None:
+        """Put work at the end of its lane; `make` gives its message by its number.
+
+        Raises:
+            Overloaded: it would wait for too long.
+        """
+        self._line.join(Work(self._next_number, make(self._next_number), asker), lane)
         self._next_number += 1
 
     def take(self) -> tuple[list[Work], list[Delivery]]:
@@ -90,20 +99,34 @@ class WriterDesk:
         """
         taken: list[Work] = []
         delivered: list[Delivery] = []
-        while self._waiting and len(self._taken) < self._taken_max:
-            work = self._waiting[0]
+        while len(self._taken) < self._window.size:
+            work = self._again[0] if self._again else self._line.next()
+            if work is None:
+                break
+            if work.verdict is not None and self._taken:
+                break  # Those before it are told first.
+            if self._again:
+                self._again.popleft()
             if work.verdict is not None:
-                if self._taken:
-                    break  # Those before it are told first.
                 delivered.append((work, work.verdict))
             else:
                 taken.append(work)
                 self._taken[work.number] = work
-            self._waiting.popleft()
+        self._line.in_service = len(self._taken) + len(self._again)
         return taken, delivered
+
+    def too_late(self) -> list[Work]:
+        """Take out what has waited for too long, of those that the writer never had."""
+        return self._line.too_late()
+
+    def refusal(self) -> Overloaded:
+        """What to tell those."""
+        return self._line.refusal()
 
     def told(self, told: Told) -> list[Delivery]:
         """A group is over; returns what to deliver, in the order in which the work was taken."""
+        self._window.ran([outcome.record for outcome in told.outcomes])
+        self._line.done(len(told.outcomes))
         return self._deliver({outcome.number: outcome for outcome in told.outcomes})
 
     def died(
@@ -140,15 +163,15 @@ class WriterDesk:
                     work.verdict = _failed(work, given_up(work), ts)
             elif work.losses >= _LOSSES_MAX:
                 work.verdict = Outcome(work.number, error=ErrorFacts.of(WorkerLost()))
-        self._waiting.extendleft(reversed(self._taken.values()))
+        self._again.extendleft(reversed(self._taken.values()))
         self._taken.clear()
         return delivered
 
     def give_up(self) -> list[Work]:
         """Empty the desk; returns what was on it."""
-        left = [*self._taken.values(), *self._waiting]
+        left = [*self._taken.values(), *self._again, *self._line.clear()]
         self._taken.clear()
-        self._waiting.clear()
+        self._again.clear()
         return left
 
     def _deliver(self, outcomes: dict[int, Outcome]) -> list[Delivery]:

@@ -17,7 +17,10 @@ from collections.abc import Callable, Sequence
 from rewake.database import Database, DeployNote, Evidence, SchemaChange
 from rewake.environment import pause
 from rewake.execution.call_log import CallLog
+from rewake.execution.lanes import HOUSE, Lane
+from rewake.execution.lines import writer_line
 from rewake.execution.runner import GroupReport
+from rewake.execution.waiting_line import WaitingLine
 from rewake.execution.worker_failures import WorkerLost, cut_off, given_up
 from rewake.execution.worker_messages import (
     Apply,
@@ -34,6 +37,7 @@ from rewake.execution.worker_process import Worker
 from rewake.execution.writer_desk import Delivery, Work, WriterDesk
 from rewake.observability import logger
 from rewake.storage import LogRow
+from rewake.tallies import Histogram
 
 _log = logger(__name__)
 
@@ -56,7 +60,8 @@ class WriterSeat:
         self._call_log = call_log
         self._on_group = on_group
         self._on_lost = on_lost
-        self._desk = WriterDesk(taken_max=2 * database.limits.group_mutations_max)
+        self._line: WaitingLine[Work] = writer_line(database)
+        self._desk = WriterDesk(self._line, taken_max=2 * database.limits.group_mutations_max)
         self.told_ts = told_ts
         """The newest timestamp that was told upward."""
         self.worker: Worker | None = None
@@ -65,10 +70,14 @@ class WriterSeat:
         self._idle: list[asyncio.Future[None]] = []
         self._recovering: set[asyncio.Task[None]] = set()
 
-    async def hand_in(self, make: Callable[[int], Mutate | Trim | Step]) -> Outcome:
-        """Have work done; returns after COMMIT, when `on_group` was told."""
+    async def hand_in(self, make: Callable[[int], Mutate | Trim | Step], lane: Lane = HOUSE) -> Outcome:
+        """Have work done; returns after COMMIT, when `on_group` was told.
+
+        Raises:
+            Overloaded: it would wait, or has waited, for too long; it was not begun.
+        """
         asker = asyncio.get_running_loop().create_future()
-        self._desk.hand_in(make, asker)
+        self._desk.hand_in(make, asker, lane)
         self._pump()
         outcome: Outcome = await asker
         return outcome
@@ -77,6 +86,11 @@ class WriterSeat:
     def queued(self) -> int:
         """Pieces of work that were handed in and not yet answered."""
         return len(self._desk)
+
+    @property
+    def waits(self) -> Histogram:
+        """How long mutations waited."""
+        return self._line.waits
 
     def seat(self, worker: Worker) -> None:
         """Let `worker` write from now on. Whoever sat here before has finished."""
@@ -200,6 +214,9 @@ class WriterSeat:
             ran = sum([outcome.result is not None for outcome in message.outcomes])
             self.tell(GroupReport(tuple(message.rows), message.last_ts, ran, message.commit_seconds))
             self._tell_askers(self._desk.told(message))
+            for work in self._desk.too_late():
+                if not work.asker.done():
+                    work.asker.set_exception(self._desk.refusal())
             self._pump()
             if self._desk.is_idle:
                 self._wake_idle()

@@ -3,7 +3,7 @@
 Floor 3, `execution`. The inline runner's writer: mutations are handed in on the loop, performed in the
 thread, and told on the loop again.
 
-    loop:    hand_in(job) -> queue ........................... on_group(report), then the outcomes
+    loop:    hand_in(job) -> line -> queue ............. on_group(report), then the outcomes
     thread:                  begin, perform*, commit -> records of the call log -> call_soon_threadsafe
 
 Not here: what a group is and whom a lost one costs what (`group_writer.py`).
@@ -21,8 +21,13 @@ from typing import Any
 from rewake.database import Database, GroupCommit
 from rewake.execution.call_log import CallLog
 from rewake.execution.group_writer import Change, GroupWriter, Writing
+from rewake.execution.lanes import HOUSE, Lane
+from rewake.execution.lines import writer_line
 from rewake.execution.runner import GroupReport, MutationJob
+from rewake.execution.waiting_line import WaitingLine
+from rewake.execution.writer_window import WriterWindow
 from rewake.observability import logger
+from rewake.tallies import Histogram
 from rewake.tracing import NO_TRACING, Tracing
 
 _log = logger(__name__)
@@ -46,6 +51,9 @@ class WriterThread:
         self._loop = asyncio.get_running_loop()
         self.queued = 0
         """Pieces of work that were handed in and not yet answered."""
+        # As at the writer's desk: a line in front, and of what was taken from it no more than a window.
+        self._line: WaitingLine[Writing] = writer_line(database)
+        self._window = WriterWindow(2 * database.limits.group_mutations_max)
         self._queue: queue.SimpleQueue[Writing | None] = queue.SimpleQueue()
         self._writer = GroupWriter(
             database,
@@ -61,10 +69,15 @@ class WriterThread:
         """Begin to work."""
         self._thread.start()
 
-    async def hand_in(self, job: MutationJob | Change) -> Any:
-        """Have `job` done in the next group; returns its outcome after COMMIT, when `on_group` was told."""
+    async def hand_in(self, job: MutationJob | Change, lane: Lane = HOUSE) -> Any:
+        """Have `job` done in the next group; returns its outcome after COMMIT, when `on_group` was told.
+
+        Raises:
+            Overloaded: it would wait, or has waited, for too long; it was not begun.
+        """
         future = self._loop.create_future()
-        self._queue.put(Writing(job, future))
+        self._line.join(Writing(job, future), lane)
+        self._pump()
         self.queued += 1
         try:
             return await future
@@ -73,10 +86,23 @@ class WriterThread:
 
     async def close(self) -> None:
         """Finish what was handed in and stop."""
+        for item in iter(self._line.next, None):
+            self._queue.put(item)
         self._queue.put(None)
         while self._thread.is_alive():
             # The thread may still hand its last group to this loop, so the loop must keep turning.
             await asyncio.to_thread(self._thread.join, 0.05)
+
+    @property
+    def waits(self) -> Histogram:
+        """How long mutations waited."""
+        return self._line.waits
+
+    def _pump(self) -> None:
+        line = self._line
+        while line.in_service < self._window.size and (item := line.next()) is not None:
+            line.in_service += 1
+            self._queue.put(item)
 
     # In the thread.
 
@@ -94,6 +120,9 @@ class WriterThread:
             self._on_group(report)
         except Exception:
             _log.exception("the news of a commit group could not be taken in")
+        self._window.ran([item.record for item in items])
+        self._line.in_service -= len(items)
+        self._line.done(len(items))
         for item in items:
             if item.asker.done():
                 continue  # Whoever asked has gone away.
@@ -101,3 +130,7 @@ class WriterThread:
                 item.asker.set_exception(item.error)
             else:
                 item.asker.set_result(item.outcome)
+        for item in self._line.too_late():
+            if not item.asker.done():
+                item.asker.set_exception(self._line.refusal())
+        self._pump()

@@ -13,6 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _METHODS = b"GET, POST, OPTIONS, PATCH, DELETE, PUT"
 _PREFLIGHT_SECONDS = b"86400"
+_SHOWN = ((b"access-control-expose-headers", b"Retry-After"),)
+"""What a page may read besides what browsers let it."""
 
 
 class CorsMiddleware:
@@ -41,7 +43,9 @@ class CorsMiddleware:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *added]
+                headers = message.get("headers", ())
+                shown = _SHOWN if any(name.lower() == b"retry-after" for name, _ in headers) else ()
+                message["headers"] = [*headers, *added, *shown]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -156,6 +156,8 @@ def error_response(error: Exception) -> Response:
         headers["Connection"] = "close"  # The rest of the body may still come, and nobody wants it.
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"  # RFC 9110, 15.5.2.
+    if isinstance(error, RewakeError) and error.retry_seconds is not None:
+        headers["Retry-After"] = str(error.retry_seconds)  # RFC 9110, 10.2.3.
     return Response(body, status, headers, media_type="application/json")
 
 

@@ -59,7 +59,9 @@ class FunctionEndpoints:
     async def query(self, request: Request) -> Response:
         """`POST /api/query`."""
         asked = await self._asked(request, "query")
-        result, _ = await self._backend.query(asked.call, asked.identity, request_id=asked.request_id)
+        result, _ = await self._backend.query(
+            asked.call, asked.identity, request_id=asked.request_id, source=asked.source
+        )
         return self._answer(asked, keeps_request_id(request.scope, result))
 
     async def query_by_url(self, request: Request) -> Response:
@@ -73,7 +75,9 @@ class FunctionEndpoints:
         permit_call(identity, path, "query")
         args = parse_json(parameters.get("args", "{}"), msgspec.Raw)
         asked = self._put(request, function_call(path, args), identity, wanted)
-        result, _ = await self._backend.query(asked.call, asked.identity, request_id=asked.request_id)
+        result, _ = await self._backend.query(
+            asked.call, asked.identity, request_id=asked.request_id, source=asked.source
+        )
         return self._answer(asked, keeps_request_id(request.scope, result))
 
     async def mutation(self, request: Request) -> Response:
@@ -112,7 +116,9 @@ class FunctionEndpoints:
         at = decode_ts(body.ts)
         if at > await self._backend.latest_ts():
             raise BadTimestamp(ts=body.ts)
-        result, _ = await self._backend.query(asked.call, identity, request_id=asked.request_id, at=at)
+        result, _ = await self._backend.query(
+            asked.call, identity, request_id=asked.request_id, at=at, source=asked.source
+        )
         return self._answer(asked, keeps_request_id(request.scope, result))
 
     async def query_batch(self, request: Request) -> Response:
@@ -132,7 +138,9 @@ class FunctionEndpoints:
         wanted = [output_format(query.format, client) for query in body.queries]
         calls = [function_call(query.path, query.args) for query in body.queries]
         request_id = self._request_id(request)
-        results, _ = await self._backend.query_many(calls, identity, request_id=request_id)
+        results, _ = await self._backend.query_many(
+            calls, identity, request_id=request_id, source=self._source(request)
+        )
         assert len(results) == len(calls)
         told = [keeps_request_id(request.scope, result) for result in results]
         texts = [self._text(result, one, request_id) for result, one in zip(told, wanted, strict=True)]
@@ -177,7 +185,7 @@ class FunctionEndpoints:
             case _:
                 # A query, or nothing at all. What is not there is asked for as a query too: execution has the
                 # text for it, which depends on the caller, and a query cannot do anything.
-                result, _ = await self._backend.query(call, identity, request_id=request_id)
+                result, _ = await self._backend.query(call, identity, request_id=request_id, source=source)
                 result = keeps_request_id(request.scope, result)
         return self._answer(asked, result)
 
@@ -193,8 +201,10 @@ class FunctionEndpoints:
         return await read_json(request.scope, request.receive, kind, self._limits)
 
     def _put(self, request: Request, call: FunctionCall, identity: Identity, wanted: OutputFormat) -> _Asked:
-        source = source_of(request.scope, self._limits, CalledFrom.HTTP_API)
-        return _Asked(call, identity, wanted, self._request_id(request), source)
+        return _Asked(call, identity, wanted, self._request_id(request), self._source(request))
+
+    def _source(self, request: Request) -> RequestSource:
+        return source_of(request.scope, self._limits, CalledFrom.HTTP_API)
 
     def _answer(self, asked: _Asked, result: Success | Failure) -> Response:
         return json_response(self._text(result, asked.output_format, asked.request_id))

@@ -338,7 +338,13 @@ class Backend(HttpActionsBackend, Protocol):
         ...
 
     async def query(
-        self, call: FunctionCall, identity: Identity, *, request_id: str, at: int | None = None
+        self,
+        call: FunctionCall,
+        identity: Identity,
+        *,
+        request_id: str,
+        at: int | None = None,
+        source: RequestSource,
     ) -> tuple[Success | Failure, int]:
         """Run a query at the latest timestamp, or at `at`; give its result and the timestamp it read.
 
@@ -348,7 +354,12 @@ class Backend(HttpActionsBackend, Protocol):
         ...
 
     async def query_many(
-        self, calls: Sequence[FunctionCall], identity: Identity, *, request_id: str
+        self,
+        calls: Sequence[FunctionCall],
+        identity: Identity,
+        *,
+        request_id: str,
+        source: RequestSource,
     ) -> tuple[list[Success | Failure], int]:
         """Run several queries on one snapshot; results in the order of `calls`."""
         ...

@@ -28,9 +28,11 @@ from typing import Any
 from rewake.auth import Identity
 from rewake.environment import Environment
 from rewake.execution import (
+    WAVES,
     CalledFrom,
     FunctionCall,
     GroupReport,
+    Lane,
     QueryJob,
     QueryRun,
     Readers,
@@ -180,6 +182,7 @@ class LiveQueries:
         identity: Identity,
         visibility: Visibility,
         called_from: CalledFrom = CalledFrom.UNKNOWN,
+        lane: Lane = WAVES,
     ) -> tuple[LiveResult, int]:
         """Answer one query from the shared cache or by a run; gives the result and a `ts` at which it holds.
 
@@ -187,6 +190,7 @@ class LiveQueries:
 
         Raises:
             RunnerClosed: we are closing; not even the cache answers, which nobody keeps true any longer.
+            Overloaded: a reader will not be free in time.
             ReaderBehind: run after run was of a snapshot from before the call.
         """
         if self._is_closed:
@@ -202,7 +206,7 @@ class LiveQueries:
                 self._tallies.hit(question.path)
                 return entry.result, self.position
             if entry.run is None:
-                entry.run = asyncio.ensure_future(self._run_alone(entry, called_from))
+                entry.run = asyncio.ensure_future(self._run_alone(entry, called_from, lane))
                 self._tasks.add(entry.run)
                 entry.run.add_done_callback(self._tasks.discard)
             result, ts = await asyncio.shield(entry.run)
@@ -215,12 +219,12 @@ class LiveQueries:
                     return result, asked_at
         raise ReaderBehind(asked=asked_at)
 
-    async def _run_alone(self, entry: Entry, called_from: CalledFrom) -> tuple[LiveResult, int]:
+    async def _run_alone(self, entry: Entry, called_from: CalledFrom, lane: Lane) -> tuple[LiveResult, int]:
         entry.runs += 1
         try:
             job = entry.rerun_job(called_from)
             with self._recent.keeping():
-                wave = await self._runner.open_wave([job])
+                wave = await self._runner.open_wave([job], lane=lane)
                 try:
                     await self._reached(wave.ts)
                     return self._accept(entry, job, wave.runs[0], wave.ts), wave.ts
@@ -231,12 +235,18 @@ class LiveQueries:
             self._ran([entry])
 
     async def read_many(
-        self, calls: Sequence[FunctionCall], identity: Identity, visibility: Visibility, *, at: int | None
+        self,
+        calls: Sequence[FunctionCall],
+        identity: Identity,
+        visibility: Visibility,
+        *,
+        at: int | None,
+        lane: Lane = WAVES,
     ) -> tuple[list[LiveResult], int]:
         """Run queries of an HTTP request on one snapshot, the latest or the one at `at`, past the cache."""
         api = CalledFrom.HTTP_API
         jobs = [QueryJob(call, identity, visibility, called_from=api) for call in calls]
-        wave = await self._runner.open_wave(jobs, at=at)
+        wave = await self._runner.open_wave(jobs, at=at, lane=lane)
         try:
             if at is None:
                 await self._reached(wave.ts)

@@ -71,7 +71,7 @@ def ending_of(error: Exception, *, identity_version: int, authenticating: bool =
         case NotFound():
             return Ending(None, NORMAL_CODE, close_reason(error.code))
         case RateLimited() | Unavailable():
-            return Ending(None, TRY_AGAIN_CODE, close_reason(error.code))
+            return Ending(None, TRY_AGAIN_CODE, close_reason(error.code + _patience(error)))
         case RewakeError() if not isinstance(error, FunctionError):
             return Ending(None, INTERNAL_CODE, close_reason(error.code))
         case _:
@@ -82,6 +82,12 @@ def ending_of(error: Exception, *, identity_version: int, authenticating: bool =
 def close_reason(text: str) -> str:
     """`text` as far as a close frame holds it."""
     return text.encode()[:_REASON_BYTES_MAX].decode(errors="ignore")
+
+
+def _patience(error: RewakeError) -> str:
+    """When to come back, for who reads logs: clients look at how the reason begins (wire 1.14)."""
+    seconds = error.retry_seconds
+    return "" if seconds is None else f": try again in {seconds} seconds"
 
 
 def _auth_ending(error: RewakeError, identity_version: int, *, update_attempted: bool) -> Ending:

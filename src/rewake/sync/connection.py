@@ -339,6 +339,8 @@ class Connection:
             # closing instead would make npm send the same mutation again for ever.
             outcome = MutationOutcome(failure_of(error, root=None), self._backend.last_ts)
         except Exception as error:
+            if isinstance(error, RewakeError) and error.retry_seconds is not None:
+                self._registry.tallies.refusals["sync", error.code] += 1
             self._feed(self._session.broke, error)
             return
         self._backend.environment.reach(BEFORE_RESPONSE)

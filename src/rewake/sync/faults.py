@@ -96,6 +96,14 @@ class TooManyConcurrentMutations(RateLimited):
     )
 
 
+class TooManyMutationBytes(RateLimited):
+    """Mutations of one socket that wait their turn are too large together. Wait for answers before sending
+    more."""
+
+    code = "TooManyConcurrentMutations"
+    template = "Too many bytes of pending mutations on a single websocket (limit: {limit})."
+
+
 class TooManyActions(RateLimited):
     """Too many actions of one socket are in flight. Wait for answers before sending more."""
 

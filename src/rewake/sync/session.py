@@ -29,6 +29,7 @@ from enum import Enum
 
 from rewake.auth import ANONYMOUS, Admin, Identity, User, has_expired
 from rewake.database import ReplayKey
+from rewake.errors import RateLimited
 from rewake.execution import Failure, FunctionCall, MutationOutcome, Success
 from rewake.limits import Limits
 from rewake.protocol import (
@@ -60,7 +61,6 @@ from rewake.sync.faults import (
     QueryIdMisused,
     TokenExpired,
     TooManyActions,
-    TooManyConcurrentMutations,
     TooManyQueries,
     WaveBroken,
 )
@@ -78,6 +78,7 @@ from rewake.sync.instructions import (
     StartAuthentication,
     StartMutation,
 )
+from rewake.sync.pending_mutations import PendingMutations
 from rewake.sync.picture import Picture
 from rewake.sync.ports import Facts, LiveResult
 from rewake.sync.rendering import action_response, modification_tail, mutation_response
@@ -152,7 +153,7 @@ class Session:
 
         # Calls.
         self._numbers = RequestNumbers()
-        self._mutations: deque[StartMutation] | None = None  # Those that wait; made when the first has to.
+        self._mutations: PendingMutations | None = None  # Those that wait; made when the first has to.
         self._mutation_running: int | None = None
         self._actions_running = 0
         # Set by a returning Rust client's Connect, cleared by the first Transition: that one waits for the
@@ -426,11 +427,11 @@ class Session:
             self._mutation_running = number
             return [start]
         if self._mutations is None:
-            self._mutations = deque()
-        limit = self._limits.socket_mutations_waiting_max
-        if len(self._mutations) >= limit:
-            return self._fail(TooManyConcurrentMutations(limit=limit))
-        self._mutations.append(start)
+            self._mutations = PendingMutations(self._limits)
+        try:
+            self._mutations.append(start)
+        except RateLimited as problem:
+            return self._fail(problem)
         return []
 
     def _on_action(self, message: Action) -> list[Instruction]:

@@ -190,9 +190,7 @@ class Caller:
         record, call, visibility = self._prepared(function, arguments)
         deployment = self._stage.deployment
         result, _ = self._stage.loop.run(
-            deployment.query(
-                call, self.identity, request_id="", visibility=visibility, called_from=CalledFrom.TESTER
-            )
+            deployment.query(call, self.identity, request_id="", visibility=visibility, source=_TESTER)
         )
         return self._value(result, record)
 

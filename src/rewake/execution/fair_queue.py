@@ -1,0 +1,143 @@
+"""The fair queue: one piece of work from each lane in turn.
+
+Floor 3, `execution`. A data structure, without clocks or waiting. Work of one lane comes out in the order in
+which it went in; a lane that has just had its turn goes to the end of the circle. Lanes of the house stand in
+a circle of their own, which has a turn after each round of the others, and after `house_turn` pieces at the
+latest.
+
+    put(item, lane) -> [lane: item, item] [lane: item] ... -> pop
+                        oldest: item, item, item ---------> drop_oldest(while too old)
+
+Each operation takes the same time however many lanes and items there are.
+
+Not here: what a lane is (`lanes.py`), when work is turned away (`waiting_line.py`).
+Source: Nagle, "On packet switches with infinite storage", RFC 970 (1985).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from rewake.execution.lanes import Lane, Standing
+
+T = TypeVar("T")
+
+
+class Waiting(Generic[T]):
+    """One piece of work in the queue."""
+
+    __slots__ = ("came", "is_gone", "item", "lane", "since")
+
+    def __init__(self, item: T, lane: Lane, *, came: float, since: float) -> None:
+        self.item = item
+        self.lane = lane
+        self.came = came
+        """When it came."""
+        self.since = since
+        """The same by the clock that decides what is too old (`service_pace.py`)."""
+        self.is_gone = False
+        """Set when it leaves the queue."""
+
+
+class FairQueue(Generic[T]):
+    """Work that waits, by lane."""
+
+    def __init__(self, *, house_turn: int) -> None:
+        self._house_turn = house_turn
+        # Lanes, and each of them once in its circle. One that was emptied out of its turn stays until its
+        # turn.
+        self._lanes: dict[str, deque[Waiting[T]]] = {}
+        self.lanes = 0
+        """Lanes in which something waits."""
+        self._callers: deque[str] = deque()
+        self._house: deque[str] = deque()
+        self._since_house = 0
+        self._count = 0
+        # Of callers, in the order in which they came. Those that have left are skipped, and swept when they
+        # are the greater part.
+        self._oldest: deque[Waiting[T]] = deque()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[T]:
+        """Everything, lane by lane."""
+        return (each.item for lane in self._lanes.values() for each in lane)
+
+    def waiting_in(self, lane: Lane) -> int:
+        """How much waits in a lane."""
+        return len(self._lanes.get(lane.name, ()))
+
+    def put(self, item: T, lane: Lane, *, came: float = 0.0, since: float = 0.0) -> None:
+        """Put work at the end of its lane."""
+        waiting = Waiting(item, lane, came=came, since=since)
+        queued = self._lanes.get(lane.name)
+        if queued is None:
+            queued = self._lanes[lane.name] = deque()
+            self._circle_of(lane).append(lane.name)
+        self.lanes += not queued
+        queued.append(waiting)
+        self._count += 1
+        if lane.standing is Standing.CALLER:
+            if len(self._oldest) > 2 * self._count + 16:
+                self._oldest = deque(each for each in self._oldest if not each.is_gone)
+            self._oldest.append(waiting)
+
+    def pop(self) -> Waiting[T] | None:
+        """Take out what is next; None where nothing waits."""
+        while (circle := self._circle()) is not None:
+            name = circle.popleft()
+            queued = self._lanes[name]
+            waiting = queued.popleft() if queued else None
+            if queued:
+                circle.append(name)
+            else:
+                del self._lanes[name]
+            if waiting is not None:
+                self._since_house = 0 if circle is self._house else self._since_house + 1
+                self.lanes -= not queued
+                return self._gone(waiting)
+        return None
+
+    def drop_oldest(self, is_too_old: Callable[[float], bool]) -> list[T]:
+        """Take out work of callers that came at a moment of which `is_too_old` says so."""
+        dropped = []
+        while self._oldest:
+            waiting = self._oldest[0]
+            if not waiting.is_gone:
+                if not is_too_old(waiting.since):
+                    break
+                # What came first of all came first in its lane.
+                queued = self._lanes[waiting.lane.name]
+                first = queued.popleft()
+                assert first is waiting, "the oldest of all is the oldest of its lane"
+                self.lanes -= not queued
+                dropped.append(self._gone(waiting).item)
+            self._oldest.popleft()
+        return dropped
+
+    def clear(self) -> list[T]:
+        """Take out everything."""
+        left = list(self)
+        self._lanes.clear()
+        self._callers.clear()
+        self._house.clear()
+        self._oldest.clear()
+        self._count = self.lanes = 0
+        return left
+
+    def _circle(self) -> deque[str] | None:
+        """Whose turn it is: the callers' or the house's."""
+        if self._house and self._since_house >= min(self._house_turn, len(self._callers)):
+            return self._house
+        return self._callers or None
+
+    def _circle_of(self, lane: Lane) -> deque[str]:
+        return self._house if lane.standing is Standing.HOUSE else self._callers
+
+    def _gone(self, waiting: Waiting[T]) -> Waiting[T]:
+        waiting.is_gone = True
+        self._count -= 1
+        return waiting
