@@ -6,12 +6,14 @@ reads one `Offer` from standard input and prints one `Taken`, both JSON. Arrival
 Poisson process with a seed). Each takes a connection that is idle, or a new one; latency counts from the
 moment that the request was due, so a generator that is late shows. Every answer that is no success is counted
 by its status and code, lost connections and requests without an answer too: accepted, refused and lost add up
-to what was sent.
+to what was sent. Beside the flood, where it is asked for, a gentle websocket session inserts one note after
+another.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 import sys
@@ -22,6 +24,7 @@ from typing import cast
 
 import uvloop
 
+from benchmarks.clients import SyncDialect, Tally, WebsocketClient
 from benchmarks.load import Load, insert_arguments
 from benchmarks.processes import cpu_seconds, raise_open_files
 
@@ -40,6 +43,8 @@ class Offer:
     seconds: float
     connections: int
     seed: int = 1
+    is_beside_session: bool = False
+    """Whether a gentle session inserts meanwhile (Rewake only)."""
 
 
 @dataclass(slots=True)
@@ -61,6 +66,11 @@ class Taken:
     """Until the last answer."""
     generator_cpu: float = 0.0
     server_cpu: float = 0.0
+    session_sent: int = 0
+    """Inserts of the gentle session; each was answered, or `session_trouble` says what came between."""
+    session_p50_ms: float = 0.0
+    session_p99_ms: float = 0.0
+    session_trouble: str = ""
 
 
 class Connection(asyncio.Protocol):
@@ -178,6 +188,7 @@ class OpenLoop:
         chance = random.Random(self.offer.seed)
         ours, theirs = time.process_time(), cpu_seconds(self.offer.server_pid)
         begun = time.perf_counter()
+        session = await self._session(requests) if self.offer.is_beside_session else None
         due, number = begun + chance.expovariate(self.offer.rate), 0
         while due < begun + self.offer.seconds:
             now = time.perf_counter()
@@ -194,7 +205,42 @@ class OpenLoop:
             await asyncio.sleep(0.01)
         if missing := self.taken.sent - self.settled:
             self.refused["no answer"] += missing
+        if session is not None:
+            await self._end_session(session)
         return self._result(time.perf_counter() - begun)
+
+    async def _session(self, requests: list[bytes]) -> WebsocketClient:
+        """A session that inserts one note after another until the offer ends."""
+        arguments = itertools.cycle([request.rpartition(b'"args":')[2][:-1] for request in requests])
+        bodies = (each.rpartition(b',"format"')[0] for each in arguments)
+        ends = time.perf_counter() + self.offer.seconds
+        host = f"127.0.0.1:{self.offer.port}"
+        loop = asyncio.get_running_loop()
+        _, session = await loop.create_connection(
+            lambda: WebsocketClient(
+                path="/api/1.48.0/sync",
+                host=host,
+                dialect=SyncDialect("notes:add"),
+                arguments=bodies,
+                tally=Tally(begins=0.0, ends=ends),
+            ),
+            *host.split(":"),
+        )
+        await session.is_open
+        session.ask()
+        return session
+
+    async def _end_session(self, session: WebsocketClient) -> None:
+        taken, tally = self.taken, session.tally
+        try:
+            await asyncio.wait_for(session.is_done, ANSWER_SECONDS_MAX)
+        except (TimeoutError, OSError) as error:
+            taken.session_trouble = str(error) or type(error).__name__
+        taken.session_trouble = taken.session_trouble or tally.first_failure
+        took = [1e3 * each for each in tally.latencies]
+        taken.session_sent = session.number
+        taken.session_p50_ms, taken.session_p99_ms = _at(took, 50), _at(took, 99)
+        session.close()
 
     def _result(self, seconds: float) -> Taken:
         taken = self.taken

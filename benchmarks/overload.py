@@ -4,9 +4,11 @@
 
 Capacity is what 64 closed-loop HTTP clients reach with inserts. Then an open-loop generator offers half of
 that and double, whether or not anything has been answered. Looked at: the p99 of what was accepted, from
-the moment that a request was due; how many were refused, by kind; how long a refusal took. Afterwards the
-server must answer as if nothing had been, and every accepted document must be there, and none that was
-refused. Beside it the hand-written application with fsync, which refuses nothing and queues without bound.
+the moment that a request was due; how many were refused, by kind; how long a refusal took; how long a gentle
+websocket session waits that inserts one note after another meanwhile. All requests of the generator come from
+one address, so it is the flood beside that session. Afterwards the server must answer as if nothing had been,
+and every accepted document must be there, and none that was refused. Beside it the hand-written application
+with fsync, which refuses nothing and queues without bound.
 """
 
 from __future__ import annotations
@@ -33,7 +35,17 @@ def measure(scratch: Path, *, seconds: float = 3.0, connections: int = 12_000) -
     """Both servers at both loads."""
     table = Table(
         "Inserts over HTTP at half and double of capacity, open loop",
-        ["", "offered/s", "accepted/s", "p50 ms", "p99 ms", "refused, by kind", "p99 ms of refusals"],
+        [
+            "",
+            "offered/s",
+            "accepted/s",
+            "p50 ms",
+            "p99 ms",
+            "refused, by kind",
+            "p99 ms of refusals",
+            "session p50 ms",
+            "session p99 ms",
+        ],
     )
     with handwritten(scratch, sync="full", commit="each") as subject:
         capacity, _ = _all_loads(table, subject, seconds, connections)
@@ -56,7 +68,7 @@ def _all_loads(
 ) -> tuple[Outcome, dict[str, float]]:
     capacity = subject.put_under(door="http", workload="insert", clients=CLIENTS, seconds=min(3.0, seconds))
     figures = [f"{capacity.rate:,.0f}", figure(capacity.p50_us / 1e3), figure(capacity.p99_us / 1e3)]
-    table.add(f"{subject.name}, capacity", "", *figures, "", "")
+    table.add(f"{subject.name}, capacity", "", *figures, "", "", "", "")
     p99 = {}
     lasting = count_notes(subject, CHANNELS) if subject.kind == "rewake" else 0
     for name, share in SHARES.items():
@@ -71,7 +83,11 @@ def _all_loads(
             figure(taken.p99_ms),
             kinds or "none",
             figure(taken.refused_p99_ms) if taken.refused else "",
+            figure(taken.session_p50_ms) if taken.session_sent else "",
+            figure(taken.session_p99_ms) if taken.session_sent else "",
         )
+        if taken.session_trouble:
+            table.wrong.append(f"{subject.name}, {name}: the session met {taken.session_trouble}")
         table.notes.append(
             f"{subject.name}, {name}: {taken.sent:,} sent, {taken.unsent:,} not sent for want of a "
             f"connection; p99 of how late the generator was: {figure(taken.late_p99_ms)} ms; "
@@ -84,9 +100,10 @@ def _all_loads(
         if subject.kind == "rewake":
             before, lasting = lasting, count_notes(subject, CHANNELS)
             unknown = sum(count for kind, count in taken.refused.items() if kind.startswith(UNCERTAIN))
-            if not taken.accepted <= lasting - before <= taken.accepted + unknown:
+            accepted = taken.accepted + taken.session_sent
+            if not accepted <= lasting - before <= accepted + unknown:
                 table.wrong.append(
-                    f"{name}: {taken.accepted:,} inserts were accepted, {unknown:,} have an unknown outcome, "
+                    f"{name}: {accepted:,} inserts were accepted, {unknown:,} have an unknown outcome, "
                     f"and {lasting - before:,} documents are there"
                 )
     return capacity, p99
@@ -94,7 +111,15 @@ def _all_loads(
 
 def offer(subject: Subject, *, rate: float, seconds: float, connections: int) -> Taken:
     """Run the open-loop generator against a server."""
-    described = Offer(subject.port, subject.process.pid, subject.kind, rate, seconds, connections)
+    described = Offer(
+        subject.port,
+        subject.process.pid,
+        subject.kind,
+        rate,
+        seconds,
+        connections,
+        is_beside_session=subject.kind == "rewake",
+    )
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks.open_loop"],
         input=json.dumps(asdict(described)),

@@ -40,7 +40,7 @@ def test_a_slow_mutation_a_held_writer_and_a_sleep_say_nothing_of_those_behind_t
     played.groups(2, 32, 0.005)
     played.group(1, seconds)
     assert played.pace.seconds_each == pytest.approx(0.005 / 32, rel=0.05)
-    assert played.pace.served < 1.0, "such a pause is hardly service"
+    assert played.pace.served < 2.5, "each counts as a second at the most"
 
 
 def test_a_slow_mutation_before_which_nothing_was_done_says_nothing_either() -> None:

@@ -20,8 +20,9 @@ _PORTIONS = 16
 _SLOWEST = 2
 _PORTIONS_MIN = 6
 """Fewer say nothing: an eighth of a second in which work waits is a burst, and no overload."""
-_STEP_SECONDS_MAX = 0.25
-"""So much of the time between two pieces of work counts as service."""
+_STEP_SECONDS_MAX = 1.0
+"""So much of the time between two pieces of work counts as service: a disk may be slow, a server that is
+asleep is none."""
 
 
 class Pace:

@@ -35,6 +35,7 @@ from rewake.execution.worker_messages import (
     Trim,
 )
 from rewake.execution.writer_window import WriterWindow
+from rewake.limits import Limits
 
 _DEATHS_MAX = 2
 _LOSSES_MAX = 5
@@ -62,8 +63,8 @@ Delivery = tuple[Work, Outcome]
 class WriterDesk:
     """The queue of one deployment's writer."""
 
-    def __init__(self, line: WaitingLine[Work], *, taken_max: int) -> None:
-        self._window = WriterWindow(taken_max)
+    def __init__(self, line: WaitingLine[Work], limits: Limits) -> None:
+        self._window = WriterWindow(limits)
         self._line = line
         # What writers that died had taken: it goes before everything that waits in the line.
         self._again: deque[Work] = deque()

@@ -61,7 +61,7 @@ class WriterSeat:
         self._on_group = on_group
         self._on_lost = on_lost
         self._line: WaitingLine[Work] = writer_line(database)
-        self._desk = WriterDesk(self._line, taken_max=2 * database.limits.group_mutations_max)
+        self._desk = WriterDesk(self._line, database.limits)
         self.told_ts = told_ts
         """The newest timestamp that was told upward."""
         self.worker: Worker | None = None

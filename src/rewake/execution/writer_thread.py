@@ -53,7 +53,7 @@ class WriterThread:
         """Pieces of work that were handed in and not yet answered."""
         # As at the writer's desk: a line in front, and of what was taken from it no more than a window.
         self._line: WaitingLine[Writing] = writer_line(database)
-        self._window = WriterWindow(2 * database.limits.group_mutations_max)
+        self._window = WriterWindow(database.limits)
         self._queue: queue.SimpleQueue[Writing | None] = queue.SimpleQueue()
         self._writer = GroupWriter(
             database,

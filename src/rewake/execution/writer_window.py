@@ -1,11 +1,12 @@
 """The writer's window: how much work it is given ahead.
 
 Floor 3, `execution`. What the writer has is done in the order in which it was given, so who comes later
-waits for all of it, whoever he is. It is given enough that it never waits for the front, two full groups, and
-no more than about 50 ms of running functions: two mutations at least.
+waits for all of it, whoever he is. It is given enough that it never waits for the front, what it runs in
+about four groups, and no more: two full groups in number at the most, two mutations at least.
 
-Only running counts. With the time of COMMIT counted, a slow disk would make for small windows, these for
-small groups, and these for a rate that stays low for ever.
+A group ends after `group_seconds` of execution, so that is what is counted, and not the time of COMMIT. With
+that, a slow disk would make for small windows, these for small groups, and these for a rate that stays low
+for ever.
 
 Not here: what waits outside (`waiting_line.py`).
 """
@@ -15,20 +16,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rewake.execution.call_log import CallRecord
+from rewake.limits import Limits
 
-_SECONDS = 0.05
+_GROUPS = 4
 _LEAST = 2
 _WEIGHT = 1 / 64
-"""Of one run in the mean. A run counts as `_SECONDS` at most: one slow mutation among fast ones leaves room
-for some 60."""
+"""Of one run in the mean. A run counts as much as a window at most, so that a slow one among many fast ones
+leaves room for some groups."""
 
 
 class WriterWindow:
     """How many pieces of work the writer may have."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self.size = most
+    def __init__(self, limits: Limits) -> None:
+        self._most = 2 * limits.group_mutations_max
+        self._seconds = _GROUPS * limits.group_seconds
+        self.size = self._most
         """So many at once."""
         # What a run takes about, in seconds.
         self._mean = 0.0
@@ -38,7 +41,7 @@ class WriterWindow:
         mean = self._mean
         for record in records:
             if record is not None:
-                mean += (min(record.seconds, _SECONDS) - mean) * _WEIGHT
+                mean += (min(record.seconds, self._seconds) - mean) * _WEIGHT
         self._mean = mean
-        within = int(_SECONDS / mean) if mean else self._most
-        self.size = max(min(_LEAST, self._most), min(within, self._most))
+        within = int(self._seconds / mean) if mean else self._most
+        self.size = max(_LEAST, min(within, self._most))
