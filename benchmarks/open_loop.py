@@ -43,6 +43,8 @@ class Offer:
     seconds: float
     connections: int
     seed: int = 1
+    function: str = "notes:add"
+    """What is called (Rewake only)."""
     is_beside_session: bool = False
     """Whether a gentle session inserts meanwhile (Rewake only)."""
 
@@ -220,7 +222,7 @@ class OpenLoop:
             lambda: WebsocketClient(
                 path="/api/1.48.0/sync",
                 host=host,
-                dialect=SyncDialect("notes:add"),
+                dialect=SyncDialect(self.offer.function),
                 arguments=bodies,
                 tally=Tally(begins=0.0, ends=ends),
             ),
@@ -264,7 +266,7 @@ def _requests(offer: Offer) -> list[bytes]:
     path = "/api/mutation" if offer.subject == "rewake" else "/insert"
     requests = []
     for arguments in insert_arguments(random.Random(offer.seed), load):
-        body = b'{"path":"notes:add","args":%b,"format":"json"}' % arguments
+        body = b'{"path":"%b","args":%b,"format":"json"}' % (offer.function.encode(), arguments)
         if offer.subject != "rewake":
             body = b'{"id":0,"args":%b}' % arguments
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{offer.port}\r\nContent-Type: application/json\r\n"

@@ -3,12 +3,14 @@
     python -m benchmarks.overload --seconds 10
 
 Capacity is what 64 closed-loop HTTP clients reach with inserts. Then an open-loop generator offers half of
-that and double, whether or not anything has been answered. Looked at: the p99 of what was accepted, from
-the moment that a request was due; how many were refused, by kind; how long a refusal took; how long a gentle
+that and double, whether or not anything has been answered. Looked at: the p99 of what was accepted, from the
+moment that a request was due; how many were refused, by kind; how long a refusal took; how long a gentle
 websocket session waits that inserts one note after another meanwhile. All requests of the generator come from
 one address, so it is the flood beside that session. Afterwards the server must answer as if nothing had been,
-and every accepted document must be there, and none that was refused. Beside it the hand-written application
-with fsync, which refuses nothing and queues without bound.
+and every accepted document must be there, and none that was refused. The same with a mutation that computes
+for some milliseconds, so that the writer is what there is too little of, and not the front: what it does is
+measured by offering far too much. Beside it the hand-written application with fsync, which refuses nothing
+and queues without bound.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from benchmarks.load import Outcome
 from benchmarks.open_loop import ANSWER_SECONDS_MAX, Offer, Taken
@@ -26,6 +29,9 @@ from benchmarks.subjects import ROOT, Subject, count_notes, handwritten, rewake
 
 CLIENTS = 64
 CHANNELS = 1_000
+CONSIDERED = "notes:add_considered"
+TOO_MANY = 1_500.0
+"""Considered inserts a second that no server does."""
 SHARES = {"half": 0.5, "double": 2.0}
 UNCERTAIN = ("connection lost", "no answer", "503 OutcomeUnknown")
 """Refusals after which the document may be there all the same."""
@@ -51,6 +57,7 @@ def measure(scratch: Path, *, seconds: float = 3.0, connections: int = 12_000) -
         capacity, _ = _all_loads(table, subject, seconds, connections)
         table.by_hand["inserts/s, http, 64 clients"] = capacity.rate
     with rewake(scratch) as subject:
+        _considered(table, subject, seconds, connections)
         capacity, p99 = _all_loads(table, subject, seconds, connections)
         after = subject.put_under(door="http", workload="insert", clients=CLIENTS, seconds=min(1.0, seconds))
     table.notes.append(
@@ -63,6 +70,36 @@ def measure(scratch: Path, *, seconds: float = 3.0, connections: int = 12_000) -
     return table
 
 
+def _considered(table: Table, subject: Subject, seconds: float, connections: int) -> None:
+    """What becomes of inserts that keep the writer busy."""
+    most = offer(
+        subject,
+        rate=TOO_MANY,
+        seconds=min(4.0, seconds),
+        connections=connections,
+        function=CONSIDERED,
+    )
+    rate, lasting = most.accepted / most.seconds, count_notes(subject, CHANNELS)
+    table.add(f"{subject.name}, considered, capacity", "", f"{rate:,.0f}", "", "", "", "", "", "")
+    p99 = {}
+    for name, share in SHARES.items():
+        taken, lasting = _one_load(
+            table,
+            subject,
+            f"considered, {name}",
+            lasting,
+            rate=share * rate,
+            seconds=seconds,
+            connections=connections,
+            function=CONSIDERED,
+        )
+        p99[name] = taken.p99_ms
+    table.notes.append(
+        f"considered: p99 of the accepted at double load beside half: {ratio(p99['double'], p99['half'])}; a "
+        "mutation should wait for 1.5 s at the most, and is turned away after 3 s"
+    )
+
+
 def _all_loads(
     table: Table, subject: Subject, seconds: float, connections: int
 ) -> tuple[Outcome, dict[str, float]]:
@@ -72,44 +109,61 @@ def _all_loads(
     p99 = {}
     lasting = count_notes(subject, CHANNELS) if subject.kind == "rewake" else 0
     for name, share in SHARES.items():
-        taken = offer(subject, rate=share * capacity.rate, seconds=seconds, connections=connections)
+        taken, lasting = _one_load(
+            table,
+            subject,
+            name,
+            lasting,
+            rate=share * capacity.rate,
+            seconds=seconds,
+            connections=connections,
+        )
         p99[name] = taken.p99_ms
-        kinds = ", ".join(f"{count:,} x {kind}" for kind, count in sorted(taken.refused.items()))
-        table.add(
-            f"{subject.name}, {name}",
-            f"{(taken.sent + taken.unsent) / seconds:,.0f}",
-            f"{taken.accepted / taken.seconds:,.0f}",
-            figure(taken.p50_ms),
-            figure(taken.p99_ms),
-            kinds or "none",
-            figure(taken.refused_p99_ms) if taken.refused else "",
-            figure(taken.session_p50_ms) if taken.session_sent else "",
-            figure(taken.session_p99_ms) if taken.session_sent else "",
-        )
-        if taken.session_trouble:
-            table.wrong.append(f"{subject.name}, {name}: the session met {taken.session_trouble}")
-        table.notes.append(
-            f"{subject.name}, {name}: {taken.sent:,} sent, {taken.unsent:,} not sent for want of a "
-            f"connection; p99 of how late the generator was: {figure(taken.late_p99_ms)} ms; "
-            f"of a core: generator {taken.generator_cpu:.0%}, server {taken.server_cpu:.0%}"
-        )
-        if name == "half" and (taken.refused or taken.unsent):
-            table.notes.append(f"{subject.name} refused at half load: its capacity was not what was measured")
-        if taken.accepted + sum(taken.refused.values()) != taken.sent:
-            table.wrong.append(f"{subject.name}, {name}: not every request has an end")
-        if subject.kind == "rewake":
-            before, lasting = lasting, count_notes(subject, CHANNELS)
-            unknown = sum(count for kind, count in taken.refused.items() if kind.startswith(UNCERTAIN))
-            accepted = taken.accepted + taken.session_sent
-            if not accepted <= lasting - before <= accepted + unknown:
-                table.wrong.append(
-                    f"{name}: {accepted:,} inserts were accepted, {unknown:,} have an unknown outcome, "
-                    f"and {lasting - before:,} documents are there"
-                )
     return capacity, p99
 
 
-def offer(subject: Subject, *, rate: float, seconds: float, connections: int) -> Taken:
+def _one_load(table: Table, subject: Subject, name: str, lasting: int, **load: Any) -> tuple[Taken, int]:
+    """One row: what became of one offer. `lasting` are the documents before; returns those after, too."""
+    taken = offer(subject, **load)
+    seconds = load["seconds"]
+    kinds = ", ".join(f"{count:,} x {kind}" for kind, count in sorted(taken.refused.items()))
+    table.add(
+        f"{subject.name}, {name}",
+        f"{(taken.sent + taken.unsent) / seconds:,.0f}",
+        f"{taken.accepted / taken.seconds:,.0f}",
+        figure(taken.p50_ms),
+        figure(taken.p99_ms),
+        kinds or "none",
+        figure(taken.refused_p99_ms) if taken.refused else "",
+        figure(taken.session_p50_ms) if taken.session_sent else "",
+        figure(taken.session_p99_ms) if taken.session_sent else "",
+    )
+    if taken.session_trouble:
+        table.wrong.append(f"{subject.name}, {name}: the session met {taken.session_trouble}")
+    table.notes.append(
+        f"{subject.name}, {name}: {taken.sent:,} sent, {taken.unsent:,} not sent for want of a "
+        f"connection; p99 of how late the generator was: {figure(taken.late_p99_ms)} ms; "
+        f"of a core: generator {taken.generator_cpu:.0%}, server {taken.server_cpu:.0%}"
+    )
+    if name.endswith("half") and (taken.refused or taken.unsent):
+        table.notes.append(f"{subject.name} refused at half load: its capacity was not what was measured")
+    if taken.accepted + sum(taken.refused.values()) != taken.sent:
+        table.wrong.append(f"{subject.name}, {name}: not every request has an end")
+    if subject.kind == "rewake":
+        before, lasting = lasting, count_notes(subject, CHANNELS)
+        unknown = sum(count for kind, count in taken.refused.items() if kind.startswith(UNCERTAIN))
+        accepted = taken.accepted + taken.session_sent
+        if not accepted <= lasting - before <= accepted + unknown:
+            table.wrong.append(
+                f"{name}: {accepted:,} inserts were accepted, {unknown:,} have an unknown outcome, "
+                f"and {lasting - before:,} documents are there"
+            )
+    return taken, lasting
+
+
+def offer(
+    subject: Subject, *, rate: float, seconds: float, connections: int, function: str = "notes:add"
+) -> Taken:
     """Run the open-loop generator against a server."""
     described = Offer(
         subject.port,
@@ -118,6 +172,7 @@ def offer(subject: Subject, *, rate: float, seconds: float, connections: int) ->
         rate,
         seconds,
         connections,
+        function=function,
         is_beside_session=subject.kind == "rewake",
     )
     run = subprocess.run(

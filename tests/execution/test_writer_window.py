@@ -18,7 +18,8 @@ def record(seconds: float) -> CallRecord:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "size"), [(0.000_01, 512), (0.00005, 160), (0.0005, 16), (0.005, 2), (0.9, 2), (0.0, 512)]
+    ("seconds", "size"),
+    [(0.000_01, 512), (0.00005, 160), (0.0005, 16), (0.003, 4), (0.02, 2), (0.9, 2), (0.0, 512)],
 )
 def test_it_holds_what_runs_in_about_four_groups(seconds: float, size: int) -> None:
     window = WriterWindow(DEFAULT_LIMITS)
@@ -27,13 +28,13 @@ def test_it_holds_what_runs_in_about_four_groups(seconds: float, size: int) -> N
     assert window.size == pytest.approx(size, rel=0.02)
 
 
-def test_one_slow_mutation_leaves_room_for_some_groups() -> None:
+def test_one_slow_mutation_leaves_room_for_a_group() -> None:
     window = WriterWindow(DEFAULT_LIMITS)
     window.ran([record(0.0001)] * 1_000)
     assert window.size == pytest.approx(80, abs=1)
     window.ran([record(0.9)])
-    assert window.size >= 30
-    window.ran([record(0.0001)] * 300)
+    assert window.size >= 8
+    window.ran([record(0.0001)] * 400)
     assert window.size >= 75
 
 

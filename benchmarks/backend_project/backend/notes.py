@@ -14,6 +14,13 @@ def add(ctx: MutationCtx, channel: str, body: str) -> Id[Note]:
 
 
 @mutation
+def add_considered(ctx: MutationCtx, channel: str, body: str) -> Id[Note]:
+    """Insert one note after some milliseconds of thought: a mutation that keeps the writer busy."""
+    sum(number % 7 for number in range(60_000))
+    return ctx.db.insert(Note(channel=channel, body=body))
+
+
+@mutation
 def add_many(ctx: MutationCtx, first: int, count: int, channels: int, body: str) -> list[Id[Note]]:
     """Insert `count` notes, the one numbered n into channel n modulo `channels`."""
     return [
