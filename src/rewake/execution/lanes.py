@@ -12,8 +12,9 @@ Not here: who may call (`deployment`), how long a line may be (`waiting_line.py`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from rewake.auth import Identity, User
 from rewake.database import ReplayKey
@@ -28,8 +29,7 @@ class Standing(Enum):
     HOUSE = "house"
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(msgspec.Struct, frozen=True):
     """One lane. Lanes of one name are the same lane."""
 
     name: str
