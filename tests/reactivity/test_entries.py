@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rewake.auth import ANONYMOUS
-from rewake.execution import Failure, FunctionCall, QueryJob, Success, Visibility
+from rewake.execution import Failure, FunctionCall, Success, Visibility
 from rewake.reactivity import Entry, EntryKey, LiveResult
 from rewake.reactivity.entries import question_key
 
@@ -23,6 +23,42 @@ def test_spellings_of_path_and_arguments_make_one_question():
 def test_what_cannot_be_read_keeps_its_own_text():
     assert key("m:get", "{broken").args == "{broken"
     assert key("no path:::", "{}").path == "no path:::"
+
+
+def test_what_is_spelled_canonically_is_kept_once():
+    call = FunctionCall("m.js:get", '{"a":1.0}')
+    assert question_key(call, None, PUBLIC).args is call.args
+    one, other = (question_key(FunctionCall("m:get", text), None, PUBLIC) for text in ('{"a":1}', '{"a": 1}'))
+    assert one.path is other.path
+
+
+def test_an_entry_knows_who_shows_it():
+    call = FunctionCall("m:get", "{}")
+    entry = Entry(EntryKey(question_key(call, None, PUBLIC), ""), call, ANONYMOUS)
+    assert not entry.subscriptions
+    for shown in (["a"], ["a", "b"], ["a", "b", "c"]):
+        entry.attach(shown[-1])
+        entry.attach(shown[-1])
+        assert sorted(entry.subscriptions) == shown
+        assert entry.is_shared is (len(shown) > 1)
+    for left in (["a", "c"], ["c"], []):
+        gone = next(name for name in ("b", "a", "c") if name in entry.subscriptions and name not in left)
+        entry.detach(gone)
+        entry.detach(gone)
+        assert sorted(entry.subscriptions) == left
+        assert entry.is_shared is (len(left) > 1)
+
+
+def test_a_text_is_kept_while_it_is_shared():
+    call = FunctionCall("m:get", "{}")
+    entry = Entry(EntryKey(question_key(call, None, PUBLIC), ""), call, ANONYMOUS)
+    entry.drop_text()
+    entry.result = LiveResult.of(Success("1.0"), None)
+    for name, text in (("a", None), ("b", b"text")):
+        entry.result.rendered = b"text"
+        entry.attach(name)
+        entry.drop_text()
+        assert entry.result.rendered == text
 
 
 def test_visibility_journal_and_component_are_part_of_the_question():
@@ -52,9 +88,7 @@ def test_fingerprints_tell_value_error_data_and_log_lines_apart():
 
 def test_a_rerun_passes_the_newest_journal_on():
     call = FunctionCall("m:get", "{}")
-    entry = Entry(
-        EntryKey(question_key(call, "first", PUBLIC), ""), QueryJob(call, ANONYMOUS, PUBLIC, "first")
-    )
+    entry = Entry(EntryKey(question_key(call, "first", PUBLIC), ""), call, ANONYMOUS, "first")
     assert entry.rerun_job().journal == "first"
     entry.result = LiveResult.of(Success("1.0"), "second")
     assert entry.rerun_job().journal == "second"
@@ -62,7 +96,7 @@ def test_a_rerun_passes_the_newest_journal_on():
 
 def test_an_entry_is_valid_from_its_snapshot_until_the_first_touch():
     call = FunctionCall("m:get", "{}")
-    entry = Entry(EntryKey(question_key(call, None, PUBLIC), ""), QueryJob(call, ANONYMOUS, PUBLIC))
+    entry = Entry(EntryKey(question_key(call, None, PUBLIC), ""), call, ANONYMOUS)
     assert not entry.is_valid_at(5)
     entry.result, entry.valid_from = LiveResult.of(Success("1.0"), None), 5
     assert [entry.is_valid_at(ts) for ts in (4, 5, 99)] == [False, True, True]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from rewake.auth import ANONYMOUS
-from rewake.execution import FunctionCall, QueryJob, Visibility
+from rewake.execution import FunctionCall, Visibility
 from rewake.reactivity.entries import Entry, EntryKey, question_key
 from rewake.reactivity.live_figures import LiveFigures, live_figures
 
 
 def entry(path: str, *subscriptions: str, stale_since: int | None = None) -> Entry:
     call = FunctionCall(path, "{}")
-    job = QueryJob(call, ANONYMOUS, Visibility.PUBLIC)
     key = EntryKey(question_key(call, None, Visibility.PUBLIC), "")
-    return Entry(key, job, stale_since=stale_since, subscriptions=set(subscriptions))
+    made = Entry(key, call, ANONYMOUS, stale_since=stale_since)
+    for subscription in subscriptions:
+        made.attach(subscription)
+    return made
 
 
 def test_shared_questions_are_counted_once_and_their_subscribers_all() -> None:

@@ -69,8 +69,8 @@ def test_nothing_is_left_after_all_are_removed(sets):
     for number in range(len(sets)):
         index.remove(number)
     assert len(index) == 0
-    assert not index._groups
-    assert not index._points
+    assert not index._wholes
+    assert not index._trees
 
 
 @given(read_sets, read_sets, keys)

@@ -45,7 +45,7 @@ class FunctionPath(NamedTuple):
     @property
     def canonical(self) -> str:
         """The one form that stands for all: `dir/module.js:function`."""
-        return f"{self.module}{_EXTENSION}:{self.function}"
+        return _canonical(self.module, self.function)
 
     @property
     def public(self) -> str:
@@ -60,6 +60,12 @@ class FunctionPath(NamedTuple):
             InvalidFunctionPath: the text is none; the detail says why.
         """
         return _parse(text)
+
+
+@lru_cache(maxsize=4096)
+def _canonical(module: str, function: str) -> str:
+    """`FunctionPath.canonical`, remembered: thousands of subscriptions hold one text."""
+    return f"{module}{_EXTENSION}:{function}"
 
 
 @lru_cache(maxsize=4096)

@@ -13,13 +13,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
+import msgspec
+
+from rewake.auth import Identity
 from rewake.errors import InvalidInput, Unavailable
 from rewake.execution import CalledFrom, Failure, FunctionCall, QueryJob, Success, Visibility
 from rewake.protocol import FunctionPath
 from rewake.values import decode, encode
+
+_REMEMBERED_LENGTH_MAX = 500
+"""Characters of arguments whose canonical form is remembered."""
 
 
 class ReaderBehind(Unavailable):
@@ -74,9 +81,8 @@ class LiveResult:
         return len(body) + (len(self.rendered) if self.rendered else 0) + 400
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionKey:
-    """What is asked, apart from who asks."""
+class QuestionKey(msgspec.Struct, frozen=True, gc=False):
+    """What is asked, apart from who asks. All who ask the same hold one and the same."""
 
     component: str
     path: str
@@ -85,8 +91,7 @@ class QuestionKey:
     visibility: Visibility
 
 
-@dataclass(frozen=True, slots=True)
-class EntryKey:
+class EntryKey(msgspec.Struct, frozen=True, gc=False):
     """The key of an entry. `identity` is empty where the question is known not to read it."""
 
     question: QuestionKey
@@ -102,11 +107,25 @@ def question_key(call: FunctionCall, journal: str | None, visibility: Visibility
         path = FunctionPath.parse(call.path).canonical
     except InvalidInput:
         path = call.path
+    args = call.args
     try:
-        args = encode(decode(call.args))
+        args = _canonical_arguments(args) if len(args) <= _REMEMBERED_LENGTH_MAX else encode(decode(args))
     except InvalidInput:
-        args = call.args
-    return QuestionKey(call.component, path, args, journal, visibility)
+        pass
+    # Most clients spell them so: then there is one text, and not two that are equal.
+    return QuestionKey(call.component, path, call.args if args == call.args else args, journal, visibility)
+
+
+@lru_cache(maxsize=1024)
+def _canonical_arguments(text: str) -> str:
+    """The canonical form of arguments, remembered: pages ask the same again and again."""
+    return encode(decode(text))
+
+
+class _Several(set[Hashable]):
+    """More than one live query."""
+
+    __slots__ = ()
 
 
 @dataclass(eq=False, slots=True)
@@ -114,7 +133,12 @@ class Entry:
     """One distinct query. Compared by identity; lives in the wake index while it has a registered result."""
 
     key: EntryKey
-    job: QueryJob
+    call: FunctionCall
+    """As whoever asked first spelled it."""
+    identity: Identity
+    """Who asked first; runs are theirs."""
+    journal: str | None = None
+    """What they knew of the end of a page."""
     result: LiveResult | None = None
     """Set by every accepted run; None until the first."""
     valid_from: int = 0
@@ -123,8 +147,8 @@ class Entry:
     """Set by the first commit that touches the result; cleared by the next accepted run."""
     expires_at: float | None = None
     """Monotonic seconds after which new readers are not served (the run read the clock)."""
-    subscriptions: set[object] = field(default_factory=set)
-    """The live queries that show this entry; an entry without any is only cache."""
+    _shown: Hashable | _Several | None = None
+    """The live queries that show this entry. Most are shown once, and a set would be as large as the rest."""
     runs: int = 0
     """Runs under way that will end in this entry; it is not given up before they are back."""
     run: asyncio.Task[tuple[LiveResult, int]] | None = None
@@ -148,11 +172,50 @@ class Entry:
         )
 
     @property
+    def subscriptions(self) -> Collection[Hashable]:
+        """The live queries that show this entry; an entry without any is only cache."""
+        shown = self._shown
+        if shown is None:
+            return ()
+        return shown if isinstance(shown, _Several) else (shown,)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several live queries show this entry."""
+        return isinstance(self._shown, _Several)
+
+    def attach(self, subscription: Hashable) -> None:
+        """A live query shows this entry from now on."""
+        shown = self._shown
+        if shown is None:
+            self._shown = subscription
+        elif isinstance(shown, _Several):
+            shown.add(subscription)
+        elif shown is not subscription:
+            self._shown = _Several((shown, subscription))
+
+    def detach(self, subscription: Hashable) -> None:
+        """A live query shows this entry no longer."""
+        shown = self._shown
+        if shown is subscription:
+            self._shown = None
+        elif isinstance(shown, _Several):
+            shown.discard(subscription)
+            if len(shown) <= 1:
+                self._shown = next(iter(shown), None)
+
+    def drop_text(self) -> None:
+        """Let go of the text that receivers share where it is not shared: it is as large as the result."""
+        if self.result is not None and not self.is_shared:
+            self.result.rendered = None
+
+    @property
     def pin(self) -> str | None:
         """The journal that runs are given: the newest there is, so that a page keeps its end."""
-        return self.result.journal if self.result is not None and self.result.journal else self.job.journal
+        result = self.result
+        return result.journal if result is not None and result.journal else self.journal
 
     def rerun_job(self, called_from: CalledFrom = CalledFrom.SYNC_WORKER) -> QueryJob:
         """The job of the next run: of a live query, or for somebody else who asks."""
-        job = self.job
-        return QueryJob(job.call, job.identity, job.visibility, self.pin, called_from=called_from)
+        visibility = self.key.question.visibility
+        return QueryJob(self.call, self.identity, visibility, self.pin, called_from=called_from)

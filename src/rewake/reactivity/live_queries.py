@@ -22,8 +22,9 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextvars import Context
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from rewake.auth import Identity
 from rewake.environment import Environment
@@ -130,7 +131,7 @@ class LiveQueries:
     def _mark_pending(self, entry: Entry) -> None:
         for subscription in entry.subscriptions:
             assert isinstance(subscription, Subscription)
-            subscription.session.pending.add(subscription)
+            subscription.session.await_result(subscription)
             self._dirty[subscription.session] = None
         if entry.subscriptions:
             self._schedule_waves()
@@ -152,22 +153,23 @@ class LiveQueries:
     def subscribe(self, subscription: Subscription) -> None:
         """Attach a subscription to the entry of its question under its session's identity."""
         session = subscription.session
-        entry = self._entry_for(subscription.question, subscription.job(session.identity))
+        entry = self._entry_for(subscription.question, subscription.call, session.identity)
         if entry.result is not None and entry.stale_since is None:
             self._tallies.hit(entry.key.question.path)
         subscription.entry = entry
-        entry.subscriptions.add(subscription)
+        subscription.question, subscription.call = entry.key.question, entry.call  # One text for all.
+        entry.attach(subscription)
         self._drop_unused(entry)
-        session.pending.add(subscription)
+        session.await_result(subscription)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Detach a subscription; an entry that nobody shows any more becomes cache."""
-        subscription.session.pending.discard(subscription)
+        subscription.session.await_nothing(subscription)
         entry = subscription.entry
         subscription.entry = None
         if entry is None:
             return
-        entry.subscriptions.discard(subscription)
+        entry.detach(subscription)
         self._settle(entry)
 
     def drop_session(self, session: LiveSession) -> None:
@@ -196,10 +198,9 @@ class LiveQueries:
         if self._is_closed:
             raise RunnerClosed()
         question = question_key(call, None, visibility)
-        job = QueryJob(call, identity, visibility)
         asked_at = self.position
         for _ in range(ReaderBehind.runs):
-            entry = self._entry_for(question, job)
+            entry = self._entry_for(question, call, identity)
             if entry.serves_new_reader(self._environment.clock.monotonic()):
                 assert entry.result is not None
                 self._touch_cache(entry)
@@ -256,12 +257,12 @@ class LiveQueries:
 
     # Entries.
 
-    def _entry_for(self, question: QuestionKey, job: QueryJob) -> Entry:
+    def _entry_for(self, question: QuestionKey, call: FunctionCall, identity: Identity) -> Entry:
         shared = (question.component, question.path) in self._identity_free
-        key = EntryKey(question, "" if shared else job.identity.fingerprint)
+        key = EntryKey(question, "" if shared else identity.fingerprint)
         entry = self._entries.get(key)
         if entry is None:
-            entry = self._entries[key] = Entry(key, job)
+            entry = self._entries[key] = Entry(key, call, identity, question.journal)
         return entry
 
     def _accept(self, entry: Entry, job: QueryJob, run: QueryRun, ts: int) -> LiveResult:
@@ -327,12 +328,12 @@ class LiveQueries:
 
     def _split_by_identity(self, entry: Entry) -> None:
         """A shared question turned out to read the identity: give each other identity its own entry."""
-        own = entry.job.identity.fingerprint
+        own = entry.identity.fingerprint
         self._rekey(entry, EntryKey(entry.key.question, own))
         for subscription in [s for s in entry.subscriptions if isinstance(s, Subscription)]:
             session = subscription.session
             if session.identity.fingerprint != own:
-                entry.subscriptions.discard(subscription)
+                entry.detach(subscription)
                 self.subscribe(subscription)
                 self._dirty[session] = None
                 self._schedule_waves()
@@ -363,9 +364,9 @@ class LiveQueries:
         if not is_known or not entry.serves_new_reader(self._environment.clock.monotonic()):
             self._forget(entry)
             return
-        assert entry.result is not None
         self._drop_unused(entry)
-        entry.result.rendered = None
+        entry.drop_text()
+        assert entry.result is not None
         size = entry.result.size_bytes + len(entry.key.question.args)
         self._unused[entry] = size
         self._unused_bytes += size
@@ -488,6 +489,8 @@ class LiveQueries:
             except Exception:
                 _log.exception("a session could not take its wave and is dropped")
                 self._fail(session)
+        for entry in shown:
+            entry.drop_text()
 
     def _fail(self, session: LiveSession) -> None:
         try:

@@ -16,14 +16,18 @@ Not here: the hub's part (`live_queries.py`); versions and messages (`sync/sessi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from rewake.auth import ANONYMOUS, Admin, Identity, scope_of_call
-from rewake.execution import FunctionCall, QueryJob, Visibility
+from rewake.execution import FunctionCall, Visibility
 from rewake.functions import FunctionKind
 from rewake.reactivity.entries import Entry, LiveResult, QuestionKey, question_key
+
+_Operation = tuple[Callable[..., None], tuple[Any, ...]]
+"""A change that waits for the next wave: a method of `LiveSession`, and what to call it with."""
 
 
 class LiveListener(Protocol):
@@ -84,10 +88,6 @@ class Subscription:
             self.journal = journal
             self.question = replace(self.question, journal=journal)
 
-    def job(self, identity: Identity) -> QueryJob:
-        """The run that answers this subscription under `identity`."""
-        return QueryJob(self.call, identity, self.question.visibility, self.journal)
-
 
 class LiveSession:
     """The live queries of one client."""
@@ -97,45 +97,50 @@ class LiveSession:
         "_listener",
         "_notices",
         "_operations",
+        "_pending",
         "_subscriptions",
         "identity",
         "in_wave",
         "is_closed",
-        "pending",
         "wants_wave",
     )
 
     def __init__(self, hub: Hub, listener: LiveListener) -> None:
         self._hub = hub
         self._listener = listener
-        self._operations: list[Callable[[], None]] = []
-        self._notices: list[str] = []  # Kept until a wave has a result for them to go with.
+        # There are many sessions, and mostly nothing waits: what is empty is nothing of one's own.
+        self._operations: list[_Operation] | None = None
+        self._notices: tuple[str, ...] = ()  # Kept until a wave has a result for them to go with.
         self._subscriptions: dict[int, Subscription] = {}
         self.identity: Identity = ANONYMOUS
-        self.pending: set[Subscription] = set()
-        """Queries whose newest result the client does not have: new ones and stale ones."""
+        self._pending: set[Subscription] | None = None
         self.in_wave = False
         self.wants_wave = False
         self.is_closed = False
+
+    @property
+    def pending(self) -> Collection[Subscription]:
+        """Queries whose newest result the client does not have: new ones and stale ones."""
+        return self._pending or ()
 
     @property
     def has_news(self) -> bool:
         """Whether a wave would have anything to say: a new or stale query, a change that waits, or that a
         wave was asked for.
         """
-        return not self.is_closed and bool(self.pending or self.wants_wave or self._operations)
+        return not self.is_closed and bool(self._pending or self.wants_wave or self._operations)
 
     def add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
         """Watch a query from the next wave on."""
-        self._queue(lambda: self._add(query_id, call, journal))
+        self._queue((LiveSession._add, (query_id, call, journal)))
 
     def remove(self, query_id: int) -> None:
         """Stop watching a query from the next wave on."""
-        self._queue(lambda: self._remove(query_id))
+        self._queue((LiveSession._remove, (query_id,)))
 
     def set_identity(self, identity: Identity) -> None:
         """Ask every query again as `identity`, in the next wave."""
-        self._queue(lambda: self._set_identity(identity))
+        self._queue((LiveSession._set_identity, (identity,)))
 
     def request_wave(self) -> None:
         """Make a wave for this session even if nothing changed."""
@@ -145,7 +150,7 @@ class LiveSession:
         """Show a log line in the client's console, once: now, or with the first query that it watches."""
         if self.is_closed:
             return
-        self._notices.append(line)
+        self._notices = (*self._notices, line)
         if self._subscriptions:
             self._hub.request_wave(self)
 
@@ -154,11 +159,11 @@ class LiveSession:
         if self.is_closed:
             return
         self.is_closed = True
-        self._operations.clear()
+        self._operations = None
         for subscription in self._subscriptions.values():
             self._hub.unsubscribe(subscription)
         self._subscriptions.clear()
-        self.pending.clear()
+        self._pending = None
         self._hub.drop_session(self)
 
     # Called by the hub.
@@ -169,10 +174,25 @@ class LiveSession:
             return False
         self.in_wave = True
         self.wants_wave = False
-        operations, self._operations = self._operations, []
-        for operation in operations:
-            operation()
+        operations, self._operations = self._operations, None
+        for method, details in operations or ():
+            method(self, *details)
         return True
+
+    def await_result(self, subscription: Subscription) -> None:
+        """The client is owed a result."""
+        if self._pending is None:
+            self._pending = {subscription}
+        else:
+            self._pending.add(subscription)
+
+    def await_nothing(self, subscription: Subscription) -> None:
+        """The client has the result, or wants none."""
+        pending = self._pending
+        if pending is not None:
+            pending.discard(subscription)
+            if not pending:
+                self._pending = None
 
     def finish_wave(self, ts: int, shown: dict[Entry, LiveResult]) -> None:
         """Hand over what is pending and known at `ts`."""
@@ -197,7 +217,7 @@ class LiveSession:
                 self._hub.subscribe(subscription)
                 continue
             if entry.stale_since is None and result is entry.result:
-                self.pending.discard(subscription)
+                self.await_nothing(subscription)
         updates.sort(key=lambda update: update[0])
         if self._notices:
             self._attach_notices(ts, updates)
@@ -214,7 +234,7 @@ class LiveSession:
             updates.append((again[0], again[1].result))
         query_id, result = updates[0]
         updates[0] = (query_id, result.with_lines(self._notices))
-        self._notices.clear()
+        self._notices = ()
 
     def fail_wave(self) -> None:
         """Tell the listener that its wave could not be run."""
@@ -222,8 +242,10 @@ class LiveSession:
         if not self.is_closed:
             self._listener.fail_wave()
 
-    def _queue(self, operation: Callable[[], None]) -> None:
+    def _queue(self, operation: _Operation) -> None:
         if not self.is_closed:
+            if self._operations is None:
+                self._operations = []
             self._operations.append(operation)
             self._hub.request_wave(self)
 

@@ -4,8 +4,8 @@ Floor 4, `reactivity`. One predicate serves live queries and the shared cache: "
 log row lie in that read set". A scan over all read sets would answer it in time proportional to their
 number; this index answers it in time proportional to the answer.
 
-    watcher's intervals --> (index, equality prefix) --> whole prefix: a set
-                                                    '--> part of it:  an interval tree
+    watcher's intervals --> (index, equality prefix) --> whole prefix: who watches it
+                                                    '--> part of it:   an interval tree
 
 A query that fixes the first fields of an index (`channel = c`) reads keys that all begin with the same
 bytes. A written key is cut at each of its field boundaries, and each cut is one dictionary look-up; 100,000
@@ -20,7 +20,6 @@ Source: Seidel and Aragon, "Randomized Search Trees" (1996); Cormen et al., "Int
 from __future__ import annotations
 
 from collections.abc import Hashable
-from enum import Enum
 from typing import Generic, TypeVar
 
 from rewake.database import ReadSet
@@ -36,9 +35,10 @@ _END = b"\xff" * 8
 class _Node(Generic[W]):
     """One interval in a treap; `order` makes equal intervals of different watchers distinct."""
 
-    __slots__ = ("left", "lower", "order", "priority", "reach", "right", "upper", "watcher")
+    __slots__ = ("at", "left", "lower", "order", "priority", "reach", "right", "upper", "watcher")
 
-    def __init__(self, lower: bytes, upper: bytes, order: int, watcher: W) -> None:
+    def __init__(self, at: tuple[int, bytes], lower: bytes, upper: bytes, order: int, watcher: W) -> None:
+        self.at = at
         self.lower = lower
         self.upper = upper
         self.order = order
@@ -59,15 +59,17 @@ class _Node(Generic[W]):
         self.reach = reach
 
 
-class _Place(Enum):
-    """Where a watcher stands that needs no node."""
+_Place = tuple[int, bytes]
+"""Where watchers stand: an index and a prefix; for one key and nothing else, the complement of the index."""
 
-    POINT = "point"
-    WHOLE = "whole"
+_Handle = _Place | _Node[W]
+"""How to find a watcher again: the place of which it watches all, or its node."""
 
 
-_POINT, _WHOLE = _Place.POINT, _Place.WHOLE
-_Handle = tuple[tuple[int, bytes], _Node[W] | _Place]
+class _Several(set[W]):
+    """More than one watcher."""
+
+    __slots__ = ()
 
 
 def _merge(a: _Node[W] | None, b: _Node[W] | None) -> _Node[W] | None:
@@ -100,13 +102,12 @@ def _split(node: _Node[W] | None, lower: bytes, order: int) -> tuple[_Node[W] | 
     return left, node
 
 
-class _Group(Generic[W]):
-    """The watchers under one (index, prefix): those of the whole prefix, and those of parts of it."""
+class _Tree(Generic[W]):
+    """The watchers of parts of one (index, prefix)."""
 
-    __slots__ = ("root", "whole")
+    __slots__ = ("root",)
 
     def __init__(self) -> None:
-        self.whole: set[W] = set()
         self.root: _Node[W] | None = None
 
     def insert(self, node: _Node[W]) -> None:
@@ -120,7 +121,6 @@ class _Group(Generic[W]):
 
     def stab(self, key: bytes, found: set[W]) -> None:
         """Add the watchers whose interval holds `key`."""
-        found.update(self.whole)
         stack = [self.root] if self.root is not None else []
         while stack:
             node = stack.pop()
@@ -133,10 +133,6 @@ class _Group(Generic[W]):
                     found.add(node.watcher)
                 if node.right is not None:
                     stack.append(node.right)
-
-    @property
-    def is_empty(self) -> bool:
-        return not self.whole and self.root is None
 
 
 def equality_prefix(lower: bytes, upper: bytes | None) -> tuple[bytes, bool]:
@@ -159,10 +155,11 @@ class WakeIndex(Generic[W]):
     """Watchers by what they read."""
 
     def __init__(self) -> None:
-        self._groups: dict[tuple[int, bytes], _Group[W]] = {}
-        # Intervals that hold one key and nothing else: reads of a document by its id.
-        self._points: dict[tuple[int, bytes], set[W]] = {}
-        self._handles: dict[W, list[_Handle[W]]] = {}
+        # Who watches all of a place. Most places have one watcher, and most watchers one place: there is no
+        # set and no list around one of anything, which would be larger than all the rest.
+        self._wholes: dict[_Place, W | _Several[W]] = {}
+        self._trees: dict[_Place, _Tree[W]] = {}
+        self._handles: dict[W, _Handle[W] | list[_Handle[W]]] = {}
         self._order = 0
 
     def __len__(self) -> int:
@@ -179,40 +176,29 @@ class WakeIndex(Generic[W]):
         for index_id, intervals in read_set.intervals.items():
             for lower, upper in intervals:
                 if upper is not None and len(upper) == len(lower) + 1 and upper == lower + b"\0":
-                    self._points.setdefault((index_id, lower), set()).add(watcher)
-                    handles.append(((index_id, lower), _POINT))
+                    # A read of a document by its id.
+                    handles.append(self._watch_all((~index_id, lower), watcher))
                     continue
                 prefix, is_whole = equality_prefix(lower, upper)
-                at = (index_id, prefix)
-                group = self._groups.get(at)
-                if group is None:
-                    group = self._groups[at] = _Group()
-                node: _Node[W] | None = None
                 if is_whole:
-                    group.whole.add(watcher)
+                    handles.append(self._watch_all((index_id, prefix), watcher))
                 else:
-                    self._order += 1
-                    node = _Node(lower, _END if upper is None else upper, self._order, watcher)
-                    group.insert(node)
-                handles.append((at, _WHOLE if node is None else node))
-        self._handles[watcher] = handles
+                    handles.append(self._watch_part((index_id, prefix), lower, upper, watcher))
+        self._handles[watcher] = handles[0] if len(handles) == 1 else handles
 
     def remove(self, watcher: W) -> None:
         """Stop watching. Does nothing for a watcher that is not in the index."""
-        for at, node in self._handles.pop(watcher, ()):
-            if node is _POINT:
-                watchers = self._points[at]
-                watchers.discard(watcher)
-                if not watchers:
-                    del self._points[at]
-                continue
-            group = self._groups[at]
-            if not isinstance(node, _Node):
-                group.whole.discard(watcher)
+        handles = self._handles.pop(watcher, None)
+        if handles is None:
+            return
+        for handle in handles if isinstance(handles, list) else (handles,):
+            if isinstance(handle, _Node):
+                tree = self._trees[handle.at]
+                tree.discard(handle)
+                if tree.root is None:
+                    del self._trees[handle.at]
             else:
-                group.discard(node)
-            if group.is_empty:
-                del self._groups[at]
+                self._leave(handle, watcher)
 
     def touched(self, row: LogRow) -> set[W]:
         """The watchers whose read set holds an old or new key of `row`."""
@@ -225,15 +211,52 @@ class WakeIndex(Generic[W]):
                     self._stab(index_id, new_key, found)
         return found
 
-    def _stab(self, index_id: int, key: bytes, found: set[W]) -> None:
-        found.update(self._points.get((index_id, key), ()))
-        groups = self._groups
-        if not groups:
+    def _watch_all(self, at: _Place, watcher: W) -> _Place:
+        there = self._wholes.get(at)
+        if there is None:
+            self._wholes[at] = watcher
+        elif isinstance(there, _Several):
+            there.add(watcher)
+        elif there != watcher:
+            self._wholes[at] = _Several((there, watcher))
+        return at
+
+    def _leave(self, at: _Place, watcher: W) -> None:
+        there = self._wholes[at]
+        if not isinstance(there, _Several):
+            del self._wholes[at]
             return
-        group = groups.get((index_id, b""))
-        if group is not None:
-            group.stab(key, found)
+        there.discard(watcher)
+        if len(there) == 1:
+            self._wholes[at] = there.pop()
+
+    def _watch_part(self, at: _Place, lower: bytes, upper: bytes | None, watcher: W) -> _Node[W]:
+        tree = self._trees.get(at)
+        if tree is None:
+            tree = self._trees[at] = _Tree()
+        self._order += 1
+        node = _Node(at, lower, _END if upper is None else upper, self._order, watcher)
+        tree.insert(node)
+        return node
+
+    def _stab(self, index_id: int, key: bytes, found: set[W]) -> None:
+        wholes, trees = self._wholes, self._trees
+        _add(wholes.get((~index_id, key)), found)
+        _add(wholes.get((index_id, b"")), found)
+        if trees and (tree := trees.get((index_id, b""))) is not None:
+            tree.stab(key, found)
         for offset in key_offsets(key):
-            group = groups.get((index_id, key[:offset]))
-            if group is not None:
-                group.stab(key, found)
+            at = (index_id, key[:offset])
+            _add(wholes.get(at), found)
+            if trees and (tree := trees.get(at)) is not None:
+                tree.stab(key, found)
+
+
+def _add(there: W | _Several[W] | None, found: set[W]) -> None:
+    """Add those who watch all of a place."""
+    if there is None:
+        return
+    if isinstance(there, _Several):
+        found.update(there)
+    else:
+        found.add(there)
