@@ -273,6 +273,8 @@ class Limits:
     """Transitions computed and not yet handed to the kernel, per socket (wire 1.8)."""
     chunk_bytes: int = _setting(5_000_000, "bytes", 1 * KIB, 15 * MIB)
     """npm clients get a larger Transition in parts of this size (wire 1.9)."""
+    socket_deflate_bytes_min: int = _setting(1 * KIB, "bytes", 0, 1 * GIB)
+    """Smaller messages to clients that offer compression are sent as they are; 0 compresses nothing."""
     frame_bytes_max: int = _setting(4 * MIB, "bytes", 1 * KIB, 15 * MIB)
     """Other clients get large messages in continuation frames of this size (Rust takes at most 16 MiB)."""
 

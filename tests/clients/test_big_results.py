@@ -54,6 +54,15 @@ def test_pypi_takes_20_megabytes_in_fragments(server: ServerProcess, pypi: Clien
     watched.wait_value(lambda value: holds(value, 1), seconds=SECONDS)
 
 
+def test_npm_gets_results_compressed(shared_server: ServerProcess, npm: ClientHost) -> None:
+    repeats = 20_000
+    value = npm.open(shared_server.url).query("big:text", {"repeats": repeats}, seconds=SECONDS)
+    assert value == PATTERN * repeats
+    received = npm.received()
+    assert received["open permessage-deflate"] == 1
+    assert received["wireBytes"] < len(value.encode()) / 20
+
+
 def test_npm_takes_20_megabytes_over_http(server: ServerProcess, npm: ClientHost) -> None:
     assert holds(npm.open_http(server.url).query("big:data", ARGS, seconds=SECONDS), 0)
 

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -106,14 +107,22 @@ def test_numbers_of_requests_are_bounded(attacked: ServerProcess, number: str) -
         assert ends(client) == ["FatalError"]
 
 
-def test_compression_is_declined_and_a_compressed_frame_ends_the_socket(attacked: ServerProcess) -> None:
-    with socket(attacked, compression="deflate") as client:
-        assert client.response is not None
-        assert "Sec-WebSocket-Extensions" not in client.response.headers
-        # A text frame that says it is compressed (RSV1), masked with zeros.
-        client.socket.sendall(b"\xc1\x85\x00\x00\x00\x00hello")
-        assert ends(client) == []
-        assert client.close_code == 1002
+def test_a_compressed_message_that_grows_too_large_ends_its_socket(attacked: ServerProcess) -> None:
+    # 80 KB that become 80 MB; what does not inflate; what was not agreed on (RSV1, masked with zeros).
+    compressor = zlib.compressobj(wbits=-15)
+    bomb = compressor.compress(b" " * 80_000_000) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    head = b"\xc1\xff" + len(bomb).to_bytes(8, "big") + bytes(4)
+    for data, compression, code in [
+        (head + bomb, "deflate", 1009),
+        (b"\xc1\x85\x00\x00\x00\x00hello", "deflate", 1007),
+        (b"\xc1\x85\x00\x00\x00\x00hello", None, 1002),
+    ]:
+        with socket(attacked, compression=compression) as client:
+            assert client.response is not None
+            assert ("Sec-WebSocket-Extensions" in client.response.headers) is (compression is not None)
+            client.socket.sendall(data)
+            assert ends(client) == []
+            assert client.close_code == code
 
 
 def test_a_compressed_request_is_refused(attacked: ServerProcess) -> None:

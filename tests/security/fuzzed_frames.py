@@ -10,8 +10,10 @@ import json
 import os
 import random
 import struct
+import zlib
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -120,7 +122,7 @@ def frame(
 
 def _bytes_of(rng: random.Random) -> bytes:
     """Frames that nobody may send."""
-    kind = rng.randrange(11)
+    kind = rng.randrange(14)
     if kind == 0:
         return rng.randbytes(rng.randrange(1, 200))
     if kind == 1:
@@ -142,7 +144,25 @@ def _bytes_of(rng: random.Random) -> bytes:
     if kind == 9:
         # A length that nobody sends, and nothing behind it.
         return bytes([0x81, 0xFF]) + struct.pack("!Q", rng.choice([2**62, 2**63 - 1, 1 << 32]))
+    if kind == 10:
+        # Compressed, as those may send who agreed on it: read, or inflated to no end, or cut short.
+        return frame(rng, _deflated(b'{"type":"Event"}'), opcode=1, bits=4)
+    if kind == 11:
+        return frame(rng, _bomb(), opcode=1, bits=4)
+    if kind == 12:
+        return frame(rng, _deflated(rng.randbytes(100))[: rng.randrange(100)], opcode=1, bits=4)
     return frame(rng, b"\x03", opcode=8)
+
+
+@cache
+def _bomb() -> bytes:
+    """A few bytes that become more than a message may have."""
+    return _deflated(bytes(80_000_000))
+
+
+def _deflated(data: bytes) -> bytes:
+    compressor = zlib.compressobj(1, wbits=-15)
+    return (compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 def _bent(rng: random.Random, talk: _Talk) -> str:

@@ -57,11 +57,16 @@ class Serving:
         says: str | None = None,
         greets: bool = True,
         user_agent: str | None = None,
+        compression: str | None = "deflate",
     ) -> AsyncIterator[Client]:
         """A client that has said Connect. `says` is its Convex-Client header."""
         headers = {} if says is None else {"Convex-Client": says}
         async with connect(
-            self.url(path), additional_headers=headers, max_size=None, user_agent_header=user_agent
+            self.url(path),
+            additional_headers=headers,
+            max_size=None,
+            user_agent_header=user_agent,
+            compression=compression,
         ) as socket:
             client = Client(socket)
             if greets:

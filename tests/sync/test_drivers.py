@@ -339,7 +339,10 @@ def test_other_paths_go_to_the_application(driver: str) -> None:
 @FAST
 def test_large_messages_go_out_in_bounded_frames(driver: str) -> None:
     async def test() -> None:
-        async with serving(driver, frame_bytes_max=100_000) as served, served.client() as client:
+        async with (
+            serving(driver, frame_bytes_max=100_000) as served,
+            served.client(compression=None) as client,
+        ):
             frames: list[Frame] = []
             receive = client.socket.protocol.recv_frame
 
@@ -358,11 +361,64 @@ def test_large_messages_go_out_in_bounded_frames(driver: str) -> None:
 
 
 @FAST
-def test_compression_is_declined(driver: str) -> None:
+@pytest.mark.parametrize(
+    ("offer", "limit", "agreed"),
+    [
+        ("deflate", 1024, "permessage-deflate; server_no_context_takeover; client_no_context_takeover"),
+        ("deflate", 0, None),
+        (None, 1024, None),
+    ],
+)
+def test_compression_is_agreed_on_where_it_is_offered_and_wanted(
+    driver: str, offer: str | None, limit: int, agreed: str | None
+) -> None:
+    async def test() -> None:
+        settings = {"socket_deflate_bytes_min": limit}
+        async with serving(driver, **settings) as served, served.client(compression=offer) as client:
+            assert client.socket.response is not None
+            assert client.socket.response.headers.get("Sec-WebSocket-Extensions") == agreed
+            await client.add(0, 0, "kv:text", size=100_000)
+            assert (await client.hear())["modifications"][0]["value"] == "é" * 100_000
+            # What the client sends is compressed, too, and in several frames.
+            await client.socket.send(
+                [json.dumps({"type": "Action", "requestId": 0, "udfPath": "kv:echo", "args": [{}]}), " " * 9]
+            )
+            assert (await client.hear())["success"]
+
+    run(driver, test)
+
+
+@FAST
+def test_compressed_messages_are_few_bytes_and_small_ones_go_as_they_are(driver: str) -> None:
     async def test() -> None:
         async with serving(driver) as served, served.client() as client:
-            assert client.socket.response is not None
-            assert "Sec-WebSocket-Extensions" not in client.socket.response.headers
+            frames: list[tuple[int, bool]] = []
+            agreed = client.socket.protocol.extensions[0]
+            decode = agreed.decode
+
+            def watch(frame: Frame, *, max_size: int | None = None) -> Frame:
+                frames.append((len(frame.data), frame.rsv1))
+                return decode(frame, max_size=max_size)
+
+            agreed.decode = watch  # type: ignore[method-assign]
+            await client.modify(0)
+            await client.hear()
+            await client.add(1, 0, "kv:text", size=100_000)
+            await client.hear()
+            (small, is_small_deflated), (large, is_large_deflated) = frames
+            assert (is_small_deflated, is_large_deflated) == (False, True)
+            assert small < 1024
+            assert large < 2_000
+
+    run(driver, test)
+
+
+@FAST
+def test_a_few_bytes_do_not_become_a_large_message(driver: str) -> None:
+    async def test() -> None:
+        async with serving(driver, socket_message_bytes_max=100_000) as served, served.client() as client:
+            await client.socket.send(" " * 10_000_000)
+            assert (await _ending(client))[0] == 1009
 
     run(driver, test)
 
@@ -406,7 +462,7 @@ def test_ping_frames_go_out_and_come_back(driver: str) -> None:
 def test_a_reader_that_does_not_read_is_dropped(driver: str) -> None:
     async def test() -> None:
         limits = {"socket_backlog_bytes_max": 100_000, "transitions_waiting_max": 1000}
-        async with serving(driver, **limits) as served, served.client() as client:
+        async with serving(driver, **limits) as served, served.client(compression=None) as client:
             client.socket.transport.pause_reading()
             for number in range(100):
                 await client.add(number, number, "kv:text", size=500_000)

@@ -28,6 +28,7 @@ from rewake.protocol import ClientVersion
 from rewake.storage import StorageFailed
 from rewake.sync.admission import Admission
 from rewake.sync.closing import GOING_AWAY_CODE, RESTART_REASON
+from rewake.sync.deflation import Deflater
 from rewake.sync.faults import ClientFault, WaveBroken
 from rewake.sync.instructions import (
     AddQuery,
@@ -93,6 +94,7 @@ class Registry(Protocol):
     admission: Admission
     standing_notice: str | None
     tallies: Tallies
+    deflater: Deflater
 
     def connect(
         self,

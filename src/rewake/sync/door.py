@@ -24,6 +24,7 @@ from rewake.sync.admission import Admission
 from rewake.sync.asgi_socket import AsgiApp, Receive, Scope, Send, serve_sync
 from rewake.sync.closing import GOING_AWAY_CODE, RESTART_REASON
 from rewake.sync.connection import Connection, Socket
+from rewake.sync.deflation import Deflater
 from rewake.sync.ports import Backend
 from rewake.sync.session import Session
 from rewake.sync.ticker import SLOT_SECONDS, Ticker
@@ -59,6 +60,7 @@ class SyncDoor:
         self.admission = admission or Admission(limits)
         self.standing_notice: str | None = None
         """A log line that holds now, for sockets that open meanwhile; set and cleared by `tell`."""
+        self.deflater = Deflater(message_bytes_min=limits.socket_deflate_bytes_min)
         self._backend = backend
         self._redacted = redacted
         self._connections: set[Connection] = set()

@@ -67,6 +67,8 @@ class Upgrade(NamedTuple):
     client: ClientVersion
     accept: str
     """What the server must answer in `Sec-WebSocket-Accept`."""
+    offers: str
+    """The extensions that the client offers, as the header has them."""
 
 
 class SyncPath(NamedTuple):
@@ -117,7 +119,7 @@ def check_upgrade(method: str, headers: Mapping[str, str], path: SyncPath) -> Up
     if "13" not in _tokens(headers.get("sec-websocket-version", "")):
         raise InvalidWebSocketVersion()
     accept = b64encode(sha1(key.encode() + _ACCEPT_SALT).digest()).decode()
-    return Upgrade(check_client(headers, path), accept)
+    return Upgrade(check_client(headers, path), accept, headers.get("sec-websocket-extensions", ""))
 
 
 def refusal_body(error: RewakeError) -> bytes:

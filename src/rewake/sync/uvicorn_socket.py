@@ -2,8 +2,8 @@
 
 Floor 6, `sync`. uvicorn reads the HTTP head and hands an upgrade to the protocol class of its `ws` option.
 Ours looks at the path: sync sockets get a `SyncSocket`, any other websocket uvicorn's own implementation
-with the ASGI application. A SyncSocket parses with the `websockets` core and writes frames itself, so that
-what a wave sends to thousands is one head and one shared tail in one write each (DESIGN D7). No ASGI event,
+with the ASGI application. A SyncSocket reads and writes frames itself, so that what a wave sends to thousands
+is one head and one shared tail in one write each (DESIGN D7), and a quiet socket holds little. No ASGI event,
 queue or task stands in between.
 
     uvicorn HTTP protocol --upgrade--> _Doorway --sync path--> SyncSocket
@@ -12,7 +12,8 @@ queue or task stands in between.
 The write buffer's high-water mark is zero: asyncio then tells us when the first byte has to wait and when the
 last one is gone, which is what the backlog wants to know.
 
-Not here: the same over plain ASGI (`asgi_socket.py`), rules (`session.py`).
+Not here: the same over plain ASGI (`asgi_socket.py`), rules (`session.py`), the bytes of frames (`frames.py`,
+`frame_reader.py`), compression (`deflation.py`).
 """
 
 from __future__ import annotations
@@ -23,17 +24,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
-from websockets.frames import Frame, Opcode
-from websockets.protocol import OPEN, SERVER, Protocol
-
 from rewake.errors import RewakeError
 from rewake.execution import CalledFrom, RequestSource
-from rewake.limits import Limits
-from rewake.observability import logger
 from rewake.protocol import ClientVersion
 from rewake.sync.admission import Place
 from rewake.sync.connection import Connection, Registry
-from rewake.sync.frames import text_frames
+from rewake.sync.deflation import Agreement, PlainCount, agree
+from rewake.sync.frame_reader import Breach, FrameReader, Hangup, Heard, Noise, Ping
+from rewake.sync.frames import close_echo, close_frame, ping_frame, pong_frame, text_frames
 from rewake.sync.upgrade import SyncPath, Upgrade, check_upgrade, refusal_body, sync_path
 
 if TYPE_CHECKING:
@@ -42,9 +40,6 @@ if TYPE_CHECKING:
 
 _JOIN_BYTES_MAX = 32 * 1024
 """Messages up to this size are joined before the write: copying is cheaper than a scattered write."""
-
-_parser_log = logger("rewake.sync.frames")
-_parser_log.setLevel("WARNING")  # Its INFO says "connection closed" for every socket.
 
 
 def uvicorn_protocol_class(door: Registry) -> type[asyncio.Protocol]:
@@ -152,7 +147,8 @@ class _Doorway(asyncio.Protocol):
             transport.write(head.encode() + body)
             transport.close()
             return None
-        transport.write(_switching_protocols(upgrade))
+        agreement = agree(upgrade.offers) if self._door.deflater.is_on else None
+        transport.write(_switching_protocols(upgrade, agreement))
         user_agent = headers.get("user-agent")
         source = RequestSource.of(
             ip=place.caller,
@@ -160,7 +156,9 @@ class _Doorway(asyncio.Protocol):
             limits=self._door.limits,
             called_from=CalledFrom.SYNC_WORKER,
         )
-        return SyncSocket(self._door, upgrade.client, source, self._server_state.connections, place)
+        siblings = self._server_state.connections
+        bits = 0 if agreement is None else agreement.window_bits
+        return SyncSocket(self._door, upgrade.client, source, siblings, place, window_bits=bits)
 
 
 class SyncSocket(asyncio.Protocol):
@@ -169,12 +167,13 @@ class SyncSocket(asyncio.Protocol):
     __slots__ = (
         "_closing",
         "_connection",
-        "_fragments",
-        "_limits",
-        "_parser",
+        "_door",
         "_place",
+        "_plain",
+        "_reader",
         "_siblings",
         "_transport",
+        "_window_bits",
     )
 
     def __init__(
@@ -184,17 +183,20 @@ class SyncSocket(asyncio.Protocol):
         source: RequestSource,
         siblings: set[Any],
         place: Place,
+        *,
+        window_bits: int,
     ) -> None:
-        self._limits: Limits = door.limits
-        self._parser = Protocol(
-            SERVER, state=OPEN, max_size=door.limits.socket_message_bytes_max, logger=_parser_log
+        """`window_bits` is what was agreed on for compression; 0 for none."""
+        self._door = door
+        self._reader = FrameReader(
+            message_bytes_max=door.limits.socket_message_bytes_max, inflates=window_bits > 0
         )
         self._connection: Connection = door.connect(self, client, source)
         self._place = place
         self._siblings = siblings
         """uvicorn's set of what it must shut down and wait for."""
-        self._fragments: list[bytes] | None = None
-        """None -> list: the first frame of a message in several; -> None with the last."""
+        self._window_bits = window_bits
+        self._plain: PlainCount | None = None  # Set while bytes wait on a socket that compresses.
         self._transport: asyncio.Transport
         self._closing = False  # Set with the first close frame of either side, or by abort.
 
@@ -206,13 +208,12 @@ class SyncSocket(asyncio.Protocol):
         self._siblings.add(self)
 
     def data_received(self, data: bytes) -> None:
-        parser = self._parser
-        parser.receive_data(data)
         self._connection.frame_received()
-        for event in parser.events_received():
-            assert isinstance(event, Frame)
-            self._frame(event)
-        self._write_parser_output()
+        for heard in self._reader.receive(data):
+            if isinstance(heard, str):
+                self._connection.text_received(heard)
+            else:
+                self._control(heard)
 
     def eof_received(self) -> bool | None:
         return None
@@ -238,19 +239,31 @@ class SyncSocket(asyncio.Protocol):
     def write_text(self, parts: Sequence[bytes], size: int) -> None:
         if self._closing:
             return
-        buffers = text_frames(parts, size, frame_bytes_max=self._limits.frame_bytes_max)
-        if size <= _JOIN_BYTES_MAX:
-            self._transport.write(b"".join(buffers))
+        if not self._window_bits:
+            self._write_frames(parts, size, is_deflated=False)
+            return
+        pieces = self._door.deflater.message(parts, size, self._window_bits)
+        if pieces is None:
+            wire = self._write_frames(parts, size, is_deflated=False)
         else:
-            self._transport.writelines(buffers)
+            wire = self._write_frames(pieces, sum(map(len, pieces)), is_deflated=True)
+        if self._transport.get_write_buffer_size():
+            if self._plain is None:
+                self._plain = PlainCount()
+            self._plain.wrote(wire=wire, plain=size)
 
     def write_ping(self) -> None:
         if not self._closing:
-            self._parser.send_ping(b"")
-            self._write_parser_output()
+            self._transport.write(ping_frame())
 
     def unsent_bytes(self) -> int:
-        return self._transport.get_write_buffer_size()
+        wire = self._transport.get_write_buffer_size()
+        if self._plain is None:
+            return wire
+        if not wire:
+            self._plain = None
+            return 0
+        return self._plain.unsent(wire)
 
     def pause_reading(self) -> None:
         if not self._transport.is_closing():
@@ -263,54 +276,45 @@ class SyncSocket(asyncio.Protocol):
     def close(self, code: int | None, reason: str) -> None:
         if self._closing:
             return
-        self._parser.send_close(code, reason)
-        self._write_parser_output()
+        self._transport.write(close_frame(code, reason))
         self._closing = True
 
     def abort(self) -> None:
         self._closing = True
         self._transport.abort()
 
-    # Frames of the client.
+    # Frames.
 
-    def _frame(self, frame: Frame) -> None:
-        """Act on one frame; pings were answered by the parser."""
-        opcode = frame.opcode
-        if opcode is Opcode.CLOSE:
-            self._connection.peer_closed()
-        elif opcode is Opcode.BINARY:
+    def _write_frames(self, parts: Sequence[bytes], size: int, *, is_deflated: bool) -> int:
+        """Write one message; how many bytes it was on the wire."""
+        frame_bytes_max = self._door.limits.frame_bytes_max
+        buffers = text_frames(parts, size, frame_bytes_max=frame_bytes_max, is_deflated=is_deflated)
+        if size <= _JOIN_BYTES_MAX:
+            data = b"".join(buffers)
+            self._transport.write(data)
+            return len(data)
+        self._transport.writelines(buffers)
+        return sum(map(len, buffers))
+
+    def _control(self, heard: Heard) -> None:
+        """Act on what is no text."""
+        if isinstance(heard, Ping):
+            if not self._closing:
+                self._transport.write(pong_frame(heard.payload))
+        elif isinstance(heard, Hangup):
+            self._end(close_echo(heard.payload))
+        elif isinstance(heard, Breach):
+            self._end(close_frame(heard.code, heard.reason))
+        elif heard is Noise.BINARY:
             self._connection.binary_received()
-        elif opcode is Opcode.TEXT:
-            if frame.fin:
-                self._text(bytes(frame.data))
-            else:
-                self._fragments = [bytes(frame.data)]
-        elif opcode is Opcode.CONT and self._fragments is not None:
-            self._fragments.append(bytes(frame.data))
-            if frame.fin:
-                fragments, self._fragments = self._fragments, None
-                self._text(b"".join(fragments))
 
-    def _text(self, data: bytes) -> None:
-        try:
-            text = data.decode()
-        except UnicodeDecodeError:
-            # RFC 6455, section 8.1.
-            self._parser.fail(1007, "invalid UTF-8")
-            self._connection.peer_closed()
-            return
-        self._connection.text_received(text)
-
-    def _write_parser_output(self) -> None:
-        """Write what the parser wants sent: pongs, pings, close frames, and the end."""
-        for data in self._parser.data_to_send():
-            if data and not self._closing:
-                self._transport.write(data)
-            elif not data:
-                # The end, after close frames went both ways or the client broke RFC 6455.
-                self._closing = True
-                self._connection.peer_closed()
-                self._transport.close()
+    def _end(self, last: bytes) -> None:
+        """Close frames went both ways, or the client broke RFC 6455."""
+        self._connection.peer_closed()
+        if not self._closing:
+            self._transport.write(last)
+        self._closing = True
+        self._transport.close()
 
 
 def _parse_head(data: bytes) -> tuple[str, str, dict[str, str]]:
@@ -326,9 +330,10 @@ def _parse_head(data: bytes) -> tuple[str, str, dict[str, str]]:
     return method, target, headers
 
 
-def _switching_protocols(upgrade: Upgrade) -> bytes:
-    """The answer that opens the socket. Extensions are declined by saying nothing about them."""
+def _switching_protocols(upgrade: Upgrade, agreement: Agreement | None) -> bytes:
+    """The answer that opens the socket. What it does not name is declined."""
+    extensions = "" if agreement is None else f"sec-websocket-extensions: {agreement.answer}\r\n"
     return (
         "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
-        f"sec-websocket-accept: {upgrade.accept}\r\n\r\n"
+        f"sec-websocket-accept: {upgrade.accept}\r\n{extensions}\r\n"
     ).encode()

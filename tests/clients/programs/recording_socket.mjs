@@ -1,5 +1,6 @@
 // The same `ws` that the client would use by itself, which also counts what comes in by type. The client
-// is unmodified: taking a constructor is one of its options.
+// is unmodified: taking a constructor is one of its options. Also counted: sockets by what was agreed on, and the
+// bytes on the wire of the one that read most.
 
 import WebSocket from "ws";
 
@@ -12,6 +13,10 @@ export class RecordingSocket extends WebSocket {
       const type = /"type"\s*:\s*"(\w+)"/.exec(data.subarray(0, 200).toString()) ?? /"type"\s*:\s*"(\w+)"/.exec(data);
       const name = type?.[1] ?? "?";
       received[name] = (received[name] ?? 0) + 1;
+      received.wireBytes = Math.max(received.wireBytes ?? 0, this._socket.bytesRead);
+    });
+    this.on("open", () => {
+      received[`open ${this.extensions}`] = (received[`open ${this.extensions}`] ?? 0) + 1;
     });
   }
 }
