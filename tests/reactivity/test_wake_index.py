@@ -111,3 +111,12 @@ def test_thousands_of_ranges_under_one_prefix_are_told_apart():
         )
     key = prefix + encode_key([1000.5, "x"])
     assert index.touched(row_of(1, None, key)) == {999, 1000}
+
+
+def test_those_who_watch_the_same_hold_one_copy_of_it():
+    index: WakeIndex[int] = WakeIndex()
+    for number in range(10):
+        key = encode_key(["the table"])
+        index.add(number, ReadSet({1: [(key, key + b"\0")]}))
+    assert len({id(handle) for handle in list(index._handles.values())[2:]}) == 1
+    assert index.touched(row_of(1, None, encode_key(["the table"]))) == set(range(10))

@@ -134,7 +134,7 @@ class Entry:
 
     key: EntryKey
     call: FunctionCall
-    """As whoever asked first spelled it."""
+    """The path as whoever asked first wrote it, and canonical arguments."""
     identity: Identity
     """Who asked first; runs are theirs."""
     journal: str | None = None

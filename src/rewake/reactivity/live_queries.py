@@ -262,7 +262,8 @@ class LiveQueries:
         key = EntryKey(question, "" if shared else identity.fingerprint)
         entry = self._entries.get(key)
         if entry is None:
-            entry = self._entries[key] = Entry(key, call, identity, question.journal)
+            asked = FunctionCall(call.path, question.args, call.component)  # One text of the arguments.
+            entry = self._entries[key] = Entry(key, asked, identity, question.journal)
         return entry
 
     def _accept(self, entry: Entry, job: QueryJob, run: QueryRun, ts: int) -> LiveResult:

@@ -67,9 +67,13 @@ _Handle = _Place | _Node[W]
 
 
 class _Several(set[W]):
-    """More than one watcher."""
+    """More than one watcher of one place. They all hold the place as it stands here, and no copy of it."""
 
-    __slots__ = ()
+    __slots__ = ("at",)
+
+    def __init__(self, at: _Place, watchers: tuple[W, ...]) -> None:
+        super().__init__(watchers)
+        self.at = at
 
 
 def _merge(a: _Node[W] | None, b: _Node[W] | None) -> _Node[W] | None:
@@ -217,8 +221,9 @@ class WakeIndex(Generic[W]):
             self._wholes[at] = watcher
         elif isinstance(there, _Several):
             there.add(watcher)
+            return there.at
         elif there != watcher:
-            self._wholes[at] = _Several((there, watcher))
+            self._wholes[at] = _Several(at, (there, watcher))
         return at
 
     def _leave(self, at: _Place, watcher: W) -> None:
