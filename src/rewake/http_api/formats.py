@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import Enum
 
 from rewake.protocol import ClientVersion
-from rewake.values import UnknownFormat, decode_stored, encode_format
+from rewake.values import UnknownFormat, stored_as_clean, stored_as_export
 
 
 class OutputFormat(Enum):
@@ -59,4 +59,4 @@ def in_format(text: str, wanted: OutputFormat) -> str:
     """Rewrite canonical encoded text in another format."""
     if wanted is OutputFormat.ENCODED:
         return text
-    return encode_format(decode_stored(text), wanted.value)
+    return stored_as_clean(text) if wanted is OutputFormat.CLEAN else stored_as_export(text)

@@ -18,13 +18,20 @@ from rewake.protocol.client_messages import (
     parse_client_message,
 )
 from rewake.protocol.client_version import UNKNOWN_CLIENT, ClientVersion, InvalidClientVersion, client_version
-from rewake.protocol.forwarded import LOOPBACK, CallerFacts, ProxyAddressInvalid, TrustedProxies
+from rewake.protocol.forwarded import (
+    FORWARDING_HEADERS,
+    LOOPBACK,
+    CallerFacts,
+    ProxyAddressInvalid,
+    TrustedProxies,
+)
 from rewake.protocol.function_path import FunctionPath, InvalidFunctionPath
 from rewake.protocol.request_id import random_request_id, session_request_id
 from rewake.protocol.timestamps import TIMESTAMP_MAX, InvalidTimestamp, decode_ts, encode_ts
 from rewake.protocol.versions import ZERO_VERSION, StateVersion
 
 __all__ = [
+    "FORWARDING_HEADERS",
     "LOOPBACK",
     "TIMESTAMP_MAX",
     "UNKNOWN_CLIENT",

@@ -16,6 +16,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from rewake.errors import InvalidInput
@@ -70,7 +71,7 @@ class TrustedProxies:
         """Whether `address` is one of the proxies."""
         if self.is_everyone:
             return True
-        parsed = _parsed(address)
+        parsed = _parsed_peer(address)
         return parsed is not None and any(parsed in network for network in self.networks)
 
     def caller(self, peer: str, scheme: str, headers: Iterable[tuple[str, str]]) -> CallerFacts:
@@ -83,6 +84,8 @@ class TrustedProxies:
         for name, value in headers:
             if name in _HEADERS:
                 brought[name] = f"{brought[name]},{value}" if name in brought else value
+        if not brought:
+            return CallerFacts(peer, scheme)
         hops = _listed(brought.get("x-forwarded-for", "")) or _elements(brought.get("forwarded", ""), "for")
         protos = _listed(brought.get("x-forwarded-proto", "")) or _elements(
             brought.get("forwarded", ""), "proto"
@@ -107,6 +110,8 @@ LOOPBACK = TrustedProxies.parse("127.0.0.1, ::1")
 """What is trusted where nobody says otherwise: a proxy on the same machine."""
 
 _HEADERS = frozenset({"x-forwarded-for", "x-forwarded-proto", "forwarded"})
+FORWARDING_HEADERS = frozenset(name.encode() for name in _HEADERS)
+"""The headers that are looked at, as they stand in a request: a door need not decode the others."""
 
 
 def _listed(header: str) -> list[str]:
@@ -135,3 +140,7 @@ def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+_parsed_peer = lru_cache(maxsize=1024)(_parsed)
+"""The same for addresses that are known to be such, and short: most requests come from few."""

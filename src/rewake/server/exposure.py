@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rewake.errors import InvalidInput
 from rewake.http_api import ResponseCut
-from rewake.protocol import LOOPBACK, TrustedProxies
+from rewake.protocol import FORWARDING_HEADERS, LOOPBACK, TrustedProxies
 
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -111,7 +111,11 @@ class Proxied:
             told = self._proxies.caller(
                 peer[0] if peer else "",
                 str(scope["scheme"]),
-                ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+                [
+                    (name.decode("latin-1"), value.decode("latin-1"))
+                    for name, value in scope["headers"]
+                    if name in FORWARDING_HEADERS
+                ],
             )
             # Proxies speak of a websocket as of the request that it begins with.
             socket_scheme = {"http": "ws", "https": "wss"}.get(told.scheme, told.scheme)

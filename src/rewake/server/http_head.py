@@ -24,6 +24,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from rewake.server.gate import Gate
+from rewake.server.gathering_transport import GatheringTransport
 
 
 def _refusal(status: str, code: str, message: str) -> bytes:
@@ -59,6 +60,7 @@ class _BoundedHttp(HttpToolsProtocol):
     """uvicorn's protocol for one connection, with a count and two timers."""
 
     gate: Gate
+    _gathering: GatheringTransport  # Set by connection_made.
     _is_admitted = False
     _is_head_open = True  # Until the parser has seen its end; again from the next request's first byte.
     _is_body_open = False  # From the end of a head to the end of its body.
@@ -69,11 +71,12 @@ class _BoundedHttp(HttpToolsProtocol):
     _left_to_write = 0  # As the timer last saw it.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self._gathering = GatheringTransport(transport)
+        super().connection_made(self._gathering)
         self._is_admitted = self.gate.enter(self._address)
         if not self._is_admitted:
-            transport.write(_TOO_MANY)
-            transport.close()
+            self.transport.write(_TOO_MANY)
+            self.transport.close()
             return
         self._await_head()
 
@@ -83,6 +86,7 @@ class _BoundedHttp(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self._leave()
+        self.transport = self._gathering.below  # Its new protocol writes as it likes.
         super().handle_websocket_upgrade()
 
     def data_received(self, data: bytes) -> None:
@@ -116,6 +120,10 @@ class _BoundedHttp(HttpToolsProtocol):
         self._is_body_open = False
         self._stop_reading_timer()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self._gathering.flush()
+        super().on_response_complete()
 
     # What the transport says.
 
