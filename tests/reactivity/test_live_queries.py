@@ -13,6 +13,7 @@ from rewake.auth import ANONYMOUS, User
 from rewake.environment import ManualClock, seeded_environment
 from rewake.errors import Unavailable
 from rewake.execution import Success, Visibility
+from rewake.handoff import Handoff, at_once
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.reactivity import LiveQueries
 from rewake.reactivity.entries import ReaderBehind
@@ -117,6 +118,29 @@ def test_a_wave_without_anything_to_run_takes_no_snapshot():
     play(story)
 
 
+def test_a_session_that_only_asks_for_a_wave_waits_for_no_query():
+    async def story(stage: Stage) -> None:
+        stage.runner.is_gated = True
+        slow = [stage.watch("m:get")]
+        await stage.rest()
+        slow.append(stage.watch("m:get", key="b"))
+        await stage.rest()
+        # Both places for waves are taken; who made a mutation that touched nothing of theirs is answered.
+        assert len(stage.runner.gates) == 2
+        assert not any(watcher.transitions for watcher in slow)
+        quick = stage.watch()
+        quick.session.request_wave()
+        stage.runner.commit_and_deliver(("c", 1))
+        await stage.rest()
+        assert [ts for ts, _ in quick.transitions] == [stage.runner.history.last_ts]
+        stage.runner.is_gated = False
+        while stage.runner.gates:
+            await stage.pass_gate()
+        assert all(watcher.transitions for watcher in slow)
+
+    play(story)
+
+
 def test_outcomes_of_a_group_are_heard_before_its_wave_begins():
     async def story(stage: Stage) -> None:
         heard: list[str] = []
@@ -124,19 +148,17 @@ def test_outcomes_of_a_group_are_heard_before_its_wave_begins():
         await stage.rest()
         begin = watcher.begin_wave
         watcher.begin_wave = lambda: heard.append("wave") or begin()  # type: ignore[method-assign,func-returns-value]
-        acknowledged = asyncio.get_running_loop().create_future()
+        acknowledged: Handoff[None] = Handoff()
 
         async def client() -> None:
             await acknowledged
             heard.append("response")
 
-        waiting = asyncio.ensure_future(client())
-        await stage.rest()
+        at_once(client(), over=lambda: None)
         # What a runner does with a group: the rows, then the outcomes.
         stage.runner.commit_and_deliver(("a", 1))
         acknowledged.set_result(None)
         await stage.rest()
-        await waiting
         assert heard == ["response", "wave"]
 
     play(story)
@@ -499,7 +521,7 @@ def test_the_cache_forgets_what_was_used_longest_ago():
             await ask(call("m:get", key), ANONYMOUS, PUBLIC)
         await ask(call("m:get", "a"), ANONYMOUS, PUBLIC)
         await ask(call("m:get", "d"), ANONYMOUS, PUBLIC)
-        kept = {entry.key.question.args for entry in stage.live._unused}
+        kept = {entry.key.question.args for entry in stage.live._unused.sizes}
         assert kept == {f'{{"key":"{key}"}}' for key in "acd"}
         assert len(stage.live._index) == 3
 
@@ -588,8 +610,8 @@ def test_a_session_that_closes_in_the_middle_of_its_wave_leaves_nothing_behind(g
         assert staying.shown == {0: '"v0 m:get b None"'}
         staying.session.close()
         await stage.rest()
-        assert set(stage.live._entries.values()) == set(stage.live._unused)
-        assert len(stage.live._index) == len(stage.live._unused)
+        assert set(stage.live._entries.values()) == set(stage.live._unused.sizes)
+        assert len(stage.live._index) == len(stage.live._unused.sizes)
 
     play(story)
 
@@ -609,7 +631,7 @@ def test_an_entry_whose_run_is_under_way_is_not_given_up_when_a_write_touches_it
             await stage.pass_gate()
         assert (await first)[1] == (await second)[1] == 11
         assert len(stage.runner.runs) == 2, "both came from one run"
-        assert len(stage.live._entries) == len(stage.live._index) == len(stage.live._unused) == 1
+        assert len(stage.live._entries) == len(stage.live._index) == len(stage.live._unused.sizes) == 1
 
     play(story)
 

@@ -56,7 +56,7 @@ def test_a_query_id_used_again_shows_the_new_query_and_leaks_nothing():
         await stage.rest()
         assert watcher.shown == {0: '"v0 m:get b None"'}
         watcher.session.close()
-        assert set(stage.live._entries.values()) == set(stage.live._unused)
+        assert set(stage.live._entries.values()) == set(stage.live._unused.sizes)
 
     play(story)
 

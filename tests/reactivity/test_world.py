@@ -221,9 +221,10 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def the_cache_keeps_its_bound(self) -> None:
-        assert 0 <= self.live._unused_bytes <= 2_000
-        assert self.live._unused_bytes == sum(self.live._unused.values())
-        for entry in self.live._unused:
+        unused = self.live._unused
+        assert 0 <= unused._bytes <= 2_000
+        assert unused._bytes == sum(unused.sizes.values())
+        for entry in unused.sizes:
             assert not entry.subscriptions
             assert self.live._entries[entry.key] is entry
 
@@ -240,7 +241,7 @@ class World(RuleBasedStateMachine):
             self.open_gates(gates)
         self.turn(20)
         assert not self.runner.gates, "waves that never end"
-        assert not self.live._waiting
+        assert not self.live._showable._waiting
         assert not self.asked
         assert self.live._waves == 0
         assert self.runner.open_waves == 0
@@ -256,8 +257,8 @@ class World(RuleBasedStateMachine):
                 # Quiet, and what each client shows is what the newest state says.
                 assert watcher.shown == watcher.fresh(newest)
                 self.on_loop(watcher.session.close)
-            assert set(self.live._entries.values()) == set(self.live._unused), "entries left over"
-            assert len(self.live._index) == len(self.live._unused), "watchers left over in the index"
+            assert set(self.live._entries.values()) == set(self.live._unused.sizes), "entries left over"
+            assert len(self.live._index) == len(self.live._unused.sizes), "watchers left over in the index"
             self.loop.run_until_complete(self.live.close())
         finally:
             logging.getLogger("rewake.reactivity.live_queries").disabled = False

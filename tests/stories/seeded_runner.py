@@ -45,6 +45,7 @@ from rewake.execution import (
 )
 from rewake.execution.code_switch import apply_code
 from rewake.execution.function_runs import FunctionRuns
+from rewake.handoff import Handoff
 
 Death = Literal["lives", "dies before COMMIT", "dies after COMMIT"]
 
@@ -62,7 +63,7 @@ class Work:
     """What waits for the writer, and who waits for it."""
 
     job: MutationJob | Push
-    asker: asyncio.Future[Any]
+    asker: Handoff[Any]
 
 
 class SeededRunner:
@@ -177,7 +178,7 @@ class SeededRunner:
         return changes
 
     async def _hand_in(self, job: MutationJob | Push) -> Any:
-        asker = asyncio.get_running_loop().create_future()
+        asker: Handoff[Any] = Handoff()
         self.queue.append(Work(job, asker))
         return await asker
 

@@ -41,13 +41,14 @@ from rewake.execution import (
 )
 from rewake.execution.output import function_print, install_log_handler
 from rewake.execution.side_effects import install_guard
+from rewake.handoff import at_once
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import UNKNOWN_CLIENT, ClientVersion
-from rewake.reactivity import LiveQueries
+from rewake.reactivity.showable_position import ShowablePosition
 from rewake.reactivity.wake_index import WakeIndex
 from rewake.schema import define_schema, define_table, v
 from rewake.storage import Durability, WriterStore
-from rewake.sync.connection import Connection, Socket
+from rewake.sync.connection import Connection, Socket, Writing
 from rewake.sync.session import Session
 from rewake.tallies import Tallies
 from rewake.values import decode_stored
@@ -139,6 +140,12 @@ class Jobs:
         task = asyncio.ensure_future(job)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+
+    def run_at_once(self, job: Coroutine[Any, Any, None]) -> None:
+        at_once(job, over=lambda: None)
+
+    def write_soon(self, socket: Writing) -> None:
+        raise AssertionError("these sockets write at once")
 
     def dropped(self, reason: str) -> None:
         raise AssertionError(reason)
@@ -455,7 +462,7 @@ class Planted:
         async def at_once(self: Any, ts: int) -> None:
             pass
 
-        patch.setattr(LiveQueries, "_reached", at_once)
+        patch.setattr(ShowablePosition, "reached", at_once)
 
     @staticmethod
     def replays_run_again(patch: pytest.MonkeyPatch) -> None:

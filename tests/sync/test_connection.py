@@ -17,7 +17,7 @@ from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import UNKNOWN_CLIENT, ClientVersion
 from rewake.storage import OutcomeUnknown, StorageFailed, StorageFull
 from rewake.sync import LiveListener, LiveResult
-from rewake.sync.connection import BEFORE_RESPONSE, Connection, Socket
+from rewake.sync.connection import BEFORE_RESPONSE, Connection, Socket, Writing
 from rewake.sync.session import Session
 from rewake.tallies import Tallies
 from tests.sync.fake_backend import ADMIN_KEY, FakeBackend, FakeLiveSession
@@ -78,6 +78,11 @@ class Door:
     def spawn(self, job: Coroutine[Any, Any, None]) -> None:
         with pytest.raises(StopIteration):
             job.send(None)
+
+    run_at_once = spawn
+
+    def write_soon(self, socket: Writing) -> None:
+        raise AssertionError("these sockets write at once")
 
     def dropped(self, reason: str) -> None:
         self.drops.append(reason)

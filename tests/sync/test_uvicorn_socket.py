@@ -1,18 +1,162 @@
-"""What waits on a socket that compresses is told as text, and forgotten when it is out."""
+"""What a sync socket hands to its transport, and when; what waits is told as text, however it was compressed.
+
+Conversations are in `test_drivers.py`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, cast
 
 from rewake.environment import Environment
 from rewake.execution import NO_SOURCE
 from rewake.limits import DEFAULT_LIMITS
-from rewake.protocol import UNKNOWN_CLIENT
+from rewake.protocol import UNKNOWN_CLIENT, client_version
 from rewake.sync import SyncDoor
 from rewake.sync.deflation import WINDOW_BITS_MAX
+from rewake.sync.frames import text_frames
 from rewake.sync.uvicorn_socket import SyncSocket
 from tests.sync.fake_backend import FakeBackend
+
+
+class Transport:
+    """A transport whose kernel takes `room` bytes."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+        self.room = 10**9
+        self.is_cut = False
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(bytes(data))
+
+    def writelines(self, buffers: list[bytes]) -> None:
+        self.writes.append(b"".join(buffers))
+
+    def get_write_buffer_size(self) -> int:
+        return max(0, sum(map(len, self.writes)) - self.room)
+
+    def set_write_buffer_limits(self, *, high: int) -> None:
+        assert high == 0
+
+    def is_closing(self) -> bool:
+        return self.is_cut
+
+    def abort(self) -> None:
+        self.is_cut = True
+
+    close = abort
+
+    def resume_reading(self) -> None:
+        pass
+
+
+def play(
+    story: Callable[[SyncSocket, Transport, SyncDoor], Coroutine[Any, Any, None]], **limits: Any
+) -> None:
+    """Tell a story of one socket."""
+
+    async def run() -> None:
+        door = SyncDoor(FakeBackend(Environment()), limits=replace(DEFAULT_LIMITS, **limits))
+        place = door.admission.admit("", {})
+        socket = SyncSocket(door, client_version(None, None), NO_SOURCE, set(), place, window_bits=0)
+        transport = Transport()
+        socket.connection_made(cast(asyncio.Transport, transport))
+        await story(socket, transport, door)
+        socket.connection_lost(None)
+
+    asyncio.run(run())
+
+
+def frame(text: bytes) -> bytes:
+    return b"".join(text_frames([text], len(text), frame_bytes_max=2**20))
+
+
+async def a_turn() -> None:
+    await asyncio.sleep(0)
+
+
+def test_a_response_waits_for_the_transition_and_leaves_with_it_in_one_write() -> None:
+    async def story(socket: SyncSocket, transport: Transport, door: SyncDoor) -> None:
+        socket.write_text([b"response"], 8, waits=True)
+        socket.write_text([b"another"], 7, waits=True)
+        assert transport.writes == []
+        socket.write_text([b"tran", b"sition"], 10)
+        assert transport.writes == [frame(b"response") + frame(b"another") + frame(b"transition")]
+        await a_turn()
+        assert len(transport.writes) == 1
+
+    play(story)
+
+
+def test_a_response_waits_for_one_turn_and_no_longer() -> None:
+    async def story(socket: SyncSocket, transport: Transport, door: SyncDoor) -> None:
+        socket.write_text([b"response"], 8, waits=True)
+        await a_turn()
+        assert transport.writes == [frame(b"response")]
+
+    play(story)
+
+
+def test_a_large_message_takes_along_what_waits_and_copies_nothing_it_shares() -> None:
+    async def story(socket: SyncSocket, transport: Transport, door: SyncDoor) -> None:
+        large = b"x" * 40_000
+        socket.write_text([b"small"], 5, waits=True)
+        socket.write_text([large], len(large))
+        assert transport.writes == [frame(b"small") + frame(large)]
+        await a_turn()
+        assert len(transport.writes) == 1
+
+    play(story)
+
+
+def test_many_small_messages_of_one_turn_do_not_pile_up() -> None:
+    async def story(socket: SyncSocket, transport: Transport, door: SyncDoor) -> None:
+        message = b"y" * 1000
+        for _ in range(100):
+            socket.write_text([message], len(message), waits=True)
+        await a_turn()
+        assert b"".join(transport.writes) == 100 * frame(message)
+        assert 3 <= len(transport.writes) <= 4
+
+    play(story)
+
+
+def test_a_close_frame_comes_after_what_was_said_before_it() -> None:
+    async def story(socket: SyncSocket, transport: Transport, door: SyncDoor) -> None:
+        socket.write_text([b"last words"], 10, waits=True)
+        socket.close(1000, "")
+        assert b"".join(transport.writes).startswith(frame(b"last words") + b"\x88")
+        written = list(transport.writes)
+        socket.write_text([b"too late"], 8)
+        await a_turn()
+        assert transport.writes == written
+
+    play(story)
+
+
+def test_a_socket_that_is_cut_writes_nothing_any_more() -> None:
+    async def story(socket: SyncSocket, transport: Transport, door: SyncDoor) -> None:
+        socket.write_text([b"words"], 5, waits=True)
+        socket.abort()
+        await a_turn()
+        assert transport.writes == []
+
+    play(story)
+
+
+def test_a_reader_who_is_too_far_behind_is_dropped_when_the_kernel_takes_no_more() -> None:
+    async def story(socket: SyncSocket, transport: Transport, door: SyncDoor) -> None:
+        transport.room = 0
+        for _ in range(3):
+            socket.write_text([b"z" * 400], 400, waits=True)
+            await a_turn()
+        assert transport.is_cut
+        assert sum(door.drops.values()) == 1
+
+    play(story, socket_backlog_bytes_max=600)
 
 
 class FullTransport(asyncio.Transport):

@@ -18,7 +18,7 @@ from rewake.environment import seeded_environment
 from rewake.execution import NO_SOURCE, RequestSource
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import UNKNOWN_CLIENT, ClientVersion
-from rewake.sync.connection import Connection, Socket
+from rewake.sync.connection import Connection, Socket, Writing
 from rewake.sync.session import Session
 from rewake.tallies import Tallies
 from tests.sync.fake_backend import FakeBackend, FakeLiveSession
@@ -59,6 +59,11 @@ class Jobs:
     def spawn(self, job: Coroutine[Any, Any, None]) -> None:
         job.send(None)
         self.waiting.append(job)
+
+    run_at_once = spawn
+
+    def write_soon(self, socket: Writing) -> None:
+        raise AssertionError("these sockets write at once")
 
     def step(self, place: int) -> None:
         """Let one job go on to its end."""
@@ -238,7 +243,7 @@ class World(RuleBasedStateMachine):
         assert pipe is not None
         assert connection is not None
         pipe.unsent = unsent
-        connection.bytes_sent()
+        connection.unsent_changed()
 
     @rule(who=CLIENTS, key=KEYS)
     def much_happens_while_the_reader_sleeps(self, who: int, key: str) -> None:

@@ -87,10 +87,10 @@ class _Peer(asyncio.Protocol):
         self._sending = sending
         await loop.create_unix_connection(lambda: self, sock=end)
 
-    def send(self, message: FromFront) -> None:
-        """Send a message; into the void where the process has ended."""
+    def send(self, *messages: FromFront) -> None:
+        """Send messages, in one write; into the void where the process has ended."""
         if self._sending is not None and self.is_alive and not self._sending.is_closing():
-            self._sending.write(pack(message))
+            self._sending.write(b"".join(map(pack, messages)))
 
     def close(self) -> None:
         """End the pipe: the process finishes what it has and ends."""

@@ -35,6 +35,7 @@ from rewake.execution.worker_messages import (
 )
 from rewake.execution.worker_process import Worker
 from rewake.execution.writer_desk import Delivery, Work, WriterDesk
+from rewake.handoff import Handoff
 from rewake.observability import logger
 from rewake.storage import LogRow
 from rewake.tallies import Histogram
@@ -67,6 +68,7 @@ class WriterSeat:
         self.worker: Worker | None = None
         """Who sits here; None from a death until the next one is seated."""
         self._is_held = False
+        self._will_pump = False  # Set by work that was handed in; cleared by the next pump.
         self._idle: list[asyncio.Future[None]] = []
         self._recovering: set[asyncio.Task[None]] = set()
 
@@ -76,11 +78,10 @@ class WriterSeat:
         Raises:
             Overloaded: it would wait, or has waited, for too long; it was not begun.
         """
-        asker = asyncio.get_running_loop().create_future()
+        asker: Handoff[Outcome] = Handoff()
         self._desk.hand_in(make, asker, lane)
-        self._pump()
-        outcome: Outcome = await asker
-        return outcome
+        self._pump_soon()
+        return await asker
 
     @property
     def queued(self) -> int:
@@ -195,7 +196,14 @@ class WriterSeat:
 
     # Events.
 
+    def _pump_soon(self) -> None:
+        """Pump in the next turn of the loop: what is handed in together goes to the worker in one piece."""
+        if not self._will_pump:
+            self._will_pump = True
+            asyncio.get_running_loop().call_soon(self._pump)
+
     def _pump(self) -> None:
+        self._will_pump = False
         worker = self.worker
         if worker is None or not worker.is_alive or self._is_held:
             return
@@ -204,8 +212,8 @@ class WriterSeat:
             self._tell_askers(delivered)
             more, delivered = self._desk.take()
             taken += more
-        for work in taken:
-            worker.send(work.message)
+        if taken:
+            worker.send(*[work.message for work in taken])
         if self._desk.is_idle:
             self._wake_idle()
 

@@ -26,6 +26,7 @@ from rewake.execution.lines import writer_line
 from rewake.execution.runner import GroupReport, MutationJob
 from rewake.execution.waiting_line import WaitingLine
 from rewake.execution.writer_window import WriterWindow
+from rewake.handoff import Handoff
 from rewake.observability import logger
 from rewake.tallies import Histogram
 from rewake.tracing import NO_TRACING, Tracing
@@ -75,12 +76,12 @@ class WriterThread:
         Raises:
             Overloaded: it would wait, or has waited, for too long; it was not begun.
         """
-        future = self._loop.create_future()
-        self._line.join(Writing(job, future), lane)
+        asker: Handoff[Any] = Handoff()
+        self._line.join(Writing(job, asker), lane)
         self._pump()
         self.queued += 1
         try:
-            return await future
+            return await asker
         finally:
             self.queued -= 1
 

@@ -13,7 +13,7 @@ known at exactly s, and each session gets one transition at s. A result that a l
 sent at s and is stale for the next wave, so a wave always makes progress however fast others write.
 
 Not here: versions and messages of the wire (`sync`), snapshots and handlers (`execution`), the index
-(`wake_index.py`).
+(`wake_index.py`), what is cached for nobody (`unused_entries.py`).
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ from rewake.reactivity.entries import Entry, EntryKey, LiveResult, QuestionKey, 
 from rewake.reactivity.live_figures import LiveFigures, live_figures
 from rewake.reactivity.live_session import LiveListener, LiveSession, Subscription
 from rewake.reactivity.recent_rows import RecentRows
+from rewake.reactivity.showable_position import ShowablePosition
+from rewake.reactivity.unused_entries import UnusedEntries
 from rewake.reactivity.wake_index import WakeIndex
 from rewake.tallies import Tallies
 
@@ -73,11 +75,8 @@ class LiveQueries:
         self._environment = environment
         self._limits = limits
         self.position = position
-        # The newest timestamp that a wave may have. It follows the position two turns of the loop behind: in
-        # the first, those who wait for outcomes of the group are woken, and write their responses. A
-        # transition that overtook a response would show the mutation twice for a moment, since the client
-        # still lays its optimistic update on top (wire 1.8).
-        self._showable = position
+        # The newest timestamp that a wave may have. It follows the position a turn of the loop behind.
+        self._showable = ShowablePosition(position)
         self._recent = RecentRows(position=position)
         self._index: WakeIndex[Entry] = WakeIndex()
         self._entries: dict[EntryKey, Entry] = {}
@@ -85,21 +84,21 @@ class LiveQueries:
         # run is still judged by itself: a shared entry whose run reads the identity is split.
         self._reads_identity: set[tuple[str, str]] = set()
         self._identity_free: set[tuple[str, str]] = set()
-        # By use, oldest first: what each entry is charged for. By object, since entries may change their key.
-        self._unused: OrderedDict[Entry, int] = OrderedDict()
-        self._unused_bytes = 0
+        self._unused = UnusedEntries(bytes_max=limits.cache_bytes_max)
+        # Sessions that asked for a wave since the last turn; that turn finds out what it takes.
+        self._asking: dict[LiveSession, None] = {}
+        # Sessions for which queries may have to run, first come first served.
         self._dirty: OrderedDict[LiveSession, None] = OrderedDict()
         self._waves = 0
-        self._wave_scheduled = False
+        self._will_turn = False  # Set by whatever a turn is to look at; cleared by the turn.
         self._is_closed = False
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self.wakes = 0
         """Entries that a commit made stale since the start; tests and metrics count with it."""
 
     def figures(self) -> LiveFigures:
         """How much there is to keep true at the moment."""
-        return live_figures(self._entries.values(), self._unused)
+        return live_figures(self._entries.values(), self._unused.sizes)
 
     # News from below.
 
@@ -113,8 +112,7 @@ class LiveQueries:
             self._recent.append(row)
             self.position = row.ts
         self.position = max(self.position, report.last_ts)
-        loop = asyncio.get_running_loop()
-        loop.call_soon(loop.call_soon, self._may_show, self.position)
+        self._turn_soon()
 
     def _mark_stale(self, entry: Entry, ts: int) -> None:
         if entry.stale_since is not None:
@@ -134,7 +132,7 @@ class LiveQueries:
             subscription.session.await_result(subscription)
             self._dirty[subscription.session] = None
         if entry.subscriptions:
-            self._schedule_waves()
+            self._turn_soon()
 
     # Sessions.
 
@@ -147,8 +145,8 @@ class LiveQueries:
         if session.is_closed:
             return
         session.wants_wave = True
-        self._dirty[session] = None
-        self._schedule_waves()
+        self._asking[session] = None
+        self._turn_soon()
 
     def subscribe(self, subscription: Subscription) -> None:
         """Attach a subscription to the entry of its question under its session's identity."""
@@ -159,7 +157,7 @@ class LiveQueries:
         subscription.entry = entry
         subscription.question, subscription.call = entry.key.question, entry.call  # One text for all.
         entry.attach(subscription)
-        self._drop_unused(entry)
+        self._unused.drop(entry)
         session.await_result(subscription)
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -174,6 +172,7 @@ class LiveQueries:
 
     def drop_session(self, session: LiveSession) -> None:
         """Forget a session that was closed."""
+        self._asking.pop(session, None)
         self._dirty.pop(session, None)
 
     # One-shot reads.
@@ -203,7 +202,7 @@ class LiveQueries:
             entry = self._entry_for(question, call, identity)
             if entry.serves_new_reader(self._environment.clock.monotonic()):
                 assert entry.result is not None
-                self._touch_cache(entry)
+                self._unused.touch(entry)
                 self._tallies.hit(question.path)
                 return entry.result, self.position
             if entry.run is None:
@@ -227,7 +226,7 @@ class LiveQueries:
             with self._recent.keeping():
                 wave = await self._runner.open_wave([job], lane=lane)
                 try:
-                    await self._reached(wave.ts)
+                    await self._showable.reached(wave.ts)
                     return self._accept(entry, job, wave.runs[0], wave.ts), wave.ts
                 finally:
                     await wave.close()
@@ -250,7 +249,7 @@ class LiveQueries:
         wave = await self._runner.open_wave(jobs, at=at, lane=lane)
         try:
             if at is None:
-                await self._reached(wave.ts)
+                await self._showable.reached(wave.ts)
             return [LiveResult.of(run.result, run.journal) for run in wave.runs], wave.ts
         finally:
             await wave.close()
@@ -337,17 +336,8 @@ class LiveQueries:
                 entry.detach(subscription)
                 self.subscribe(subscription)
                 self._dirty[session] = None
-                self._schedule_waves()
+                self._turn_soon()
         self._settle(entry)
-
-    # The cache of entries that nobody shows.
-
-    def _drop_unused(self, entry: Entry) -> None:
-        self._unused_bytes -= self._unused.pop(entry, 0)
-
-    def _touch_cache(self, entry: Entry) -> None:
-        if entry in self._unused:
-            self._unused.move_to_end(entry)
 
     def _ran(self, entries: Sequence[Entry]) -> None:
         """Let go of entries that were held for a run, whatever it came to."""
@@ -365,33 +355,43 @@ class LiveQueries:
         if not is_known or not entry.serves_new_reader(self._environment.clock.monotonic()):
             self._forget(entry)
             return
-        self._drop_unused(entry)
-        entry.drop_text()
-        assert entry.result is not None
-        size = entry.result.size_bytes + len(entry.key.question.args)
-        self._unused[entry] = size
-        self._unused_bytes += size
-        while self._unused_bytes > self._limits.cache_bytes_max:
-            self._forget(next(iter(self._unused)))
+        for outgrown in self._unused.keep(entry):
+            self._forget(outgrown)
 
     def _forget(self, entry: Entry) -> None:
-        self._drop_unused(entry)
+        self._unused.drop(entry)
         self._index.remove(entry)
         if self._entries.get(entry.key) is entry:
             del self._entries[entry.key]
 
     # Waves.
 
-    def _schedule_waves(self) -> None:
-        if not self._wave_scheduled and not self._is_closed:
-            self._wave_scheduled = True
-            loop = asyncio.get_running_loop()
-            # As late as what it shows; and what comes in together goes into one wave.
-            loop.call_soon(loop.call_soon, self._start_waves)
+    def _turn_soon(self) -> None:
+        """Look at what happened in the next turn of the loop: what comes in together goes into one wave."""
+        if not self._will_turn:
+            self._will_turn = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._will_turn = False
+        self._showable.advance(self.position)
+        if not self._is_closed:
+            self._answer_asking()
+            self._start_waves()
+
+    def _answer_asking(self) -> None:
+        """Show sessions that only asked for a wave where the log stands, as after a mutation that touched
+        nothing of theirs: a wave without a query. It waits for no other, however long those run.
+        """
+        asking, self._asking = self._asking, {}
+        for session in asking:
+            if session.in_wave or session.has_queries_to_show:
+                self._dirty[session] = None
+            elif self._begins_wave(session):
+                self._finish([session], self._showable.ts, {})
 
     def _start_waves(self) -> None:
-        self._wave_scheduled = False
-        while self._dirty and self._waves < _WAVES_MAX and not self._is_closed:
+        while self._dirty and self._waves < _WAVES_MAX:
             sessions = self._gather_sessions()
             if not sessions:
                 return
@@ -401,6 +401,17 @@ class LiveQueries:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def _begins_wave(self, session: LiveSession) -> bool:
+        """Have a session begin a wave, where it has any use for one and can."""
+        if session.is_closed or not session.has_news:
+            return False
+        try:
+            return session.begin_wave()
+        except Exception:
+            _log.exception("a session could not begin a wave and is dropped")
+            self._fail(session)
+            return False
+
     def _gather_sessions(self) -> list[LiveSession]:
         """Take dirty sessions into a wave, until it has enough queries to run."""
         chosen: list[LiveSession] = []
@@ -409,14 +420,7 @@ class LiveQueries:
             if session.in_wave:
                 continue
             del self._dirty[session]
-            if session.is_closed or not session.has_news:
-                continue
-            try:
-                if not session.begin_wave():
-                    continue
-            except Exception:
-                _log.exception("a session could not begin a wave and is dropped")
-                self._fail(session)
+            if not self._begins_wave(session):
                 continue
             chosen.append(session)
             entries = (subscription.entry for subscription in session.pending)
@@ -435,7 +439,7 @@ class LiveQueries:
                     await self._run_on_snapshot(sessions, needed)
             else:
                 # Everything is known at a position of the log, which is a snapshot like any other.
-                self._finish(sessions, self._showable, {})
+                self._finish(sessions, self._showable.ts, {})
         except Exception:
             _log.exception("a wave failed; its sessions are dropped and reconnect")
         finally:
@@ -447,9 +451,9 @@ class LiveQueries:
                 self._fail(session)
             for session in everyone:
                 if session not in sessions and session.has_news:
-                    self._dirty[session] = None
-            if self._dirty:
-                self._schedule_waves()
+                    self._asking[session] = None
+            if self._asking or self._dirty:
+                self._turn_soon()
 
     async def _run_on_snapshot(self, sessions: list[LiveSession], needed: list[Entry]) -> None:
         held: list[Entry] = []
@@ -465,7 +469,7 @@ class LiveQueries:
             jobs = make_jobs()
             wave = await self._runner.open_wave(jobs)
             try:
-                await self._reached(wave.ts)
+                await self._showable.reached(wave.ts)
                 runs = wave.runs
                 while True:
                     for entry, job, run in zip(needed, jobs, runs, strict=True):
@@ -519,24 +523,6 @@ class LiveQueries:
                 if not answered:
                     needed[entry] = None
         return list(needed)
-
-    async def _reached(self, ts: int) -> None:
-        """Wait until every row up to `ts` has been applied, and its outcomes were heard."""
-        if self._showable < ts:
-            future = asyncio.get_running_loop().create_future()
-            self._waiting.append((ts, future))
-            await future
-
-    def _may_show(self, ts: int) -> None:
-        self._showable = max(self._showable, ts)
-        still = []
-        for wanted, future in self._waiting:
-            if wanted <= self._showable:
-                if not future.done():
-                    future.set_result(None)
-            else:
-                still.append((wanted, future))
-        self._waiting = still
 
     async def close(self) -> None:
         """Wait for the waves and runs under way; no more begin."""

@@ -130,6 +130,11 @@ class LiveSession:
         """
         return not self.is_closed and bool(self._pending or self.wants_wave or self._operations)
 
+    @property
+    def has_queries_to_show(self) -> bool:
+        """Whether a wave would be about queries: new, stale or changed ones."""
+        return bool(self.pending or self._operations)
+
     def add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
         """Watch a query from the next wave on."""
         self._queue((LiveSession._add, (query_id, call, journal)))

@@ -125,7 +125,7 @@ class _AsgiSocket:
                 if message["type"] == "websocket.close":
                     self._is_over.set()
                     return
-                self._connection.bytes_sent()
+                self._connection.unsent_changed()
             self._has_work.clear()
             await self._has_work.wait()
 

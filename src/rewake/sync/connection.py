@@ -58,7 +58,7 @@ class Socket(Protocol):
     """What a connection needs from the bytes' side."""
 
     def write_text(self, parts: Sequence[bytes], size: int) -> None:
-        """Write one text message; what the kernel does not take waits."""
+        """Write one text message, by the next turn of the loop; what the kernel does not take waits."""
         ...
 
     def write_ping(self) -> None:
@@ -83,6 +83,14 @@ class Socket(Protocol):
 
     def abort(self) -> None:
         """Cut the connection; what waits is lost."""
+        ...
+
+
+class Writing(Protocol):
+    """A socket that gathers what it is to write."""
+
+    def write_gathered(self) -> None:
+        """Hand everything to the kernel."""
         ...
 
 
@@ -111,6 +119,14 @@ class Registry(Protocol):
         """Run `job` to its end, even when the connection ends before it."""
         ...
 
+    def run_at_once(self, job: Coroutine[Any, Any, None]) -> None:
+        """The same, beginning in this very step."""
+        ...
+
+    def write_soon(self, socket: Writing) -> None:
+        """Have `socket` write what it has gathered, once for all that is said to it in this turn."""
+        ...
+
     def dropped(self, reason: str) -> None:
         """Count a connection that was given up."""
         ...
@@ -129,6 +145,7 @@ class Connection:
         "_is_acting",
         "_is_gone",
         "_is_over",
+        "_is_starting",
         "_live",
         "_registry",
         "_session",
@@ -154,6 +171,7 @@ class Connection:
         self._live: LiveSession | None = None  # Opened with the first instruction that needs it.
         self._is_acting = False  # Set while instructions are carried out.
         self._wave_put_off = False  # Set when a wave would have begun meanwhile.
+        self._is_starting = False  # Set while a mutation takes its first step.
         self._is_over = False  # Set when either side said Close.
         self._is_gone = False  # Set when there is no socket any more.
 
@@ -171,8 +189,8 @@ class Connection:
         """Anything at all arrived."""
         self._session.frame_received()
 
-    def bytes_sent(self) -> None:
-        """The socket holds fewer bytes than before."""
+    def unsent_changed(self) -> None:
+        """The socket holds more bytes than it was seen to, or fewer."""
         self._feed(self._session.backlog_changed, self._socket.unsent_bytes())
 
     def peer_closed(self) -> None:
@@ -304,7 +322,13 @@ class Connection:
         self._close_live()
 
     def _start_mutation(self, instruction: StartMutation) -> None:
-        self._registry.spawn(self._mutate(instruction))
+        if self._is_starting:
+            # The one before was answered in its first step, and made way for this one: not ever deeper.
+            self._registry.spawn(self._mutate(instruction))
+            return
+        self._is_starting = True
+        self._registry.run_at_once(self._mutate(instruction))
+        self._is_starting = False
 
     def _start_action(self, instruction: StartAction) -> None:
         self._registry.spawn(self._run_action(instruction))

@@ -18,12 +18,13 @@ from collections.abc import Coroutine
 from typing import Any
 
 from rewake.execution import NO_SOURCE, RequestSource
+from rewake.handoff import at_once
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import ClientVersion
 from rewake.sync.admission import Admission
 from rewake.sync.asgi_socket import AsgiApp, Receive, Scope, Send, serve_sync
 from rewake.sync.closing import GOING_AWAY_CODE, RESTART_REASON
-from rewake.sync.connection import Connection, Socket
+from rewake.sync.connection import Connection, Socket, Writing
 from rewake.sync.deflation import Deflater
 from rewake.sync.ports import Backend
 from rewake.sync.session import Session
@@ -65,6 +66,8 @@ class SyncDoor:
         self._redacted = redacted
         self._connections: set[Connection] = set()
         self._jobs: set[asyncio.Task[None]] = set()
+        self._jobs_at_once = 0  # Those that run beside these tasks.
+        self._unwritten: list[Writing] = []  # Sockets with bytes to write; the next turn takes them out.
         self._ticker = Ticker()
         self._timer: asyncio.TimerHandle | None = None  # Set while sockets wait for a tick.
         backend.on_identities_lost(self._check_identities)
@@ -113,7 +116,7 @@ class SyncDoor:
         """
         try:
             async with asyncio.timeout(seconds):
-                while self._connections or self._jobs:
+                while self._connections or self._jobs or self._jobs_at_once:
                     if self._jobs:
                         await asyncio.wait(self._jobs)
                     else:
@@ -158,6 +161,17 @@ class SyncDoor:
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)
 
+    def run_at_once(self, job: Coroutine[Any, Any, None]) -> None:
+        """As `spawn`, in this very step as far as it goes (`handoff.py`)."""
+        self._jobs_at_once += 1
+        at_once(job, over=self._job_is_over)
+
+    def write_soon(self, socket: Writing) -> None:
+        """Have `socket` write what it has gathered, once for all that is said to it in this turn."""
+        if not self._unwritten:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._unwritten.append(socket)
+
     def dropped(self, reason: str) -> None:
         """Count a connection that was given up."""
         self.drops[reason] += 1
@@ -165,6 +179,14 @@ class SyncDoor:
     def _check_identities(self) -> None:
         for connection in list(self._connections):
             connection.check_identity()
+
+    def _job_is_over(self) -> None:
+        self._jobs_at_once -= 1
+
+    def _write(self) -> None:
+        sockets, self._unwritten = self._unwritten, []
+        for socket in sockets:
+            socket.write_gathered()
 
     def _set_timer(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(SLOT_SECONDS, self._tick)

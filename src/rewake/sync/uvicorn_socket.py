@@ -9,6 +9,9 @@ queue or task stands in between.
     uvicorn HTTP protocol --upgrade--> _Doorway --sync path--> SyncSocket
                                            `-----other path--> uvicorn's websocket protocol
 
+A response waits for the transition that follows it in the next turn of the loop, and leaves with it in one
+write: the kernel's part of a write is the most expensive step of a mutation in this process.
+
 The write buffer's high-water mark is zero: asyncio then tells us when the first byte has to wait and when the
 last one is gone, which is what the backlog wants to know.
 
@@ -168,6 +171,7 @@ class SyncSocket(asyncio.Protocol):
         "_closing",
         "_connection",
         "_door",
+        "_gathered",
         "_place",
         "_plain",
         "_reader",
@@ -197,6 +201,7 @@ class SyncSocket(asyncio.Protocol):
         """uvicorn's set of what it must shut down and wait for."""
         self._window_bits = window_bits
         self._plain: PlainCount | None = None  # Set while bytes wait on a socket that compresses.
+        self._gathered = b""  # Frames that wait for the end of this turn; taken by `_write`.
         self._transport: asyncio.Transport
         self._closing = False  # Set with the first close frame of either side, or by abort.
 
@@ -228,7 +233,7 @@ class SyncSocket(asyncio.Protocol):
         pass  # The backlog was observed by the write that came to wait.
 
     def resume_writing(self) -> None:
-        self._connection.bytes_sent()
+        self._connection.unsent_changed()
 
     def shutdown(self) -> None:
         """uvicorn stops. It waits until every connection is lost."""
@@ -236,27 +241,37 @@ class SyncSocket(asyncio.Protocol):
 
     # What the connection calls.
 
-    def write_text(self, parts: Sequence[bytes], size: int) -> None:
+    def write_text(self, parts: Sequence[bytes], size: int, *, waits: bool = False) -> None:
         if self._closing:
             return
-        if not self._window_bits:
-            self._write_frames(parts, size, is_deflated=False)
+        pieces = self._door.deflater.message(parts, size, self._window_bits) if self._window_bits else None
+        buffers = text_frames(
+            parts if pieces is None else pieces,
+            size if pieces is None else sum(map(len, pieces)),
+            frame_bytes_max=self._door.limits.frame_bytes_max,
+            is_deflated=pieces is not None,
+        )
+        # What was worth compressing is not worth waiting.
+        if not waits or pieces is not None or len(self._gathered) + size > _JOIN_BYTES_MAX:
+            self._write(buffers, plain=size)
             return
-        pieces = self._door.deflater.message(parts, size, self._window_bits)
-        if pieces is None:
-            wire = self._write_frames(parts, size, is_deflated=False)
-        else:
-            wire = self._write_frames(pieces, sum(map(len, pieces)), is_deflated=True)
-        if self._transport.get_write_buffer_size():
-            if self._plain is None:
-                self._plain = PlainCount()
-            self._plain.wrote(wire=wire, plain=size)
+        if not self._gathered:
+            self._door.write_soon(self)
+        self._gathered += b"".join(buffers)
+
+    def write_gathered(self) -> None:
+        # Nothing is left where something took it along, or the socket came to its end.
+        if self._gathered and not self._transport.is_closing():
+            self._write([], plain=0)
+            if self._transport.get_write_buffer_size():
+                self._connection.unsent_changed()
 
     def write_ping(self) -> None:
         if not self._closing:
             self._transport.write(ping_frame())
 
     def unsent_bytes(self) -> int:
+        # What is gathered was not tried yet: it counts once it is seen to wait.
         wire = self._transport.get_write_buffer_size()
         if self._plain is None:
             return wire
@@ -276,25 +291,30 @@ class SyncSocket(asyncio.Protocol):
     def close(self, code: int | None, reason: str) -> None:
         if self._closing:
             return
+        self.write_gathered()  # What was said before a close frame goes before it.
         self._transport.write(close_frame(code, reason))
         self._closing = True
 
     def abort(self) -> None:
-        self._closing = True
+        self._closing, self._gathered = True, b""
         self._transport.abort()
 
     # Frames.
 
-    def _write_frames(self, parts: Sequence[bytes], size: int, *, is_deflated: bool) -> int:
-        """Write one message; how many bytes it was on the wire."""
-        frame_bytes_max = self._door.limits.frame_bytes_max
-        buffers = text_frames(parts, size, frame_bytes_max=frame_bytes_max, is_deflated=is_deflated)
-        if size <= _JOIN_BYTES_MAX:
-            data = b"".join(buffers)
-            self._transport.write(data)
-            return len(data)
-        self._transport.writelines(buffers)
-        return sum(map(len, buffers))
+    def _write(self, buffers: Sequence[bytes], *, plain: int) -> None:
+        """Write frames, behind those that were gathered; `plain` is how many bytes of text are in them."""
+        gathered, self._gathered = self._gathered, b""
+        if gathered:
+            buffers, plain = [gathered, *buffers], plain + len(gathered)
+        wire = sum(map(len, buffers))
+        if wire <= _JOIN_BYTES_MAX:
+            self._transport.write(b"".join(buffers))
+        else:
+            self._transport.writelines(buffers)
+        if self._window_bits and self._transport.get_write_buffer_size():
+            if self._plain is None:
+                self._plain = PlainCount()
+            self._plain.wrote(wire=wire, plain=plain)
 
     def _control(self, heard: Heard) -> None:
         """Act on what is no text."""
@@ -312,6 +332,7 @@ class SyncSocket(asyncio.Protocol):
         """Close frames went both ways, or the client broke RFC 6455."""
         self._connection.peer_closed()
         if not self._closing:
+            self.write_gathered()
             self._transport.write(last)
         self._closing = True
         self._transport.close()

@@ -1,0 +1,50 @@
+"""Unused entries: results that nobody shows, kept for the next reader as long as there is room.
+
+Floor 4, `reactivity`. The least recently used goes first. Who keeps an entry is told which others have to go.
+
+Not here: whether a result is still true, and forgetting (`live_queries.py`).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+
+from rewake.reactivity.entries import Entry
+
+
+class UnusedEntries:
+    """A bounded cache of entries. By object, since entries may change their key."""
+
+    def __init__(self, *, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        # By use, oldest first: what each entry is charged for.
+        self._sizes: OrderedDict[Entry, int] = OrderedDict()
+
+    @property
+    def sizes(self) -> Mapping[Entry, int]:
+        """The entries, and how much memory each takes, about."""
+        return self._sizes
+
+    def keep(self, entry: Entry) -> Iterator[Entry]:
+        """Keep an entry that has a result. Gives those that there is no room for any more, itself perhaps:
+        each is to be dropped before the next is asked for.
+        """
+        assert entry.result is not None
+        self.drop(entry)
+        entry.drop_text()
+        size = entry.result.size_bytes + len(entry.key.question.args)
+        self._sizes[entry] = size
+        self._bytes += size
+        while self._bytes > self._bytes_max:
+            yield next(iter(self._sizes))
+
+    def touch(self, entry: Entry) -> None:
+        """It was used, if it is here."""
+        if entry in self._sizes:
+            self._sizes.move_to_end(entry)
+
+    def drop(self, entry: Entry) -> None:
+        """Keep it no longer. Harmless when it is not kept."""
+        self._bytes -= self._sizes.pop(entry, 0)

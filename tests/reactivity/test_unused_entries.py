@@ -1,0 +1,57 @@
+"""Entries that nobody shows are kept within a bound, the most recently used longest."""
+
+from __future__ import annotations
+
+from rewake.auth import ANONYMOUS
+from rewake.execution import QueryJob, Success, Visibility
+from rewake.reactivity import Entry, EntryKey, LiveResult
+from rewake.reactivity.entries import question_key
+from rewake.reactivity.unused_entries import UnusedEntries
+from tests.reactivity.simulated_runner import call
+
+SIZE = 1000
+
+
+def entry(name: str) -> Entry:
+    """An entry that takes about `SIZE` bytes."""
+    question = question_key(call("m:get", name), None, Visibility.PUBLIC)
+    made = Entry(EntryKey(question, ""), QueryJob(call("m:get", name), ANONYMOUS, Visibility.PUBLIC))
+    made.result = LiveResult.of(Success("x" * (SIZE - 400 - len(question.args))), None)
+    made.result.rendered = b"for nobody"
+    return made
+
+
+def keep(unused: UnusedEntries, kept: Entry) -> list[Entry]:
+    gone = []
+    for outgrown in unused.keep(kept):
+        gone.append(outgrown)
+        unused.drop(outgrown)
+    return gone
+
+
+def test_the_least_recently_used_goes_first():
+    unused = UnusedEntries(bytes_max=2 * SIZE)
+    a, b, c = entry("a"), entry("b"), entry("c")
+    assert keep(unused, a) == keep(unused, b) == []
+    unused.touch(a)
+    assert keep(unused, c) == [b]
+    assert dict(unused.sizes) == {a: SIZE, c: SIZE}
+    assert a.result is not None
+    assert a.result.rendered is None
+
+
+def test_one_that_is_too_large_by_itself_empties_the_cache():
+    unused = UnusedEntries(bytes_max=SIZE - 1)
+    a = entry("a")
+    assert keep(unused, a) == [a]
+    assert not unused.sizes
+
+
+def test_keeping_again_charges_once_and_dropping_is_harmless():
+    unused = UnusedEntries(bytes_max=SIZE)
+    a, b = entry("a"), entry("b")
+    assert keep(unused, a) == keep(unused, a) == []
+    unused.drop(b)
+    unused.touch(b)
+    unused.drop(a)
+    assert keep(unused, b) == []
