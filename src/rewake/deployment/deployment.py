@@ -120,6 +120,7 @@ class Deployment:
         tracing: Tracing = NO_TRACING,
     ) -> None:
         self._database = database
+        self._clock = database.environment.clock
         self._runner = runner
         self.tallies = tallies
         """What doors and others count."""
@@ -409,11 +410,11 @@ class Deployment:
 
     def now_ns(self) -> int:
         """Wall clock, nanoseconds since the epoch."""
-        return self.environment.clock.now_ns()
+        return self._clock.now_ns()
 
     def monotonic(self) -> float:
         """Seconds since some fixed moment."""
-        return self.environment.clock.monotonic()
+        return self._clock.monotonic()
 
     async def latest_ts(self) -> int:
         """The newest committed timestamp."""

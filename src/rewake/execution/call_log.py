@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rewake.auth import Admin, Identity, User
 from rewake.environment import Clock, SystemClock
@@ -129,8 +130,7 @@ class RunProgress:
     line: RunLogLine
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(NamedTuple):
     """One piece of news of the log."""
 
     cursor: float
@@ -255,5 +255,7 @@ def _size_of(news: CallRecord | RunProgress) -> int:
     """About how much memory an entry takes."""
     if isinstance(news, RunProgress):
         return _ENTRY_BYTES + len(news.line.text)
-    lines = sum(_ENTRY_BYTES + len(line.text) for line in news.log_lines)
-    return _ENTRY_BYTES + lines + len(news.error or "") + len(news.traceback or "")
+    size = _ENTRY_BYTES + len(news.error or "") + len(news.traceback or "")
+    for line in news.log_lines:
+        size += _ENTRY_BYTES + len(line.text)
+    return size

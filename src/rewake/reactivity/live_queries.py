@@ -388,7 +388,7 @@ class LiveQueries:
             if session.in_wave or session.has_queries_to_show:
                 self._dirty[session] = None
             elif self._begins_wave(session):
-                self._finish([session], self._showable.ts, {})
+                self._finish_wave(session, self._showable.ts, {})
 
     def _start_waves(self) -> None:
         while self._dirty and self._waves < _WAVES_MAX:
@@ -489,13 +489,16 @@ class LiveQueries:
     def _finish(self, sessions: list[LiveSession], ts: int, shown: dict[Entry, LiveResult]) -> None:
         finished, sessions[:] = tuple(sessions), ()
         for session in finished:
-            try:
-                session.finish_wave(ts, shown)
-            except Exception:
-                _log.exception("a session could not take its wave and is dropped")
-                self._fail(session)
+            self._finish_wave(session, ts, shown)
         for entry in shown:
             entry.drop_text()
+
+    def _finish_wave(self, session: LiveSession, ts: int, shown: dict[Entry, LiveResult]) -> None:
+        try:
+            session.finish_wave(ts, shown)
+        except Exception:
+            _log.exception("a session could not take its wave and is dropped")
+            self._fail(session)
 
     def _fail(self, session: LiveSession) -> None:
         try:

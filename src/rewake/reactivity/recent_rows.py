@@ -58,9 +58,13 @@ class RecentRows:
     def append(self, row: LogRow) -> None:
         """Take the next row, in `ts` order."""
         self._newest = row.ts
-        row = row.keys_only()
-        size = sum(len(old or b"") + len(new or b"") for write in row.writes for _, old, new in write.keys)
-        self._rows.append((row, size))
+        size, has_documents = 0, False
+        for write in row.writes:
+            has_documents = has_documents or write.old is not None or write.new is not None
+            for _, old, new in write.keys:
+                size += len(old or b"") + len(new or b"")
+        # From a worker it comes without.
+        self._rows.append((row.keys_only() if has_documents else row, size))
         self._key_bytes += size
         while len(self._rows) > self._rows_max or self._key_bytes > self._key_bytes_max:
             self._drop_oldest()
