@@ -48,6 +48,31 @@ def test_functions_run_in_other_processes_and_the_front_imports_none_of_them(tmp
     play(tmp_path, story)
 
 
+def test_what_is_handed_in_together_goes_to_the_writer_in_one_piece(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        assert stage.runner._seat.worker is not None
+        sending, pieces = stage.runner._seat.worker._sending, []
+        write = sending.write
+
+        class Noted:
+            """The pipe to the writer, with an ear on it."""
+
+            is_closing, close = sending.is_closing, sending.close
+            write_eof = sending.write_eof
+
+            @staticmethod
+            def write(data: bytes) -> None:
+                pieces.append(data)
+                write(data)
+
+        stage.runner._seat.worker._sending = Noted
+        values = await asyncio.gather(*(stage.mutate("main:increment", name="a") for _ in range(5)))
+        assert values == [1.0, 2.0, 3.0, 4.0, 5.0]
+        assert len(pieces) == 1
+
+    play(tmp_path, story)
+
+
 LIMITED = """
     from rewake import MutationCtx, QueryCtx, mutation, query
     from .schema import Counter
