@@ -165,7 +165,7 @@ class Pipe:
         self.complaints = complaints
         self.is_closed = False
 
-    def write_text(self, parts: Any, size: int) -> None:
+    def write_text(self, parts: Any, size: int, *, waits: bool = False) -> None:
         if self.client is None:
             return
         message = b"".join(parts)

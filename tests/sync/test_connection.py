@@ -31,7 +31,7 @@ class Wire:
         self.events: list[Any] = []
         self.unsent = 0
 
-    def write_text(self, parts: Sequence[bytes], size: int) -> None:
+    def write_text(self, parts: Sequence[bytes], size: int, *, waits: bool = False) -> None:
         self.events.append(json.loads(b"".join(parts))["type"])
 
     def write_ping(self) -> None:

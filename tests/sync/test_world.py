@@ -90,7 +90,7 @@ class Pipe:
         self.unsent = 0
         self.closed: tuple[int | None, str] | None = None
 
-    def write_text(self, parts: Sequence[bytes], size: int) -> None:
+    def write_text(self, parts: Sequence[bytes], size: int, *, waits: bool = False) -> None:
         assert self.closed is None
         try:
             self.hear(b"".join(parts))

@@ -136,7 +136,7 @@ class _AsgiSocket:
 
     # What the connection calls.
 
-    def write_text(self, parts: Sequence[bytes], size: int) -> None:
+    def write_text(self, parts: Sequence[bytes], size: int, *, waits: bool = False) -> None:
         self._put({"type": "websocket.send", "text": b"".join(parts).decode()}, size)
 
     def write_ping(self) -> None:

@@ -57,8 +57,10 @@ _log = logger(__name__)
 class Socket(Protocol):
     """What a connection needs from the bytes' side."""
 
-    def write_text(self, parts: Sequence[bytes], size: int) -> None:
-        """Write one text message, by the next turn of the loop; what the kernel does not take waits."""
+    def write_text(self, parts: Sequence[bytes], size: int, *, waits: bool = False) -> None:
+        """Write one text message; what the kernel does not take waits. One that `waits` may leave together
+        with the next, or in the next turn of the loop.
+        """
         ...
 
     def write_ping(self) -> None:
@@ -289,7 +291,7 @@ class Connection:
         tallies = self._registry.tallies
         tallies.messages_sent += 1
         tallies.bytes_sent += instruction.size
-        self._socket.write_text(instruction.parts, instruction.size)
+        self._socket.write_text(instruction.parts, instruction.size, waits=instruction.waits)
         unsent = self._socket.unsent_bytes()
         if unsent:
             self._feed(self._session.backlog_changed, unsent)

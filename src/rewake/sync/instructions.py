@@ -20,6 +20,8 @@ class Send(msgspec.Struct, frozen=True, gc=False):
 
     parts: tuple[bytes, ...]
     size: int
+    waits: bool = False
+    """Whether another message follows at once, in the next turn of the loop, with which it may leave."""
 
 
 class SendPingFrame(msgspec.Struct, frozen=True):

@@ -474,14 +474,14 @@ class Session:
 
     def _respond(self, response: bytes) -> list[Instruction]:
         """Write a response, and only then ask for the Transition that must follow it (wire 1.8)."""
-        return [self._send((response,)), REQUEST_WAVE]
+        return [self._send((response,), waits=True), REQUEST_WAVE]
 
-    def _send(self, parts: tuple[bytes, ...], *, ends_transition: bool = False) -> Send:
+    def _send(self, parts: tuple[bytes, ...], *, ends_transition: bool = False, waits: bool = False) -> Send:
         """Account for a message that is about to be written."""
         size = sum(map(len, parts))
         self._backlog.wrote(size, ends_transition=ends_transition)
         self._message_at = self._facts.monotonic()
-        return Send(parts, size)
+        return Send(parts, size, waits)
 
     def _fail(self, error: Exception, *, authenticating: bool = False) -> list[Instruction]:
         """End the socket as the table in `closing.py` says."""
