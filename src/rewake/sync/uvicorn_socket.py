@@ -301,7 +301,7 @@ class SyncSocket(asyncio.Protocol):
 
     # Frames.
 
-    def _write(self, buffers: Sequence[bytes], *, plain: int) -> None:
+    def _write(self, buffers: Sequence[bytes | memoryview], *, plain: int) -> None:
         """Write frames, behind those that were gathered; `plain` is how many bytes of text are in them."""
         gathered, self._gathered = self._gathered, b""
         if gathered:
