@@ -13,7 +13,6 @@ ENTRANCES = {
     "rewake": "the front page, imported by authors",
     "rewake.__main__": "python -m rewake",
     "rewake.execution.export_worker": "python -m rewake.execution.export_worker, by deployment/exports.py",
-    "rewake.execution.worker": "python -m rewake.execution.worker, by worker_process.py",
     "rewake.testing.plugin": "pytest, by the entry point pytest11",
 }
 

@@ -7,6 +7,8 @@ screen.py     what people see
 
 import sys
 
+from rewake.cli.paused_collection import paused_collection
+
 _INTERRUPTED = 130
 
 
@@ -14,7 +16,8 @@ def main() -> None:
     """The entry point of `rewake` and `python -m rewake`."""
     # Loaded here, so that a Ctrl-C that comes at once is no traceback.
     try:
-        from rewake.cli.commands import main as run_command
+        with paused_collection():
+            from rewake.cli.commands import main as run_command
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     run_command()

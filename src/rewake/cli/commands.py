@@ -37,6 +37,7 @@ from rewake.cli.failure import ExitCode
 from rewake.cli.import_commands import IMPORT_EXAMPLES, import_
 from rewake.cli.key_commands import keys_app
 from rewake.cli.options import AdminKeyText, CommandsWithTargets, ProjectFolder, ServerUrl
+from rewake.cli.paused_collection import paused_collection
 from rewake.cli.project_home import PORT_USUAL, find_root
 from rewake.cli.screen import Screen
 from rewake.cli.serve_options import (
@@ -330,33 +331,36 @@ def serve(
     cors_origins: CorsOriginList = "*",
 ) -> None:
     """Run the project for others: no watching, plain log lines, a clean end on SIGTERM."""
-    from rewake.cli.exposing import exposure_of
-    from rewake.cli.hosting import Listening, readers_usual
-    from rewake.cli.serving import LogFormat, ServeOptions
-    from rewake.cli.serving import serve as serve_project
+    with paused_collection():
+        from rewake.cli.head_start import HeadStart
+    # Not where output is caught: the process would write past that.
+    with HeadStart(folder, in_workers=workers != 0 and log_format == "text") as start:
+        with paused_collection():
+            from rewake.cli.exposing import exposure_of
+            from rewake.cli.hosting import Listening, readers_usual
+            from rewake.cli.serving import LogFormat, ServeOptions
+            from rewake.cli.serving import serve as serve_project
 
-    readers = readers_usual() if workers is None else workers
-    listening = Listening(
-        host,
-        port,
-        may_move=False,
-        static=static,
-        site_port=site_port,
-        url=url,
-        site_url=site_url,
-        metrics_port=metrics_port,
-        exposure=exposure_of(tls_cert, tls_key, proxies=trusted_proxies, origins=cors_origins),
-    )
-    options = ServeOptions(
-        folder,
-        data,
-        listening,
-        readers,
-        LogFormat(log_format),
-        shows_all=verbose,
-        tells_errors=error_details,
-    )
-    raise typer.Exit(serve_project(options, Screen(), process_environment()))
+        listening = Listening(
+            host,
+            port,
+            may_move=False,
+            static=static,
+            site_port=site_port,
+            url=url,
+            site_url=site_url,
+            metrics_port=metrics_port,
+            exposure=exposure_of(tls_cert, tls_key, proxies=trusted_proxies, origins=cors_origins),
+        )
+        options = ServeOptions(
+            data,
+            listening,
+            readers_usual() if workers is None else workers,
+            LogFormat(log_format),
+            shows_all=verbose,
+            tells_errors=error_details,
+        )
+        raise typer.Exit(serve_project(options, Screen(), process_environment(), start))
 
 
 @app.command(

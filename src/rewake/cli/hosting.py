@@ -45,6 +45,7 @@ from rewake.execution import (
     ProjectSettings,
     Registry,
     Template,
+    TemplateProcess,
     WorkerPlan,
     let_functions_stop,
     limits_from_environment,
@@ -171,10 +172,12 @@ async def open_deployment(
     is_redacted: bool = False,
     on_progress: OnProgress = no_progress,
     deploy: DeployNote | None = None,
+    process: TemplateProcess | None = None,
 ) -> Deployment:
     """The project's data with its code: `registry` in this process, or without one in worker processes, of
     which `readers` run queries. `is_redacted` keeps error texts and log lines from clients; `on_progress`
-    hears how far a long schema change is; `deploy` says that the code was deployed.
+    hears how far a long schema change is; `deploy` says that the code was deployed. `process` may have begun
+    to load it; it ends with the deployment.
 
     Raises:
         ProjectInvalid: workers cannot load it.
@@ -183,8 +186,15 @@ async def open_deployment(
         SchemaMismatch: it holds documents that the schema does not fit.
     """
     # First of all: a project that cannot be loaded, or limits that cannot be, touch no data.
-    limits = limits_from_environment(os.environ, base=settings.limits)
-    template = await Template.load(settings, limits=limits) if registry is None else None
+    try:
+        limits = limits_from_environment(os.environ, base=settings.limits)
+    except BaseException:
+        if process is not None:
+            process.give_up()
+        raise
+    template = None
+    if registry is None:
+        template = await Template.load(settings, limits=limits, process=process)
     if registry is not None:
         let_functions_stop()
     name, is_open = settings.deployment_name, False

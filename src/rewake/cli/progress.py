@@ -14,12 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Protocol
 
 from rewake.environment import Clock
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _QUIET_SECONDS = 1.0
 _EVERY_SECONDS = 5.0
@@ -51,6 +51,7 @@ def progress_bar(console: Console) -> Iterator[Tell]:
         TextColumn,
         TimeElapsedColumn,
     )
+    from rich.text import Text
 
     # What is not known yet pulses. Words are cut where the terminal is narrow: the line stays one line.
     bar = Progress(

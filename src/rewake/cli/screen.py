@@ -13,11 +13,8 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
-
-from rich.console import Console
-from rich.highlighter import JSONHighlighter
-from rich.text import Text
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from rewake.cli.failure import CommandFailed
 from rewake.cli.progress import ProgressNotes, Tell, progress_bar
@@ -25,15 +22,22 @@ from rewake.environment import Clock, process_environment
 from rewake.errors import RewakeError
 from rewake.limits import SAFE_INTEGER_MAX
 
+if TYPE_CHECKING:
+    # Loaded by the first line that needs it: a server that only writes a log never does.
+    from rich.console import Console
+    from rich.text import Text
+
 
 class Screen:
     """Both streams of a command."""
 
-    def __init__(self) -> None:
-        # Long lines are the terminal's to wrap: a log or a path with line breaks of ours cannot be copied or
-        # searched.
-        self._out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-        self._err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    @cached_property
+    def _out(self) -> Console:
+        return _console()
+
+    @cached_property
+    def _err(self) -> Console:
+        return _console(to_stderr=True)
 
     @property
     def is_terminal(self) -> bool:
@@ -47,7 +51,7 @@ class Screen:
 
     def say(self, *parts: str | tuple[str, str]) -> None:
         """One line on stdout, assembled from texts and (text, style) pairs."""
-        self._out.print(Text.assemble(*parts))
+        self._out.print(_text(*parts))
 
     def plain(self, text: str) -> None:
         """Text on stdout as it is, from any thread, quickly. A log that nobody reads stops no server."""
@@ -58,7 +62,7 @@ class Screen:
 
     def note(self, *parts: str | tuple[str, str]) -> None:
         """One line about what happens, on stderr."""
-        self._err.print(Text.assemble(*parts))
+        self._err.print(_text(*parts))
 
     def line(self, text: str) -> None:
         """One line on stdout as it is: a row of a result.
@@ -75,23 +79,25 @@ class Screen:
 
     def value(self, value: Any) -> None:
         """A value as readable JSON on stdout; coloured for people, the same text for pipes."""
-        text = Text(json.dumps(whole_numbers(value), indent=2, ensure_ascii=False))
+        text = _text(json.dumps(whole_numbers(value), indent=2, ensure_ascii=False))
         if self.is_terminal:
+            from rich.highlighter import JSONHighlighter
+
             JSONHighlighter().highlight(text)
         self._out.print(text)
 
     def failure(self, error: RewakeError) -> None:
         """An error on stderr: what happened, the detail as it stands, what to do next."""
-        self._err.print(Text.assemble(("error", "bold red"), ": ", error.message.rstrip("\n")))
+        self._err.print(_text(("error", "bold red"), ": ", error.message.rstrip("\n")))
         detail = error.detail if isinstance(error, CommandFailed) else getattr(error, "traceback", None)
         if detail:
-            self._err.print(Text(indented(detail), style="dim"))
+            self._err.print(_text((indented(detail), "dim")))
         if isinstance(error, CommandFailed) and error.hint:
-            self._err.print(Text(error.hint))
+            self._err.print(_text(error.hint))
 
     def ask(self, question: str) -> bool:
         """Ask for a yes on the terminal; anything else is no."""
-        answer = self._err.input(Text.assemble((question, "bold"), " [y/N] "))
+        answer = self._err.input(_text((question, "bold"), " [y/N] "))
         return answer.strip().lower() in ("y", "yes")
 
     @contextmanager
@@ -100,7 +106,7 @@ class Screen:
         if not self._err.is_terminal:
             yield
             return
-        with self._err.status(Text(text), spinner="dots"):
+        with self._err.status(_text(text), spinner="dots"):
             yield
 
     @contextmanager
@@ -113,6 +119,20 @@ class Screen:
                 yield tell
             return
         yield ProgressNotes(clock or process_environment().clock, self.note)
+
+
+def _console(*, to_stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    # Long lines are the terminal's to wrap: a log or a path with line breaks of ours cannot be copied or
+    # searched.
+    return Console(stderr=to_stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def _text(*parts: str | tuple[str, str]) -> Text:
+    from rich.text import Text
+
+    return Text.assemble(*parts)
 
 
 def whole_numbers(value: Any) -> Any:

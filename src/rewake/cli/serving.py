@@ -12,10 +12,12 @@ Not here: the development server (`development.py`).
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
 import tempfile
+from collections.abc import Coroutine
 from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +27,7 @@ from rewake.cli.call_lines import log_moment, plain_lines
 from rewake.cli.captured_output import captured_output
 from rewake.cli.deployed import DeployedCode, take_out
 from rewake.cli.failure import CommandFailed, ExitCode, WrongUsage
+from rewake.cli.head_start import HeadStart
 from rewake.cli.hosting import (
     Listening,
     Stopping,
@@ -40,7 +43,6 @@ from rewake.cli.push_progress import ProgressLines
 from rewake.cli.release import rewake_version
 from rewake.cli.screen import Screen
 from rewake.cli.secret_files import take_secrets
-from rewake.cli.service_manager import ServiceManager
 from rewake.cli.ways_out import mismatch_failure
 from rewake.database import SchemaMismatch
 from rewake.deployment import Deployment
@@ -51,7 +53,6 @@ from rewake.execution import (
     ProjectSettings,
     Registry,
     load_project,
-    read_settings,
 )
 from rewake.observability import redacted
 from rewake.server import Server
@@ -68,9 +69,8 @@ class LogFormat(StrEnum):
 class ServeOptions:
     """What `rewake serve` was asked for."""
 
-    project: Path | None
-    """None: what was deployed to `data` is served."""
     data: Path | None
+    """Without a project: the file whose deploys are served."""
     listening: Listening
     readers: int
     """Worker processes for queries, beside the one for mutations; 0 runs all functions in this process."""
@@ -81,21 +81,28 @@ class ServeOptions:
     """Clients are told why their calls failed, and what functions printed; else only the log is."""
 
 
-def serve(options: ServeOptions, screen: Screen, environment: Environment) -> ExitCode:
+def serve(options: ServeOptions, screen: Screen, environment: Environment, start: HeadStart) -> ExitCode:
     """Serve until told to stop.
 
     Raises:
         RewakeError: it cannot start; nothing was left behind.
     """
     # Before the loop takes over the signals: an import that never ends can be interrupted.
-    if options.project is None:
-        return _serve_deployed(options, screen, environment)
-    settings = read_settings(options.project)
-    registry = load_project(settings) if options.readers == 0 else None
-    return run_loop(_serve(options, settings, registry, screen, environment))
+    if start.settings is None:
+        return _serve_deployed(options, screen, environment, start)
+    registry = load_project(start.settings) if options.readers == 0 else None
+    return _run(_serve(options, start.settings, registry, screen, environment, start=start))
 
 
-def _serve_deployed(options: ServeOptions, screen: Screen, environment: Environment) -> ExitCode:
+def _run(serving: Coroutine[None, None, ExitCode]) -> ExitCode:
+    # All that was imported stays for good: garbage is looked for among what comes after it.
+    gc.freeze()
+    return run_loop(serving)
+
+
+def _serve_deployed(
+    options: ServeOptions, screen: Screen, environment: Environment, start: HeadStart
+) -> ExitCode:
     """Serve what was deployed to the data file, and take deploys."""
     if options.data is None:
         raise WrongUsage(
@@ -108,9 +115,10 @@ def _serve_deployed(options: ServeOptions, screen: Screen, environment: Environm
         raise no_data_folder(place)
     with tempfile.TemporaryDirectory(prefix="rewake-deployed-", ignore_cleanup_errors=True) as home:
         code = take_out(place, Path(home), environment)
+        start.begin(code.settings)
         try:
             registry = load_project(code.settings) if options.readers == 0 else None
-            return run_loop(_serve(options, code.settings, registry, screen, environment, code=code))
+            return _run(_serve(options, code.settings, registry, screen, environment, start=start, code=code))
         except ProjectInvalid as error:
             number = 0 if code.record is None else int(code.record.number)
             raise CommandFailed(
@@ -126,10 +134,12 @@ async def _serve(
     screen: Screen,
     environment: Environment,
     *,
+    start: HeadStart,
     code: DeployedCode | None = None,
 ) -> ExitCode:
     stopping = Stopping()
     stopping.listen()
+    start.heed_signals()
     place = data_place(settings.root, options.data)
     secrets = take_secrets(os.environ)
     log = _Log(screen, environment, options, deployment=settings.deployment_name, secrets=secrets)
@@ -144,6 +154,7 @@ async def _serve(
             environment=environment,
             log=log,
             stopping=stopping,
+            start=start,
             code=code,
         )
 
@@ -157,11 +168,11 @@ async def _open_and_serve(
     environment: Environment,
     log: _Log,
     stopping: Stopping,
+    start: HeadStart,
     code: DeployedCode | None,
 ) -> ExitCode:
-    manager = ServiceManager()  # Before workers are started, who would hear of it, too.
-    opening = asyncio.ensure_future(
-        open_deployment(
+    async def open_it() -> Deployment:
+        return await open_deployment(
             settings,
             registry,
             place,
@@ -170,8 +181,10 @@ async def _open_and_serve(
             is_redacted=not options.tells_errors,
             on_progress=ProgressLines(environment.clock, lambda words: log.say(f"Schema: {words}")),
             deploy=code.record.note if code is not None and code.record is not None else None,
+            process=start.take_template(),  # Not before: a task that is cancelled at once has not begun.
         )
-    )
+
+    opening = asyncio.ensure_future(open_it())
     # An import that never ends, or long work on the schema, must not keep anybody from stopping.
     await _first(opening, stopping.wait())
     await asyncio.wait([opening])
@@ -189,13 +202,13 @@ async def _open_and_serve(
         server = await listen(deployment, options.listening, settings=settings, place=place)
         try:
             _announce(options, deployment, server, settings=settings, place=place, log=log, code=code)
-            manager.ready()
+            start.manager.ready()
             await _first(stopping.wait(), server.wait())
             if not stopping.is_wished:
                 raise CommandFailed("The server stopped by itself.")
             log.say("Stopping.")
         finally:
-            manager.stopping()
+            start.manager.stopping()
             remove_server_record(settings.root)
             await server.stop()
     finally:

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import apsw
-import apsw.ext
 
 from rewake.database.catalog import SCHEDULED_FUNCTIONS, STORAGE, SYSTEM_FIELDS, Catalog, Table
 from rewake.errors import InvalidInput
@@ -124,16 +123,21 @@ def read_sql(
     def is_late() -> bool:
         return monotonic() > end
 
+    # Not with the house: it is large, and only the process that answers SQL needs it.
+    from apsw.ext import VTColumnAccess, make_virtual_module
+
     connection = apsw.Connection(":memory:")
     try:
         for name, table in tables_for_sql(catalog).items():
             if name.lower() in text.lower():
                 columns = columns_for_sql(reads, catalog, table)
                 rows = _Rows(reads, table, columns, is_late)
-                apsw.ext.make_virtual_module(connection, name, rows)  # type: ignore[arg-type]
+                rows.column_access = VTColumnAccess.By_Index
+                make_virtual_module(connection, name, rows)  # type: ignore[arg-type]
         if COLUMNS in text.lower():
             described = _Columns(reads, catalog)
-            apsw.ext.make_virtual_module(connection, COLUMNS, described)  # type: ignore[arg-type]
+            described.column_access = VTColumnAccess.By_Index
+            make_virtual_module(connection, COLUMNS, described)  # type: ignore[arg-type]
         connection.limit(apsw.SQLITE_LIMIT_LENGTH, _TEXT_BYTES_MAX)
         connection.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
         connection.authorizer = _authorize
@@ -190,7 +194,8 @@ class _Late(Exception):
 class _Rows:
     """A table as a virtual one: what `make_virtual_module` asks for."""
 
-    column_access = apsw.ext.VTColumnAccess.By_Index
+    column_access: object
+    """That rows are tuples; set by whoever hands it over."""
 
     def __init__(
         self, reads: Reads, table: Table, columns: Sequence[str], is_late: Callable[[], bool]
@@ -218,8 +223,8 @@ class _Rows:
 class _Columns:
     """What can be read, as a virtual table: the columns of each table, in order."""
 
-    column_access = apsw.ext.VTColumnAccess.By_Index
     columns = ("table_name", "column_name")
+    column_access: object
 
     def __init__(self, reads: Reads, catalog: Catalog) -> None:
         self._reads = reads

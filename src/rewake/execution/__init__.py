@@ -84,6 +84,7 @@ from rewake.execution.scheduled_calls import end_of
 from rewake.execution.side_effects import SideEffectRefused
 from rewake.execution.system_context import SYSTEM_PREFIX
 from rewake.execution.system_functions import system_registry
+from rewake.execution.template_process import TemplateProcess
 from rewake.execution.thread_loading import load_in_thread
 from rewake.execution.traced_calls import TracedCalls, note_result
 from rewake.execution.traced_waves import Readers, TracedWaves
@@ -150,6 +151,7 @@ __all__ = [
     "SideEffectRefused",
     "Success",
     "Template",
+    "TemplateProcess",
     "TooManyActions",
     "TracedCalls",
     "TracedWaves",

@@ -90,7 +90,7 @@ from rewake.observability import ROOT, logger, wanted_level
 from rewake.storage import Durability, Role
 from rewake.tracing import Tracing, tracing_from
 
-_log = logger("rewake.execution.worker")  # By its name: here it is `__main__`.
+_log = logger(__name__)
 
 _PORTION = 1 << 18
 
@@ -369,6 +369,9 @@ def _serve_template(pipe: Pipe, descriptors: socket.socket) -> None:
     if not isinstance(begin, Begin):
         return
     sys.path[:] = begin.path
+    # The house stays for good: neither loading nor any run has to look through it for garbage.
+    gc.freeze()
+    gc.enable()
     install_guard()
     install_standard_sources()
     install_memory_watch()
@@ -465,7 +468,3 @@ def main(arguments: list[str]) -> None:
     sys.stderr.flush()
     # No farewell of author modules (threads, atexit): what they should outlive is over.
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

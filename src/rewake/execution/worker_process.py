@@ -1,14 +1,14 @@
 """Worker processes as the front sees them: a pipe, a mark, and an end.
 
-Floor 3, `execution`. A `Template` is started with the interpreter of the front process, loads one version of
-the code and forks `Worker`s of it. Both are `_Peer`s: messages come to `hear`, once, in order; whatever ends
-the process, `ended` is told once, after the last message. Closing the pipe lets a worker finish what it has;
-`kill` does not.
+Floor 3, `execution`. A `Template` loads one version of the code and forks `Worker`s of it. Both are `_Peer`s:
+messages come to `hear`, once, in order; whatever ends the process, `ended` is told once, after the last
+message. Closing the pipe lets a worker finish what it has; `kill` does not.
 
     Template.load(settings) -> analysis
                             -> fork(...) -> Worker -> send, hear, ended
 
-Not here: what workers are for (`writer_seat.py`, `reader_pool.py`), their own side (`worker.py`).
+Not here: what workers are for (`writer_seat.py`, `reader_pool.py`), how the template's process comes to be
+(`template_process.py`), their own side (`worker.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -26,6 +25,7 @@ from rewake.execution.analysis import Analysis
 from rewake.execution.loader import LoadingTooSlow, ProjectSettings
 from rewake.execution.pipe_frames import FrameDecoder, PipeBroken
 from rewake.execution.run_mark import RunMark
+from rewake.execution.template_process import TemplateProcess
 from rewake.execution.worker_failures import WorkerLost
 from rewake.execution.worker_messages import (
     Begin,
@@ -53,8 +53,12 @@ class _Sending(asyncio.Protocol):
     that is committed. So writing has a transport of its own, and the other reads to the end.
     """
 
+    def __init__(self, early: Callable[[bytes], None]) -> None:
+        self._early = early
+
     def data_received(self, data: bytes) -> None:
-        raise AssertionError("the other half reads")
+        """What a template that has begun already said before we stopped to read: older than what follows."""
+        self._early(data)
 
 
 class _Peer(asyncio.Protocol):
@@ -80,9 +84,9 @@ class _Peer(asyncio.Protocol):
     async def connect(self, end: socket.socket) -> None:
         """Take over our end of the pipe."""
         loop = asyncio.get_running_loop()
-        # Nothing is said at the other end before it is spoken to. (In `connection_made` it would be too
-        # early: uvloop begins to read after that, whatever was asked for.)
-        sending, _ = await loop.create_unix_connection(_Sending, sock=end.dup())
+        # (In `connection_made` it would be too early: uvloop begins to read after that, whatever was asked
+        # for.) From here on only the other half reads, so everything is heard in order.
+        sending, _ = await loop.create_unix_connection(lambda: _Sending(self.data_received), sock=end.dup())
         sending.pause_reading()
         self._sending = sending
         await loop.create_unix_connection(lambda: self, sock=end)
@@ -114,10 +118,18 @@ class _Peer(asyncio.Protocol):
         return await self._next()
 
     async def _next(self) -> FromWorker:
+        self._expect()
+        return await self._expected()
+
+    def _expect(self) -> None:
+        """From now on the next message is kept for `_expected`."""
         assert self._asked is None, "one question at a time"
         self._asked = asyncio.get_running_loop().create_future()
         if not self.is_alive:
             self._asked.set_exception(WorkerLost())
+
+    async def _expected(self) -> FromWorker:
+        assert self._asked is not None
         try:
             heard = await self._asked
         finally:
@@ -215,38 +227,41 @@ class Worker(_Peer):
 class Template(_Peer):
     """One version of the code, loaded in a process that workers are forked from."""
 
-    def __init__(self, settings: ProjectSettings) -> None:
+    def __init__(self, settings: ProjectSettings, process: TemplateProcess) -> None:
         super().__init__()
         self.settings = settings
         self.analysis = Analysis()
         """What is known of the code; set by `load`."""
-        self._process: subprocess.Popen[bytes]
-        self._descriptors: socket.socket
+        self._process = process
 
     @classmethod
-    async def load(cls, settings: ProjectSettings, *, limits: Limits | None = None) -> Template:
-        """Load a project in a new process, which has the `load_seconds_max` of `limits` for it; without any,
-        of the project.
+    async def load(
+        cls,
+        settings: ProjectSettings,
+        *,
+        limits: Limits | None = None,
+        process: TemplateProcess | None = None,
+    ) -> Template:
+        """Load a project in a new process, or in `process`, which may have begun with it. It has the
+        `load_seconds_max` of `limits` for that; without any, of the project.
 
         Raises:
             ProjectInvalid: it cannot be loaded; LoadingTooSlow: it was not, in time.
             WorkerLost: the process ended meanwhile.
         """
-        template = cls(settings)
-        ours, theirs = socket.socketpair()
-        template._descriptors, channel = socket.socketpair()
-        with theirs, channel:
-            # From this thread on purpose: the process dies with the thread that started it.
-            arguments = [theirs.fileno(), channel.fileno(), os.getpid()]
-            template._process = subprocess.Popen(
-                [sys.executable, *_safe_path(), "-m", "rewake.execution.worker", *map(str, arguments)],
-                pass_fds=(theirs.fileno(), channel.fileno()),
-                stdin=subprocess.DEVNULL,
-            )
-        await template.connect(ours)
+        template = cls(settings, process := process or TemplateProcess.start())
+        template._expect()  # Before anything is read: one that has begun may have said it already.
         try:
+            await template.connect(process.pipe)
+        except BaseException:
+            # There is no pipe whose end `end` could wait for.
+            process.give_up()
+            raise
+        try:
+            if not process.has_begun:
+                template.send(Begin.of(settings, sys.path))
             async with asyncio.timeout(seconds := (limits or settings.limits).load_seconds_max):
-                message = await template.ask(Begin.of(settings, sys.path))
+                message = await template._expected()
         except TimeoutError:
             await template.end()
             raise LoadingTooSlow.of(seconds, template.loading) from None
@@ -269,7 +284,7 @@ class Template(_Peer):
             await worker.connect(ours)
             passed = [theirs.fileno(), worker.mark.descriptor, *([] if claim is None else [claim])]
             try:
-                socket.send_fds(self._descriptors, [b"."], passed)
+                socket.send_fds(self._process.descriptors, [b"."], passed)
             except OSError:
                 raise WorkerLost() from None
         self.send(fork)
@@ -292,7 +307,7 @@ class Template(_Peer):
 
     def connection_lost(self, error: Exception | None) -> None:
         super().connection_lost(error)
-        self._descriptors.close()
+        self._process.descriptors.close()
 
 
 async def all_ended(workers: Sequence[Worker], seconds: float) -> None:
@@ -304,8 +319,3 @@ async def all_ended(workers: Sequence[Worker], seconds: float) -> None:
         worker.kill()
     with suppress(WorkerLost):
         await asyncio.gather(*endings)
-
-
-def _safe_path() -> list[str]:
-    """Keep the working directory off the module path of the worker where it is not on ours."""
-    return [] if "" in sys.path or os.getcwd() in sys.path else ["-P"]

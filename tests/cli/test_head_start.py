@@ -1,0 +1,89 @@
+"""A server's project begins to load at once, and with nothing that is not its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from rewake.cli.failure import WrongUsage
+from rewake.cli.head_start import HeadStart
+from rewake.execution import ProjectInvalid
+from tests.cli.command import Running, run_apart
+from tests.cli.test_serving import call, ready
+
+TELLS = """
+import os
+import signal
+from rewake import QueryCtx, query
+
+@query
+def variables(ctx: QueryCtx) -> dict[str, str]:
+    return {name: os.environ.get(name, "") for name in ("NOTIFY_SOCKET", "AWS_ACCESS_KEY_ID")}
+"""
+
+
+def test_a_process_that_nobody_took_is_gone_afterwards(project: Path) -> None:
+    with HeadStart(project, in_workers=True) as start:
+        assert start.settings is not None
+        process = start.take_template()
+        assert process is not None
+        assert process.has_begun
+        assert start.take_template() is None
+        process.give_up()
+    with HeadStart(None, in_workers=True) as start:
+        assert start.settings is None
+        unused = start._template
+    assert unused is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(unused.pid, 0)
+
+
+def test_without_workers_nothing_is_begun(project: Path) -> None:
+    with HeadStart(project, in_workers=False) as start:
+        assert start.take_template() is None
+
+
+def test_what_is_wrong_is_said_before_anything_begins(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ProjectInvalid):
+        HeadStart(tmp_path / "nowhere", in_workers=True)
+    monkeypatch.setenv("REWAKE_ADMIN_KEY", "given|1")
+    monkeypatch.setenv("REWAKE_ADMIN_KEY_FILE", str(tmp_path / "key"))
+    with pytest.raises(WrongUsage, match="both set"):
+        HeadStart(project, in_workers=True)
+
+
+def test_functions_have_the_secrets_of_files_and_not_the_service_manager(
+    project: Path, tmp_path: Path
+) -> None:
+    (project / "backend" / "tells.py").write_text(TELLS)
+    (tmp_path / "id").write_text("of-the-file\n")
+    variables = {"NOTIFY_SOCKET": str(tmp_path / "nobody"), "AWS_ACCESS_KEY_ID_FILE": str(tmp_path / "id")}
+    with Running("serve", ".", "--port", "0", cwd=project, variables=variables) as server:
+        answer = call(ready(server), "query", "tells:variables").json()
+    assert answer["value"] == {"NOTIFY_SOCKET": "", "AWS_ACCESS_KEY_ID": "of-the-file"}
+
+
+def test_a_wrong_option_that_is_found_late_ends_the_process_too(project: Path) -> None:
+    done = run_apart("serve", ".", "--tls-cert", "no.pem", "--tls-key", "no.key", cwd=project)
+    assert done.code in (1, 2)
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("in_workers", [True, False])
+def test_signals_wait_until_somebody_heeds_them(project: Path, *, in_workers: bool) -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGHUP, lambda number, _: heard.append(number))
+    try:
+        with HeadStart(project, in_workers=in_workers) as start:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert len(heard) == (0 if in_workers else 1)
+            start.heed_signals()
+            assert heard == [signal.SIGHUP]
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
