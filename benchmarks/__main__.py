@@ -2,9 +2,11 @@
 
     python -m benchmarks [QUESTION ...] [--record FILE]
 
-The tables also go to `.make/bench/DATE.md` and, the last run, to `.make/bench/report.md`. `--record` names
-the file that holds what the hand-written application reached on this machine (`record.py`). Ends with 1
-when something that was measured was wrong, and with 3 when the run is void.
+The tables also go to `.make/bench/DATE.md` and, the last run, to `.make/bench/report.md`, with a line for
+each bar of the design at the head. `--record` names the file that holds what the hand-written application
+reached on this machine (`record.py`); where it stays far below that, the question is asked once more, for a
+neighbour may have been busy for a moment. Ends with 1 when something that was measured was wrong, and with 3
+when the run is void.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from benchmarks import (
     cached,
     churn,
     cold_start,
+    deploys,
     disk,
     fan_out,
     files,
@@ -40,6 +43,7 @@ from benchmarks import (
     scheduled,
     transfers,
 )
+from benchmarks.bars import Answer, summary, times
 from benchmarks.record import Record
 from benchmarks.report import Table, circumstances, end_kindly, machine
 
@@ -62,6 +66,7 @@ QUESTIONS: dict[str, Callable[[Path], Table]] = {
         reconnects,
         growth,
         overload,
+        deploys,
         disk,
         scheduled,
         backlog,
@@ -91,23 +96,26 @@ def main(arguments: list[str]) -> int:
     parts = [f"# Benchmarks\n\n{circumstances(scratch)}\n"]
     print(parts[0], flush=True)
     record = Record(chosen.record, machine(scratch))
-    wrong, void = [], []
+    wrong: list[str] = []
+    void: list[str] = []
+    answers: list[Answer] = []
     try:
         for name in chosen.questions or QUESTIONS:
-            print(f"{name} ...", flush=True)
             begun = time.monotonic()
-            table = QUESTIONS[name](scratch)
+            table, found = put(name, scratch, record)
             wrong += table.all_wrong()
-            if not table.all_wrong():
-                void += (found := record.judge(name, table.by_hand))
-                table.notes += found
+            void += found
+            answers.append(Answer(name, table, time.monotonic() - begun))
             parts.append(table.markdown())
-            print(f"\n{parts[-1]}\n{name}: {time.monotonic() - begun:.0f} s\n", flush=True)
+            print(f"\n{parts[-1]}\n{name}: {answers[-1].seconds:.0f} s\n", flush=True)
     except KeyboardInterrupt:
         print("benchmarks: interrupted; nothing is kept", file=sys.stderr)
         return INTERRUPTED
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    parts.insert(1, summary(answers).markdown())
+    parts.append(times(answers).markdown())
+    print(f"{parts[1]}\n{parts[-1]}", flush=True)
     if void:
         parts.insert(1, "**This run is void**: the hand-written application stayed below its record.\n")
     dated = FOLDER / f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d-%H%M}.md"
@@ -118,6 +126,20 @@ def main(arguments: list[str]) -> int:
     for said in (*wrong, *void):
         print(f"benchmarks: {said}", file=sys.stderr)
     return WRONG if wrong else VOID if void else 0
+
+
+def put(name: str, scratch: Path, record: Record) -> tuple[Table, list[str]]:
+    """Put a question; the answer, and what makes it void."""
+    print(f"{name} ...", flush=True)
+    table = QUESTIONS[name](scratch)
+    found = [] if table.all_wrong() else record.judge(name, table.by_hand)
+    if found:
+        print(f"{name}: the machine was slower than it can be; once more ...", flush=True)
+        table = QUESTIONS[name](scratch)
+        found = [] if table.all_wrong() else record.judge(name, table.by_hand)
+        table.notes.append("this is the second try: in the first the hand-written application was too slow")
+        table.notes += found
+    return table, found
 
 
 if __name__ == "__main__":

@@ -40,6 +40,11 @@ def measure(scratch: Path, *, seconds: float = 3.0) -> Table:
         f"A cached query over HTTP, {CLIENTS} closed-loop clients",
         ["", "answers/s", "p50 us", "p99 us", "cached beside it", "bar"],
     )
+    table.judge(
+        f"{cached.rate / echo.rate:.2f} x the echo; {cached.rate / uncached.rate:.2f} x uncached",
+        is_reached=cached.rate >= ECHO_SHARE_MIN * echo.rate and cached.rate >= uncached.rate,
+        over_floor=ratio(cached.rate, echo.rate),
+    )
     for name, outcome in outcomes.items():
         beside = "" if outcome is cached else ratio(cached.rate, outcome.rate)
         figures = [f"{outcome.rate:,.0f}", f"{outcome.p50_us:,.0f}", f"{outcome.p99_us:,.0f}"]

@@ -3,8 +3,9 @@
     python -m benchmarks.cold_start --times 10
 
 The server is started for the project of `examples/chat` with one reader, on an empty data folder, and asked
-one query and one mutation until both are answered well. Then all its workers are killed at once and the
-same is asked again. The floors: the interpreter alone, and the hand-written application started the same
+one query and one mutation until both are answered well. Then its workers are killed at once, as a crash of
+all of them would, and the same is asked again; then the template that they are forked from too, so that the
+project must be loaded anew. The floors: the interpreter alone, and the hand-written application started the same
 way. To reach: under 500 ms, writer and one reader up.
 """
 
@@ -27,6 +28,7 @@ from benchmarks.subjects import ROOT, free_port, fresh, stop
 START_MS_MAX = 500.0
 SECONDS_MAX = 60.0
 PAUSE_SECONDS = 0.005
+SERVER = "Rewake, server with writer and one reader"
 PROJECT = ROOT / "examples" / "chat"
 CALLS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("query", "channels:list_all", {}),
@@ -47,6 +49,8 @@ def measure(scratch: Path, *, times: int = 3) -> Table:
     for name, each in took.items():
         p50 = sorted(each)[times // 2]
         bar = f"{START_MS_MAX:.0f} ms: {verdict(p50 < START_MS_MAX)}" if name.startswith("Rewake,") else ""
+        if name == SERVER:
+            table.judge(f"{p50:,.0f} ms", is_reached=p50 < START_MS_MAX, over_floor=ratio(p50, floor))
         table.add(name, f"{p50:,.0f}", f"{max(each):,.0f}", ratio(p50, floor), bar)
     table.notes.append("a call is tried again every 5 ms until it is answered well")
     return table
@@ -73,18 +77,27 @@ def _once(scratch: Path) -> dict[str, float]:
     process = _start([*command, "--port", str(port)], folder)
     try:
         _call_both(port, process)
-        took["Rewake, server with writer and one reader"] = 1e3 * (time.perf_counter() - begun)
-        begun = time.perf_counter()
-        for worker in descendants(process.pid):
-            try:
-                os.kill(worker, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        _call_both(port, process)
-        took["Rewake, workers after all were killed"] = 1e3 * (time.perf_counter() - begun)
+        took[SERVER] = 1e3 * (time.perf_counter() - begun)
+        below = descendants(process.pid)
+        workers = [pid for parent in below for pid in descendants(parent)]
+        took["Rewake, workers after all were killed"] = _after_killing(workers, port, process)
+        took["Rewake, the same and their template"] = _after_killing(descendants(process.pid), port, process)
     finally:
         stop(process)
     return took
+
+
+def _after_killing(killed: list[int], port: int, process: subprocess.Popen[bytes]) -> float:
+    """Milliseconds until both calls are answered well again."""
+    assert killed, "somebody to kill"
+    begun = time.perf_counter()
+    for pid in killed:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    _call_both(port, process)
+    return 1e3 * (time.perf_counter() - begun)
 
 
 def _call_both(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -43,6 +43,9 @@ def measure(scratch: Path, *, inserts: int = 10_000, seconds: float = 3.0) -> Ta
     # A few answers at the very end are not counted; their documents are.
     single = one_by_one.grown / outcome.answers
     bulk = many.grown / inserts
+    table.judge(
+        f"{single:,.0f} bytes; {bulk:,.0f} by the thousand", is_reached=True, over_floor=ratio(single, floor)
+    )
     table.add("Rewake, one a mutation", f"{single:,.0f}", ratio(single, floor))
     table.add("Rewake, 1,000 a mutation", f"{bulk:,.0f}", ratio(bulk, floor))
     table.notes.append(

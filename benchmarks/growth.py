@@ -3,21 +3,21 @@
     python -m benchmarks.growth --documents 1000 10000 100000 1000000 --subscriptions 0 1000 10000 100000
 
 16 closed-loop websocket clients. The live queries watch channels that nobody writes to, a thousand a
-session. To reach: flat within 20 % from the smallest to the largest. The floor of each size is the same
-insert into a bare SQLite table of as many rows, one commit each.
+session. To reach: flat within 20 % from the smallest to the largest. The floor of each size is a loop of json
+and sqlite3 that inserts into a table of as many rows, one commit each.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.inserts import bare_inserts
 from benchmarks.live_driver import live
 from benchmarks.load import BODY, Outcome
 from benchmarks.report import Table, ratio, run_alone, verdict
-from benchmarks.subjects import NO_CACHE, Notes, bare_rows, rewake, write_notes
+from benchmarks.subjects import NO_CACHE, Notes, rewake, write_notes
 
 CLIENTS = 16
 CHANNELS = 1_000
@@ -35,13 +35,13 @@ def measure(
     """Each size on a server of its own; all numbers of subscriptions on one more."""
     table = Table(
         "Throughput against size, websocket, 16 closed-loop clients",
-        ["size", "inserts/s", "bare commits/s", "beside it", "reads/s"],
+        ["size", "inserts/s", "bare loop/s", "beside it", "reads/s"],
     )
     inserts, reads = [], []
     ids_file = scratch / "note_ids.json"
     for count in documents:
         notes = Notes(count, CHANNELS, BODY)
-        floor = _bare_commits(scratch, notes, min(1.0, seconds))
+        floor = bare_inserts(scratch, seconds=min(1.0, seconds), rows=notes, channels=CHANNELS)
         with rewake(scratch, settings=NO_CACHE) as subject:
             ids_file.write_text(json.dumps(write_notes(subject, notes)))
             load = {"door": "websocket", "clients": CLIENTS, "seconds": seconds}
@@ -53,6 +53,10 @@ def measure(
     watched = _beside_subscriptions(scratch, subscriptions, seconds)
     for count, outcome in zip(subscriptions, watched, strict=True):
         table.add(f"{count:,} live queries of other channels", f"{outcome.rate:,.0f}", "", "", "")
+    table.notes.append(
+        f"of a core, at the largest: generator {reads[-1].generator_cpu:.0%} with reads, "
+        f"{inserts[-1].generator_cpu:.0%} with inserts"
+    )
     for name, each in (
         ("inserts against documents", inserts),
         ("reads against documents", reads),
@@ -82,24 +86,6 @@ def _beside_subscriptions(scratch: Path, subscriptions: Sequence[int], seconds: 
                     subject.put_under(door="websocket", workload="insert", clients=CLIENTS, seconds=seconds)
                 )
     return outcomes
-
-
-def _bare_commits(scratch: Path, notes: Notes, seconds: float) -> float:
-    """Commits a second of one loop, with fsync, into a table of so many rows."""
-    db = bare_rows(scratch / "bare-rows.db", notes)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    count, begun = 0, time.perf_counter()
-    while time.perf_counter() - begun < seconds:
-        channel = f"channel-{count * 7919 % CHANNELS}"
-        with db:
-            db.execute(
-                "INSERT INTO notes (channel, body, created) VALUES (?, ?, ?)", (channel, BODY, time.time())
-            )
-        count += 1
-    rate = count / (time.perf_counter() - begun)
-    db.close()
-    return rate
 
 
 if __name__ == "__main__":

@@ -48,7 +48,10 @@ def measure(scratch: Path, *, channels: int = 500, seconds: float = 2.0) -> Tabl
         ):
             figures = [f"{outcome.rate:,.0f}", f"{outcome.p50_us:,.0f}", f"{outcome.p99_us:,.0f}"]
             table.add(f"{door}, {name}", *figures, beside)
-        table.by_hand[f"lists/s, {door}"] = theirs[door].rate
+        table.by_hand[f"lists/s, {door}, {channels} channels"] = theirs[door].rate
+        table.notes.append(
+            f"{door}, of a core: generator {ours[door].generator_cpu:.0%}, Rewake {ours[door].server_cpu:.0%}"
+        )
     table.failures = [*ours.values(), *theirs.values()]
     return table
 

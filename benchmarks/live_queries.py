@@ -20,6 +20,9 @@ from benchmarks.subjects import rewake
 
 P99_MS_MAX = 2.0
 FRONT_US_MAX = 300.0
+QUERIES_WANTED = 2_000
+ALIKE_MAX = 1.25
+"""Ten times the queries may cost so much more and still be called no cost of theirs: ticks are coarse."""
 
 
 def measure(scratch: Path, *, queries: int = 2_000, seconds: float = 4.0, rate: float = 50.0) -> Table:
@@ -39,6 +42,7 @@ def measure(scratch: Path, *, queries: int = 2_000, seconds: float = 4.0, rate: 
         ],
     )
     table.add("bare commit", figure(commits[len(commits) // 2] / 1e3), figure(floor), "", "", "", "")
+    costs = []
     for count in (max(1, queries // 10), queries):
         with rewake(scratch) as subject, live(subject) as generator:
             generator.ask("open", count=count)
@@ -51,6 +55,7 @@ def measure(scratch: Path, *, queries: int = 2_000, seconds: float = 4.0, rate: 
             (seen[name] - rest[name] * seen["wall"] / rest["wall"]) / seen["writes"]
             for name in ("front_us", "server_us")
         )
+        costs.append(front)
         bar = f"{P99_MS_MAX:g} ms: {verdict(seen['p99_ms'] < P99_MS_MAX)}"
         bar += f"; {FRONT_US_MAX:g} us: {verdict(front < FRONT_US_MAX)}"
         figures = [figure(seen["p50_ms"]), figure(seen["p99_ms"]), ratio(seen["p99_ms"], floor)]
@@ -63,6 +68,13 @@ def measure(scratch: Path, *, queries: int = 2_000, seconds: float = 4.0, rate: 
         )
         if seen["strangers"]:
             table.wrong.append(f"{seen['strangers']} pushes reached sessions that nothing had changed for")
+    share = costs[1] / max(1.0, costs[0])
+    table.judge(
+        f"p99 {figure(seen['p99_ms'])} ms; {front:,.0f} us, {share:.2f} x of a tenth of the queries",
+        is_reached=seen["p99_ms"] < P99_MS_MAX and front < FRONT_US_MAX and share <= ALIKE_MAX,
+        over_floor=f"p99 {ratio(seen['p99_ms'], floor)}",
+        condition="" if queries >= QUERIES_WANTED else f"it asks for {QUERIES_WANTED:,} queries",
+    )
     table.notes.append(
         "processor time is counted in ticks of 10 ms over all writes, less what as long a time without "
         "writes takes"

@@ -38,13 +38,21 @@ def measure(scratch: Path, *, documents: int = 60_000, seconds: float = 3.0) -> 
         f"One document by id, {documents:,} documents, {CLIENTS} closed-loop clients",
         ["", "reads/s", "p50 us", "p99 us", "Rewake beside it", "bar"],
     )
-    table.add("sqlite3 and json, one loop", f"{floor:,.0f}", "", "", "", "")
+    best = max(each.rate for each in ours.values())
+    over = ratio(best, floor)
+    table.add("sqlite3 and json, one loop", f"{floor:,.0f}", "", "", over, "")
+    shares = {door: ours[door].rate / theirs["http"].rate for door in BARS}
+    table.judge(
+        "; ".join(f"{door} {share:.2f} x" for door, share in shares.items()),
+        is_reached=all(shares[door] >= bar for door, bar in BARS.items()),
+        over_floor=over,
+    )
     for door, bar in BARS.items():
         _row(table, f"{door}, by hand", theirs[door], ratio(ours[door].rate, theirs[door].rate), "")
         # 1.2 x the rate over HTTP, as the design says: the hand-written websocket has no query set to keep.
         is_reached = ours[door].rate >= bar * theirs["http"].rate
         _row(table, f"{door}, Rewake", ours[door], "", f"{bar:g} x by hand over http: {verdict(is_reached)}")
-        table.by_hand[f"reads/s, {door}"] = theirs[door].rate
+        table.by_hand[f"reads/s, {door}, {documents} documents"] = theirs[door].rate
         answers = ours[door].answers
         table.notes.append(
             f"{door}: {answers:,} reads of {documents // 2:,} documents; {_generator(ours[door])}"

@@ -29,6 +29,17 @@ class Failing(Protocol):
     def first_failure(self) -> str: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a run says of one bar of the design."""
+
+    is_reached: bool
+    figure: str
+    over_floor: str
+    condition: str
+    """Why the verdict holds for less than the design asks for; empty where it does not."""
+
+
 @dataclass(slots=True)
 class Table:
     """Rows of one question."""
@@ -42,12 +53,19 @@ class Table:
     runs."""
     failures: Sequence[Failing] = ()
     """The loads that were measured: none of them may have a failed answer."""
+    judgements: list[Judgement] = field(default_factory=list)
+    """One for each bar of the design that this question measures, for `bars`."""
     wrong: list[str] = field(default_factory=list)
     """What was not as it must be. Such a table is printed, and the run fails."""
 
     def add(self, *cells: str) -> None:
         assert len(cells) == len(self.columns), "a cell for each column"
         self.rows.append(list(cells))
+
+    def judge(self, figure: str, *, is_reached: bool, over_floor: str = "", condition: str = "") -> str:
+        """Note what is said of a bar; returns the verdict, for a cell."""
+        self.judgements.append(Judgement(is_reached, figure, over_floor, condition))
+        return verdict(is_reached)
 
     def all_wrong(self) -> list[str]:
         """What was wrong, failed answers included."""

@@ -120,7 +120,13 @@ def rewake(
 
 @contextmanager
 def handwritten(
-    scratch: Path, *, sync: str, commit: str, has_accounts: bool = False, notes: Notes | None = None
+    scratch: Path,
+    *,
+    sync: str,
+    commit: str,
+    has_accounts: bool = False,
+    notes: Notes | None = None,
+    keeps_lists: bool = False,
 ) -> Iterator[Subject]:
     """The hand-written application, on an empty database or one with the accounts or `notes` in it."""
     folder = fresh(scratch / f"handwritten-{sync}-{commit}")
@@ -138,7 +144,7 @@ def handwritten(
     if commit == "group":
         name += ", group commit"
     command = ["-m", "benchmarks.handwritten_app", "--database", str(database)]
-    command += ["--sync", sync, "--commit", commit]
+    command += ["--sync", sync, "--commit", commit, *(["--cache"] if keeps_lists else [])]
     with _served(name, "handwritten", folder, command) as subject:
         yield subject
 

@@ -5,21 +5,27 @@ Sizes are tiny and no figure is looked at: those are for `make bench` on a machi
 
 from __future__ import annotations
 
+import asyncio
 import re
+import sqlite3
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from benchmarks import fan_out, mixed, overload
-from benchmarks.__main__ import QUESTIONS
+from benchmarks.__main__ import QUESTIONS, put
+from benchmarks.bars import ROWS, Answer, summary, times
+from benchmarks.handwritten_app import SCHEMA, GroupWriter, connect, insert
 from benchmarks.live_driver import live
 from benchmarks.live_sockets import RewakeSpeech, mark_in, marked
 from benchmarks.load import Outcome
 from benchmarks.record import Record
 from benchmarks.report import Table
-from benchmarks.subjects import bare_broadcast
+from benchmarks.subjects import Subject, bare_broadcast, handwritten
 
 README = Path(__file__).resolve().parents[2] / "benchmarks" / "README.md"
 TINY: dict[str, Callable[[Path], Table]] = {
@@ -99,3 +105,92 @@ def test_the_newest_row_tells_which_write_a_push_brings() -> None:
     assert mark_in(buffer, 0, 6) == -1
     failed = bytearray(b'{"type":"Transition","modifications":[{"type":"QueryFailed"}]}')
     assert speech.results(failed, 0, len(failed)) == -1
+
+
+def test_every_bar_has_a_line_that_says_what_this_run_knows_of_it() -> None:
+    asked = Table("t", ["a"])
+    assert asked.judge("900 us", is_reached=False, over_floor="9 x") == "not reached"
+    held = Table("t", ["a"])
+    held.judge("300 MB", is_reached=True, condition="it asks for 10 minutes")
+    wrong = Table("t", ["a"], wrong=["money came or went"])
+    wrong.judge("3 x", is_reached=True)
+    answers = [
+        Answer("acknowledgement", asked, 2.0),
+        Answer("held_sessions", held, 30.0),
+        Answer("transfers", wrong, 1.0),
+        Answer("churn", Table("t", ["a"]), 4.0),
+    ]
+    lines = {row[0]: row[2:] for row in summary(answers).rows}
+    assert len(lines) == len(ROWS)
+    assert lines[ROWS["acknowledgement"][0]] == ["900 us", "9 x", "not reached"]
+    assert lines[ROWS["held_sessions"][0]] == ["300 MB", "", "reached; it asks for 10 minutes"]
+    assert lines[ROWS["transfers"][0]] == ["3 x", "", "WRONG"]
+    assert lines[ROWS["reads"][0]] == ["", "", "not asked in this run"]
+    assert times(answers).rows[-1] == ["all", "37"]
+
+
+def test_every_bar_is_measured_by_a_question_of_the_whole_run() -> None:
+    assert set(ROWS) <= set(QUESTIONS)
+    for name in ROWS:
+        program = (README.parent / f"{name}.py").read_text(encoding="utf-8")
+        assert ".judge(" in program, f"{name}.py says nothing of its bar"
+
+
+def test_a_question_that_is_void_is_asked_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = iter([1000.0, 500.0, 950.0, 500.0, 600.0])
+
+    def ask(scratch: Path) -> Table:
+        return Table("t", ["a"], by_hand={"each": next(rates)})
+
+    monkeypatch.setitem(QUESTIONS, "inserts", ask)
+    record = Record(tmp_path / "record.json", "machine")
+    assert put("inserts", tmp_path, record)[1] == []
+    table, void = put("inserts", tmp_path, record)
+    assert not void
+    assert table.by_hand == {"each": 950.0}
+    assert "second try" in table.notes[0]
+    assert "VOID" in put("inserts", tmp_path, record)[1][0], "it stays below"
+
+
+def test_the_handwritten_application_answers_alike_however_it_commits(tmp_path: Path) -> None:
+    for commit, keeps_lists in (("each", False), ("group", True)):
+        with handwritten(tmp_path, sync="off", commit=commit, keeps_lists=keeps_lists) as subject:
+            ask = partial(_ask_by_hand, subject)
+            assert ask("insert", {"channel": "a", "body": "one"}) == {"id": 1, "ok": True, "result": 1}
+            for body in ("two", "three"):
+                assert ask("list", {"channel": "a"})["result"][0]["body"] != body
+                ask("insert", {"channel": "a", "body": body})
+            listed = ask("list", {"channel": "a"})["result"]
+            assert [note["body"] for note in listed] == ["three", "two", "one"], "kept lists are dropped"
+            assert ask("read", {"id": 2})["result"]["body"] == "two"
+            assert ask("insert", {"channel": 5, "body": "x"})["ok"] is False
+            refused = ask("transfer", {"source": 1, "target": 2, "amount": 3})
+            assert refused == {"id": 1, "ok": False, "error": "no such account"}
+
+
+def test_one_that_sqlite_refuses_takes_nobody_of_its_group_along(tmp_path: Path) -> None:
+    def refused(db: sqlite3.Connection, args: dict[str, Any]) -> None:
+        db.execute("INSERT INTO notes (channel, body, created) VALUES ('lost', '', 0)")
+        db.execute("INSERT INTO accounts VALUES (1, NULL)")
+
+    async def story() -> None:
+        db = connect(str(tmp_path / "app.db"), "off")
+        db.executescript(SCHEMA)
+        writer = GroupWriter(db)
+        note = {"channel": "kept", "body": "x"}
+        jobs = [writer.perform(each, note) for each in (insert, refused, insert)]
+        first, failed, last = await asyncio.gather(*jobs, return_exceptions=True)
+        assert isinstance(failed, sqlite3.IntegrityError)
+        assert (first, last) == (1, 2)
+        assert db.execute("SELECT channel FROM notes").fetchall() == [("kept",)] * 2
+        writer.close()
+
+    asyncio.run(story())
+
+
+def _ask_by_hand(subject: Subject, operation: str, args: dict[str, Any]) -> dict[str, Any]:
+    answer = httpx.post(
+        f"http://127.0.0.1:{subject.port}/{operation}", json={"id": 1, "args": args}, timeout=60
+    )
+    told: dict[str, Any] = answer.json()
+    return told
