@@ -5,8 +5,8 @@
 The server is started for the project of `examples/chat` with one reader, on an empty data folder, and asked
 one query and one mutation until both are answered well. Then its workers are killed at once, as a crash of
 all of them would, and the same is asked again; then the template that they are forked from too, so that the
-project must be loaded anew. The floors: the interpreter alone, and the hand-written application started the same
-way. To reach: under 500 ms, writer and one reader up.
+project must be loaded anew. The floors: the interpreter alone, and the hand-written application started the
+same way. To reach: under 500 ms, writer and one reader up.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
-"""What `dev` and `serve` share: stopping, the key, the data, the port."""
+"""What `dev` and `serve` share: the key, the data, the port."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
-import signal
 import socket
 from collections.abc import Coroutine
 from pathlib import Path
@@ -13,60 +11,20 @@ from typing import Any
 
 import pytest
 
+from rewake.cli.event_loop import run_loop
 from rewake.cli.failure import CommandFailed, ExitCode
 from rewake.cli.hosting import (
     Listening,
-    Stopping,
     deployment_key,
     house_logs,
     listen,
     open_deployment,
-    run_loop,
 )
 from rewake.cli.project_home import ServerRecord, data_place, read_server_record, write_server_record
 from rewake.deployment import Deployment, PublicUrlInvalid
 from rewake.environment import Environment, seeded_environment
 from rewake.execution import LimitSettingInvalid, load_project, read_settings
 from rewake.server import PortInUse
-
-
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [
-        (signal.SIGINT, ExitCode.INTERRUPTED),
-        (signal.SIGTERM, ExitCode.OK),
-        (signal.SIGHUP, ExitCode.OK),
-    ],
-)
-def test_signals_are_a_wish_to_stop(number: signal.Signals, code: ExitCode) -> None:
-    async def story() -> ExitCode:
-        stopping = Stopping()
-        stopping.listen()
-        assert not stopping.is_wished
-        os.kill(os.getpid(), number)
-        await asyncio.wait_for(stopping.wait(), 30)
-        assert stopping.is_wished
-        return stopping.exit_code
-
-    assert run_loop(story()) is code
-
-
-def test_a_second_ctrl_c_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    codes: list[int] = []
-    monkeypatch.setattr(os, "_exit", codes.append)
-
-    async def story() -> ExitCode:
-        stopping = Stopping()
-        stopping.listen()
-        os.kill(os.getpid(), signal.SIGINT)
-        await asyncio.wait_for(stopping.wait(), 30)
-        os.kill(os.getpid(), signal.SIGINT)
-        while not codes:
-            await asyncio.wait([asyncio.ensure_future(stopping.wait())])
-        return stopping.exit_code
-
-    run_loop(story())
-    assert codes == [130]
 
 
 def test_the_key_of_the_environment_wins_and_leaves_no_file(

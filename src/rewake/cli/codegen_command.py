@@ -54,9 +54,10 @@ def codegen(
     ] = False,
 ) -> None:
     """Write the generated TypeScript of the project once. `rewake dev` does it on every save."""
+    from rewake.cli.event_loop import run_loop
     from rewake.cli.generating import openapi_file, python_of, typescript_of
     from rewake.cli.greeting import shown_path
-    from rewake.cli.hosting import analysis_of, run_loop
+    from rewake.cli.hosting import analysis_of
     from rewake.execution import read_settings
 
     screen = Screen()

@@ -277,7 +277,8 @@ def dev(
     """Run the project here and reload it on every save. Connections stay open."""
     from rewake.cli.call_after_push import wanted_call
     from rewake.cli.development import Development, DevOptions, check_once, reset_data
-    from rewake.cli.hosting import Listening, readers_usual, run_loop
+    from rewake.cli.event_loop import run_loop
+    from rewake.cli.hosting import Listening, readers_usual
 
     screen, environment = Screen(), process_environment()
     options = DevOptions(
@@ -403,7 +404,7 @@ def run(
     screen = Screen()
     server = server_of(url, admin_key, project, data)
     from rewake.cli.calling import acting_user, call_function
-    from rewake.cli.hosting import run_loop
+    from rewake.cli.event_loop import run_loop
 
     user, environment = None if identity is None else acting_user(identity), process_environment()
     if watch:

@@ -46,7 +46,7 @@ def data(
 ) -> None:
     """List the tables, or print the documents of one."""
     from rewake.cli.data import DataWishes, show_rows, show_tables
-    from rewake.cli.hosting import run_loop
+    from rewake.cli.event_loop import run_loop
 
     screen, environment = Screen(), process_environment()
     server = server_of(url, admin_key, project)
@@ -72,7 +72,7 @@ def function_spec(
     project: ProjectFolder = None,
 ) -> None:
     """Print every function of the running server with its arguments and result, as JSON."""
-    from rewake.cli.hosting import run_loop
+    from rewake.cli.event_loop import run_loop
     from rewake.cli.specifying import show_function_spec
 
     server = server_of(url, admin_key, project)

@@ -28,10 +28,11 @@ import msgspec
 from rewake.cli.admin_requests import ask
 from rewake.cli.call_lines import Part
 from rewake.cli.connection import ServerAddress
+from rewake.cli.event_loop import run_loop
 from rewake.cli.failure import CommandFailed, WrongUsage
 from rewake.cli.generating import write_generated
 from rewake.cli.greeting import shown_path
-from rewake.cli.hosting import analysis_of, run_loop
+from rewake.cli.hosting import analysis_of
 from rewake.cli.production import tell_production
 from rewake.cli.push_progress import progress_amount
 from rewake.cli.screen import Screen

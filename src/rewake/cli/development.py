@@ -25,11 +25,12 @@ from pathlib import Path
 
 from rewake.cli.call_after_push import CallAfterPush, call_after_push
 from rewake.cli.call_lines import Part, call_lines, duration, file_stamp, local_clock
+from rewake.cli.event_loop import Stopping
 from rewake.cli.failure import CommandFailed, ExitCode, WrongUsage
 from rewake.cli.front_end import FrontEnd
 from rewake.cli.generating import write_generated
 from rewake.cli.greeting import greet, shown_path, size_words
-from rewake.cli.hosting import Listening, Stopping, house_logs, listen, open_deployment
+from rewake.cli.hosting import Listening, house_logs, listen, open_deployment
 from rewake.cli.page_console import PageConsole
 from rewake.cli.project_home import DataPlace, data_place, remove_server_record, set_aside
 from rewake.cli.push_progress import ProgressLines

@@ -16,10 +16,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from rewake.cli.event_loop import run_loop
 from rewake.cli.findings import Finding, Patient
 from rewake.cli.generating import typescript_of
 from rewake.cli.greeting import shown_path
-from rewake.cli.hosting import analysis_of, run_loop
+from rewake.cli.hosting import analysis_of
 from rewake.cli.project_home import PORT_USUAL, data_place, read_server_record
 from rewake.database.catalog import load_catalog
 from rewake.environment import Environment

@@ -2,30 +2,26 @@
 
 Floor 8, `cli`.
 
-    Stopping        SIGINT and SIGTERM become an event; the second Ctrl-C does not wait for anything
     readers_usual   how many processes run queries where nobody said
     analysis_of     what is known of a project, without its code in this process
     open_deployment the data file, its key, the code
     listen          a server, and word of it for `rewake run`
     house_logs      what the house itself has to say (warnings and errors), as lines
 
-Not here: what is printed (`development.py`, `serving.py`).
+Not here: the loop and the wish to stop (`event_loop.py`), what is printed (`development.py`, `serving.py`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import shlex
-import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
 
 from rewake.auth import AdminKey
-from rewake.cli.failure import CommandFailed, ExitCode
+from rewake.cli.failure import CommandFailed
 from rewake.cli.project_home import (
     HOME,
     KEY_VARIABLE,
@@ -55,8 +51,6 @@ from rewake.server import PORT_MAX, Exposure, PortInUse, Server
 from rewake.storage import DataFileLocked
 from rewake.tracing import tracing_from
 
-T = TypeVar("T")
-
 FILES_VARIABLE = "REWAKE_FILES"
 """A folder or `s3://bucket/prefix`, over the `files` of `[tool.rewake]`."""
 PORTS_TRIED_MAX = 100
@@ -83,38 +77,6 @@ class Listening:
     """Where metrics are served without a key; None: only with one, beside the API."""
     exposure: Exposure = field(default_factory=Exposure)
     """Encryption, proxies and origins."""
-
-
-class Stopping:
-    """The wish to stop, from Ctrl-C or from whoever manages the process."""
-
-    def __init__(self) -> None:
-        self._wished = asyncio.Event()
-        self.exit_code = ExitCode.OK
-
-    def listen(self) -> None:
-        """Take over SIGINT, SIGTERM and SIGHUP for the running loop."""
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, self._wish, ExitCode.INTERRUPTED)
-        loop.add_signal_handler(signal.SIGTERM, self._wish, ExitCode.OK)
-        # The terminal window was closed: nobody reads us any more, and the data is still to be closed.
-        loop.add_signal_handler(signal.SIGHUP, self._wish, ExitCode.OK)
-
-    @property
-    def is_wished(self) -> bool:
-        """Whether it is time to end."""
-        return self._wished.is_set()
-
-    async def wait(self) -> None:
-        """Return when it is time to end."""
-        await self._wished.wait()
-
-    def _wish(self, code: ExitCode) -> None:
-        if self._wished.is_set() and code is ExitCode.INTERRUPTED:
-            # Whatever was acknowledged is on disk; the rest has had its chance.
-            os._exit(ExitCode.INTERRUPTED)
-        self.exit_code = code
-        self._wished.set()
 
 
 def deployment_key(root: Path, place: DataPlace, *, name: str, environment: Environment) -> AdminKey:
@@ -315,12 +277,3 @@ class _Handler(logging.Handler):
             self._show(record, redacted(self.format(record), self._secrets))
         except Exception:
             self.handleError(record)
-
-
-def run_loop(main: Coroutine[Any, Any, T]) -> T:
-    """Run `main` on the fastest event loop there is."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(main)
-    return uvloop.run(main)

@@ -26,16 +26,15 @@ from pathlib import Path
 from rewake.cli.call_lines import log_moment, plain_lines
 from rewake.cli.captured_output import captured_output
 from rewake.cli.deployed import DeployedCode, take_out
+from rewake.cli.event_loop import Stopping, run_loop
 from rewake.cli.failure import CommandFailed, ExitCode, WrongUsage
 from rewake.cli.head_start import HeadStart
 from rewake.cli.hosting import (
     Listening,
-    Stopping,
     house_logs,
     listen,
     no_data_folder,
     open_deployment,
-    run_loop,
 )
 from rewake.cli.json_lines import json_call, json_message
 from rewake.cli.project_home import DataPlace, data_place, remove_server_record

@@ -25,8 +25,8 @@ from rewake.cli.calling import (
 )
 from rewake.cli.connection import ServerAddress
 from rewake.cli.conversing import conversation_failure
+from rewake.cli.event_loop import Stopping
 from rewake.cli.failure import ExitCode
-from rewake.cli.hosting import Stopping
 from rewake.cli.screen import Screen
 from rewake.client import ApplicationError, CallFailed, Client, ClientError, Result
 from rewake.environment import Environment
