@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import msgspec
 
 from rewake.cli.connection import ServerAddress
 from rewake.cli.failure import CommandFailed, ServerUnreachable
+
+if TYPE_CHECKING:
+    import httpx
 
 CONNECT_SECONDS = 5.0
 
@@ -47,6 +50,9 @@ def ask(
         RequestRefused: the server says no.
         CommandFailed: the key is wrong, or what was to be sent is no text.
     """
+    # Not above: `rewake run` has a websocket instead, and only words from here.
+    import httpx
+
     timeout = httpx.Timeout(answer_seconds, connect=CONNECT_SECONDS)
     headers = {"Authorization": f"Convex {server.admin_key}"}
     try:
@@ -67,14 +73,14 @@ def ask(
         ) from None
     except UnicodeEncodeError:
         raise CommandFailed("The text holds half of a character (a lone surrogate).") from None
-    if response.status_code != httpx.codes.OK:
+    if response.status_code != HTTPStatus.OK:
         raise _refusal(response, server)
     return response
 
 
 def _refusal(response: httpx.Response, server: ServerAddress) -> CommandFailed:
     is_scope = b'"OperationNotPermitted"' in response.content
-    if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN) and not is_scope:
+    if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) and not is_scope:
         return wrong_key(server)
     try:
         shape = msgspec.json.decode(response.content, type=dict[str, Any])
