@@ -31,7 +31,7 @@ from rewake.storage import Durability
 JOBS_PER_MUTATION = 1_000
 A_DAY = 86_400.0
 CLIENTS = (1, 16)
-TURN_SECONDS = 3.0
+TURN_SECONDS = 2.0
 SETTLE_SECONDS = 3.0
 FIGURES: dict[str, Callable[[Outcome], float]] = {
     "p50 us": lambda outcome: outcome.p50_us,

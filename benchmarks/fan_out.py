@@ -29,7 +29,7 @@ Measured = tuple[dict[str, Any], dict[str, Any]]
 
 
 def measure(
-    scratch: Path, *, subscribers: Sequence[int] = (1_000, 5_000), seconds: float = 3.0, rate: float = 4.0
+    scratch: Path, *, subscribers: Sequence[int] = (1_000, 5_000), seconds: float = 2.0, rate: float = 4.0
 ) -> Table:
     """A steady rate, then saturation, for each number of subscribers."""
     table = Table(

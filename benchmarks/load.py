@@ -54,7 +54,7 @@ class Load:
     (lists, and an insert for every fifth call)."""
     clients: int
     seconds: float = 4.0
-    warm_up_seconds: float = 1.0
+    warm_up_seconds: float = 0.5
     seed: int = 1
     zipf: float = 0.0
     """Exponent of how unevenly accounts are chosen; 0 chooses each alike."""

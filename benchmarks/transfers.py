@@ -31,7 +31,7 @@ from benchmarks.subjects import (
 CLIENTS = (16, 64)
 DOORS = ("http", "websocket")
 CHOICES = {"uniform": 0.0, "Zipf 1.5": 1.5}
-SECONDS = 1.5
+SECONDS = 1.0
 WARM_UP_SECONDS = 0.3
 EVENNESS_MIN = 0.9
 BY_HAND = [("full", "each"), ("full", "group"), ("off", "each")]
