@@ -32,7 +32,6 @@ from rewake.execution.worker_messages import Begin, pack
 
 _PROGRAM = "import gc; gc.disable(); import sys; from rewake.execution.worker import main; main(sys.argv[1:])"
 """Until the house is imported there is no garbage, and looking for it takes long."""
-_STOPPING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 class TemplateProcess:
@@ -75,7 +74,7 @@ class TemplateProcess:
         sys.stdout.flush()
         sys.stderr.flush()
         front = os.getpid()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _stopping_signals())
         try:
             process = os.fork()
             if process == 0:
@@ -128,9 +127,9 @@ def _become_template(
 ) -> NoReturn:
     """Go on as a template. Nothing of the front's own work is ever returned to."""
     try:
-        for number in _STOPPING:
+        for number in _stopping_signals():
             signal.signal(number, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _stopping_signals())
         for end in fronts_ends:
             end.close()
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -144,6 +143,11 @@ def _become_template(
         traceback.print_exc()
     finally:
         os._exit(1)
+
+
+def _stopping_signals() -> set[signal.Signals]:
+    # Asked for when needed: not every system that imports this has all of them.
+    return {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 def _is_alone() -> bool:
