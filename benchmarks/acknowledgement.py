@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks import bare_commit
-from benchmarks.report import Table, ratio
+from benchmarks.report import Table, ratio, run_alone
 from benchmarks.subjects import rewake
 
 EXTRA_US_MAX = 250.0
@@ -42,3 +42,7 @@ def measure(scratch: Path) -> Table:
     table.notes.append(f"Of a core: generator {ours.generator_cpu:.0%}, Rewake {ours.server_cpu:.0%}.")
     table.notes.append(f"The floor before and after: {first:,.0f} and {last:,.0f} us at p50.")
     return table
+
+
+if __name__ == "__main__":
+    run_alone(measure, "acknowledgement")

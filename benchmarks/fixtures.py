@@ -14,7 +14,7 @@ from pathlib import Path
 
 import apsw
 
-from benchmarks.report import Table, ratio, verdict
+from benchmarks.report import Table, ratio, run_alone, verdict
 from rewake.testing import Backend
 
 FIXTURE_MS_MAX = 50.0
@@ -66,3 +66,7 @@ def _milliseconds(work: Callable[[], None], times: int) -> list[float]:
 
 def _at(took: list[float], percent: int) -> float:
     return took[min(len(took) - 1, len(took) * percent // 100)]
+
+
+if __name__ == "__main__":
+    run_alone(measure, "fixtures")

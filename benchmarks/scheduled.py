@@ -16,7 +16,7 @@ from pathlib import Path
 import uvloop
 
 from benchmarks import bare_commit
-from benchmarks.report import Table, ratio
+from benchmarks.report import Table, ratio, run_alone
 from benchmarks.subjects import Subject, rewake
 
 RATES = (10, 100, 500)
@@ -111,3 +111,7 @@ def _lateness(subject: Subject, offsets: list[float]) -> list[float]:
 
 def _at(ordered: list[float], percent: int) -> float:
     return ordered[len(ordered) * percent // 100]
+
+
+if __name__ == "__main__":
+    run_alone(measure, "scheduled")
