@@ -14,9 +14,10 @@ import uvloop
 
 from rewake.execution.loader import LoadingTooSlow, read_settings
 from rewake.execution.worker_failures import WorkerLost
-from rewake.execution.worker_messages import EndWave, FromWorker, LogLine, Ready, pack
+from rewake.execution.worker_messages import EndWave, Fork, FromWorker, LogLine, Ready, pack
 from rewake.execution.worker_process import Template, Worker
 from rewake.limits import DEFAULT_LIMITS
+from rewake.storage import DataDirectoryMissing
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
@@ -110,3 +111,23 @@ def test_a_template_whose_import_never_ends_names_the_file(tmp_path: Path) -> No
     limits = replace(DEFAULT_LIMITS, load_seconds_max=10.0)
     with pytest.raises(LoadingTooSlow, match=r"while backend/beta\.py was being imported"):
         asyncio.run(Template.load(read_settings(tmp_path), limits=limits))
+
+
+def test_a_worker_that_is_ready_before_anybody_waits_for_it_is_heard(tmp_path: Path) -> None:
+    (tmp_path / "backend").mkdir()
+    (tmp_path / "pyproject.toml").write_text('[tool.rewake]\nfunctions = "backend"\n')
+
+    async def story() -> None:
+        template = await Template.load(read_settings(tmp_path))
+        fork = Fork("reader", "app", str(tmp_path / "x" / "data"), "FULL", DEFAULT_LIMITS, "", False)
+        workers = [await template.fork(fork, claim=None) for _ in range(2)]
+        # Its directory is missing: it says so at once, and ends.
+        await asyncio.wait([worker.ended for worker in workers])
+        for worker in workers:
+            with pytest.raises(DataDirectoryMissing):
+                await worker.ready()
+        abandoned = await template.fork(fork, claim=None)
+        await abandoned.ended
+        await template.end()
+
+    asyncio.run(asyncio.wait_for(story(), 60))

@@ -100,12 +100,12 @@ def registers_unchecked(patch: Patch) -> None:
 
 def forgets_old_keys(patch: Patch) -> None:
     """The commit log says under which key a document lies now, and not where it lay."""
-    joined = rewake.database.writes._joined_keys
+    joined = rewake.database.writes.joined_keys
 
     def only_new(old_keys: Any, new_keys: Any) -> Any:
         return tuple((index, None if new else old, new) for index, old, new in joined(old_keys, new_keys))
 
-    patch(rewake.database.writes, "_joined_keys", only_new)
+    patch(rewake.database.writes, "joined_keys", only_new)
 
 
 def reads_two_snapshots(patch: Patch) -> None:
@@ -134,8 +134,9 @@ def reads_two_snapshots(patch: Patch) -> None:
 def caches_without_identity(patch: Patch) -> None:
     """Whoever asks the same question is given the same answer."""
 
-    def entry_for_all(self: LiveQueries, question: Any, job: Any) -> Entry:
-        return self._entries.setdefault(EntryKey(question, ""), Entry(EntryKey(question, ""), job))
+    def entry_for_all(self: LiveQueries, question: Any, call: Any, identity: Any) -> Entry:
+        key = EntryKey(question, "")
+        return self._entries.setdefault(key, Entry(key, call, identity))
 
     patch(LiveQueries, "_entry_for", entry_for_all)
     patch(LiveQueries, "_learn_identity_use", lambda self, entry, run: None)

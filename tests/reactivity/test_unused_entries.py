@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rewake.auth import ANONYMOUS
-from rewake.execution import QueryJob, Success, Visibility
+from rewake.execution import Success, Visibility
 from rewake.reactivity import Entry, EntryKey, LiveResult
 from rewake.reactivity.entries import question_key
 from rewake.reactivity.unused_entries import UnusedEntries
@@ -15,7 +15,7 @@ SIZE = 1000
 def entry(name: str) -> Entry:
     """An entry that takes about `SIZE` bytes."""
     question = question_key(call("m:get", name), None, Visibility.PUBLIC)
-    made = Entry(EntryKey(question, ""), QueryJob(call("m:get", name), ANONYMOUS, Visibility.PUBLIC))
+    made = Entry(EntryKey(question, ""), call("m:get", name), ANONYMOUS)
     made.result = LiveResult.of(Success("x" * (SIZE - 400 - len(question.args))), None)
     made.result.rendered = b"for nobody"
     return made

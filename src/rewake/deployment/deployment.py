@@ -124,7 +124,7 @@ class Deployment:
         self._runner = runner
         self.tallies = tallies
         """What doors and others count."""
-        self.sign_in = SignIn(self, clock=database.environment.clock, limits=database.limits)
+        self.sign_in = SignIn(self, clock=self._clock, limits=database.limits)
         """Tokens of users."""
         self._is_open = False
         self._push_lock = asyncio.Lock()
@@ -151,14 +151,13 @@ class Deployment:
         """Archives of everything."""
         self.feeds = Feeds(database)
         """For programs that keep a copy of the tables."""
-        clocks, limits, position = database.environment, database.limits, database.last_ts()
-        readers: Readers = TracedWaves(runner, tracing, clock=clocks.clock) if tracing.is_on else runner
-        self.live = LiveQueries(
-            readers, environment=clocks, limits=limits, position=position, tallies=tallies
-        )
+        readers: Readers = TracedWaves(runner, tracing, clock=self._clock) if tracing.is_on else runner
+        bounds, position = database.limits, database.last_ts()
+        given = database.environment
+        self.live = LiveQueries(readers, environment=given, limits=bounds, position=position, tallies=tallies)
         self.sql = Sql(database.engine.path, database.limits)
         """SQL that reads."""
-        calls = (self._queries, self._writes)
+        calls = self._queries, self._writes
         self.metrics = Metrics(self, runner, database, tallies, calls=calls, call_log=call_log)
         """What it tells of its work."""
         self.keys = Keys(self, admin_key)

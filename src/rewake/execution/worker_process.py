@@ -174,6 +174,7 @@ class _Peer(asyncio.Protocol):
             self.ended.set_result(None)
         if self._asked is not None and not self._asked.done():
             self._asked.set_exception(WorkerLost())
+            self._asked.exception()  # It was looked at, should nobody wait for it any more.
 
 
 class Worker(_Peer):
@@ -197,7 +198,7 @@ class Worker(_Peer):
         Raises:
             WorkerLost, RewakeError: it could not.
         """
-        message = await self._next()
+        message = await self._expected()
         assert isinstance(message, Ready)
         self.pid = message.pid
         if hasattr(os, "pidfd_open"):
@@ -279,6 +280,7 @@ class Template(_Peer):
             WorkerLost: the template has ended.
         """
         worker = Worker()
+        worker._expect()  # It may be ready before anybody waits for that.
         ours, theirs = socket.socketpair()
         with theirs:
             await worker.connect(ours)
