@@ -74,8 +74,9 @@ class Terminal:
     def interrupt(self) -> int:
         """Press Ctrl-C, and read on until the end; gives the exit code. The terminal is as it was."""
         os.killpg(self.process.pid, signal.SIGINT)
+        deadline = Deadline(WAIT_SECONDS)
         with contextlib.suppress(OSError):
-            while select.select([self._own], [], [], WAIT_SECONDS)[0]:
+            while select.select([self._own], [], [], deadline.left or 0)[0]:
                 piece = os.read(self._own, 65536)
                 if not piece:
                     break
