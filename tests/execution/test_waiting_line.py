@@ -95,7 +95,7 @@ def test_at_half_load_nobody_is_turned_away() -> None:
     assert server.p99() <= 2 * STEP
 
 
-@pytest.mark.parametrize("share", [1.5, 2.0, 5.0, 10.0])
+@pytest.mark.parametrize("share", [1.5, 2.0, 6.0])
 @pytest.mark.parametrize("lanes", [1, 1_000])
 def test_over_capacity_all_capacity_is_used_and_the_wait_stays_bounded(share: float, lanes: int) -> None:
     server, chance = Server(), random.Random(3)
