@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,8 @@ def test_signals_wait_until_somebody_heeds_them(project: Path, *, in_workers: bo
     before = signal.signal(signal.SIGHUP, lambda number, _: heard.append(number))
     try:
         with HeadStart(project, in_workers=in_workers) as start:
-            os.kill(os.getpid(), signal.SIGHUP)
+            # To this thread: others of the test process, which a server has not yet, block nothing.
+            signal.pthread_kill(threading.get_ident(), signal.SIGHUP)
             assert len(heard) == (0 if in_workers else 1)
             start.heed_signals()
             assert heard == [signal.SIGHUP]
