@@ -7,12 +7,10 @@ Not here: how a line works (`waiting_line.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeVar
 
 from rewake.database import Database
-from rewake.environment import Environment
-from rewake.execution.waiting_line import ReadersOverloaded, WaitingLine, WriterOverloaded
+from rewake.execution.waiting_line import Overloaded, ReadersOverloaded, WaitingLine, WriterOverloaded
 
 T = TypeVar("T")
 
@@ -24,29 +22,27 @@ _READER_HOUSE_TURN = 4
 
 def writer_line(database: Database) -> WaitingLine[T]:
     """A line of mutations and steps."""
-    limits, environment = database.limits, database.environment
-    return WaitingLine(
-        WriterOverloaded,
-        now=environment.clock.monotonic,
-        chance=_chance(environment),
-        wait_seconds_max=limits.queue_wait_seconds_max,
-        waiting_max=limits.mutations_under_way_max,
-        house_turn=_WRITER_HOUSE_TURN,
+    return _line(
+        database, WriterOverloaded, database.limits.mutations_under_way_max, house_turn=_WRITER_HOUSE_TURN
     )
 
 
 def reader_line(database: Database) -> WaitingLine[T]:
     """A line of queries and waves."""
-    limits, environment = database.limits, database.environment
-    return WaitingLine(
-        ReadersOverloaded,
-        now=environment.clock.monotonic,
-        chance=_chance(environment),
-        wait_seconds_max=limits.queue_wait_seconds_max,
-        waiting_max=limits.queries_under_way_max,
-        house_turn=_READER_HOUSE_TURN,
+    return _line(
+        database, ReadersOverloaded, database.limits.queries_under_way_max, house_turn=_READER_HOUSE_TURN
     )
 
 
-def _chance(environment: Environment) -> Callable[[], float]:
-    return lambda: environment.random_bytes(1)[0] / 255
+def _line(
+    database: Database, refusal: type[Overloaded], waiting_max: int, *, house_turn: int
+) -> WaitingLine[T]:
+    environment = database.environment
+    return WaitingLine(
+        refusal,
+        now=environment.clock.monotonic,
+        chance=lambda: environment.random_bytes(1)[0] / 255,
+        wait_seconds_max=database.limits.queue_wait_seconds_max,
+        waiting_max=waiting_max,
+        house_turn=house_turn,
+    )
