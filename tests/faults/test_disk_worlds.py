@@ -20,8 +20,9 @@ from random import Random
 import pytest
 
 from rewake.database import GroupCommit
+from rewake.environment import Environment
 from rewake.errors import RewakeError
-from rewake.storage import StorageFailed
+from rewake.storage import StorageFailed, open_database
 from tests.faults.fault_disk import FaultDisk
 from tests.faults.world import World, other_code
 
@@ -385,3 +386,21 @@ def test_housekeeping_says_once_that_it_cannot_and_goes_on_when_it_can(
     said = [record.getMessage() for record in caplog.records if record.name.endswith("housekeeping")]
     assert ["tried again" in text for text in said] == [True, False], said
     assert "tidied again" in said[1]
+
+
+def test_the_log_begins_anew_only_on_a_disk_that_can_be_written(tmp_path: Path, disk: FaultDisk) -> None:
+    engine = open_database(tmp_path / "data", environment=Environment(disk=disk.name))
+    writer, key = engine.writer(), b"\x10k\0"
+    writer.begin()
+    writer.insert_entry(1, key, writer.insert_document(101, '"one"'))
+    writer.commit()
+    disk.fail("write", "EIO", file="main")
+    with pytest.raises(StorageFailed):
+        writer.restart_log(patience_seconds=0.01)
+    assert not writer.restart_log(patience_seconds=0.01), "there is no connection until the next begin"
+    writer.begin()
+    assert writer.find(1, key) == '"one"'
+    writer.commit()
+    assert writer.restart_log(patience_seconds=0.01)
+    writer.close()
+    engine.close()

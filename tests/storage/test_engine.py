@@ -103,6 +103,7 @@ def test_a_checkpoint_empties_the_log_when_nobody_reads(tmp_path: Path) -> None:
 
 def test_a_log_that_writes_never_leave_alone_begins_anew_when_asked(tmp_path: Path) -> None:
     engine = opened(tmp_path / "data")
+    writer = engine.writer()
 
     def lengths(*, restart: bool) -> list[int]:
         """How long the log is, each time that it was emptied while a reader and a write were on their way."""
@@ -115,25 +116,27 @@ def test_a_log_that_writes_never_leave_alone_begins_anew_when_asked(tmp_path: Pa
             reader.close()
             put(engine, b"\x10%d%dl\0" % (restart, round), '"newer"')
             if restart:
-                engine.checkpoint(restart=True)
+                assert writer.restart_log(patience_seconds=1.0)
         return found
 
     growing, bounded = lengths(restart=False), lengths(restart=True)
     assert growing == sorted(set(growing))
     assert max(bounded[1:]) < growing[-1]
+    writer.close()
     engine.close()
 
 
 def test_a_reader_that_does_not_end_keeps_writers_out_for_a_moment_only(tmp_path: Path) -> None:
     engine = opened(tmp_path / "data")
-    reader = engine.reader()
+    reader, writer = engine.reader(), engine.writer()
     reader.begin()
     put(engine, KEY, '"one"')
-    assert engine.checkpoint(restart=True) == (-1, -1)
+    assert not writer.restart_log(patience_seconds=0.01)
     assert reader.find(1, KEY) is None
     put(engine, b"\x10l\0", '"two"')
     reader.close()
-    assert engine.checkpoint(restart=True).frames >= 0
+    assert writer.restart_log(patience_seconds=0.01)
+    writer.close()
     engine.close()
 
 

@@ -194,6 +194,9 @@ class SeededRunner:
     async def trim(self) -> TrimResult:
         raise AssertionError("nobody keeps house here")
 
+    async def restart_log(self, patience_seconds: float) -> bool:
+        raise AssertionError("nobody keeps house here")
+
     def code_hash(self, path: str) -> str | None:
         return self.registry.code_hash(path)
 

@@ -107,9 +107,9 @@ class Database:
         """The commit log above `after`, oldest first: how a follower that fell behind catches up."""
         return self._watching().log_rows(after=after)
 
-    def checkpoint(self, *, restart: bool = False) -> CheckpointResult:
+    def checkpoint(self) -> CheckpointResult:
         """See `Engine.checkpoint`."""
-        return self.engine.checkpoint(restart=restart)
+        return self.engine.checkpoint()
 
     def close(self) -> None:
         """Give the file up. Writer and readers are closed by who made them, before."""

@@ -255,6 +255,11 @@ class GroupCommit:
             self._store.trim_replays(replays[-1])
         return TrimResult(rows, len(replays), has_more=_TRIM_STEP in (rows, len(replays)))
 
+    def restart_log(self, *, patience_seconds: float) -> bool:
+        """Have the write-ahead log begin anew, between two groups; see `WriterStore.restart_log`."""
+        assert self._head is None, "between two groups"
+        return self._store.restart_log(patience_seconds=patience_seconds)
+
     def find_invocation(self, id: str, *, after: int) -> int | None:
         """The timestamp at which an invocation was committed above `after`, None if it was not.
 

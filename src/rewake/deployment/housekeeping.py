@@ -1,8 +1,12 @@
 """Housekeeping: what a deployment does between calls, for ever.
 
-Floor 5, `deployment`. Checkpoints, trimming, background work on indexes, old jobs, lost files, expired keys:
-every second, and sooner after many commits; off the path of acknowledgements, in small steps, so that
-mutations pass between them. A disk that is full is said once and tried again.
+Floor 5, `deployment`. Checkpoints whenever the write-ahead log has grown; trimming, background work on
+indexes, old jobs, lost files, expired keys every second. All of it off the path of acknowledgements and in
+small steps, so that mutations pass between them. A disk that is full is said once and tried again.
+
+A log that grows costs every commit more than one that begins anew (the file system gives it blocks, and
+writes its own journal), and it begins anew by itself only where no commit comes while it is emptied. So most
+of it is moved beside the writer, and the writer moves the rest between two groups.
 
 Not here: the work itself (`database`, `scheduling`, `files`, `keys.py`).
 """
@@ -11,10 +15,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 
 from rewake.database import Database
 from rewake.execution import Runner
+from rewake.limits import MIB
 from rewake.observability import logger
 from rewake.storage import FilesHold, StorageFailed
 
@@ -23,8 +27,16 @@ _log = logger(__name__)
 _SECONDS = 1.0
 _TENDING_STEPS = 8
 """Steps of background work on indexes and staged validators between two checkpoints."""
-_CHECKPOINT_ROWS = 200
-"""About two thousand pages, 8 MiB: what the write-ahead log has blocks for already (decision 0004)."""
+_LOG_BYTES = 24 * MIB
+"""How far the write-ahead log grows between two checkpoints. Each costs two fsyncs beside those of commits,
+and writes a page once, however often it is in the log."""
+_RESTART_BYTES = 4 * MIB
+"""A shorter log is left to begin anew by itself."""
+_PATIENCE_SECONDS = 0.01
+_LAST_PATIENCE_SECONDS = 0.2
+"""How long mutations wait for readers so that the log can begin anew; and where it has become too long."""
+_FIRST_ROWS = 200
+"""Rows that are as much, as long as nobody knows how large they are."""
 
 
 class Housekeeping:
@@ -38,7 +50,12 @@ class Housekeeping:
         self._runner = runner
         self._chores = chores
         self._wanted = asyncio.Event()
+        self._is_hurried = False  # Whether chores are wanted, too; cleared when they begin.
         self._rows = 0  # Since the last checkpoint.
+        # What the log held after it, as far as is known.
+        self._log_rows = self._log_bytes = 0
+        # So many rows make it grow by _LOG_BYTES, by what they took last.
+        self._rows_wanted = _FIRST_ROWS
         self._is_over = False
         # Set by `start`, cleared by `end`.
         self._task: asyncio.Task[None] | None = None
@@ -50,11 +67,12 @@ class Housekeeping:
     def count_rows(self, rows: int) -> None:
         """So many rows were committed."""
         self._rows += rows
-        if self._rows >= _CHECKPOINT_ROWS:
-            self.hurry()
+        if self._rows >= self._rows_wanted:
+            self._wanted.set()
 
     def hurry(self) -> None:
-        """Do it soon."""
+        """Do everything soon."""
+        self._is_hurried = True
         self._wanted.set()
 
     async def end(self) -> None:
@@ -72,17 +90,24 @@ class Housekeeping:
         for _ in range(_TENDING_STEPS):
             if self._is_over or not await self._runner.tend():
                 return
-        self._wanted.set()
+        self.hurry()
 
     async def _keep(self) -> None:
         trouble: str | None = None
+        loop = asyncio.get_running_loop()
+        due = loop.time() + _SECONDS
         while not self._is_over:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), _SECONDS)
-            self._wanted.clear()
-            self._rows = 0
             try:
-                await self._once()
+                await asyncio.wait_for(self._wanted.wait(), due - loop.time())
+            except TimeoutError:
+                self._is_hurried = True
+            self._wanted.clear()
+            is_hurried, self._is_hurried = self._is_hurried, False
+            try:
+                await self._empty_log()
+                if is_hurried or loop.time() >= due:
+                    due = loop.time() + _SECONDS
+                    await self._do_chores()
             except asyncio.CancelledError:
                 raise
             except StorageFailed as error:
@@ -97,14 +122,26 @@ class Housekeeping:
                     _log.warning("the data file is tidied again")
                 trouble = None
 
-    async def _once(self) -> None:
+    async def _empty_log(self) -> None:
+        self._log_rows += self._rows
+        rows, self._rows = self._rows, 0
         log = await asyncio.to_thread(self._database.checkpoint)
-        if log.log_bytes > self._database.limits.write_ahead_log_bytes_max:
-            # Writes never pause, so the log never begins anew by itself. A backup holds a snapshot for as
-            # long as it takes: while there is one, mutations would wait for nothing.
-            with FilesHold(self._database.engine.path).alone() as is_alone:
-                if is_alone:
-                    await asyncio.to_thread(lambda: self._database.checkpoint(restart=True))
+        if log.log_bytes < self._log_bytes:
+            self._log_rows = rows  # It began anew by itself.
+        self._log_bytes = max(0, log.log_bytes)
+        if log.log_bytes < _RESTART_BYTES:
+            return
+        self._rows_wanted = max(_FIRST_ROWS, self._log_rows * _LOG_BYTES // log.log_bytes)
+        is_too_long = log.log_bytes > self._database.limits.write_ahead_log_bytes_max
+        # A backup holds a snapshot for as long as it takes: while there is one, mutations would wait for
+        # nothing.
+        with FilesHold(self._database.engine.path).alone() as is_alone:
+            if is_alone and await self._runner.restart_log(
+                _LAST_PATIENCE_SECONDS if is_too_long else _PATIENCE_SECONDS
+            ):
+                self._log_rows = self._log_bytes = 0
+
+    async def _do_chores(self) -> None:
         # In small steps, so that mutations pass between them.
         while not self._is_over and (await self._runner.trim()).has_more:
             pass

@@ -38,12 +38,19 @@ _log = logger(__name__)
 class Change:
     """A change of the house's own: it takes a group for itself.
 
-    `finish` is called in the thread once it is committed, `undo` if it was not.
+    `finish` is called in the thread once it is committed, `undo` if it was not. One that is not in a group
+    takes place between two, and commits nothing.
     """
 
     work: Callable[[GroupCommit], Any]
     finish: Callable[[], None] = lambda: None
     undo: Callable[[], None] = lambda: None
+    is_in_group: bool = True
+
+
+def restarting_log(patience_seconds: float) -> Change:
+    """What `Runner.restart_log` asks for."""
+    return Change(lambda group: group.restart_log(patience_seconds=patience_seconds), is_in_group=False)
 
 
 @dataclass(eq=False, slots=True)
@@ -221,6 +228,9 @@ class GroupWriter:
     def _run_change(self, item: Writing) -> None:
         change, group = item.job, self._group
         assert isinstance(change, Change)
+        if not change.is_in_group:
+            self._run_between(item)
+            return
         try:
             group.begin()
             item.outcome = change.work(group)
@@ -236,6 +246,16 @@ class GroupWriter:
             return
         change.finish()
         self._tell(result.rows, result.last_ts, [item])
+
+    def _run_between(self, item: Writing) -> None:
+        """Do a change that is in no group. Whatever it fails with, there is nothing to undo."""
+        change = item.job
+        assert isinstance(change, Change)
+        try:
+            item.outcome = change.work(self._group)
+        except Exception as error:
+            item.error = _reason(error)
+        self._tell((), self._told_ts, [item])
 
     def _give_up(self, taken: list[Writing], error: BaseException) -> None:
         """Roll back and tell those of `taken` who were told nothing yet; the commit log has the last word."""

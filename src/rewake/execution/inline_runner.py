@@ -44,7 +44,7 @@ from rewake.execution.call_log import CallLog
 from rewake.execution.calls import Failure, MutationOutcome, Success
 from rewake.execution.code_switch import apply_code, check_code, name_source
 from rewake.execution.function_runs import FunctionRuns
-from rewake.execution.group_writer import Change, Writing
+from rewake.execution.group_writer import Change, Writing, restarting_log
 from rewake.execution.lanes import HOUSE, WAVES, Lane
 from rewake.execution.lines import reader_line
 from rewake.execution.output import install_log_handler
@@ -178,6 +178,10 @@ class InlineRunner:
         """Forget old log rows and replay records, one small step of them."""
         result: TrimResult = await self.change(lambda group: group.trim())
         return result
+
+    async def restart_log(self, patience_seconds: float) -> bool:
+        """See `Runner.restart_log`."""
+        return bool(await self._hand_in(restarting_log(patience_seconds)))
 
     async def tend(self) -> bool:
         """Do a small step of what goes on in the background with indexes and staged validators."""

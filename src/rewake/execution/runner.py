@@ -291,6 +291,15 @@ class Runner(Protocol):
         """Forget old log rows and replay records, one small step of them."""
         ...
 
+    async def restart_log(self, patience_seconds: float) -> bool:
+        """Have the write-ahead log begin anew, where the readers that are in it end within that time, while
+        mutations wait; whether they did. For after a checkpoint, which moves most of it.
+
+        Raises:
+            StorageFailed: the disk failed.
+        """
+        ...
+
     def code_hash(self, path: str) -> str | None:
         """The hash of the code that serves `path` now, or None where nothing does."""
         ...

@@ -41,7 +41,7 @@ from rewake.execution.action_worker import ActionWorker
 from rewake.execution.code_switch import apply_code, check_code, name_source
 from rewake.execution.error_facts import ErrorFacts
 from rewake.execution.function_runs import FunctionRuns
-from rewake.execution.group_writer import Change, GroupWriter, Writing
+from rewake.execution.group_writer import Change, GroupWriter, Writing, restarting_log
 from rewake.execution.loader import load_project
 from rewake.execution.memory_limit import install_memory_watch
 from rewake.execution.output import install_log_handler
@@ -76,6 +76,7 @@ from rewake.execution.worker_messages import (
     Query,
     Ran,
     Ready,
+    RestartLog,
     Result,
     Run,
     Step,
@@ -220,6 +221,8 @@ class WriterWorker(_Worker):
             return Writing(message.job, message.number)
         if isinstance(message, Trim):
             return Writing(Change(lambda group: group.trim()), message.number)
+        if isinstance(message, RestartLog):
+            return Writing(restarting_log(message.patience_seconds), message.number)
         if isinstance(message, Step):
             change = change_of(message.step, self._database, invocation=message.invocation)
             return Writing(change, message.number)
@@ -272,6 +275,8 @@ def _outcome(item: Writing) -> Outcome:
         return Outcome(item.asker, stepped=item.outcome)
     if isinstance(item.outcome, tuple):
         return Outcome(item.asker, trimmed=item.outcome)  # type: ignore[arg-type]
+    if isinstance(item.outcome, bool):
+        return Outcome(item.asker, has_restarted=item.outcome)
     return Outcome(item.asker, changed=item.outcome)
 
 

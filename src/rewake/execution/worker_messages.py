@@ -4,7 +4,7 @@ Floor 3, `execution`. Tagged records of plain data, each a frame (`pipe_frames.p
 raises `PipeBroken`, after which the process at the other end is as good as dead.
 
     front -> template   Begin, Fork                template -> front   Loading, Loaded | Failed
-    front -> writer     Mutate, Trim, Step, Apply  writer -> front     Ready, Told, LogLine
+    front -> writer     Mutate, HouseWork, Apply   writer -> front     Ready, Told, LogLine
     front -> reader     OpenWave, More, EndWave    reader -> front     Ready, Ran | Failed, LogLine
                         LookRound, Check                               Surveyed, Checked | Failed
     front -> actor      Act, StopAction, Answer    actor -> front      Ready, Call, Printed, Acted, LogLine
@@ -184,6 +184,13 @@ class Trim(_Message):
     """Forget old log rows, a step of them."""
 
     number: int
+
+
+class RestartLog(_Message):
+    """Have the write-ahead log begin anew."""
+
+    number: int
+    patience_seconds: float
 
 
 class Step(_Message):
@@ -401,7 +408,7 @@ class Failed(_Message):
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
-    """What a piece of the writer's work came to: one of result, error, trimmed, changed, stepped."""
+    """What a piece of the writer's work came to: result, error, trimmed, changed, stepped or restarted."""
 
     number: int
     ts: int = 0
@@ -411,6 +418,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     trimmed: TrimResult | None = None
     changed: SchemaChange | None = None
     stepped: Stepped | None = None
+    has_restarted: bool = False
 
     @property
     def mutated(self) -> MutationOutcome:
@@ -499,7 +507,8 @@ class LogLine(_Message):
     text: str
 
 
-_ToWriter = Mutate | Trim | Step | Apply
+HouseWork = Trim | RestartLog | Step  # What a writer does among mutations.
+_ToWriter = Mutate | HouseWork | Apply
 _ToReader = OpenWave | More | EndWave | LookRound | Check
 FromFront = Begin | Fork | _ToWriter | _ToReader | Act | Serve | Exchanged | StopAction | Answer
 _FromActor = Call | Printed | Acted | Exchanged

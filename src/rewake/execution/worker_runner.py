@@ -54,7 +54,7 @@ from rewake.execution.runner import (
 from rewake.execution.schema_steps import BuildIndexes, SchemaStep, Stepped
 from rewake.execution.time_watch import TimeWatch
 from rewake.execution.worker_failures import WorkerLost, cut_off
-from rewake.execution.worker_messages import Fork, Mutate, Outcome, Step, Trim
+from rewake.execution.worker_messages import Fork, Mutate, Outcome, RestartLog, Step, Trim
 from rewake.execution.worker_process import Template, Worker, all_ended
 from rewake.execution.worker_rollout import WorkerRollout
 from rewake.execution.writer_seat import WriterSeat
@@ -208,6 +208,13 @@ class WorkerRunner:
         outcome = await self._seat.hand_in(Trim)
         assert outcome.trimmed is not None
         return outcome.trimmed
+
+    async def restart_log(self, patience_seconds: float) -> bool:
+        """See `Runner.restart_log`."""
+        if self._is_closed:
+            raise RunnerClosed()
+        outcome = await self._seat.hand_in(lambda number: RestartLog(number, patience_seconds))
+        return outcome.has_restarted
 
     async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES) -> Wave:
         """Take a snapshot on an idle reader and run `jobs` on it."""

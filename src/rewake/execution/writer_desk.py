@@ -27,12 +27,11 @@ from rewake.execution.lanes import Lane
 from rewake.execution.waiting_line import Overloaded, WaitingLine
 from rewake.execution.worker_failures import ResultLost, WorkerLost
 from rewake.execution.worker_messages import (
+    HouseWork,
     Mutate,
     Outcome,
     Result,
-    Step,
     Told,
-    Trim,
 )
 from rewake.execution.writer_window import WriterWindow
 from rewake.limits import Limits
@@ -46,7 +45,7 @@ class Work:
     """One piece of the writer's work."""
 
     number: int
-    message: Mutate | Trim | Step
+    message: Mutate | HouseWork
     asker: Any
     """Whom the driver tells; nothing here looks at it."""
     deaths: int = 0
@@ -85,7 +84,7 @@ class WriterDesk:
         """How much work there is."""
         return len(self._taken) + len(self._again) + len(self._line)
 
-    def hand_in(self, make: Callable[[int], Mutate | Trim | Step], asker: Any, lane: Lane) -> None:
+    def hand_in(self, make: Callable[[int], Mutate | HouseWork], asker: Any, lane: Lane) -> None:
         """Put work at the end of its lane; `make` gives its message by its number.
 
         Raises:

@@ -25,12 +25,12 @@ from rewake.execution.worker_failures import WorkerLost, cut_off, given_up
 from rewake.execution.worker_messages import (
     Apply,
     FromWorker,
+    HouseWork,
     Mutate,
     Outcome,
     Result,
     Step,
     Told,
-    Trim,
     unpack_prepared,
 )
 from rewake.execution.worker_process import Worker
@@ -72,7 +72,7 @@ class WriterSeat:
         self._idle: list[asyncio.Future[None]] = []
         self._recovering: set[asyncio.Task[None]] = set()
 
-    async def hand_in(self, make: Callable[[int], Mutate | Trim | Step], lane: Lane = HOUSE) -> Outcome:
+    async def hand_in(self, make: Callable[[int], Mutate | HouseWork], lane: Lane = HOUSE) -> Outcome:
         """Have work done; returns after COMMIT, when `on_group` was told.
 
         Raises:

@@ -35,17 +35,13 @@ from rewake.limits import MIB
 from rewake.storage.copying import begin_restored
 from rewake.storage.data_file import FileLock, check_place, prepare, root_secret
 from rewake.storage.failures import StorageFailed, failure_of
-from rewake.storage.store import ReaderStore, WriterStore
+from rewake.storage.store import BUSY_MS, ReaderStore, WriterStore
 
 MEMORY = ":memory:"
 
 _LOG_BYTES = 8 * MIB
 """The write-ahead log's first size: what a few seconds of small commits take between two checkpoints."""
 
-_BUSY_MS = 5_000
-"""Only the handover between two writers of one server can meet a lock, and it is short."""
-_RESTART_MS = 200
-"""How long mutations may wait for readers so that the write-ahead log can begin anew."""
 _FRAME_BYTES = 4096 + 24
 """A page in the write-ahead log, with its head. Source: the SQLite file format, 4.1."""
 
@@ -116,7 +112,7 @@ class Engine:
         connection: apsw.Connection | None = None
         try:
             connection = apsw.Connection(str(self.path), vfs=self.environment.disk)
-            connection.set_busy_timeout(_BUSY_MS)
+            connection.set_busy_timeout(BUSY_MS)
             connection.wal_autocheckpoint(0)
             # Without this SQLite plans a statement anew whenever its bindings change, in the hope of a better
             # plan for these very values: 3 to 4 us on each range read, where our plans cannot differ.
@@ -162,20 +158,19 @@ class Engine:
             raise failure_of(error) from error
         self._checkpointer = connection
 
-    def checkpoint(self, *, restart: bool = False) -> CheckpointResult:
+    def checkpoint(self) -> CheckpointResult:
         """Move what the write-ahead log holds into the data file, as far as running readers allow.
 
-        Waits for nobody unless `restart`, which keeps writers out while it waits for readers, so that the
-        log begins anew; readers that do not end soon are let be, and the log goes on. Call it off the path
-        of acknowledgements.
+        Waits for nobody. Call it off the path of acknowledgements. Where writes never pause the log goes on
+        after it: `WriterStore.restart_log` has it begin anew.
         """
         with self._checkpointing:
             if self._checkpointer is None:
                 self._checkpointer = self.connect()
-            mode = apsw.SQLITE_CHECKPOINT_RESTART if restart else apsw.SQLITE_CHECKPOINT_PASSIVE
-            self._checkpointer.set_busy_timeout(_RESTART_MS if restart else _BUSY_MS)
             try:
-                return CheckpointResult(*self._checkpointer.wal_checkpoint(mode=mode))
+                return CheckpointResult(
+                    *self._checkpointer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                )
             except apsw.BusyError:
                 return CheckpointResult(-1, -1)
             except apsw.Error as error:
@@ -206,7 +201,7 @@ def _nothing() -> None:
 
 def _root_secret(connection: apsw.Connection, environment: Environment) -> bytes:
     try:
-        connection.set_busy_timeout(_BUSY_MS)
+        connection.set_busy_timeout(BUSY_MS)
         return root_secret(connection, environment.random_bytes)
     except apsw.Error as error:
         raise failure_of(error) from error

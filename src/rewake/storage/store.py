@@ -77,6 +77,9 @@ _RECORD_REPLAY = (
 _OLDEST_REPLAYS = "SELECT number, recorded_ms FROM _replays ORDER BY number LIMIT ?"
 _TRIM_REPLAYS = "DELETE FROM _replays WHERE number <= ?"
 
+BUSY_MS = 5_000
+"""Only the handover between two writers of one server can meet a lock, and it is short."""
+
 _LOG_PAGE = 256
 _TS_END = 2**63 - 1
 
@@ -296,6 +299,29 @@ class WriterStore(ReaderStore):
             self._is_lost = True
             self.close()
             raise failure_of(error) from error
+
+    def restart_log(self, *, patience_seconds: float) -> bool:
+        """Move what is left of the write-ahead log into the data file: the next commit begins it anew.
+
+        Between transactions only. Waits so long for readers that are in the log; returns whether they ended.
+
+        Raises:
+            StorageFailed: the disk failed. The next `begin` opens a new connection.
+        """
+        if self._is_lost:
+            return False
+        try:
+            self._connection.set_busy_timeout(round(1e3 * patience_seconds))
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+            self._connection.set_busy_timeout(BUSY_MS)
+        except apsw.BusyError:
+            self._connection.set_busy_timeout(BUSY_MS)
+            return False
+        except apsw.Error as error:
+            self._is_lost = True
+            self.close()
+            raise failure_of(error) from error
+        return True
 
     def begin_mutation(self) -> None:
         """Begin a mutation within the group. They do not nest."""
