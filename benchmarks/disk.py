@@ -35,7 +35,7 @@ def measure(scratch: Path, *, inserts: int = 10_000, seconds: float = 3.0) -> Ta
             door="websocket", workload="insert", clients=16, seconds=seconds, warm_up_seconds=0.0
         )
     with _measured(scratch) as many:
-        write_notes(many.subject, notes)
+        write_notes(many.subject, notes, per_call=1_000)
     table = Table(
         "Bytes on disk for an insert of 150 bytes with one index", ["", "bytes each", "over the floor"]
     )

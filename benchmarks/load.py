@@ -33,10 +33,12 @@ from benchmarks.clients import (
     Tally,
     WebsocketClient,
 )
-from benchmarks.processes import cpu_seconds
+from benchmarks.processes import cpu_seconds, cpu_seconds_alone
 
 ANSWER_SECONDS_MAX = 20.0
 PREPARED_CALLS = 20_000
+PREPARED_READS = 200_000
+"""Of more ids than these, so many are chosen: more than are read in the longest run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,20 @@ class Outcome:
     """Share of one core that the generator used while measuring."""
     server_cpu: float
     """The same of the server, children included; 2.0 is two cores."""
+    front_cpu: float
+    """The same of the server's front process alone."""
     latencies_us: list[float] = field(default_factory=list)
     """A sample, in order of size: every percentile from 0 to 100."""
+
+    @property
+    def server_us(self) -> float:
+        """Processor time of the whole server for one answer, in microseconds."""
+        return 1e6 * self.server_cpu / self.rate
+
+    @property
+    def front_us(self) -> float:
+        """The same of its front process alone."""
+        return 1e6 * self.front_cpu / self.rate
 
 
 FUNCTIONS = {
@@ -111,7 +125,8 @@ def list_arguments(chance: random.Random, load: Load) -> list[Payload]:
 
 def read_arguments(chance: random.Random, ids: list[str | int]) -> list[Payload]:
     """Every id once, in an order by chance."""
-    return [json.dumps({"id": id}).encode() for id in chance.sample(ids, len(ids))]
+    chosen = chance.sample(ids, min(len(ids), PREPARED_READS))
+    return [json.dumps({"id": id}).encode() for id in chosen]
 
 
 def mixed_arguments(chance: random.Random, load: Load) -> list[Payload]:
@@ -207,16 +222,23 @@ async def run(load: Load) -> Outcome:
         client.ask()
     await asyncio.sleep(load.warm_up_seconds)
     ours, theirs, wall = time.process_time(), cpu_seconds(load.server_pid), time.perf_counter()
+    front = cpu_seconds_alone(load.server_pid)
     everyone = asyncio.gather(*(client.is_done for client in clients))
     await asyncio.wait_for(everyone, load.seconds + ANSWER_SECONDS_MAX)
     wall = time.perf_counter() - wall
-    shares = (time.process_time() - ours) / wall, (cpu_seconds(load.server_pid) - theirs) / wall
+    used = (
+        time.process_time() - ours,
+        cpu_seconds(load.server_pid) - theirs,
+        cpu_seconds_alone(load.server_pid) - front,
+    )
     for client in clients:
         client.close()
-    return outcome_of(tally, load.seconds, *shares)
+    return outcome_of(tally, load.seconds, *(each / wall for each in used))
 
 
-def outcome_of(tally: Tally, seconds: float, generator_cpu: float, server_cpu: float) -> Outcome:
+def outcome_of(
+    tally: Tally, seconds: float, generator_cpu: float, server_cpu: float, front_cpu: float
+) -> Outcome:
     latencies = sorted(1e6 * latency for latency in tally.latencies)
     if not latencies:
         raise SystemExit(f"load: no answers; first failure: {tally.first_failure!r}")
@@ -231,6 +253,7 @@ def outcome_of(tally: Tally, seconds: float, generator_cpu: float, server_cpu: f
         other_messages=tally.other_messages,
         generator_cpu=generator_cpu,
         server_cpu=server_cpu,
+        front_cpu=front_cpu,
         latencies_us=percentiles,
     )
 

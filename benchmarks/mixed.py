@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.load import BODY
 from benchmarks.report import Table, ratio, run_alone
-from benchmarks.subjects import Notes, handwritten, rewake, write_notes
+from benchmarks.subjects import NOTES_PER_CALL, Notes, handwritten, rewake, write_notes
 
 CLIENTS = 64
 
@@ -50,7 +50,12 @@ def measure(scratch: Path, *, documents: int = 50_000, channels: int = 1_000, se
         if outcome is not ours:
             table.by_hand[f"calls/s, {documents} documents, {name}"] = outcome.rate
     table.notes.append(f"Of a core: generator {ours.generator_cpu:.0%}, Rewake {ours.server_cpu:.0%}.")
-    table.notes.append(f"Rewake was filled at {documents / filled:,.0f} documents/s, 1,000 a mutation.")
+    table.notes.append(
+        f"Processor time of a call: {ours.server_us:,.0f} us, of which the front {ours.front_us:,.0f}."
+    )
+    table.notes.append(
+        f"Rewake was filled at {documents / filled:,.0f} documents/s, {NOTES_PER_CALL:,} a mutation."
+    )
     table.failures = list(outcomes.values())
     return table
 

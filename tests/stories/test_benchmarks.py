@@ -6,6 +6,8 @@ Sizes are tiny and no figure is looked at: those are for `make bench` on a machi
 from __future__ import annotations
 
 import asyncio
+import json
+import random
 import re
 import sqlite3
 from collections.abc import Callable
@@ -16,13 +18,13 @@ from typing import Any
 import httpx
 import pytest
 
-from benchmarks import fan_out, mixed, overload
+from benchmarks import fan_out, growth, mixed, overload
 from benchmarks.__main__ import QUESTIONS, put
 from benchmarks.bars import ROWS, Answer, summary, times
 from benchmarks.handwritten_app import SCHEMA, GroupWriter, connect, insert
 from benchmarks.live_driver import live
 from benchmarks.live_sockets import RewakeSpeech, mark_in, marked
-from benchmarks.load import Outcome
+from benchmarks.load import PREPARED_READS, Outcome, read_arguments
 from benchmarks.record import Record
 from benchmarks.report import Table
 from benchmarks.subjects import Subject, bare_broadcast, handwritten
@@ -30,6 +32,7 @@ from benchmarks.subjects import Subject, bare_broadcast, handwritten
 README = Path(__file__).resolve().parents[2] / "benchmarks" / "README.md"
 TINY: dict[str, Callable[[Path], Table]] = {
     "fan_out": partial(fan_out.measure, subscribers=(8,), seconds=0.3, rate=10.0),
+    "growth": partial(growth.measure, documents=(60, 120), subscriptions=(0, 4), seconds=0.2),
     "mixed": partial(mixed.measure, documents=100, channels=2, seconds=0.2),
     "overload": partial(overload.measure, seconds=0.3, connections=200),
 }
@@ -89,9 +92,22 @@ def test_a_run_far_below_the_record_is_void(tmp_path: Path) -> None:
 
 def test_failed_answers_are_told_in_the_table() -> None:
     table = Table("t", ["a"])
-    outcome = Outcome(1.0, 1.0, 1.0, 10, 2, "no such account", 0, 0.1, 0.1)
+    outcome = Outcome(1.0, 1.0, 1.0, 10, 2, "no such account", 0, 0.1, 0.1, 0.1)
     table.failures = [outcome]
     assert "2 answers failed, the first: no such account" in table.markdown()
+
+
+def test_processor_time_is_told_for_each_answer() -> None:
+    outcome = Outcome(1_000.0, 1.0, 1.0, 10, 0, "", 0, 0.1, 0.5, 0.2)
+    assert (outcome.server_us, outcome.front_us) == (500.0, 200.0)
+
+
+def test_a_generator_prepares_no_more_reads_than_it_can_send() -> None:
+    ids: list[str | int] = list(range(PREPARED_READS + 1_000))
+    prepared = read_arguments(random.Random(1), ids)
+    assert len(prepared) == PREPARED_READS
+    assert {json.loads(each)["id"] for each in prepared} < set(ids), "none is read twice"
+    assert len(read_arguments(random.Random(1), ids[:5])) == 5
 
 
 def test_the_newest_row_tells_which_write_a_push_brings() -> None:
