@@ -164,6 +164,9 @@ class WakeIndex(Generic[W]):
         self._wholes: dict[_Place, W | _Several[W]] = {}
         self._trees: dict[_Place, _Tree[W]] = {}
         self._handles: dict[W, _Handle[W] | list[_Handle[W]]] = {}
+        # Indexes in which somebody has ever watched something. Their ids are never used again, so there are
+        # few, and a write to the others need not be looked at.
+        self._indexes: set[int] = set()
         self._order = 0
 
     def __len__(self) -> int:
@@ -177,6 +180,7 @@ class WakeIndex(Generic[W]):
         if watcher in self._handles:
             self.remove(watcher)
         handles: list[_Handle[W]] = []
+        self._indexes.update(read_set.intervals)
         for index_id, intervals in read_set.intervals.items():
             for lower, upper in intervals:
                 if upper is not None and len(upper) == len(lower) + 1 and upper == lower + b"\0":
@@ -207,8 +211,11 @@ class WakeIndex(Generic[W]):
     def touched(self, row: LogRow) -> set[W]:
         """The watchers whose read set holds an old or new key of `row`."""
         found: set[W] = set()
+        indexes = self._indexes
         for write in row.writes:
             for index_id, old_key, new_key in write.keys:
+                if index_id not in indexes:
+                    continue
                 if old_key is not None:
                     self._stab(index_id, old_key, found)
                 if new_key is not None and new_key != old_key:
