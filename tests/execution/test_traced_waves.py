@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from rewake.auth import ANONYMOUS
 from rewake.environment import SystemClock
 from rewake.execution import WAVES, FunctionCall, Lane, QueryJob, QueryRun, TracedWaves, Visibility, Wave
+from rewake.execution.runner import asked_by_wave
 from rewake.tracing import Tracing
 
 JOB = QueryJob(FunctionCall("m:f", "{}"), ANONYMOUS, Visibility.PUBLIC)
@@ -50,6 +51,9 @@ class Runner:
         self.seen += jobs
         self.waves.append(Open(self.seen))
         return self.waves[-1]
+
+    async def ask(self, job: QueryJob, *, lane: Lane = WAVES) -> tuple[QueryRun, int]:
+        return await asked_by_wave(self, job, lane)
 
     def code_hash(self, path: str) -> str | None:
         return f"hash of {path}"

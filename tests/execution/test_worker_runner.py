@@ -298,7 +298,7 @@ def test_a_function_that_computes_for_too_long_is_interrupted_and_its_process_li
         )
         assert await stage.query("main:get", name=name) == 0, "it was rolled back"
         assert await stage.mutate("main:writer_process") == writer
-        assert stage.runner._revivals == 0
+        assert stage.runner._pace.revivals == 0
         failed = [record for record in stage.call_log.records if record.error]
         assert len(failed) == 2
         if name == "spin":

@@ -231,7 +231,10 @@ class Stage:
         return wave.ts, runs
 
     async def query(self, path: str, at: int | None = None, **args: Any) -> Any:
-        _, (run,) = await self.runs(path, at=at, **args)
+        if at is None:
+            run, _ = await self.runner.ask(query_job(path, **args))
+        else:
+            _, (run,) = await self.runs(path, at=at, **args)
         return value_of(run.result)
 
     async def push(self, **modules: str) -> SchemaChange:

@@ -21,6 +21,7 @@ from rewake.auth import Identity
 from rewake.database import ReadSet
 from rewake.errors import Unavailable
 from rewake.execution import WAVES, Failure, FunctionCall, GroupReport, Lane, QueryJob, QueryRun, Success
+from rewake.execution.runner import asked_by_wave
 from rewake.storage import LogRow, LogWrite
 from rewake.values import encode_key, key_successor
 
@@ -186,6 +187,9 @@ class SimulatedRunner:
         if self.breaks_next:
             self.breaks_next -= 1
             raise Unavailable("the reader is gone")
+
+    async def ask(self, job: QueryJob, *, lane: Lane = WAVES) -> tuple[QueryRun, int]:
+        return await asked_by_wave(self, job, lane)
 
     async def open_wave(
         self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES

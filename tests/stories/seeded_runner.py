@@ -45,6 +45,7 @@ from rewake.execution import (
 )
 from rewake.execution.code_switch import apply_code
 from rewake.execution.function_runs import FunctionRuns
+from rewake.execution.runner import asked_by_wave
 from rewake.handoff import Handoff
 
 Death = Literal["lives", "dies before COMMIT", "dies after COMMIT"]
@@ -199,6 +200,9 @@ class SeededRunner:
 
     def code_hash(self, path: str) -> str | None:
         return self.registry.code_hash(path)
+
+    async def ask(self, job: QueryJob, *, lane: Lane = WAVES) -> tuple[QueryRun, int]:
+        return await asked_by_wave(self, job, lane)
 
     async def open_wave(
         self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES

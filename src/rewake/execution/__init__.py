@@ -90,8 +90,9 @@ from rewake.execution.traced_calls import TracedCalls, note_result
 from rewake.execution.traced_waves import Readers, TracedWaves
 from rewake.execution.typed_calls import encoded_arguments, error_of, value_of
 from rewake.execution.worker_failures import WorkerLost
+from rewake.execution.worker_plan import WorkerPlan
 from rewake.execution.worker_process import Template
-from rewake.execution.worker_runner import WorkerPlan, WorkerRunner
+from rewake.execution.worker_runner import WorkerRunner
 
 __all__ = [
     "NO_SOURCE",

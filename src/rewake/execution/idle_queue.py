@@ -5,6 +5,8 @@ wakes that one up, a caller in a loop who gives a reader back and asks again at 
 somebody else waits for ever.
 
     put -> the next who waits | kept        get -> one that is kept | wait in line
+    wait(taker) ------------------------------------------------------^
+    next -> who is next after all: several may share what one of them was given
 
 Not here: what is at rest (`reader_threads.py`, `reader_pool.py`), whose turn it is (`waiting_line.py`).
 """
@@ -13,34 +15,53 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from rewake.execution.lanes import WAVES, Lane
 from rewake.execution.waiting_line import WaitingLine
 
 T = TypeVar("T")
+I_contra = TypeVar("I_contra", contravariant=True)
+
+
+class Taker(Protocol[I_contra]):
+    """Who waits for an item. A future is one."""
+
+    def done(self) -> bool:
+        """Whether it wants none any more."""
+        ...
+
+    def set_result(self, item: I_contra, /) -> None:
+        """Take `item`."""
+        ...
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """There will be none."""
+        ...
 
 
 class IdleQueue(Generic[T]):
     """A fair queue of one event loop."""
 
-    def __init__(self, line: WaitingLine[asyncio.Future[T]]) -> None:
+    def __init__(self, line: WaitingLine[Taker[T]]) -> None:
         self._kept: deque[T] = deque()
         self._line = line
+        # Who had a turn already, and waits for another: they come first.
+        self._again: deque[Taker[T]] = deque()
 
-    def put(self, item: T) -> None:
-        """Give `item` to the next who waits, or keep it."""
+    def put(self, item: T, *, served: int = 1) -> None:
+        """Give `item` to the next who waits, or keep it. So many were `served` with it."""
         line = self._line
         if line:
-            line.done()
-            for future in line.too_late():
-                if not future.done():
-                    future.set_exception(line.refusal())
-        while (following := line.next()) is not None:
-            if not following.done():
-                following.set_result(item)
-                return
-        self._kept.append(item)
+            line.done(served)
+            for taker in line.too_late():
+                if not taker.done():
+                    taker.set_exception(line.refusal())
+        following = self.next()
+        if following is not None:
+            following.set_result(item)
+        else:
+            self._kept.append(item)
 
     async def get(self, lane: Lane = WAVES) -> T:
         """Take an item; waits for its turn.
@@ -60,6 +81,34 @@ class IdleQueue(Generic[T]):
                 self.put(future.result())  # It came just as we went.
             raise
 
+    def wait(self, taker: Taker[T], lane: Lane) -> None:
+        """Have `taker` wait for its turn, also where an item is kept: `serve` hands those out.
+
+        Raises:
+            Overloaded: that would be too long.
+        """
+        self._line.join(taker, lane)
+
+    def wait_again(self, taker: Taker[T]) -> None:
+        """Have `taker`, who had a turn, come before all others."""
+        self._again.append(taker)
+
+    def serve(self) -> None:
+        """Hand out what is kept to those who wait. What was used last goes first: it is still warm."""
+        while self._kept and (following := self.next()) is not None:
+            following.set_result(self._kept.pop())
+
+    def next(self) -> Taker[T] | None:
+        """Who is next, and waits no longer; None where nobody waits."""
+        while self._again:
+            taker = self._again.popleft()
+            if not taker.done():
+                return taker
+        while (following := self._line.next()) is not None:
+            if not following.done():
+                return following
+        return None
+
     def take_out(self, item: T) -> None:
         """Forget an item that is kept. Harmless when it is not."""
         if item in self._kept:
@@ -73,6 +122,8 @@ class IdleQueue(Generic[T]):
 
     def fail(self, error: BaseException) -> None:
         """Raise `error` for all who wait."""
-        for future in self._line.clear():
-            if not future.done():
-                future.set_exception(error)
+        waiting = [*self._again, *self._line.clear()]
+        self._again.clear()
+        for taker in waiting:
+            if not taker.done():
+                taker.set_exception(error)

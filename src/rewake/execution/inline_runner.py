@@ -62,6 +62,7 @@ from rewake.execution.runner import (
     RunnerClosed,
     RunnerFigures,
     Wave,
+    asked_by_wave,
 )
 from rewake.execution.schema_steps import BuildIndexes, SchemaStep, Stepped, change_of
 from rewake.execution.side_effects import install_guard
@@ -287,6 +288,10 @@ class InlineRunner:
         if self._is_closed:
             raise RunnerClosed()
         return await self._readers.open_wave(jobs, at=at, lane=lane)
+
+    async def ask(self, job: QueryJob, *, lane: Lane = WAVES) -> tuple[QueryRun, int]:
+        """Run one query on a snapshot of its own."""
+        return await asked_by_wave(self, job, lane)
 
     def _run_query(self, snapshot: Snapshot, job: QueryJob) -> QueryRun:
         """Run one query on a snapshot. Called in a reader thread."""

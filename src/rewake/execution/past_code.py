@@ -19,6 +19,7 @@ from typing import Any
 from rewake.errors import RewakeError
 from rewake.execution.call_log import CallLog
 from rewake.execution.calls import Failure
+from rewake.execution.idle_queue import Taker
 from rewake.execution.lanes import Lane
 from rewake.execution.reader_pool import ReaderPool, WorkerWave
 from rewake.execution.runner import QueryJob
@@ -40,7 +41,7 @@ class PastCode:
         fork: Callable[[Template, str], Awaitable[Worker]],
         call_log: CallLog,
         cut_off: Failure,
-        line: WaitingLine[asyncio.Future[Worker]],
+        line: WaitingLine[Taker[Worker]],
     ) -> None:
         self.template = template
         self.since = since

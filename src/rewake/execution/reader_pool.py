@@ -5,8 +5,9 @@ wave with it: its queries run again on another, at the same timestamp where the 
 was running at two deaths, or that took too long, fails.
 
     open_wave(jobs) -> idle reader -> OpenWave -> Ran -> Wave -> (More -> Ran)* -> EndWave -> idle
+    pose(job) -> waits for the end of the turn -> idle reader -> Batch -> OpenWave -> Ran* -> idle
 
-Not here: where workers come from, which code is current (`worker_runner.py`).
+Not here: where workers come from, which code is current (`worker_runner.py`), batches (`questions.py`).
 """
 
 from __future__ import annotations
@@ -20,13 +21,23 @@ from rewake.database import ReadSet, module_read_set
 from rewake.execution.analysis import module_of
 from rewake.execution.call_log import CallLog, CallRecord
 from rewake.execution.calls import Failure
-from rewake.execution.idle_queue import IdleQueue
+from rewake.execution.idle_queue import IdleQueue, Taker
 from rewake.execution.lanes import WAVES, Lane
+from rewake.execution.questions import (
+    BATCH_QUESTIONS_MAX,
+    BATCH_SECONDS,
+    LINGER_SECONDS,
+    Answered,
+    Batch,
+    Paces,
+    Question,
+)
 from rewake.execution.runner import QueryJob, QueryRun, RunnerClosed
 from rewake.execution.waiting_line import WaitingLine
 from rewake.execution.worker_failures import WorkerLost, given_up
 from rewake.execution.worker_messages import EndWave, FromFront, More, OpenWave, Query, Ran
 from rewake.execution.worker_process import Worker
+from rewake.handoff import Handoff
 
 _DEATHS_MAX = 2
 _LOSSES_MAX = 5
@@ -42,7 +53,7 @@ class ReaderPool:
         on_lost: Callable[[], None],
         code_hash: Callable[[str], str | None],
         cut_off: Failure,
-        line: WaitingLine[asyncio.Future[Worker]],
+        line: WaitingLine[Taker[Worker]],
     ) -> None:
         self._call_log = call_log
         self._cut_off = cut_off
@@ -52,6 +63,11 @@ class ReaderPool:
         self.waits = line.waits
         """How long waves waited for a reader."""
         self._current: set[Worker] = set()
+        self._batches: dict[Worker, Batch] = {}
+        self._paces = Paces()
+        self._will_serve = False  # Set when a question waits; cleared when readers are handed out.
+        # How long what was asked since the last batch set out is thought to take.
+        self._fresh_seconds = 0.0
         self._is_closed = False
         self.version = 0
         """Counts versions of the code."""
@@ -101,6 +117,71 @@ class ReaderPool:
         wave.runs = await wave.run(jobs)
         return wave
 
+    def pose(self, job: QueryJob, lane: Lane) -> Handoff[Answered]:
+        """Have `job` run on the latest snapshot, with others that are asked in this turn of the event loop,
+        or while all readers are at work.
+
+        Raises:
+            RunnerClosed: there will be no reader.
+            Overloaded: it would wait for a reader for too long.
+        """
+        if self._is_closed:
+            raise RunnerClosed()
+        question = Question(self, job, seconds=self._paces.of(job.call.path))
+        self._idle.wait(question, lane)
+        self._fresh_seconds += question.seconds
+        self._serve_soon()
+        return question.answer
+
+    def begin(self, worker: Worker, question: Question) -> None:
+        """Send `question` with `worker`, and whoever else can go."""
+        questions, seconds = [question], question.seconds
+        while seconds < BATCH_SECONDS and len(questions) < BATCH_QUESTIONS_MAX:
+            other = self._idle.next()
+            if isinstance(other, Question) and other.seconds < BATCH_SECONDS:
+                questions.append(other)
+                seconds += other.seconds
+                continue
+            if other is not None:
+                self._idle.wait_again(other)  # A wave, or a question that takes its time.
+                self._serve_soon()
+            break
+        if not worker.is_alive:
+            self.again(questions)
+            return
+        self._fresh_seconds = 0.0
+        batch = self._batches[worker] = Batch(self, self._paces, worker, questions, seconds=seconds)
+        self.busy.add(worker)
+        batch.send()
+
+    def again(self, questions: Sequence[Question]) -> None:
+        """Have questions wait once more, before all others."""
+        for question in questions:
+            self._idle.wait_again(question)
+        self._serve_soon()
+
+    def over(self, batch: Batch) -> None:
+        """All of a batch is answered: its reader is free."""
+        del self._batches[batch.worker]
+        self._free(batch.worker, served=len(batch.questions))
+
+    def _serve_soon(self) -> None:
+        if not self._will_serve:
+            self._will_serve = True
+            asyncio.get_running_loop().call_soon(self._serve)
+
+    def _serve(self) -> None:
+        self._will_serve = False
+        if self._is_closed:
+            self._idle.fail(RunnerClosed())
+        elif not self._lingers():
+            self._idle.serve()
+
+    def _lingers(self) -> bool:
+        """Whether what waits goes with a reader that is back soon, rather than have another wake up."""
+        is_little = self._fresh_seconds < LINGER_SECONDS
+        return is_little and any(batch.is_quick for batch in self._batches.values())
+
     async def take(self, lane: Lane) -> Worker:
         """An idle reader; waits for one.
 
@@ -116,12 +197,16 @@ class ReaderPool:
 
     def give_back(self, worker: Worker) -> None:
         """A wave is over: let its snapshot go, and its reader take the next."""
-        self.busy.discard(worker)
         worker.send(EndWave())
+        self._free(worker)
+
+    def _free(self, worker: Worker, *, served: int = 1) -> None:
+        self.busy.discard(worker)
         if worker not in self._current:
             worker.close()
+            self._serve_soon()
         elif worker.is_alive:
-            self._idle.put(worker)
+            self._idle.put(worker, served=served)
 
     async def ask(self, worker: Worker, message: FromFront) -> Ran:
         """Have a taken reader run queries.
@@ -187,6 +272,9 @@ class ReaderPool:
     def _worker_ended(self, worker: Worker) -> None:
         self.busy.discard(worker)
         self._idle.take_out(worker)
+        batch = self._batches.pop(worker, None)
+        if batch is not None:
+            batch.lost()
         if worker in self._current:
             self._current.discard(worker)
             self._on_lost()

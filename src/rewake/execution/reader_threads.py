@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rewake.database import Reader, Snapshot
-from rewake.execution.idle_queue import IdleQueue
+from rewake.execution.idle_queue import IdleQueue, Taker
 from rewake.execution.lanes import WAVES, Lane
 from rewake.execution.runner import QueryJob, QueryRun
 from rewake.execution.waiting_line import WaitingLine
@@ -42,7 +42,7 @@ class ReaderThreads:
         *,
         open_reader: Callable[[], Reader],
         run: Callable[[Snapshot, QueryJob], QueryRun],
-        line: WaitingLine[asyncio.Future[_ReaderThread]],
+        line: WaitingLine[Taker[_ReaderThread]],
         check_past: Callable[[Snapshot], None] = lambda snapshot: None,
     ) -> None:
         """`check_past` may refuse, by raising, to run anything on a snapshot that is not the latest."""

@@ -204,6 +204,23 @@ class Wave(Protocol):
         ...
 
 
+class OpensWaves(Protocol):
+    """Whoever gives waves."""
+
+    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES) -> Wave:
+        """As `Runner.open_wave`."""
+        ...
+
+
+async def asked_by_wave(readers: OpensWaves, job: QueryJob, lane: Lane) -> tuple[QueryRun, int]:
+    """`Runner.ask` where there are waves only."""
+    wave = await readers.open_wave([job], lane=lane)
+    try:
+        return wave.runs[0], wave.ts
+    finally:
+        await wave.close()
+
+
 class RunnerClosed(Unavailable):
     """The server is stopping. Nothing was written; the client sends the call again when it is back."""
 
@@ -259,6 +276,10 @@ class Runner(Protocol):
         Raises:
             Overloaded: it would wait for a reader for too long, or has; nothing ran.
         """
+        ...
+
+    async def ask(self, job: QueryJob, *, lane: Lane = WAVES) -> tuple[QueryRun, int]:
+        """Run one query on the latest snapshot; gives its timestamp, too. What is raised: as `open_wave`."""
         ...
 
     async def push(

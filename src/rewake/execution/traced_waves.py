@@ -18,7 +18,7 @@ from typing import Protocol
 
 from rewake.environment import Clock
 from rewake.execution.lanes import WAVES, Lane
-from rewake.execution.runner import QueryJob, QueryRun, Wave
+from rewake.execution.runner import QueryJob, QueryRun, Wave, asked_by_wave
 from rewake.tracing import Tracing
 
 
@@ -27,6 +27,10 @@ class Readers(Protocol):
 
     async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES) -> Wave:
         """Take a snapshot and run queries on it."""
+        ...
+
+    async def ask(self, job: QueryJob, *, lane: Lane = WAVES) -> tuple[QueryRun, int]:
+        """Run one query on the latest snapshot; gives its timestamp, too."""
         ...
 
     def code_hash(self, path: str) -> str | None:
@@ -53,6 +57,10 @@ class TracedWaves:
                 spans.enter_context(self._tracing.span("wave", attributes={"rewake.wave.queries": len(jobs)}))
             wave = await self._readers.open_wave(self.told(jobs), at=at, lane=lane)
             return _TracedWave(self, wave, spans.pop_all())
+
+    async def ask(self, job: QueryJob, *, lane: Lane = WAVES) -> tuple[QueryRun, int]:
+        """As `Runner.ask`."""
+        return await asked_by_wave(self, job, lane)
 
     def told(self, jobs: Sequence[QueryJob]) -> list[QueryJob]:
         """The jobs with the span that they belong to."""

@@ -94,6 +94,8 @@ from rewake.tracing import Tracing, tracing_from
 _log = logger(__name__)
 
 _PORTION = 1 << 18
+_ANSWER_SECONDS = 0.001
+"""After so long what is known of a batch is told; whoever asked for it need not wait for the rest."""
 
 
 class Pipe:
@@ -299,6 +301,11 @@ class ReaderWorker(_Worker):
                     break
                 continue
             try:
+                if isinstance(message, OpenWave) and message.is_all:
+                    self._answer_all(message)
+                    if self._is_worn():
+                        break
+                    continue
                 self._pipe.send(self._answer(message))
             except RewakeError as error:
                 self._end()
@@ -327,6 +334,25 @@ class ReaderWorker(_Worker):
             return self._check_documents(is_first=isinstance(message, LookRound))
         raise PipeBroken(f"a reader has no use for {type(message).__name__} now")
 
+    def _answer_all(self, message: OpenWave) -> None:
+        """Run questions on a snapshot of their own; what is known is told when the rest takes too long."""
+        self._end()
+        snapshot = self._snapshot = self._reader.begin()
+        self._reach("wave.after_snapshot")
+        runs: list[Run] = []
+        told = self._clock.monotonic()
+        try:
+            for number, query in enumerate(message.jobs):
+                if runs and self._clock.monotonic() - told > _ANSWER_SECONDS:
+                    self._pipe.send(Ran(snapshot.ts, runs))
+                    runs, told = [], self._clock.monotonic()
+                runs.append(self._run_one(snapshot, number, query))
+            self._reach("wave.before_answer")
+        finally:
+            if runs:
+                self._pipe.send(Ran(snapshot.ts, runs))
+        self._end()
+
     def _check_documents(self, *, is_first: bool) -> FromWorker:
         with self._reader.begin() as snapshot:
             if is_first:
@@ -338,16 +364,17 @@ class ReaderWorker(_Worker):
                 raise
 
     def _run(self, snapshot: Snapshot, jobs: list[Query]) -> list[Run]:
-        runs = []
-        for number, each in enumerate(jobs):
-            self._mark.set(number, self._clock.monotonic())
-            try:
-                run, record = self._runs.query(snapshot, each.job, self._registry)
-            finally:
-                self._mark.clear()
-            runs.append(Run.of(run, record))
+        runs = [self._run_one(snapshot, number, each) for number, each in enumerate(jobs)]
         self._reach("wave.before_answer")
         return runs
+
+    def _run_one(self, snapshot: Snapshot, number: int, query: Query) -> Run:
+        self._mark.set(number, self._clock.monotonic())
+        try:
+            run, record = self._runs.query(snapshot, query.job, self._registry)
+        finally:
+            self._mark.clear()
+        return Run.of(run, record)
 
     def _end(self) -> None:
         if self._snapshot is not None:

@@ -252,6 +252,8 @@ class OpenWave(_Message):
 
     jobs: list[Query]
     at: int | None
+    is_all: bool = False
+    """Whether there will be no `More`: the snapshot is let go at once, and there may be several answers."""
 
 
 class More(_Message):

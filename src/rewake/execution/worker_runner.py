@@ -22,11 +22,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from rewake.database import Database, DeployNote, Evidence, OnProgress, SchemaChange, TrimResult, no_progress
-from rewake.environment import pause
 from rewake.errors import RewakeError
 from rewake.execution.action_desk import ActionDesk
 from rewake.execution.action_workers import ActionWorkers
@@ -38,6 +36,7 @@ from rewake.execution.lines import reader_line
 from rewake.execution.loader import ProjectSettings
 from rewake.execution.past_code import PastCode
 from rewake.execution.reader_pool import ReaderPool
+from rewake.execution.revival_pace import RevivalPace
 from rewake.execution.rollout_driver import roll_out
 from rewake.execution.runner import (
     ActionJob,
@@ -46,6 +45,7 @@ from rewake.execution.runner import (
     GroupReport,
     MutationJob,
     QueryJob,
+    QueryRun,
     RunnerClosed,
     RunnerFigures,
     Wave,
@@ -55,6 +55,7 @@ from rewake.execution.schema_steps import BuildIndexes, SchemaStep, Stepped
 from rewake.execution.time_watch import TimeWatch
 from rewake.execution.worker_failures import WorkerLost, cut_off
 from rewake.execution.worker_messages import Fork, Mutate, Outcome, RestartLog, Step, Trim
+from rewake.execution.worker_plan import WorkerPlan
 from rewake.execution.worker_process import Template, Worker, all_ended
 from rewake.execution.worker_rollout import WorkerRollout
 from rewake.execution.writer_seat import WriterSeat
@@ -63,19 +64,7 @@ from rewake.tallies import Tallies
 
 _log = logger(__name__)
 
-_BACKOFF_SECONDS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-_CALM_SECONDS = 10.0
-"""A process that lived so long did not die of its start."""
 _DRAIN_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerPlan:
-    """Which project to serve with how many processes."""
-
-    template: Template
-    """The project, loaded: the runner takes it over and ends it."""
-    readers: int = 2
 
 
 class WorkerRunner:
@@ -87,7 +76,7 @@ class WorkerRunner:
         self._database = database
         self._tallies = tallies or Tallies()
         self._plan = plan
-        self._clock = database.environment.clock
+        clock = database.environment.clock
         self._call_log = call_log
         self.analysis = Analysis()
         """What is known of the code that serves now; empty before the first push."""
@@ -120,9 +109,8 @@ class WorkerRunner:
         self._is_armed = True
         self._is_closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._revivals = 0
-        self._last_revival = -_CALM_SECONDS
-        self._watch = TimeWatch(self._clock, database.limits.system_seconds_max, self._at_work)
+        self._pace = RevivalPace(clock)
+        self._watch = TimeWatch(clock, database.limits.system_seconds_max, self._at_work)
 
     async def start(self, on_group: Callable[[GroupReport], None], calls: Calls | None = None) -> int:
         """Be ready for the first push. Returns the latest timestamp."""
@@ -226,15 +214,34 @@ class WorkerRunner:
             if self._is_closed:
                 raise RunnerClosed()
             wave = await self._readers.open_wave(jobs, at=at, lane=lane)
-            switch = self._switch
-            if switch is not None and wave.ts > self._seat.told_ts:
-                # Nobody else commits now, so this may be the new schema, and the old code has met it.
-                await wave.close()
-                await asyncio.shield(switch)
-            elif wave.ts >= self._code_since and not wave.is_of_current_code:
-                await wave.close()
-            else:
+            if not self._met_other_schema(wave.ts, is_current=wave.is_of_current_code):
                 return wave
+            await wave.close()
+            await self._switched()
+
+    async def ask(self, job: QueryJob, *, lane: Lane = WAVES) -> tuple[QueryRun, int]:
+        """Run one query on an idle reader, together with others."""
+        while True:
+            if self._is_closed:
+                raise RunnerClosed()
+            run, ts, reader = await self._readers.pose(job, lane)
+            if ts < 0:
+                wave = await self.open_wave([], lane=lane)
+                await wave.close()
+                return run, wave.ts
+            if not self._met_other_schema(ts, is_current=self._readers.is_current(reader)):
+                return run, ts
+            await self._switched()
+
+    def _met_other_schema(self, ts: int, *, is_current: bool) -> bool:
+        """Whether what ran at `ts` may have met the schema of other code, and is to run again."""
+        if self._switch is not None and ts > self._seat.told_ts:
+            return True  # Nobody else commits now: it may be the new schema, which old code has met.
+        return ts >= self._code_since and not is_current
+
+    async def _switched(self) -> None:
+        if self._switch is not None:
+            await asyncio.shield(self._switch)
 
     # Code.
 
@@ -432,7 +439,7 @@ class WorkerRunner:
         """Bring the processes back up to their number."""
         async with self._reviving:
             while not self._is_closed and not self._is_complete:
-                await self._back_off()
+                await self._pace.wait()
                 try:
                     await self._fill()
                 except RewakeError as error:
@@ -472,12 +479,6 @@ class WorkerRunner:
             reader = await self._fork(template, "reader")
             await reader.ready()
             self._readers.add(reader)
-
-    async def _back_off(self) -> None:
-        now = self._clock.monotonic()
-        self._revivals = self._revivals + 1 if now - self._last_revival < _CALM_SECONDS else 0
-        self._last_revival = now
-        await pause(_BACKOFF_SECONDS[min(self._revivals, len(_BACKOFF_SECONDS) - 1)])
 
     def _at_work(self) -> list[Worker | None]:
         """Whoever may be running a function of queries and mutations."""

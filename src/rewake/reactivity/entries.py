@@ -11,7 +11,6 @@ Source: semantics 7.2 (what the cache key holds).
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ import msgspec
 from rewake.auth import Identity
 from rewake.errors import InvalidInput, Unavailable
 from rewake.execution import CalledFrom, Failure, FunctionCall, QueryJob, Success, Visibility
+from rewake.handoff import Handoff
 from rewake.protocol import FunctionPath
 from rewake.values import decode, encode
 
@@ -151,8 +151,9 @@ class Entry:
     """The live queries that show this entry. Most are shown once, and a set would be as large as the rest."""
     runs: int = 0
     """Runs under way that will end in this entry; it is not given up before they are back."""
-    run: asyncio.Task[tuple[LiveResult, int]] | None = None
-    """The run for a one-shot reader that others may join: set when it begins, cleared when it ends."""
+    askers: list[Handoff[tuple[LiveResult, int]]] | None = None
+    """Who waits for a run of one-shot readers, which others may join: set when it begins, cleared when it
+    ends."""
 
     def is_valid_at(self, ts: int) -> bool:
         """Whether `result` is the answer at snapshot `ts`, as far as the log position tells."""

@@ -41,11 +41,13 @@ from rewake.execution import (
     Success,
     Visibility,
 )
+from rewake.handoff import Handoff
 from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.reactivity.entries import Entry, EntryKey, LiveResult, QuestionKey, ReaderBehind, question_key
 from rewake.reactivity.live_figures import LiveFigures, live_figures
 from rewake.reactivity.live_session import LiveListener, LiveSession, Subscription
+from rewake.reactivity.lone_runs import LoneRuns, answer_all
 from rewake.reactivity.recent_rows import RecentRows
 from rewake.reactivity.showable_position import ShowablePosition
 from rewake.reactivity.unused_entries import UnusedEntries
@@ -93,6 +95,7 @@ class LiveQueries:
         self._will_turn = False  # Set by whatever a turn is to look at; cleared by the turn.
         self._is_closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._lone = LoneRuns()
         self.wakes = 0
         """Entries that a commit made stale since the start; tests and metrics count with it."""
 
@@ -205,11 +208,13 @@ class LiveQueries:
                 self._unused.touch(entry)
                 self._tallies.hit(question.path)
                 return entry.result, self.position
-            if entry.run is None:
-                entry.run = asyncio.ensure_future(self._run_alone(entry, called_from, lane))
-                self._tasks.add(entry.run)
-                entry.run.add_done_callback(self._tasks.discard)
-            result, ts = await asyncio.shield(entry.run)
+            asker: Handoff[tuple[LiveResult, int]] = Handoff()
+            if entry.askers is None:
+                entry.askers = [asker]
+                self._lone.begin(self._run_alone(entry, called_from, lane))
+            else:
+                entry.askers.append(asker)
+            result, ts = await asker
             # We may have joined a run that others began: as somebody else, or before a commit that the caller
             # already knows of. Either can happen once; the run after it is ours or younger than the call.
             if entry.key.identity in ("", identity.fingerprint):
@@ -219,20 +224,21 @@ class LiveQueries:
                     return result, asked_at
         raise ReaderBehind(asked=asked_at)
 
-    async def _run_alone(self, entry: Entry, called_from: CalledFrom, lane: Lane) -> tuple[LiveResult, int]:
+    async def _run_alone(self, entry: Entry, called_from: CalledFrom, lane: Lane) -> None:
+        """Run an entry for those who ask, and tell them."""
         entry.runs += 1
+        told: tuple[LiveResult, int] | Exception
         try:
             job = entry.rerun_job(called_from)
             with self._recent.keeping():
-                wave = await self._runner.open_wave([job], lane=lane)
-                try:
-                    await self._showable.reached(wave.ts)
-                    return self._accept(entry, job, wave.runs[0], wave.ts), wave.ts
-                finally:
-                    await wave.close()
-        finally:
-            entry.run = None
-            self._ran([entry])
+                run, ts = await self._runner.ask(job, lane=lane)
+                await self._showable.reached(ts)
+                told = self._accept(entry, job, run, ts), ts
+        except Exception as error:
+            told = error
+        askers, entry.askers = entry.askers or (), None
+        self._ran([entry])
+        answer_all(askers, told)
 
     async def read_many(
         self,
@@ -530,5 +536,5 @@ class LiveQueries:
     async def close(self) -> None:
         """Wait for the waves and runs under way; no more begin."""
         self._is_closed = True
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks or self._lone:
+            await asyncio.gather(*self._tasks, self._lone.ended(), return_exceptions=True)

@@ -1,0 +1,218 @@
+"""Questions: queries that somebody asks once, several of which travel to a reader together.
+
+Floor 3, `execution`. What a reader does for one read by an id takes less than waking its process up. So
+whoever waits when a reader is free goes with it as a batch, for as long as all of it is quickly done: one
+message, one snapshot, one answer, or several where it takes longer than was thought.
+
+    ask -> waits in line -> (end of the turn, or a reader is free) -> Batch -> OpenWave -> Ran* -> answers
+                `-- again: its reader died, or is held up by another question of the batch
+
+While a quick batch is under way a little more work waits for its reader to come back, and does not have
+another woken up: with two readers everybody would travel alone.
+
+How long a question takes is what its function took lately; one that has not run yet travels alone. Nothing is
+written by a query, so one that is held up may be run a second time elsewhere; the first answer counts.
+
+Not here: readers (`reader_pool.py`), whose turn it is (`waiting_line.py`), live queries, which come in waves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from math import inf
+from typing import NamedTuple, Protocol
+
+from rewake.execution.calls import Failure, Success
+from rewake.execution.runner import QueryJob, QueryRun
+from rewake.execution.worker_failures import WorkerLost
+from rewake.execution.worker_messages import Failed, FromWorker, OpenWave, Query, Ran
+from rewake.execution.worker_process import Worker
+from rewake.handoff import Handoff
+
+BATCH_SECONDS = 0.001
+"""A batch is full when so much work is in it: some ten times what waking a process up costs."""
+BATCH_QUESTIONS_MAX = 32
+LINGER_SECONDS = 0.0005
+"""So much work waits for a reader that is thought to be back soon."""
+_HELD_UP_SECONDS = 0.02
+"""After so long who is behind another question, or waits for its reader, is free to go elsewhere."""
+_LOSSES_MAX = 5
+_PATHS_MAX = 10_000
+_UNKNOWN = -1
+
+
+class Answered(NamedTuple):
+    """What a question came to."""
+
+    run: QueryRun
+    ts: int
+    """The snapshot of the run; below 0 where there is none: the query took its readers with it."""
+    worker: Worker
+
+
+class Question:
+    """One query that waits for a reader, or travels. Implements `Taker`."""
+
+    __slots__ = ("_desk", "answer", "deaths", "job", "losses", "seconds")
+
+    def __init__(self, desk: Batches, job: QueryJob, *, seconds: float) -> None:
+        self._desk = desk
+        self.job = job
+        self.seconds = seconds
+        """How long it is thought to take."""
+        self.answer: Handoff[Answered] = Handoff()
+        self.deaths = 0
+        """Readers that died while they ran it."""
+        self.losses = 0
+        """Readers that died while they had it."""
+
+    def done(self) -> bool:
+        """Whether it is answered, or nobody waits for that any more."""
+        return self.answer.done()
+
+    def set_result(self, worker: Worker, /) -> None:
+        """Travel with `worker`, and take others along."""
+        self._desk.begin(worker, self)
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """There is no reader."""
+        self.answer.set_exception(error)
+
+
+class Batches(Protocol):
+    """The pool, as questions and batches know it."""
+
+    def begin(self, worker: Worker, question: Question) -> None:
+        """Send `question` with `worker`, and whoever else can go."""
+        ...
+
+    def again(self, questions: Sequence[Question]) -> None:
+        """Have questions wait once more, before all others."""
+        ...
+
+    def heard(self, ran: Ran) -> list[QueryRun]:
+        """The runs of an answer; their records go to the call log."""
+        ...
+
+    def failed(self, job: QueryJob, failure: Failure) -> QueryRun:
+        """The run of a query that took its reader with it."""
+        ...
+
+    def verdict(self, worker: Worker, job: QueryJob, deaths: int) -> Failure | None:
+        """What to fail `job` with; None to run it again."""
+        ...
+
+    def over(self, batch: Batch) -> None:
+        """All of a batch is answered: its reader is free."""
+        ...
+
+
+class Paces:
+    """How long functions took lately, by path as callers write it."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+
+    def of(self, path: str) -> float:
+        """How long the next run will take, about; infinite where nobody knows."""
+        return self._seconds.get(path, inf)
+
+    def learn(self, path: str, run: QueryRun, seconds: float) -> None:
+        """It took `seconds`. One run counts for an eighth: a process that lost its processor for a moment is
+        not a slow function, and a function that is slow now and then is one.
+        """
+        if not isinstance(run.result, Success):
+            return  # Callers can make up any number of paths.
+        known = self._seconds.get(path)
+        if known is None:
+            if len(self._seconds) >= _PATHS_MAX:
+                self._seconds.clear()
+            known = seconds
+        self._seconds[path] = known + (seconds - known) / 8
+
+
+class Batch:
+    """Questions that travel with one reader, until the last is answered or the reader has died."""
+
+    __slots__ = ("_answered", "_desk", "_paces", "_timer", "is_quick", "questions", "worker")
+
+    def __init__(
+        self, desk: Batches, paces: Paces, worker: Worker, questions: list[Question], *, seconds: float
+    ) -> None:
+        """`seconds` is how long all of it is thought to take."""
+        self._desk = desk
+        self._paces = paces
+        self.worker = worker
+        self.questions = questions
+        self.is_quick = seconds < 2 * BATCH_SECONDS
+        """Whether its reader is thought to be back soon; cleared when it is not."""
+        # So many were answered, the first of them.
+        self._answered = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def send(self) -> None:
+        """Set out."""
+        self.worker.hear = self._hear
+        self.worker.send(OpenWave([Query.of(each.job) for each in self.questions], None, True))
+        if self.is_quick or len(self.questions) > 1:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(_HELD_UP_SECONDS, self._held_up)
+
+    def lost(self) -> None:
+        """The reader has died: whoever was not answered is asked again, but for the one that it died of."""
+        self._end()
+        worker, again = self.worker, []
+        culprit = _UNKNOWN if worker.marked is None else worker.marked[0]
+        for number, question in enumerate(self.questions):
+            if number < self._answered or question.done():
+                continue
+            question.losses += 1
+            question.deaths += number == culprit
+            failure = self._desk.verdict(worker, question.job, question.deaths) if number == culprit else None
+            if failure is not None:
+                run = self._desk.failed(question.job, failure)
+                question.answer.set_result(Answered(run, _UNKNOWN, worker))
+            elif question.losses >= _LOSSES_MAX and culprit == _UNKNOWN:
+                question.set_exception(WorkerLost())
+            else:
+                again.append(question)
+        self._desk.again(again)
+
+    def _hear(self, message: FromWorker) -> None:
+        begin = self._answered
+        if isinstance(message, Failed):
+            # It is about the first that has no answer; the reader does not look at those behind it.
+            question, behind = self.questions[begin], self.questions[begin + 1 :]
+            self._answered = len(self.questions)
+            self._finish()
+            self._desk.again([each for each in behind if not each.done()])
+            if not question.done():
+                question.set_exception(message.error.error())
+            return
+        assert isinstance(message, Ran)
+        answered = self.questions[begin : begin + len(message.runs)]
+        self._answered += len(answered)
+        if self._answered == len(self.questions):
+            self._finish()  # First of all: the reader has the next batch while we hand out answers.
+        for question, run, sent in zip(answered, self._desk.heard(message), message.runs, strict=True):
+            self._paces.learn(question.job.call.path, run, sent.record.seconds)
+            if not question.done():
+                question.answer.set_result(Answered(run, message.ts, self.worker))
+
+    def _held_up(self) -> None:
+        """Let those behind the question that runs go elsewhere."""
+        self._timer = None
+        self.is_quick = False
+        running = self.worker.mark.read()
+        at = self._answered if running is None else running[0]
+        self._desk.again([each for each in self.questions[at + 1 :] if not each.done()])
+
+    def _finish(self) -> None:
+        self._end()
+        self._desk.over(self)
+
+    def _end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

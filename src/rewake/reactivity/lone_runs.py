@@ -1,0 +1,55 @@
+"""Lone runs: queries that run for whoever asks once, and not in a wave.
+
+Floor 4, `reactivity`. Each is a coroutine that runs at once (`handoff.py`) and no task: its answer reaches
+who asks in the step in which it is known, and who gives up takes nobody's run with him.
+
+Not here: what is run (`live_queries.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
+
+from rewake.handoff import Handoff, at_once
+
+T = TypeVar("T")
+
+
+class LoneRuns:
+    """The lone runs under way. Used from one event loop."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._ended = asyncio.Event()  # Set whenever the last of them has ended.
+
+    def __len__(self) -> int:
+        return self._count
+
+    def begin(self, run: Coroutine[Any, Any, None]) -> None:
+        """Begin a run, the first step now."""
+        self._count += 1
+        at_once(run, over=self._one_over)
+
+    async def ended(self) -> None:
+        """Wait until none is under way."""
+        while self._count:
+            self._ended.clear()
+            await self._ended.wait()
+
+    def _one_over(self) -> None:
+        self._count -= 1
+        if not self._count:
+            self._ended.set()
+
+
+def answer_all(askers: Iterable[Handoff[T]], answer: T | Exception) -> None:
+    """Hand `answer` to all who still wait for it."""
+    for asker in askers:
+        if asker.done():
+            continue
+        if isinstance(answer, Exception):
+            asker.set_exception(answer)
+        else:
+            asker.set_result(answer)
