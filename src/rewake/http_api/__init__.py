@@ -8,16 +8,19 @@ from rewake.http_api.cors import CorsMiddleware
 from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint, ResponseCut, error_response
 from rewake.http_api.metrics import build_metrics
 from rewake.http_api.ports import Backend, FunctionKind, HttpActionsBackend
+from rewake.http_api.quick_calls import Answer, QuickCalls
 from rewake.http_api.routes import API_PREFIXES, build_app, build_routes, build_site, is_api_path
 
 __all__ = [
     "API_PREFIXES",
+    "Answer",
     "Backend",
     "CorsMiddleware",
     "ErrorBoundary",
     "FunctionKind",
     "HttpActionsBackend",
     "NoSuchEndpoint",
+    "QuickCalls",
     "ResponseCut",
     "build_app",
     "build_metrics",

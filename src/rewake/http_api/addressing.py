@@ -10,11 +10,12 @@ Source: wire 1.2, 1.5 and 4.1.
 from __future__ import annotations
 
 import msgspec
-from starlette.requests import Request
+from starlette.types import Scope
 
 from rewake.execution import FunctionCall
 from rewake.http_api.bodies import arguments_text
 from rewake.http_api.errors import MissingIdentifier
+from rewake.http_api.headers import header_text
 from rewake.protocol import ClientVersion, FunctionPath, InvalidClientVersion, client_version
 
 _CLIENT_LENGTH_MAX = 256
@@ -44,13 +45,13 @@ def path_of_url(segments: str) -> str:
     return f"{module}:{function}"
 
 
-def client_of(request: Request) -> ClientVersion:
+def client_of(scope: Scope) -> ClientVersion:
     """The client that asks, by its `Convex-Client` header.
 
     Raises:
         InvalidClientVersion: the header cannot be read.
     """
-    header = request.headers.get("convex-client")
-    if header is not None and len(header) > _CLIENT_LENGTH_MAX:
-        raise InvalidClientVersion(text=header[:_CLIENT_LENGTH_MAX])
-    return client_version(header, None)
+    client = header_text(scope, b"convex-client")
+    if client is not None and len(client) > _CLIENT_LENGTH_MAX:
+        raise InvalidClientVersion(text=client[:_CLIENT_LENGTH_MAX])
+    return client_version(client, None)

@@ -9,21 +9,23 @@ Source: wire 4.2 and 5.2.
 from __future__ import annotations
 
 from starlette.requests import Request
+from starlette.types import Scope as HttpScope
 
 from rewake.auth import Admin, Identity, Scope, scope_of_call
 from rewake.functions import FunctionKind
 from rewake.http_api.errors import AdminRequired
+from rewake.http_api.headers import header_text
 from rewake.http_api.ports import Backend
 
 
-async def identity_of(backend: Backend, request: Request) -> Identity:
-    """The caller of `request`; without a header, nobody in particular.
+async def identity_of(backend: Backend, scope: HttpScope) -> Identity:
+    """The caller of a request; without a header, nobody in particular.
 
     Raises:
         InvalidInput: the header cannot be read.
         Unauthenticated: the key or token is not valid; nothing has run.
     """
-    return await backend.authenticate_header(request.headers.get("authorization"))
+    return await backend.authenticate_header(header_text(scope, b"authorization"))
 
 
 def permit_call(identity: Identity, path: str, kind: FunctionKind | None) -> None:

@@ -12,6 +12,7 @@ Source: wire 4.1. Not here: what the fields mean (`functions.py`).
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -19,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from rewake.http_api.errors import BadJsonBody, BodyTooLarge, BodyTooSlow
+from rewake.http_api.headers import header_text
 from rewake.limits import Limits
 from rewake.values import unicode_advice
 
@@ -63,6 +65,7 @@ class BatchBody(msgspec.Struct, frozen=True):
 
 
 Body = TypeVar("Body")
+_calls = msgspec.json.Decoder(CallBody)
 
 
 async def read_json(scope: Scope, receive: Receive, kind: type[Body], limits: Limits) -> Body:
@@ -73,19 +76,32 @@ async def read_json(scope: Scope, receive: Receive, kind: type[Body], limits: Li
         `http_body_bytes_max`, or not such an object.
         BodyTooSlow: it took longer than `http_body_seconds_max`.
     """
-    if not _is_json(_header(scope, b"content-type")):
-        raise BadJsonBody("Expected request with `Content-Type: application/json`")
-    encoding = _header(scope, b"content-encoding").strip().lower()
-    if encoding not in ("", "identity"):
-        raise BadJsonBody("The body is compressed, which is not taken. Send it without `Content-Encoding`.")
+    refuse_other_types(scope)
+    return parse_json(await read_json_text(scope, receive, limits), kind)
+
+
+async def read_json_text(scope: Scope, receive: Receive, limits: Limits) -> bytes:
+    """Read a body that is JSON as far as the head says. What is raised: as `read_json`."""
     try:
         async with asyncio.timeout(limits.http_body_seconds_max):
-            body = await read_body(scope, receive, bytes_max=limits.http_body_bytes_max)
+            return await read_body(scope, receive, bytes_max=limits.http_body_bytes_max)
     except TimeoutError:
         raise BodyTooSlow(seconds=limits.http_body_seconds_max) from None
     except BodyTooLarge as error:
         raise BadJsonBody(error.message)
-    return parse_json(body, kind)
+
+
+def refuse_other_types(scope: Scope) -> None:
+    """Return where the body is JSON, as far as the head says.
+
+    Raises:
+        BadJsonBody: it is something else, or compressed.
+    """
+    if not _is_json(header_text(scope, b"content-type") or ""):
+        raise BadJsonBody("Expected request with `Content-Type: application/json`")
+    encoding = header_text(scope, b"content-encoding")
+    if encoding is not None and encoding.strip().lower() not in ("", "identity"):
+        raise BadJsonBody("The body is compressed, which is not taken. Send it without `Content-Encoding`.")
 
 
 def parse_json(text: bytes | str, kind: type[Body]) -> Body:
@@ -94,8 +110,17 @@ def parse_json(text: bytes | str, kind: type[Body]) -> Body:
     Raises:
         BadJsonBody: it is something else.
     """
+    return _parsed(msgspec.json.Decoder(kind), text)
+
+
+def parse_call(text: bytes) -> CallBody:
+    """Parse `text` as one `CallBody`, as `parse_json` does."""
+    return _parsed(_calls, text)
+
+
+def _parsed(decoder: msgspec.json.Decoder[Body], text: bytes | str) -> Body:
     try:
-        return msgspec.json.decode(text, type=kind)
+        return decoder.decode(text)
     except RecursionError:
         raise BadJsonBody("The body cannot be read as JSON: it is nested too deeply.")
     except (msgspec.MsgspecError, UnicodeError) as error:
@@ -160,13 +185,7 @@ def arguments_text(args: msgspec.Raw | bytes) -> str:
         raise BadJsonBody(f"The body cannot be read as JSON: {error}")
 
 
-def _header(scope: Scope, wanted: bytes) -> str:
-    for name, value in scope["headers"]:
-        if name == wanted:
-            return bytes(value).decode("latin-1")
-    return ""
-
-
+@lru_cache(maxsize=64)
 def _is_json(content_type: str) -> bool:
     essence = content_type.partition(";")[0].strip().lower()
     return essence == "application/json" or (essence.startswith("application/") and essence.endswith("+json"))

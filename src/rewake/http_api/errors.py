@@ -161,6 +161,23 @@ def error_response(error: Exception) -> Response:
     return Response(body, status, headers, media_type="application/json")
 
 
+def answer_to(error: Exception, scope: Scope, environment: Environment) -> Response:
+    """The answer for `error` of the request in `scope`, where its code is left for those who count. Unknown
+    exceptions are logged with their traceback and the request id.
+    """
+    response = error_response(error)
+    scope[REFUSAL] = describe(error)[1]
+    if response.status_code == 500:
+        _log.error(
+            "[Request ID: %s] %s %s failed",
+            request_id_of(scope, environment),
+            scope["method"],
+            scope["path"],
+            exc_info=error,
+        )
+    return response
+
+
 class ResponseCut(Exception):
     """A function failed after its response had begun: the connection is cut, so that the client notices.
 
@@ -171,8 +188,7 @@ class ResponseCut(Exception):
 class ErrorBoundary:
     """ASGI middleware: no exception passes, each becomes its answer.
 
-    Unknown exceptions are logged with their traceback and the request id. An error after the answer began can
-    only cut the connection: it is raised again, for the server to do so.
+    An error after the answer began can only cut the connection: it is raised again, for the server to do so.
     """
 
     def __init__(self, app: ASGIApp, environment: Environment) -> None:
@@ -196,15 +212,7 @@ class ErrorBoundary:
         except ResponseCut:
             raise
         except Exception as error:
-            response = error_response(error)
-            scope[REFUSAL] = describe(error)[1]
-            if response.status_code == 500:
-                _log.exception(
-                    "[Request ID: %s] %s %s failed",
-                    request_id_of(scope, self._environment),
-                    scope["method"],
-                    scope["path"],
-                )
+            response = answer_to(error, scope, self._environment)
             if began:
                 raise
             await response(scope, receive, send)

@@ -17,11 +17,13 @@ Source: wire 4.1. Not here: what a result looks like (`responses.py`).
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from rewake.auth import Identity
 from rewake.execution import CalledFrom, Failure, FunctionCall, RequestSource, Success
@@ -32,10 +34,12 @@ from rewake.http_api.bodies import (
     AnyCallBody,
     BatchBody,
     CallAtBody,
-    CallBody,
     RunBody,
+    parse_call,
     parse_json,
     read_json,
+    read_json_text,
+    refuse_other_types,
 )
 from rewake.http_api.errors import BadParameter, BadTimestamp, TooManyQueries
 from rewake.http_api.formats import OutputFormat, output_format
@@ -47,6 +51,8 @@ from rewake.limits import Limits
 from rewake.protocol import decode_ts, encode_ts
 
 Body = TypeVar("Body")
+ReadBody = Callable[[], Awaitable[bytes]]
+"""Gives the body of a request, once."""
 
 
 class FunctionEndpoints:
@@ -58,31 +64,33 @@ class FunctionEndpoints:
 
     async def query(self, request: Request) -> Response:
         """`POST /api/query`."""
-        asked = await self._asked(request, "query")
-        result, _ = await self._backend.query(
-            asked.call, asked.identity, request_id=asked.request_id, source=asked.source
-        )
-        return self._answer(asked, keeps_request_id(request.scope, result))
+        return json_response(await self.query_text(request.scope, _body_of(request, self._limits)))
+
+    async def query_text(self, scope: Scope, read: ReadBody) -> str:
+        """The answer to `POST /api/query`, whose body `read` gives."""
+        asked = await self._asked(scope, read, "query")
+        return await self._queried(scope, asked)
 
     async def query_by_url(self, request: Request) -> Response:
         """`GET /api/query?path=&args=&format=`; `args` is JSON text and `{}` when left out."""
-        identity = await identity_of(self._backend, request)
+        identity = await identity_of(self._backend, request.scope)
         parameters = request.query_params
-        wanted = output_format(parameters.get("format"), client_of(request))
+        wanted = output_format(parameters.get("format"), client_of(request.scope))
         path = parameters.get("path")
         if path is None:
             raise BadParameter(name="path", detail="expected the function to call, such as messages:list.")
         permit_call(identity, path, "query")
         args = parse_json(parameters.get("args", "{}"), msgspec.Raw)
-        asked = self._put(request, function_call(path, args), identity, wanted)
-        result, _ = await self._backend.query(
-            asked.call, asked.identity, request_id=asked.request_id, source=asked.source
-        )
-        return self._answer(asked, keeps_request_id(request.scope, result))
+        asked = self._put(request.scope, function_call(path, args), identity, wanted)
+        return json_response(await self._queried(request.scope, asked))
 
     async def mutation(self, request: Request) -> Response:
         """`POST /api/mutation`. Answers after the commit."""
-        asked = await self._asked(request, "mutation")
+        return json_response(await self.mutation_text(request.scope, _body_of(request, self._limits)))
+
+    async def mutation_text(self, scope: Scope, read: ReadBody) -> str:
+        """The answer to `POST /api/mutation`, whose body `read` gives."""
+        asked = await self._asked(scope, read, "mutation")
         outcome = await self._backend.mutate(
             asked.call, asked.identity, request_id=asked.request_id, source=asked.source
         )
@@ -90,15 +98,15 @@ class FunctionEndpoints:
 
     async def action(self, request: Request) -> Response:
         """`POST /api/action`."""
-        asked = await self._asked(request, "action")
+        asked = await self._asked(request.scope, _body_of(request, self._limits), "action")
         result = await self._backend.act(
             asked.call, asked.identity, request_id=asked.request_id, source=asked.source
         )
-        return self._answer(asked, result)
+        return json_response(self._answer(asked, result))
 
     async def query_ts(self, request: Request) -> Response:
         """`POST /api/query_ts`: a timestamp for `query_at_ts`. npm sends no body."""
-        await identity_of(self._backend, request)
+        await identity_of(self._backend, request.scope)
         ts = await self._backend.latest_ts()
         return json_response(f'{{"ts":{json_text(encode_ts(ts))}}}')
 
@@ -108,18 +116,18 @@ class FunctionEndpoints:
         Raises:
             BadTimestamp: the timestamp is ahead of everything committed here.
         """
-        identity = await identity_of(self._backend, request)
+        identity = await identity_of(self._backend, request.scope)
         body = await self._body(request, CallAtBody)
-        wanted = output_format(body.format, client_of(request))
+        wanted = output_format(body.format, client_of(request.scope))
         permit_call(identity, body.path, "query")
-        asked = self._put(request, function_call(body.path, body.args), identity, wanted)
+        asked = self._put(request.scope, function_call(body.path, body.args), identity, wanted)
         at = decode_ts(body.ts)
         if at > await self._backend.latest_ts():
             raise BadTimestamp(ts=body.ts)
         result, _ = await self._backend.query(
             asked.call, identity, request_id=asked.request_id, at=at, source=asked.source
         )
-        return self._answer(asked, keeps_request_id(request.scope, result))
+        return json_response(self._answer(asked, keeps_request_id(request.scope, result)))
 
     async def query_batch(self, request: Request) -> Response:
         """`POST /api/query_batch`: all at one timestamp, answers in the order of the questions.
@@ -127,19 +135,19 @@ class FunctionEndpoints:
         Raises:
             TooManyQueries: more than `Limits.http_batch_queries_max`.
         """
-        identity = await identity_of(self._backend, request)
+        identity = await identity_of(self._backend, request.scope)
         body = await self._body(request, BatchBody)
         limit = self._limits.http_batch_queries_max
         if len(body.queries) > limit:
             raise TooManyQueries(count=len(body.queries), limit=limit)
         for query in body.queries:
             permit_call(identity, query.path, "query")
-        client = client_of(request)
+        client = client_of(request.scope)
         wanted = [output_format(query.format, client) for query in body.queries]
         calls = [function_call(query.path, query.args) for query in body.queries]
-        request_id = self._request_id(request)
+        request_id = self._request_id(request.scope)
         results, _ = await self._backend.query_many(
-            calls, identity, request_id=request_id, source=self._source(request)
+            calls, identity, request_id=request_id, source=self._source(request.scope)
         )
         assert len(results) == len(calls)
         told = [keeps_request_id(request.scope, result) for result in results]
@@ -154,9 +162,9 @@ class FunctionEndpoints:
         """
         identity = await require_admin(self._backend, request, None)
         body = await self._body(request, AnyCallBody)
-        wanted = output_format(body.format, client_of(request))
+        wanted = output_format(body.format, client_of(request.scope))
         call = function_call(body.path, body.args, component=body.component_path or "")
-        return await self._run(request, self._put(request, call, identity, wanted))
+        return await self._run(request, self._put(request.scope, call, identity, wanted))
 
     async def run(self, request: Request) -> Response:
         """`POST /api/run/{dir}/{module}/{function}`: the function's kind decides how it runs.
@@ -164,11 +172,11 @@ class FunctionEndpoints:
         Raises:
             MissingIdentifier: fewer than two segments after `/api/run/`.
         """
-        identity = await identity_of(self._backend, request)
+        identity = await identity_of(self._backend, request.scope)
         path = path_of_url(request.path_params.get("identifier", ""))
         body = await self._body(request, RunBody)
-        wanted = output_format(body.format, client_of(request))
-        asked = self._put(request, function_call(path, body.args), identity, wanted)
+        wanted = output_format(body.format, client_of(request.scope))
+        asked = self._put(request.scope, function_call(path, body.args), identity, wanted)
         return await self._run(request, asked)
 
     async def _run(self, request: Request, asked: _Asked) -> Response:
@@ -187,33 +195,44 @@ class FunctionEndpoints:
                 # text for it, which depends on the caller, and a query cannot do anything.
                 result, _ = await self._backend.query(call, identity, request_id=request_id, source=source)
                 result = keeps_request_id(request.scope, result)
-        return self._answer(asked, result)
+        return json_response(self._answer(asked, result))
 
-    async def _asked(self, request: Request, kind: FunctionKind) -> _Asked:
+    async def _asked(self, scope: Scope, read: ReadBody, kind: FunctionKind) -> _Asked:
         """Read a request whose body is one call."""
-        identity = await identity_of(self._backend, request)
-        body = await self._body(request, CallBody)
-        wanted = output_format(body.format, client_of(request))
+        identity = await identity_of(self._backend, scope)
+        refuse_other_types(scope)
+        body = parse_call(await read())
+        wanted = output_format(body.format, client_of(scope))
         permit_call(identity, body.path, kind)
-        return self._put(request, function_call(body.path, body.args), identity, wanted)
+        return self._put(scope, function_call(body.path, body.args), identity, wanted)
+
+    async def _queried(self, scope: Scope, asked: _Asked) -> str:
+        result, _ = await self._backend.query(
+            asked.call, asked.identity, request_id=asked.request_id, source=asked.source
+        )
+        return self._answer(asked, keeps_request_id(scope, result))
 
     async def _body(self, request: Request, kind: type[Body]) -> Body:
         return await read_json(request.scope, request.receive, kind, self._limits)
 
-    def _put(self, request: Request, call: FunctionCall, identity: Identity, wanted: OutputFormat) -> _Asked:
-        return _Asked(call, identity, wanted, self._request_id(request), self._source(request))
+    def _put(self, scope: Scope, call: FunctionCall, identity: Identity, wanted: OutputFormat) -> _Asked:
+        return _Asked(call, identity, wanted, self._request_id(scope), self._source(scope))
 
-    def _source(self, request: Request) -> RequestSource:
-        return source_of(request.scope, self._limits, CalledFrom.HTTP_API)
+    def _source(self, scope: Scope) -> RequestSource:
+        return source_of(scope, self._limits, CalledFrom.HTTP_API)
 
-    def _answer(self, asked: _Asked, result: Success | Failure) -> Response:
-        return json_response(self._text(result, asked.output_format, asked.request_id))
+    def _answer(self, asked: _Asked, result: Success | Failure) -> str:
+        return self._text(result, asked.output_format, asked.request_id)
 
     def _text(self, result: Success | Failure, wanted: OutputFormat, request_id: str) -> str:
         return function_text(result, wanted, request_id=request_id, is_redacted=self._backend.is_redacted)
 
-    def _request_id(self, request: Request) -> str:
-        return request_id_of(request.scope, self._backend.environment)
+    def _request_id(self, scope: Scope) -> str:
+        return request_id_of(scope, self._backend.environment)
+
+
+def _body_of(request: Request, limits: Limits) -> ReadBody:
+    return lambda: read_json_text(request.scope, request.receive, limits)
 
 
 class _Asked(NamedTuple):

@@ -48,14 +48,19 @@ class ObservedRequests:
         async def count(message: Message) -> None:
             if message["type"] == "http.response.start":
                 status = message["status"]
-                tallies.responses[status] += 1
                 if span is not None:
                     _describe(span, scope, status)
-                if status in _REFUSING and REFUSAL in scope:
-                    tallies.refusals["http", scope[REFUSAL]] += 1
+                count_response(tallies, scope, status)
             await send(message)
 
         await self._app(scope, receive, count)
+
+
+def count_response(tallies: Tallies, scope: Scope, status: int) -> None:
+    """Count an answer with this status, and its refusal where it is one."""
+    tallies.responses[status] += 1
+    if status in _REFUSING and REFUSAL in scope:
+        tallies.refusals["http", scope[REFUSAL]] += 1
 
 
 def _traceparent(scope: Scope) -> str:

@@ -77,9 +77,12 @@ class Exposure:
 
     def around(self, app: ASGIApp, *, is_site: bool = False) -> ASGIApp:
         """`app` as the world sees it; `is_site` where all it answers is an author's."""
+        return Proxied(CutResponses(SecurityHeaders(app, self.headers(is_site=is_site))), self.proxies)
+
+    def headers(self, *, is_site: bool = False) -> tuple[tuple[bytes, bytes], ...]:
+        """What stands on answers that have not their own of these names."""
         encrypted = [_ALWAYS_ENCRYPTED] if self.tls is not None else []
-        headers = (*encrypted, *(() if is_site else _HEADERS))
-        return Proxied(CutResponses(SecurityHeaders(app, headers)), self.proxies)
+        return (*encrypted, *(() if is_site else _HEADERS))
 
 
 class CutResponses:

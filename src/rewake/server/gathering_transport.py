@@ -49,6 +49,15 @@ class GatheringTransport(asyncio.Transport):
         for data in list_of_data:
             self.write(data)
 
+    def write_through(self, pieces: list[bytes]) -> None:
+        """Write pieces that are all there is to write for now, in one piece and at once."""
+        size = sum(map(len, pieces))
+        if self._gathered or size > _JOIN_BYTES_MAX:
+            self.writelines(pieces)
+            self.flush()
+        elif not self.below.is_closing():
+            self.below.write(b"".join(pieces))
+
     def flush(self) -> None:
         """Hand on what was gathered. Harmless when that was done."""
         if not self._gathered:

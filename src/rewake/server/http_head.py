@@ -21,10 +21,9 @@ import asyncio
 import json
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from rewake.server.gate import Gate
 from rewake.server.gathering_transport import GatheringTransport
+from rewake.server.quick_http import QuickDoor, QuickHttp
 
 
 def _refusal(status: str, code: str, message: str) -> bytes:
@@ -46,21 +45,23 @@ _TOO_MANY = _refusal(
 _TOO_SLOW = _refusal("408 Request Timeout", "RequestTimeout", "The request took too long to arrive.")
 
 
-def http_protocol_class(gate: Gate) -> type[asyncio.Protocol]:
-    """A class for uvicorn's `http` option whose connections keep within the limits of `gate`."""
+def http_protocol_class(gate: Gate, quick: QuickDoor | None = None) -> type[asyncio.Protocol]:
+    """A class for uvicorn's `http` option whose connections keep within the limits of `gate`; plain requests
+    to `quick` go the short way.
+    """
 
     class BoundHttp(_BoundedHttp):
         """HTTP with this server's bounds."""
 
-    BoundHttp.gate = gate
+    BoundHttp.gate, BoundHttp.quick = gate, quick
     return BoundHttp
 
 
-class _BoundedHttp(HttpToolsProtocol):
-    """uvicorn's protocol for one connection, with a count and two timers."""
+class _BoundedHttp(QuickHttp):
+    """HTTP on one connection, with a count and two timers."""
 
     gate: Gate
-    _gathering: GatheringTransport  # Set by connection_made.
+    # `_gathering` is set by connection_made.
     _is_admitted = False
     _is_head_open = True  # Until the parser has seen its end; again from the next request's first byte.
     _is_body_open = False  # From the end of a head to the end of its body.
@@ -94,19 +95,26 @@ class _BoundedHttp(HttpToolsProtocol):
             return
         self._has_news = True
         super().data_received(data)
-        if not self._is_head_open:
+        if self._is_head_open:
+            self._head_bytes += len(data)
+            if self._head_bytes > self.gate.limits.http_head_bytes_max:
+                self._refuse(_HEAD_TOO_LARGE)
+        self._watch_reading()
+
+    def _watch_reading(self) -> None:
+        if not self._is_admitted or self.transport.is_closing():
             return
-        self._head_bytes += len(data)
-        if self._head_bytes > self.gate.limits.http_head_bytes_max:
-            self._refuse(_HEAD_TOO_LARGE)
+        if self._reading is None:
+            # Here, at the end of the piece: most requests come whole, and need no timer.
+            if self._is_head_open:
+                self._await_head()
+            elif self._is_body_open:
+                self._await_body()
 
     # What the parser says.
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if not self._is_head_open:
-            # The next request on a connection that is kept; the first one's time began with the connection.
-            self._await_head()
         self._is_head_open = True
         self._head_bytes = 0
 
@@ -114,7 +122,6 @@ class _BoundedHttp(HttpToolsProtocol):
         self._is_head_open, self._is_body_open = False, True
         self._stop_reading_timer()
         super().on_headers_complete()
-        self._await_body()
 
     def on_message_complete(self) -> None:
         self._is_body_open = False

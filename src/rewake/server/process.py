@@ -23,12 +23,13 @@ from starlette.types import ASGIApp
 
 from rewake.deployment import Deployment, DoorFigures, Origins, checked_origin, origins_of
 from rewake.errors import Conflict, InvalidInput
-from rewake.http_api import build_metrics, build_site
+from rewake.http_api import QuickCalls, build_metrics, build_site
 from rewake.observability import logger
 from rewake.server.application import build_application
 from rewake.server.exposure import Exposure, Tls
 from rewake.server.gate import Gate
 from rewake.server.http_head import http_protocol_class
+from rewake.server.quick_http import QuickDoor
 from rewake.sync import Admission, SyncDoor
 
 _log = logger(__name__)
@@ -133,9 +134,8 @@ class Server:
         await self.deployment.serve_at(self._origins(site))
         exposure = self._exposure
         app = build_application(self.deployment, self.door, static=self._static, origins=exposure.origins)
-        self._listeners.append(
-            self._listener(exposure.around(app), api, ws=self.door.uvicorn_protocol_class())
-        )
+        sockets = self.door.uvicorn_protocol_class()
+        self._listeners.append(self._listener(exposure.around(app), api, ws=sockets, quick=self._quick()))
         if site is not None:
             actions = exposure.around(build_site(self.deployment), is_site=True)
             self._listeners.append(self._listener(actions, site, ws="websockets-sansio"))
@@ -172,8 +172,16 @@ class Server:
         refused.update(self.door.admission.refused)
         return DoorFigures(self.door.socket_count, self._gate.count, refused)
 
-    def _listener(self, app: ASGIApp, listening: socket.socket, *, ws: Any) -> _Listener:
-        return _Listener(app, listening, self._gate, tls=self._exposure.tls, ws=ws)
+    def _listener(
+        self, app: ASGIApp, listening: socket.socket, *, ws: Any, quick: QuickDoor | None = None
+    ) -> _Listener:
+        http = http_protocol_class(self._gate, quick)
+        return _Listener(app, listening, http, tls=self._exposure.tls, ws=ws)
+
+    def _quick(self) -> QuickDoor:
+        limits, exposure = self.deployment.limits, self._exposure
+        calls = QuickCalls(self.deployment, limits=limits, origins=exposure.origins)
+        return QuickDoor(calls, exposure.headers(), body_bytes_max=limits.http_body_bytes_max)
 
     def _origins(self, site: socket.socket | None) -> Origins:
         return origins_of(
@@ -210,13 +218,19 @@ class _Listener:
     """One socket and the application behind it."""
 
     def __init__(
-        self, app: ASGIApp, listening: socket.socket, gate: Gate, *, tls: Tls | None, ws: Any
+        self,
+        app: ASGIApp,
+        listening: socket.socket,
+        http: type[asyncio.Protocol],
+        *,
+        tls: Tls | None,
+        ws: Any,
     ) -> None:
         self._socket = listening
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 app,
-                http=http_protocol_class(gate),
+                http=http,
                 ws=ws,
                 ws_per_message_deflate=False,  # Nobody sends us a few bytes that become gigabytes.
                 lifespan="off",
