@@ -67,6 +67,22 @@ def test_rows_are_kept_for_the_oldest_run_on_its_way_and_no_longer():
     assert len(rows) == 0
 
 
+def test_large_rows_are_not_spared():
+    rows = RecentRows(position=0, rows_spare=5, key_bytes_spare=20)
+    for ts in (1, 2):
+        rows.append(row(ts, b"z" * 8))
+    assert rows.first_touch(READS_A, after=0) is None
+    rows.append(row(3, b"z" * 8))
+    assert len(rows) == 2
+    with rows.keeping():
+        rows.append(row(4, b"z" * 80))
+        assert len(rows) == 1, "somebody waits for it"
+        assert rows.first_touch(READS_A, after=3) is None
+    assert len(rows) == 0
+    assert rows.first_touch(READS_A, after=3) == 4, "it may have been touched"
+    assert rows.first_touch(READS_A, after=4) is None
+
+
 def test_runs_that_end_in_another_order_leave_what_is_still_needed():
     rows = RecentRows(position=0, rows_spare=0)
     older, younger = ExitStack(), ExitStack()
