@@ -32,6 +32,11 @@ _decoder = msgspec.msgpack.Decoder(dict[int, list[Interval]])
 
 def merge(intervals: Iterable[tuple[bytes, bytes | None] | list[bytes | None]]) -> list[Interval]:
     """Sort intervals, join those that overlap or touch, drop the empty ones."""
+    intervals = list(intervals)
+    if len(intervals) == 1:
+        [(lower, upper)] = intervals
+        assert lower is not None
+        return [(lower, upper)] if upper is None or lower < upper else []
     merged: list[Interval] = []
     for lower, upper in sorted(intervals, key=lambda interval: interval[0]):  # type: ignore[arg-type,return-value]
         assert lower is not None

@@ -142,7 +142,8 @@ class Host:
         self._now_ms = now_ms
         self._seed = seed
         self._random: Random | None = None  # Seeding costs more than most functions draw.
-        self._thread = threading.get_ident()
+        self.thread = threading.get_ident()
+        """The thread of the run."""
         self._running: list[FunctionRecord] = []
         self._journal = journal
         self.request_id = request_id
@@ -347,10 +348,6 @@ class Host:
 
     # What a face passes on.
 
-    def check_thread(self) -> bool:
-        """Whether the caller is the thread of the run."""
-        return threading.get_ident() == self._thread
-
     @property
     def transaction(self) -> ReadTransaction | WriteTransaction:
         """The transaction of the run."""
@@ -386,12 +383,13 @@ class _Face:
         self.is_open = True
 
     def _opened(self) -> Host:
-        if not self.is_open or not self._host.check_thread():
+        host = self._host
+        if not self.is_open or threading.get_ident() != host.thread:
             raise RunIsOver(function=self._record.path.public)
-        limit = self._host.time_limit
+        limit = host.time_limit
         if limit is not None:
             limit.check()
-        return self._host
+        return host
 
     @property
     def transaction(self) -> Any:
