@@ -262,6 +262,9 @@ def test_requests_in_one_piece_are_answered_in_their_order(tmp_path: Path) -> No
         ]
         got = await both.compare([b"".join(several)], count=5)
         assert re.findall(rb'"value":(\d)', got) == [b"1", b"2", b"3", b"1"]
+        many = [request(call("main:same", {"value": number})) for number in (1, 2, 3)] * 30
+        got = await both.compare([b"".join(many)], count=90)
+        assert re.findall(rb'"value":(\d)', got) == [b"1", b"2", b"3"] * 30
 
     play(tmp_path, story)
 

@@ -9,13 +9,15 @@ application, and nobody can tell by the answer which way a request went.
               `- no ---------------------------------- no `--> a cycle of uvicorn's
 
 Plain: POST to one of the addresses, HTTP/1.1, kept alive, a small body of a length that it says, no header
-that proxies or the protocol itself would have to look at; nothing else under way on the connection.
+that proxies or the protocol itself would have to look at; nothing else under way on the connection, and not
+one of very many in one piece, which would keep others waiting.
 
 Not here: what is answered (`http_api/quick_calls.py`), bounds on connections (`http_head.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -28,6 +30,8 @@ from rewake.protocol import FORWARDING_HEADERS
 from rewake.server.gathering_transport import GatheringTransport
 
 _BODY_BYTES_MAX = 64 * KIB
+_IN_A_PIECE_MAX = 16
+"""So many requests of one piece of a connection are answered in a row; the next has to wait its turn."""
 _NOT_PLAIN = FORWARDING_HEADERS | {b"connection", b"expect", b"transfer-encoding", b"upgrade"}
 """Headers that somebody on the long way looks at; `Connection: keep-alive` says nothing new."""
 _KEPT = (b"keep-alive", b"Keep-Alive")
@@ -109,16 +113,17 @@ class QuickHttp(HttpToolsProtocol):
     _gathering: GatheringTransport
     # Set when a plain request's head is complete; cleared at the end of its body, or of the piece.
     _quick_path: str | None = None
-    _quick_body: list[bytes]
+    _quick_body: Sequence[bytes] = ()
+    _quick_left = 0  # Set when a piece comes; counts its requests down.
 
     def data_received(self, data: bytes) -> None:
+        self._quick_left = _IN_A_PIECE_MAX
         super().data_received(data)
         if self._quick_path is not None:
             self._go_the_long_way()
 
     def on_headers_complete(self) -> None:
         self._quick_path = self._plain_path()
-        self._quick_body = []
         if self._quick_path is None:
             super().on_headers_complete()
 
@@ -126,7 +131,7 @@ class QuickHttp(HttpToolsProtocol):
         if self._quick_path is None:
             super().on_body(body)
         else:
-            self._quick_body.append(body)
+            self._quick_body = (*self._quick_body, body)
 
     def on_message_complete(self) -> None:
         path, self._quick_path = self._quick_path, None
@@ -136,14 +141,15 @@ class QuickHttp(HttpToolsProtocol):
         self.scope["method"], self.scope["path"] = "POST", path
         cycle = QuickCycle()
         self.cycle = cycle  # type: ignore[assignment]
-        body = self._quick_body
-        at_once(self._answer(cycle, self.scope, body[0] if len(body) == 1 else b"".join(body)), over=_nothing)
+        body, self._quick_body = b"".join(self._quick_body), ()
+        at_once(self._answer(cycle, self.scope, body), over=_nothing)
 
     def _plain_path(self) -> str | None:
         quick, cycle, parser = self.quick, self.cycle, self.parser
         if quick is None or parser.get_method() != b"POST" or (cycle and not cycle.response_complete):
             return None
-        if self.pipeline or self.flow.write_paused or self.transport.is_closing():
+        self._quick_left -= 1
+        if self._quick_left < 0 or self.pipeline or self.flow.write_paused or self.transport.is_closing():
             return None
         path = quick.path_of(self.url, self.headers)
         if path is None or parser.get_http_version() != "1.1" or not parser.should_keep_alive():
@@ -153,7 +159,7 @@ class QuickHttp(HttpToolsProtocol):
     def _go_the_long_way(self) -> None:
         """The rest of the body is still to come, or there is none for the parser stopped."""
         self._quick_path = None
-        body, self._quick_body = self._quick_body, []
+        body, self._quick_body = self._quick_body, ()
         if self.transport.is_closing():
             return
         super().on_headers_complete()
