@@ -25,7 +25,7 @@ from rewake.deployment import Deployment
 from rewake.environment import Environment
 from rewake.execution import CallRecord, FunctionCall, Success, Template, WorkerPlan, read_settings
 from rewake.http_api import build_app
-from rewake.reactivity import LiveResult
+from rewake.reactivity import LiveResult, Showing
 from rewake.tracing import NO_TRACING, Tracing, tracing_from
 from rewake.values import encode
 from tests.deployment.stage import SCHEMA, load, write_project
@@ -145,6 +145,9 @@ class Watching:
     def finish_wave(self, ts: int, updates: Sequence[tuple[int, LiveResult]]) -> None:
         for _, result in updates:
             self.shown.put_nowait(result)
+
+    def show(self, wave: Showing, updates: Sequence[tuple[int, LiveResult]]) -> bool:
+        return False
 
     def fail_wave(self) -> None:
         raise AssertionError("a wave failed")

@@ -13,7 +13,7 @@ ONE, TWO = StateVersion(0, 0, 0), StateVersion(1, 2, 2**63 - 1)
 
 
 def test_what_the_house_writes_is_read() -> None:
-    head = server_messages.transition_head(start=ONE, end=TWO, clock_skew_ms=-3, server_ns=10**18)
+    head = server_messages.transition_head(start=ONE, end=TWO, skew=b"-3", server_ns=10**18)
     updated = server_messages.query_updated_tail(value='{"a":1.0}', log_lines=["[LOG] 'é'"], journal="j")
     failed = server_messages.query_failed_tail(message="no", data="null", log_lines=[], journal=None)
     parts = [

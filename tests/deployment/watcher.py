@@ -9,7 +9,7 @@ from typing import Any
 
 from rewake.deployment import Deployment
 from rewake.execution import FunctionCall, Success
-from rewake.reactivity import LiveResult
+from rewake.reactivity import LiveResult, Showing
 from rewake.values import decode
 
 
@@ -53,6 +53,9 @@ class Watcher:
                 self.shown[query_id] = None
                 self.failures.append(update.result.message)
         self._moved.set()
+
+    def show(self, wave: Showing, updates: Sequence[tuple[int, LiveResult]]) -> bool:
+        return False
 
     def fail_wave(self) -> None:
         self.is_broken = True

@@ -20,7 +20,7 @@ from rewake.execution import FunctionCall, Success
 from rewake.execution.pages import Pages
 from rewake.functions import InvalidPaginationOptions, PageEnds, PaginationOptions
 from rewake.limits import DEFAULT_LIMITS, PAGE_ITEMS_SPLIT, Limits
-from rewake.reactivity import LiveResult
+from rewake.reactivity import LiveResult, Showing
 from rewake.schema import QuerySpec, RangeBound, define_schema, define_table, v
 from rewake.values import UNSET, decode, decode_stored
 from tests.database.world import World
@@ -427,6 +427,9 @@ class Reader:
             is_value = isinstance(update.result, Success)
             self.shown.append(decode(update.result.value) if is_value else update.result.message)
         self._moved.set()
+
+    def show(self, wave: Showing, updates: Sequence[tuple[int, LiveResult]]) -> bool:
+        return False
 
     def fail_wave(self) -> None:
         raise AssertionError("the wave failed")

@@ -16,8 +16,6 @@ LARGE_MODULES: dict[str, tuple[int, str]] = {
     "rewake.execution.loader": (545, "what a project declares besides functions should become a module"),
     "rewake.execution.worker_runner": (520, "how its processes are brought back should become its own"),
     "rewake.execution.worker_messages": (565, "one list of messages, grown by HTTP"),
-    "rewake.reactivity.live_queries": (545, "the cache of entries that nobody shows should become its own"),
-    "rewake.sync.session": (510, "one state machine, grown by the end of tokens"),
     "rewake.testing.backend": (560, "how a backend is made and how it is called should part"),
 }
 LARGE_FUNCTIONS: dict[str, tuple[int, str]] = {}

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rewake.execution import Failure, FunctionCall, Success
-from rewake.reactivity import LiveResult
+from rewake.reactivity import LiveResult, Showing
 from rewake.testing import Backend
 from rewake.values import decode_stored, encode, normalize
 from tests.model import application
@@ -101,6 +101,9 @@ class Screen:
             self.updates[number] += 1
             self.results[number] = result
         self._news.set()
+
+    def show(self, wave: Showing, updates: Sequence[tuple[int, LiveResult]]) -> bool:
+        return False
 
     def fail_wave(self) -> None:
         self.flaws.append("a wave could not be run")

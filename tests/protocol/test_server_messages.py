@@ -17,6 +17,7 @@ from rewake.protocol.server_messages import (
     action_failed,
     action_succeeded,
     auth_error,
+    clock_skew,
     fatal_error,
     json_string,
     json_strings,
@@ -38,7 +39,7 @@ def transition(*modifications: bytes, skew: int | None = -12) -> Any:
     head = transition_head(
         start=ZERO_VERSION,
         end=StateVersion(1, 0, 1_700_000_000_000_000_000),
-        clock_skew_ms=skew,
+        skew=clock_skew(skew),
         server_ns=1_700_000_000_012_345_678,
     )
     return json.loads(head + MODIFICATION_SEPARATOR.join(modifications) + TRANSITION_END)

@@ -243,7 +243,7 @@ class World(RuleBasedStateMachine):
         assert not self.runner.gates, "waves that never end"
         assert not self.live._showable._waiting
         assert not self.asked
-        assert self.live._waves == 0
+        assert self.live._waves.under_way == 0
         assert self.runner.open_waves == 0
 
     def teardown(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rewake.auth import ANONYMOUS, Identity
 from rewake.execution import Failure, FunctionCall, Success
-from rewake.reactivity import LiveQueries, LiveResult, LiveSession
+from rewake.reactivity import LiveQueries, LiveResult, LiveSession, Showing
 from tests.reactivity.simulated_runner import History, ended
 
 
@@ -21,6 +21,8 @@ class Watcher:
         self.history = history
         self.session: LiveSession = live.open_session(self)
         self.is_ready = True
+        self.shows = True
+        """Whether it takes waves that begin and finish in one step."""
         self.is_broken = False
         self.wrong: AssertionError | None = None
         """What this client was told that it should not have been."""
@@ -84,6 +86,12 @@ class Watcher:
             # The hub lives with listeners that fail, so the test must be told by other means.
             self.wrong = wrong
             raise
+
+    def show(self, wave: Showing, updates: Sequence[tuple[int, LiveResult]]) -> bool:
+        if not self.shows or not self.begin_wave():
+            return False
+        self.finish_wave(wave.ts, updates)
+        return True
 
     def check(self) -> None:
         """Fail where anything was wrong that this client was told."""

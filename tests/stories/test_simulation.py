@@ -48,6 +48,7 @@ from rewake.reactivity.showable_position import ShowablePosition
 from rewake.reactivity.wake_index import WakeIndex
 from rewake.schema import define_schema, define_table, v
 from rewake.storage import Durability, WriterStore
+from rewake.sync.broadcast import SharedText
 from rewake.sync.connection import Connection, Socket, Writing
 from rewake.sync.session import Session
 from rewake.tallies import Tallies
@@ -174,6 +175,10 @@ class Pipe:
             self.client.hear(message)
         except AssertionError as complaint:
             self.complaints.append(complaint)
+
+    def write_shared(self, text: SharedText, skew: bytes) -> int:
+        self.write_text(text.parts(skew), text.size)
+        return 0
 
     def write_ping(self) -> None:
         pass

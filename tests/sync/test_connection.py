@@ -17,6 +17,7 @@ from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import UNKNOWN_CLIENT, ClientVersion
 from rewake.storage import OutcomeUnknown, StorageFailed, StorageFull
 from rewake.sync import LiveListener, LiveResult
+from rewake.sync.broadcast import SharedText
 from rewake.sync.connection import BEFORE_RESPONSE, Connection, Socket, Writing
 from rewake.sync.session import Session
 from rewake.tallies import Tallies
@@ -33,6 +34,10 @@ class Wire:
 
     def write_text(self, parts: Sequence[bytes], size: int, *, waits: bool = False) -> None:
         self.events.append(json.loads(b"".join(parts))["type"])
+
+    def write_shared(self, text: SharedText, skew: bytes) -> int:
+        self.write_text(text.parts(skew), text.size)
+        return self.unsent
 
     def write_ping(self) -> None:
         self.events.append("ping frame")

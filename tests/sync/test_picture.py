@@ -47,7 +47,7 @@ def finish(picture: Picture, ts: int, **results: str) -> list[int]:
         rendered.append(live)
         return b',"type":"QueryUpdated"}'
 
-    parts = picture.finish_wave(ts, updates, render=render, clock_skew_ms=None, server_ns=0)
+    parts = picture.finish_wave(ts, updates, render=render, skew=b"null", server_ns=0)
     return [each["queryId"] for each in json.loads(b"".join(parts))["modifications"]]
 
 
@@ -91,7 +91,7 @@ def test_a_result_is_rendered_once_for_all_sessions() -> None:
         picture = Picture()
         picture.modify(step(0, 1, 1))
         picture.begin_wave()
-        picture.finish_wave(5, [(1, live)], render=render, clock_skew_ms=None, server_ns=0)
+        picture.finish_wave(5, [(1, live)], render=render, skew=b"null", server_ns=0)
     assert rendered == [live]
 
 

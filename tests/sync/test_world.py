@@ -18,6 +18,7 @@ from rewake.environment import seeded_environment
 from rewake.execution import NO_SOURCE, RequestSource
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import UNKNOWN_CLIENT, ClientVersion
+from rewake.sync.broadcast import SharedText
 from rewake.sync.connection import Connection, Socket, Writing
 from rewake.sync.session import Session
 from rewake.tallies import Tallies
@@ -97,6 +98,10 @@ class Pipe:
         except AssertionError as complaint:
             # Raised here it would look like a mistake of the house, which closes the socket and goes on.
             self.complaints.append(complaint)
+
+    def write_shared(self, text: SharedText, skew: bytes) -> int:
+        self.write_text(text.parts(skew), text.size)
+        return self.unsent
 
     def write_ping(self) -> None:
         pass

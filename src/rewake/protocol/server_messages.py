@@ -5,7 +5,8 @@ print as integers, for the Rust core types them so (wire 1.3). A Transition is b
 thousands of subscribers share, the tail of a modification, is encoded once:
 
     transition_head(...)  {"queryId":7  tail  ,  {"queryId":8  tail  ...  TRANSITION_END
-                          `- modification_head  `- query_updated_tail, query_failed_tail: no client in them
+    |                     `- modification_head  `- query_updated_tail, query_failed_tail: no client in them
+    `- transition_start, clock_skew: of one client; transition_middle: of all
 
 Not here: when to send what (`sync/session.py`), frames (`sync/frames.py`).
 Source: wire 1.6 and 1.9.
@@ -42,15 +43,26 @@ def json_strings(texts: Sequence[str]) -> bytes:
     return b"[" + b",".join(map(json_string, texts)) + b"]" if texts else b"[]"
 
 
-def transition_head(
-    *, start: StateVersion, end: StateVersion, clock_skew_ms: int | None, server_ns: int
-) -> bytes:
-    """A Transition up to the first modification."""
-    skew = "null" if clock_skew_ms is None else clock_skew_ms
+def transition_head(*, start: StateVersion, end: StateVersion, skew: bytes, server_ns: int) -> bytes:
+    """A Transition up to the first modification. `skew` is what `clock_skew` made."""
+    return transition_start(start=start, end=end) + skew + transition_middle(server_ns)
+
+
+def transition_start(*, start: StateVersion, end: StateVersion) -> bytes:
+    """A Transition up to the clock skew of its client."""
     return (
-        f'{{"type":"Transition","startVersion":{start.json},"endVersion":{end.json},'
-        f'"clientClockSkew":{skew},"serverTs":{server_ns},"modifications":['
+        f'{{"type":"Transition","startVersion":{start.json},"endVersion":{end.json},"clientClockSkew":'
     ).encode()
+
+
+def clock_skew(skew_ms: int | None) -> bytes:
+    """How far the clock of a client is ahead of ours; None where it did not say."""
+    return b"null" if skew_ms is None else b"%d" % skew_ms
+
+
+def transition_middle(server_ns: int) -> bytes:
+    """A Transition from behind the clock skew to the first modification."""
+    return b',"serverTs":%d,"modifications":[' % server_ns
 
 
 def modification_head(query_id: int) -> bytes:

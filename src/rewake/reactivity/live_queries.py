@@ -6,23 +6,13 @@ what changed.
     on_group: rows in ts order -> mark touched entries stale -> advance the position -> (responses go out)
     -> waves
 
-A wave is one snapshot at s. It begins with the pending queries of some sessions; when its runs are back,
-the front waits until its position has reached s, so that every row up to s has been applied, and runs on
-the same snapshot whatever those rows touched in between. Then every query of every session in the wave is
-known at exactly s, and each session gets one transition at s. A result that a later row touched is still
-sent at s and is stale for the next wave, so a wave always makes progress however fast others write.
-
-Not here: versions and messages of the wire (`sync`), snapshots and handlers (`execution`), the index
-(`wake_index.py`), what is cached for nobody (`unused_entries.py`).
+Not here: waves (`waves.py`), versions and messages of the wire (`sync`), snapshots and handlers
+(`execution`), the index (`wake_index.py`), what is cached for nobody (`unused_entries.py`).
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
-from contextvars import Context
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -43,7 +33,6 @@ from rewake.execution import (
 )
 from rewake.handoff import Handoff
 from rewake.limits import Limits
-from rewake.observability import logger
 from rewake.reactivity.entries import Entry, EntryKey, LiveResult, QuestionKey, ReaderBehind, question_key
 from rewake.reactivity.live_figures import LiveFigures, live_figures
 from rewake.reactivity.live_session import LiveListener, LiveSession, Subscription
@@ -52,12 +41,8 @@ from rewake.reactivity.recent_rows import RecentRows
 from rewake.reactivity.showable_position import ShowablePosition
 from rewake.reactivity.unused_entries import UnusedEntries
 from rewake.reactivity.wake_index import WakeIndex
+from rewake.reactivity.waves import Waves
 from rewake.tallies import Tallies
-
-_log = logger(__name__)
-
-_WAVES_MAX = 2
-"""Waves under way at once: one that travels while another runs. More adds nothing with one reader."""
 
 
 class LiveQueries:
@@ -87,14 +72,16 @@ class LiveQueries:
         self._reads_identity: set[tuple[str, str]] = set()
         self._identity_free: set[tuple[str, str]] = set()
         self._unused = UnusedEntries(bytes_max=limits.cache_bytes_max)
-        # Sessions that asked for a wave since the last turn; that turn finds out what it takes.
-        self._asking: dict[LiveSession, None] = {}
-        # Sessions for which queries may have to run, first come first served.
-        self._dirty: OrderedDict[LiveSession, None] = OrderedDict()
-        self._waves = 0
-        self._will_turn = False  # Set by whatever a turn is to look at; cleared by the turn.
-        self._is_closed = False
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._waves = Waves(
+            self,
+            runner,
+            environment=environment,
+            limits=limits,
+            showable=self._showable,
+            recent=self._recent,
+            tallies=self._tallies,
+        )
+        self.is_closed = False
         self._lone = LoneRuns()
         self.wakes = 0
         """Entries that a commit made stale since the start; tests and metrics count with it."""
@@ -115,7 +102,7 @@ class LiveQueries:
             self._recent.append(row)
             self.position = row.ts
         self.position = max(self.position, report.last_ts)
-        self._turn_soon()
+        self._waves.turn_soon()
 
     def _mark_stale(self, entry: Entry, ts: int) -> None:
         if entry.stale_since is not None:
@@ -130,12 +117,14 @@ class LiveQueries:
         self._settle(entry)
 
     def _mark_pending(self, entry: Entry) -> None:
+        sessions: list[LiveSession] = []
         for subscription in entry.subscriptions:
             assert isinstance(subscription, Subscription)
-            subscription.session.await_result(subscription)
-            self._dirty[subscription.session] = None
-        if entry.subscriptions:
-            self._turn_soon()
+            session = subscription.session
+            session.await_result(subscription)
+            sessions.append(session)
+        if sessions:
+            self._waves.await_wave(sessions)
 
     # Sessions.
 
@@ -148,8 +137,7 @@ class LiveQueries:
         if session.is_closed:
             return
         session.wants_wave = True
-        self._asking[session] = None
-        self._turn_soon()
+        self._waves.ask(session)
 
     def subscribe(self, subscription: Subscription) -> None:
         """Attach a subscription to the entry of its question under its session's identity."""
@@ -175,8 +163,7 @@ class LiveQueries:
 
     def drop_session(self, session: LiveSession) -> None:
         """Forget a session that was closed."""
-        self._asking.pop(session, None)
-        self._dirty.pop(session, None)
+        self._waves.drop(session)
 
     # One-shot reads.
 
@@ -197,7 +184,7 @@ class LiveQueries:
             Overloaded: a reader will not be free in time.
             ReaderBehind: run after run was of a snapshot from before the call.
         """
-        if self._is_closed:
+        if self.is_closed:
             raise RunnerClosed()
         question = question_key(call, None, visibility)
         asked_at = self.position
@@ -233,11 +220,11 @@ class LiveQueries:
             with self._recent.keeping():
                 run, ts = await self._runner.ask(job, lane=lane)
                 await self._showable.reached(ts)
-                told = self._accept(entry, job, run, ts), ts
+                told = self.accept(entry, job, run, ts), ts
         except Exception as error:
             told = error
         askers, entry.askers = entry.askers or (), None
-        self._ran([entry])
+        self.ran([entry])
         answer_all(askers, told)
 
     async def read_many(
@@ -271,7 +258,7 @@ class LiveQueries:
             entry = self._entries[key] = Entry(key, asked, identity, question.journal)
         return entry
 
-    def _accept(self, entry: Entry, job: QueryJob, run: QueryRun, ts: int) -> LiveResult:
+    def accept(self, entry: Entry, job: QueryJob, run: QueryRun, ts: int) -> LiveResult:
         """Take in a run of `job` at snapshot `ts`; returns what to show at `ts`."""
         result, before = LiveResult.of(run.result, run.journal), entry.result
         if before is not None and before.is_same_as(result):
@@ -341,11 +328,10 @@ class LiveQueries:
             if session.identity.fingerprint != own:
                 entry.detach(subscription)
                 self.subscribe(subscription)
-                self._dirty[session] = None
-                self._turn_soon()
+                self._waves.await_wave([session])
         self._settle(entry)
 
-    def _ran(self, entries: Sequence[Entry]) -> None:
+    def ran(self, entries: Sequence[Entry]) -> None:
         """Let go of entries that were held for a run, whatever it came to."""
         for entry in entries:
             entry.runs -= 1
@@ -370,171 +356,8 @@ class LiveQueries:
         if self._entries.get(entry.key) is entry:
             del self._entries[entry.key]
 
-    # Waves.
-
-    def _turn_soon(self) -> None:
-        """Look at what happened in the next turn of the loop: what comes in together goes into one wave."""
-        if not self._will_turn:
-            self._will_turn = True
-            asyncio.get_running_loop().call_soon(self._turn)
-
-    def _turn(self) -> None:
-        self._will_turn = False
-        self._showable.advance(self.position)
-        if not self._is_closed:
-            self._answer_asking()
-            self._start_waves()
-
-    def _answer_asking(self) -> None:
-        """Show sessions that only asked for a wave where the log stands, as after a mutation that touched
-        nothing of theirs: a wave without a query. It waits for no other, however long those run.
-        """
-        asking, self._asking = self._asking, {}
-        for session in asking:
-            if session.in_wave or session.has_queries_to_show:
-                self._dirty[session] = None
-            elif self._begins_wave(session):
-                self._finish_wave(session, self._showable.ts, {})
-
-    def _start_waves(self) -> None:
-        while self._dirty and self._waves < _WAVES_MAX:
-            sessions = self._gather_sessions()
-            if not sessions:
-                return
-            self._waves += 1
-            # In a context of its own: it belongs to none of the requests that brought it about.
-            task = asyncio.get_running_loop().create_task(self._run_wave(sessions), context=Context())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    def _begins_wave(self, session: LiveSession) -> bool:
-        """Have a session begin a wave, where it has any use for one and can."""
-        if session.is_closed or not session.has_news:
-            return False
-        try:
-            return session.begin_wave()
-        except Exception:
-            _log.exception("a session could not begin a wave and is dropped")
-            self._fail(session)
-            return False
-
-    def _gather_sessions(self) -> list[LiveSession]:
-        """Take dirty sessions into a wave, until it has enough queries to run."""
-        chosen: list[LiveSession] = []
-        to_run: set[Entry] = set()
-        for session in list(self._dirty):
-            if session.in_wave:
-                continue
-            del self._dirty[session]
-            if not self._begins_wave(session):
-                continue
-            chosen.append(session)
-            entries = (subscription.entry for subscription in session.pending)
-            to_run.update(e for e in entries if e is not None and not e.is_valid_at(self.position))
-            if len(to_run) >= self._limits.wave_queries_max:
-                break
-        return chosen
-
-    async def _run_wave(self, sessions: list[LiveSession]) -> None:
-        began = self._environment.clock.monotonic()
-        everyone = tuple(sessions)  # `sessions` are those still owed a result: `_finish` empties the list.
-        try:
-            needed = self._entries_to_run(sessions, None, {})
-            if needed:
-                with self._recent.keeping():
-                    await self._run_on_snapshot(sessions, needed)
-            else:
-                # Everything is known at a position of the log, which is a snapshot like any other.
-                self._finish(sessions, self._showable.ts, {})
-        except Exception:
-            _log.exception("a wave failed; its sessions are dropped and reconnect")
-        finally:
-            self._waves -= 1
-            self._tallies.wave_seconds.observe(self._environment.clock.monotonic() - began)
-            for session in sessions:
-                # Not put into the next wave: whatever broke this one would break that at once. Whether the
-                # session is in a wave says nothing here: since `_finish` it may be in the next one already.
-                self._fail(session)
-            for session in everyone:
-                if session not in sessions and session.has_news:
-                    self._asking[session] = None
-            if self._asking or self._dirty:
-                self._turn_soon()
-
-    async def _run_on_snapshot(self, sessions: list[LiveSession], needed: list[Entry]) -> None:
-        held: list[Entry] = []
-        shown: dict[Entry, LiveResult] = {}
-
-        def make_jobs() -> list[QueryJob]:
-            for entry in needed:
-                entry.runs += 1
-            held.extend(needed)
-            return [entry.rerun_job() for entry in needed]
-
-        try:
-            jobs = make_jobs()
-            wave = await self._runner.open_wave(jobs)
-            try:
-                await self._showable.reached(wave.ts)
-                runs = wave.runs
-                while True:
-                    for entry, job, run in zip(needed, jobs, runs, strict=True):
-                        shown[entry] = self._accept(entry, job, run, wave.ts)
-                    needed = self._entries_to_run(sessions, wave.ts, shown)
-                    if not needed:
-                        break
-                    jobs = make_jobs()
-                    runs = await wave.more(jobs)
-                # At once, while every pending query is known at this timestamp.
-                self._finish(sessions, wave.ts, shown)
-            finally:
-                await wave.close()
-        finally:
-            self._ran(held)
-
-    def _finish(self, sessions: list[LiveSession], ts: int, shown: dict[Entry, LiveResult]) -> None:
-        finished, sessions[:] = tuple(sessions), ()
-        for session in finished:
-            self._finish_wave(session, ts, shown)
-        for entry in shown:
-            entry.drop_text()
-
-    def _finish_wave(self, session: LiveSession, ts: int, shown: dict[Entry, LiveResult]) -> None:
-        try:
-            session.finish_wave(ts, shown)
-        except Exception:
-            _log.exception("a session could not take its wave and is dropped")
-            self._fail(session)
-
-    def _fail(self, session: LiveSession) -> None:
-        try:
-            session.fail_wave()
-        except Exception:
-            _log.exception("a session could not even be told that its wave failed")
-
-    def _entries_to_run(
-        self, sessions: list[LiveSession], ts: int | None, shown: dict[Entry, LiveResult]
-    ) -> list[Entry]:
-        """The pending entries of `sessions` without an answer at `ts` (None: the snapshot is not yet
-        taken).
-        """
-        at = self.position if ts is None else ts
-        now = self._environment.clock.monotonic()
-        needed: dict[Entry, None] = {}
-        for session in sessions:
-            for subscription in session.pending:
-                entry = subscription.entry
-                if entry is None or entry in shown or entry in needed:
-                    continue
-                answered = entry.is_valid_at(at) and (
-                    subscription.is_answered or entry.serves_new_reader(now) or ts is not None
-                )
-                if not answered:
-                    needed[entry] = None
-        return list(needed)
-
     async def close(self) -> None:
         """Wait for the waves and runs under way; no more begin."""
-        self._is_closed = True
-        while self._tasks or self._lone:
-            await asyncio.gather(*self._tasks, self._lone.ended(), return_exceptions=True)
+        self.is_closed = True
+        await self._waves.ended()
+        await self._lone.ended()

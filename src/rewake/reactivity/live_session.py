@@ -6,6 +6,7 @@ rules 3 to 6).
 
     operations queued -> begin_wave: applied, the set is fixed -> finish_wave: what is new at ts is handed
     over
+    nothing queued    -> joins: nothing to fix ................-> show: begun and finished in one step
 
 A notice is a log line from outside any run: the development server has a page's console say that the code
 that was saved last is not served. It travels with the first result of a wave; where a wave has none, one
@@ -30,6 +31,38 @@ _Operation = tuple[Callable[..., None], tuple[Any, ...]]
 """A change that waits for the next wave: a method of `LiveSession`, and what to call it with."""
 
 
+class Showing:
+    """One wave on its way to those who are shown it in one step."""
+
+    __slots__ = ("for_all", "shown", "ts")
+
+    def __init__(self, ts: int, shown: dict[Entry, LiveResult]) -> None:
+        self.ts = ts
+        """The snapshot."""
+        self.shown = shown
+        """What was run on it; everything else is known from before."""
+        self.for_all: object | None = None
+        """A slot of the door's: what all who are shown this wave can use. Goes with the wave."""
+
+    def known(self, subscription: Subscription) -> LiveResult | None:
+        """The result of a query that has been answered before; None where it is not known, or where more is
+        to be done than to show it: the end of a page must be remembered, or asked for elsewhere.
+        """
+        entry = subscription.entry
+        if entry is None:
+            return None
+        result = self.shown.get(entry)
+        if result is None:
+            if not entry.is_valid_at(self.ts):
+                return None
+            result = entry.result
+            assert result is not None
+        journal = result.journal
+        if journal is not None and (journal != subscription.journal or journal != entry.pin):
+            return None
+        return result
+
+
 class LiveListener(Protocol):
     """Who is handed the waves of a session: the sync connection."""
 
@@ -39,6 +72,10 @@ class LiveListener(Protocol):
 
     def finish_wave(self, ts: int, updates: Sequence[tuple[int, LiveResult]]) -> None:
         """Results at `ts` of the queries that are new or changed."""
+        ...
+
+    def show(self, wave: Showing, updates: Sequence[tuple[int, LiveResult]]) -> bool:
+        """Begin and finish a wave in one step. False, and nothing has happened: not so, begin it."""
         ...
 
     def fail_wave(self) -> None:
@@ -89,6 +126,10 @@ class Subscription:
             self.question = replace(self.question, journal=journal)
 
 
+def _by_query(update: tuple[int, LiveResult]) -> int:
+    return update[0]
+
+
 class LiveSession:
     """The live queries of one client."""
 
@@ -113,7 +154,7 @@ class LiveSession:
         self._notices: tuple[str, ...] = ()  # Kept until a wave has a result for them to go with.
         self._subscriptions: dict[int, Subscription] = {}
         self.identity: Identity = ANONYMOUS
-        self._pending: set[Subscription] | None = None
+        self._pending: Subscription | set[Subscription] | None = None  # Mostly none, or one.
         self.in_wave = False
         self.wants_wave = False
         self.is_closed = False
@@ -121,7 +162,10 @@ class LiveSession:
     @property
     def pending(self) -> Collection[Subscription]:
         """Queries whose newest result the client does not have: new ones and stale ones."""
-        return self._pending or ()
+        pending = self._pending
+        if pending is None:
+            return ()
+        return pending if isinstance(pending, set) else (pending,)
 
     @property
     def has_news(self) -> bool:
@@ -186,18 +230,63 @@ class LiveSession:
 
     def await_result(self, subscription: Subscription) -> None:
         """The client is owed a result."""
-        if self._pending is None:
-            self._pending = {subscription}
-        else:
-            self._pending.add(subscription)
+        pending = self._pending
+        if pending is None:
+            self._pending = subscription
+        elif isinstance(pending, set):
+            pending.add(subscription)
+        elif pending is not subscription:
+            self._pending = {pending, subscription}
 
     def await_nothing(self, subscription: Subscription) -> None:
         """The client has the result, or wants none."""
         pending = self._pending
-        if pending is not None:
+        if pending is subscription:
+            self._pending = None
+        elif isinstance(pending, set):
             pending.discard(subscription)
             if not pending:
                 self._pending = None
+
+    def joins(self, entries: dict[Entry, None]) -> bool:
+        """Take part in a wave without beginning one, where nothing was asked since the last: it will be shown
+        what it waits for, which is added to `entries`. False where there is more to it.
+        """
+        pending = self._pending
+        if pending is None or self.wants_wave or self._operations or self._notices:
+            return False
+        for subscription in (pending,) if isinstance(pending, Subscription) else pending:
+            entry = subscription.entry
+            if entry is None or not subscription.is_answered:
+                return False
+            entries[entry] = None
+        self.in_wave = True
+        return True
+
+    def show(self, wave: Showing) -> bool:
+        """Begin and finish the wave that was joined. False: begin the next one in earnest."""
+        self.in_wave = False
+        pending = self._pending
+        if pending is None or self._operations or self._notices:
+            return self.is_closed
+        if isinstance(pending, Subscription):
+            result = wave.known(pending)
+            if result is None or not self._listener.show(wave, ((pending.query_id, result),)):
+                return False
+            entry = pending.entry
+            if entry is not None and entry.stale_since is None and entry.result is result:
+                self._pending = None
+            return True
+        results = [(subscription, wave.known(subscription)) for subscription in pending]
+        updates = [(subscription.query_id, result) for subscription, result in results if result is not None]
+        updates.sort(key=_by_query)
+        if len(updates) < len(results) or not self._listener.show(wave, updates):
+            return False
+        for subscription, result in results:
+            entry = subscription.entry
+            if entry is not None and entry.stale_since is None and entry.result is result:
+                self.await_nothing(subscription)
+        return True
 
     def finish_wave(self, ts: int, shown: dict[Entry, LiveResult]) -> None:
         """Hand over what is pending and known at `ts`."""
@@ -223,7 +312,7 @@ class LiveSession:
                 continue
             if entry.stale_since is None and result is entry.result:
                 self.await_nothing(subscription)
-        updates.sort(key=lambda update: update[0])
+        updates.sort(key=_by_query)
         if self._notices:
             self._attach_notices(ts, updates)
         self._listener.finish_wave(ts, updates)

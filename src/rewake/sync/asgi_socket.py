@@ -18,6 +18,7 @@ from typing import Any
 from rewake.errors import InvalidInput, RewakeError
 from rewake.execution import CalledFrom, RequestSource
 from rewake.protocol import ClientVersion
+from rewake.sync.broadcast import SharedText
 from rewake.sync.closing import NORMAL_CODE
 from rewake.sync.connection import Registry
 from rewake.sync.upgrade import SyncPath, check_client, check_upgrade, refusal_body, sync_path
@@ -138,6 +139,10 @@ class _AsgiSocket:
 
     def write_text(self, parts: Sequence[bytes], size: int, *, waits: bool = False) -> None:
         self._put({"type": "websocket.send", "text": b"".join(parts).decode()}, size)
+
+    def write_shared(self, text: SharedText, skew: bytes) -> int:
+        self.write_text(text.parts(skew), text.size)
+        return self._unsent
 
     def write_ping(self) -> None:
         pass  # ASGI has no ping frames; the server below sends its own.

@@ -27,6 +27,7 @@ from rewake.observability import logger
 from rewake.protocol import ClientVersion
 from rewake.storage import StorageFailed
 from rewake.sync.admission import Admission
+from rewake.sync.broadcast import Broadcast, SharedText
 from rewake.sync.closing import GOING_AWAY_CODE, RESTART_REASON
 from rewake.sync.deflation import Deflater
 from rewake.sync.faults import ClientFault, WaveBroken
@@ -44,7 +45,7 @@ from rewake.sync.instructions import (
     StartAuthentication,
     StartMutation,
 )
-from rewake.sync.ports import Backend, LiveResult, LiveSession
+from rewake.sync.ports import Backend, LiveResult, LiveSession, Showing
 from rewake.sync.session import Session
 from rewake.tallies import Tallies
 
@@ -60,6 +61,12 @@ class Socket(Protocol):
     def write_text(self, parts: Sequence[bytes], size: int, *, waits: bool = False) -> None:
         """Write one text message; what the kernel does not take waits. One that `waits` may leave together
         with the next, or in the next turn of the loop.
+        """
+        ...
+
+    def write_shared(self, text: SharedText, skew: bytes) -> int:
+        """Write a text that is made for many, for the client with this `skew`, at a moment at which no bytes
+        wait. Returns how many do now.
         """
         ...
 
@@ -252,6 +259,25 @@ class Connection:
         """See `ports.LiveListener`."""
         self._registry.tallies.transitions += 1
         self._feed(self._session.finish_wave, ts, updates)
+
+    def show(self, wave: Showing, updates: Sequence[tuple[int, LiveResult]]) -> bool:
+        """See `ports.LiveListener`."""
+        if self._is_acting or self._socket.unsent_bytes():
+            return False
+        session, broadcast = self._session, wave.for_all
+        if not isinstance(broadcast, Broadcast):
+            broadcast = wave.for_all = session.broadcast(wave.ts)
+        text = session.show(broadcast, updates)
+        if text is None:
+            return False
+        tallies = self._registry.tallies
+        tallies.transitions += 1
+        tallies.messages_sent += 1
+        tallies.bytes_sent += text.size
+        unsent = self._socket.write_shared(text, session.skew)
+        if unsent:
+            self._feed(session.transition_waits, text.size, unsent)
+        return True
 
     def fail_wave(self) -> None:
         """See `ports.LiveListener`."""

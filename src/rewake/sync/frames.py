@@ -20,6 +20,9 @@ _FINAL = 0x80
 _DEFLATED = 0x40
 _CONTROL_BYTES_MAX = 125
 
+JOIN_BYTES_MAX = 32 * 1024
+"""Messages up to this size are joined before the write: copying is cheaper than a scattered write."""
+
 
 def text_frames(
     parts: Sequence[bytes], size: int, *, frame_bytes_max: int, is_deflated: bool = False
@@ -39,6 +42,11 @@ def text_frames(
         final = _FINAL if begin + frame_bytes_max >= size else 0
         buffers += (_head(opcode | final, len(piece)), piece)
     return buffers
+
+
+def frame_head(size: int) -> bytes:
+    """The head of a text message of `size` bytes that goes out in one frame, uncompressed."""
+    return _head(_TEXT | _FINAL, size)
 
 
 def ping_frame() -> bytes:

@@ -6,6 +6,7 @@ client has already is not sent again, except that every Add is answered and ever
 
     modify, change_identity ... begin_wave ......... finish_wave -> parts of one Transition
                                     `- changes from here on belong to the next wave
+    (nothing) ............................... show -> a Transition that is made once for many sockets
 
 Not here: when a wave may begin, and what becomes of its text (`session.py`).
 """
@@ -16,13 +17,8 @@ from collections.abc import Callable, Sequence
 
 from rewake.limits import DEFAULT_LIMITS
 from rewake.protocol import ZERO_VERSION, Add, ModifyQuerySet, StateVersion
-from rewake.protocol.server_messages import (
-    MODIFICATION_SEPARATOR,
-    TRANSITION_END,
-    modification_head,
-    query_removed,
-    transition_head,
-)
+from rewake.protocol.server_messages import transition_head
+from rewake.sync.broadcast import Broadcast, SharedText
 from rewake.sync.faults import (
     BaseVersionMismatch,
     NewVersionTooLow,
@@ -31,6 +27,7 @@ from rewake.sync.faults import (
     WaveBroken,
 )
 from rewake.sync.ports import LiveResult
+from rewake.sync.rendering import modification_parts
 
 _UNANSWERED = b""
 """Stands for the fingerprint of a query that has had no answer on this socket."""
@@ -128,12 +125,10 @@ class Picture:
         updates: Sequence[tuple[int, LiveResult]],
         *,
         render: Callable[[LiveResult], bytes],
-        clock_skew_ms: int | None,
+        skew: bytes,
         server_ns: int,
     ) -> tuple[bytes, ...]:
-        """The parts of the Transition that ends the wave at `ts`.
-
-        `render` makes the tail that all subscribers of a result share.
+        """The parts of the Transition that ends the wave at `ts`; see `modification_parts`.
 
         Raises:
             WaveBroken: `ts` goes back, or a new query is missing from `updates`.
@@ -143,25 +138,40 @@ class Picture:
         start = self._version
         end = StateVersion(*self._wave_end, ts)
         self._check_wave(ts, updates)
-        parts: list[bytes] = []
-        # Text since the last shared part. Nearly every Transition has one modification, hence three parts.
-        head = transition_head(start=start, end=end, clock_skew_ms=clock_skew_ms, server_ns=server_ns)
-        separator = b""
-        if self._wave_removed:
-            head += MODIFICATION_SEPARATOR.join(map(query_removed, self._wave_removed))
-            separator = MODIFICATION_SEPARATOR
-            self._wave_removed = {}
-        for query_id, live in updates:
-            if not self._note_answer(query_id, live.fingerprint):
-                continue
-            tail = live.rendered
-            if tail is None:
-                live.rendered = tail = render(live)
-            parts += (head + separator + modification_head(query_id), tail)
-            head, separator = b"", MODIFICATION_SEPARATOR
-        parts.append(head + TRANSITION_END)
+        removed, self._wave_removed = self._wave_removed, {}
+        fresh = [update for update in updates if self._note_answer(update[0], update[1].fingerprint)]
+        head = transition_head(start=start, end=end, skew=skew, server_ns=server_ns)
         self._version = end
-        return tuple(parts)
+        return modification_parts(head, removed, fresh, render)
+
+    def show(
+        self, broadcast: Broadcast, updates: Sequence[tuple[int, LiveResult]], *, skew_length: int
+    ) -> SharedText | None:
+        """The Transition of a wave that begins and finishes in this step.
+
+        None, and nothing has changed, where it takes more than that: a wave is under way, or the client has
+        asked for something.
+        """
+        version = self._version
+        if (
+            self._in_wave
+            or version[0] != self._query_set_version
+            or version[1] != self._identity_version
+            or version[2] > broadcast.ts
+        ):
+            return None
+        queries = self._queries
+        for query_id, live in updates:
+            if queries[query_id] == live.fingerprint:
+                updates = [each for each in updates if queries[each[0]] != each[1].fingerprint]
+                break
+        text = broadcast.text(version, updates, skew_length)
+        if text is None:
+            return None
+        for query_id, live in updates:
+            queries[query_id] = live.fingerprint
+        self._version = text.end
+        return text
 
     def forget(self) -> None:
         """The socket came to its end; only the version stays, for the last message."""

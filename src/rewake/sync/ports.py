@@ -43,6 +43,18 @@ class LiveResult(Protocol):
     """None -> bytes: by the first session that sends this result; the others send the same bytes."""
 
 
+class Showing(Protocol):
+    """One wave on its way to those who are shown it in one step."""
+
+    @property
+    def ts(self) -> int:
+        """The snapshot that is shown."""
+        ...
+
+    for_all: object | None
+    """None -> by the first who is shown it: what the others can use, too. Goes with the wave."""
+
+
 class LiveListener(Protocol):
     """A session, as live queries see it."""
 
@@ -58,6 +70,13 @@ class LiveListener(Protocol):
 
         Called once after each `begin_wave` that returned True, unless the session was closed or the wave
         failed.
+        """
+        ...
+
+    def show(self, wave: Showing, updates: Sequence[tuple[int, LiveResult]]) -> bool:
+        """Begin and finish a wave in one step: nothing was asked of the session since the last one.
+
+        False, and nothing has happened, where it takes more than that: it will be asked to `begin_wave`.
         """
         ...
 

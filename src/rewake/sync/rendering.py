@@ -8,20 +8,50 @@ Not here: the shape of messages (`protocol/server_messages.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from rewake.environment import Environment
 from rewake.execution import Failure, MutationOutcome, Success, error_text
 from rewake.protocol import random_request_id
 from rewake.protocol.server_messages import (
+    MODIFICATION_SEPARATOR,
+    TRANSITION_END,
     action_failed,
     action_succeeded,
+    modification_head,
     mutation_failed,
     mutation_succeeded,
     query_failed_tail,
+    query_removed,
     query_updated_tail,
 )
 from rewake.sync.ports import LiveResult
+
+
+def modification_parts(
+    head: bytes,
+    removed: Iterable[int],
+    updates: Sequence[tuple[int, LiveResult]],
+    render: Callable[[LiveResult], bytes],
+) -> tuple[bytes, ...]:
+    """A Transition from `head`, which comes before its modifications, to the end.
+
+    `render` makes the tail that all subscribers of a result share: it is a part of its own. Nearly every
+    Transition has one modification, hence three parts.
+    """
+    parts: list[bytes] = []
+    separator = b""
+    if removed:
+        head += MODIFICATION_SEPARATOR.join(map(query_removed, removed))
+        separator = MODIFICATION_SEPARATOR
+    for query_id, live in updates:
+        tail = live.rendered
+        if tail is None:
+            live.rendered = tail = render(live)
+        parts += (head + separator + modification_head(query_id), tail)
+        head, separator = b"", MODIFICATION_SEPARATOR
+    parts.append(head + TRANSITION_END)
+    return tuple(parts)
 
 
 def modification_tail(live: LiveResult, environment: Environment, *, redacted: bool) -> bytes:

@@ -7,14 +7,15 @@ come back, in order. Nothing here waits, reads a clock of its own or touches a s
     mutation_finished |   decide,    |--> StartMutation, StartAction, StartAuthentication
     action_finished   |-> remember --|--> AddQuery, RemoveQuery, SetIdentity
     begin/finish_wave |              |--> RequestWave
+    show -------------|              |--> (a text that is made for many)
     tick, backlog ----'              '
 
 Rules that clients rely on, and where they live:
 
 - Transitions join end to start and cover exactly what was received before their wave: `Picture`.
 - A response is written before the wave that follows it is asked for: `_respond`.
-- Mutations run one at a time, under the identity of the moment they arrived: `_on_mutation`.
-- No call is answered twice: `RequestNumbers`. Nothing is heard or said after the end: `_end`.
+- Mutations run one at a time, under the identity of the moment they arrived: `Calls`.
+- No call is answered twice: `Calls`. Nothing is heard or said after the end: `_end`.
 - At most two Transitions wait for a slow reader: `Backlog`.
 
 Not here: queries and their results (`reactivity`), frames (`frames.py`), timers (`ticker.py`).
@@ -28,9 +29,8 @@ from collections.abc import Sequence
 from enum import Enum
 
 from rewake.auth import ANONYMOUS, Admin, Identity, User, has_expired
-from rewake.database import ReplayKey
 from rewake.errors import RateLimited
-from rewake.execution import Failure, FunctionCall, MutationOutcome, Success
+from rewake.execution import Failure, MutationOutcome, Success
 from rewake.limits import Limits
 from rewake.protocol import (
     Action,
@@ -44,10 +44,11 @@ from rewake.protocol import (
     ModifyQuerySet,
     Mutation,
     parse_client_message,
-    session_request_id,
 )
-from rewake.protocol.server_messages import PING, transition_chunks
+from rewake.protocol.server_messages import PING, clock_skew, transition_chunks
 from rewake.sync.backlog import Backlog
+from rewake.sync.broadcast import Broadcast, SharedText
+from rewake.sync.calls import Calls, function_call
 from rewake.sync.closing import CLOSING_SECONDS, CLOSING_TIMEOUT, close_reason, ending_of
 from rewake.sync.faults import (
     BaseVersionMismatch,
@@ -74,15 +75,11 @@ from rewake.sync.instructions import (
     RemoveQuery,
     Send,
     SetIdentity,
-    StartAction,
     StartAuthentication,
-    StartMutation,
 )
-from rewake.sync.pending_mutations import PendingMutations
 from rewake.sync.picture import Picture
 from rewake.sync.ports import Facts, LiveResult
 from rewake.sync.rendering import action_response, modification_tail, mutation_response
-from rewake.sync.request_numbers import RequestNumbers
 
 
 class _Phase(Enum):
@@ -97,28 +94,24 @@ class Session:
     """One socket's state. Every method that returns instructions wants them carried out at once, in order."""
 
     __slots__ = (
-        "_actions_running",
         "_authenticating",
         "_backlog",
+        "_calls",
         "_client",
-        "_client_skew",
         "_facts",
         "_frame_at",
         "_held",
         "_identity",
         "_limits",
         "_message_at",
-        "_mutation_running",
-        "_mutations",
-        "_numbers",
         "_phase",
         "_picture",
         "_ping_at",
         "_redacted",
         "_replays_first",
-        "_session_id",
         "_watches_frames",
         "_wave_refused",
+        "skew",
     )
 
     def __init__(
@@ -142,8 +135,8 @@ class Session:
         self._redacted = redacted
         self._watches_frames = watches_frames
         self._phase = _Phase.NEW
-        self._session_id = ""  # Set by Connect.
-        self._client_skew: int | None = None  # Set by Connect, in milliseconds.
+        self.skew = clock_skew(None)
+        """How far the client's clock is ahead of ours, as Transitions say it. Set by Connect."""
         self._picture = Picture(limits.socket_queries_max)
 
         # Authentication. Messages that arrive while it runs wait in `_held`.
@@ -151,11 +144,7 @@ class Session:
         self._authenticating = False
         self._held: deque[ClientMessage] | None = None
 
-        # Calls.
-        self._numbers = RequestNumbers()
-        self._mutations: PendingMutations | None = None  # Those that wait; made when the first has to.
-        self._mutation_running: int | None = None
-        self._actions_running = 0
+        self._calls = Calls(limits)
         # Set by a returning Rust client's Connect, cleared by the first Transition: that one waits for the
         # replays. Else it settles them there, and the client trips over each answer: a storm of reconnects.
         self._replays_first = False
@@ -237,24 +226,18 @@ class Session:
 
     def mutation_finished(self, outcome: MutationOutcome) -> list[Instruction]:
         """The running mutation came to its outcome."""
-        number, self._mutation_running = self._mutation_running, None
+        number, following = self._calls.mutation_finished()
         if self._phase is _Phase.ENDED:
             return []
-        assert number is not None
-        response = mutation_response(number, self._request_id, outcome, redacted=self._redacted)
-        instructions = self._respond(response)
-        if self._mutations:
-            following = self._mutations.popleft()
-            self._mutation_running = following.number
-            instructions.append(following)
-        return instructions
+        response = mutation_response(number, self._calls.request_id, outcome, redacted=self._redacted)
+        return [*self._respond(response), *following]
 
     def action_finished(self, number: int, result: Success | Failure) -> list[Instruction]:
         """A running action came to its result."""
-        self._actions_running -= 1
+        self._calls.action_finished()
         if self._phase is _Phase.ENDED:
             return []
-        return self._respond(action_response(number, self._request_id, result, redacted=self._redacted))
+        return self._respond(action_response(number, self._calls.request_id, result, redacted=self._redacted))
 
     def authenticated(self, identity: Identity) -> list[Instruction]:
         """The token was good. Everything that waited for it goes on under the new identity."""
@@ -287,7 +270,7 @@ class Session:
         if self._phase is not _Phase.OPEN or self._has_expired():
             return False
         self._backlog.observe(unsent_bytes, self._facts.monotonic())
-        is_early = self._replays_first and self._mutation_running is not None
+        is_early = self._replays_first and self._calls.has_mutation_running
         if self._picture.in_wave or is_early or not self._backlog.has_room:
             self._wave_refused = True
             return False
@@ -310,7 +293,7 @@ class Session:
                 ts,
                 updates,
                 render=self._render,
-                clock_skew_ms=self._client_skew,
+                skew=self.skew,
                 server_ns=self._facts.now_ns(),
             )
         except WaveBroken as problem:
@@ -325,6 +308,35 @@ class Session:
             self._wave_refused = False  # One was wanted while this one ran.
             instructions.append(REQUEST_WAVE)
         return instructions
+
+    def broadcast(self, ts: int) -> Broadcast:
+        """What a wave at `ts` says to all that are shown it in one step, begun by this session."""
+        return Broadcast(ts, self._facts, limits=self._limits, render=self._render)
+
+    def show(self, broadcast: Broadcast, updates: Sequence[tuple[int, LiveResult]]) -> SharedText | None:
+        """Begin and finish a wave in one step, at a moment at which no bytes wait for the client.
+
+        None, and nothing has changed, where it takes more than that. The text counts as delivered, unless
+        `transition_waits` is called.
+        """
+        identity = self._identity
+        if (
+            self._phase is not _Phase.OPEN
+            or self._wave_refused
+            or self._replays_first
+            or (identity is not ANONYMOUS and has_expired(identity, broadcast.server_ns))
+        ):
+            return None
+        text = self._picture.show(broadcast, updates, skew_length=len(self.skew))
+        if text is not None:
+            self._message_at = broadcast.monotonic
+        return text
+
+    def transition_waits(self, size: int, unsent_bytes: int) -> list[Instruction]:
+        """Of the text that `show` gave, `size` bytes long, `unsent_bytes` did not get through."""
+        self._backlog.observe(0, self._facts.monotonic())  # So it was before.
+        self._backlog.wrote(size, ends_transition=True)
+        return self.backlog_changed(unsent_bytes)
 
     # Time, and the reader.
 
@@ -387,10 +399,10 @@ class Session:
         if observed is not None and observed > latest:
             return self._fail(ObservedTimestampAhead(f"the client saw {observed}, the latest is {latest}"))
         self._phase = _Phase.OPEN
-        self._session_id = str(message.session_id)
+        self._calls.session_id = str(message.session_id)
         self._replays_first = message.connection_count > 0 and self._client.name != "npm"
         if message.client_ts is not None:
-            self._client_skew = round(message.client_ts) - self._facts.now_ns() // 1_000_000
+            self.skew = clock_skew(round(message.client_ts) - self._facts.now_ns() // 1_000_000)
         return []
 
     def _on_modify_query_set(self, message: ModifyQuerySet) -> list[Instruction]:
@@ -399,7 +411,7 @@ class Session:
             if not isinstance(modification, Add):
                 instructions.append(RemoveQuery(modification.query_id))
             elif self._may_call(modification):
-                call = _function_call(modification)
+                call = function_call(modification)
                 instructions.append(AddQuery(modification.query_id, call, modification.journal))
             else:
                 return self._fail(ComponentCallNotAllowed())
@@ -411,40 +423,20 @@ class Session:
         return instructions
 
     def _on_mutation(self, message: Mutation) -> list[Instruction]:
-        number = message.request_id
         if not self._may_call(message):
             return self._fail(ComponentCallNotAllowed())
-        if not self._numbers.add(number):
-            return []
-        start = StartMutation(
-            number,
-            _function_call(message),
-            self._identity,
-            self._request_id(number),
-            ReplayKey(self._session_id, number),
-        )
-        if self._mutation_running is None:
-            self._mutation_running = number
-            return [start]
-        if self._mutations is None:
-            self._mutations = PendingMutations(self._limits)
         try:
-            self._mutations.append(start)
+            return [*self._calls.mutation(message, self._identity)]
         except RateLimited as problem:
             return self._fail(problem)
-        return []
 
     def _on_action(self, message: Action) -> list[Instruction]:
-        number = message.request_id
         if not self._may_call(message):
             return self._fail(ComponentCallNotAllowed())
-        if not self._numbers.add(number):
-            return []
-        limit = self._limits.socket_actions_running_max
-        if self._actions_running >= limit:
-            return self._fail(TooManyActions(limit=limit))
-        self._actions_running += 1
-        return [StartAction(number, _function_call(message), self._identity, self._request_id(number))]
+        try:
+            return [*self._calls.action(message, self._identity)]
+        except TooManyActions as problem:
+            return self._fail(problem)
 
     def _on_authenticate(self, message: Authenticate) -> list[Instruction]:
         current = self._picture.identity_version
@@ -463,10 +455,6 @@ class Session:
     def _has_expired(self) -> bool:
         identity = self._identity  # Most waves are for somebody without a token: they ask for no time.
         return isinstance(identity, User) and has_expired(identity, self._facts.now_ns())
-
-    def _request_id(self, number: int) -> str:
-        """The request id of one of this session's calls."""
-        return session_request_id(self._session_id, number)
 
     def _render(self, live: LiveResult) -> bytes:
         """The shared tail of a modification."""
@@ -499,11 +487,6 @@ class Session:
         """Nothing more is heard or said. Calls that wait are forgotten: the client sends them again."""
         self._phase = _Phase.ENDED
         self._message_at = self._facts.monotonic()
-        self._mutations = None
+        self._calls.forget_waiting()
         self._held = None
         self._picture.forget()
-
-
-def _function_call(message: Add | Mutation | Action) -> FunctionCall:
-    """What the house is asked to run."""
-    return FunctionCall(message.path.canonical, message.arguments, message.component_path or "")

@@ -31,18 +31,16 @@ from rewake.errors import RewakeError
 from rewake.execution import CalledFrom, RequestSource
 from rewake.protocol import ClientVersion
 from rewake.sync.admission import Place
+from rewake.sync.broadcast import SharedText
 from rewake.sync.connection import Connection, Registry
 from rewake.sync.deflation import Agreement, PlainCount, agree
 from rewake.sync.frame_reader import Breach, FrameReader, Hangup, Heard, Noise, Ping
-from rewake.sync.frames import close_echo, close_frame, ping_frame, pong_frame, text_frames
+from rewake.sync.frames import JOIN_BYTES_MAX, close_echo, close_frame, ping_frame, pong_frame, text_frames
 from rewake.sync.upgrade import SyncPath, Upgrade, check_upgrade, refusal_body, sync_path
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
-
-_JOIN_BYTES_MAX = 32 * 1024
-"""Messages up to this size are joined before the write: copying is cheaper than a scattered write."""
 
 
 def uvicorn_protocol_class(door: Registry) -> type[asyncio.Protocol]:
@@ -252,12 +250,20 @@ class SyncSocket(asyncio.Protocol):
             is_deflated=pieces is not None,
         )
         # What was worth compressing is not worth waiting.
-        if not waits or pieces is not None or len(self._gathered) + size > _JOIN_BYTES_MAX:
+        if not waits or pieces is not None or len(self._gathered) + size > JOIN_BYTES_MAX:
             self._write(buffers, plain=size)
             return
         if not self._gathered:
             self._door.write_soon(self)
         self._gathered += b"".join(buffers)
+
+    def write_shared(self, text: SharedText, skew: bytes) -> int:
+        if self._window_bits or self._gathered or self._closing or not text.is_small:
+            self.write_text(text.parts(skew), text.size)
+            return self.unsent_bytes()
+        transport = self._transport
+        transport.write(text.framed + skew + text.rest)
+        return transport.get_write_buffer_size()
 
     def write_gathered(self) -> None:
         # Nothing is left where something took it along, or the socket came to its end.
@@ -307,7 +313,7 @@ class SyncSocket(asyncio.Protocol):
         if gathered:
             buffers, plain = [gathered, *buffers], plain + len(gathered)
         wire = sum(map(len, buffers))
-        if wire <= _JOIN_BYTES_MAX:
+        if wire <= JOIN_BYTES_MAX:
             self._transport.write(b"".join(buffers))
         else:
             self._transport.writelines(buffers)

@@ -22,7 +22,7 @@ from rewake.deployment import Deployment
 from rewake.errors import Unavailable
 from rewake.execution import FunctionCall, FunctionRecord
 from rewake.loop_thread import LoopThread
-from rewake.reactivity import LiveResult
+from rewake.reactivity import LiveResult, Showing
 from rewake.testing.outcomes import value_of
 
 R = TypeVar("R")
@@ -142,6 +142,9 @@ class _Listener:
             if not self.results or not self.results[-1].is_same_as(result):
                 self.results.append(result)
         self._waves.set()
+
+    def show(self, wave: Showing, updates: Sequence[tuple[int, LiveResult]]) -> bool:
+        return False
 
     def fail_wave(self) -> None:
         self._has_failed = True

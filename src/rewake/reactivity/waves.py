@@ -1,0 +1,298 @@
+"""Waves: who is due to be shown something, and the snapshots on which that is found out.
+
+Floor 4, `reactivity`; part of the hub (`live_queries.py`), which knows the entries and is asked to take in
+what runs bring.
+
+A wave is one snapshot at s. It begins with the pending queries of some sessions; when its runs are back,
+the front waits until its position has reached s, so that every row up to s has been applied, and runs on
+the same snapshot whatever those rows touched in between. Then every query of every session in the wave is
+known at exactly s, and each session gets one transition at s. A result that a later row touched is still
+sent at s and is stale for the next wave, so a wave always makes progress however fast others write.
+
+    await_wave, ask -> (next turn) gather -> begin | join -> runs -> finish | show
+
+A session that asked for nothing since its last wave *joins*: it begins only when the results are there, and
+is shown them in the same step, which is most of what a fan-out does. If it did ask for something meanwhile,
+or its queries are not all known at s, it begins in earnest with the next wave, so it is late by one at most.
+
+Not here: what is stale, what a run was worth (`live_queries.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextvars import Context
+from typing import Any, Protocol
+
+from rewake.environment import Environment
+from rewake.execution import QueryJob, QueryRun, Readers
+from rewake.limits import Limits
+from rewake.observability import logger
+from rewake.reactivity.entries import Entry, LiveResult
+from rewake.reactivity.live_session import LiveSession, Showing
+from rewake.reactivity.recent_rows import RecentRows
+from rewake.reactivity.showable_position import ShowablePosition
+from rewake.tallies import Tallies
+
+_log = logger(__name__)
+
+_WAVES_MAX = 2
+"""Waves under way at once: one that travels while another runs. More adds nothing with one reader."""
+
+
+class Knowing(Protocol):
+    """What waves ask of the hub."""
+
+    position: int
+    is_closed: bool
+
+    def accept(self, entry: Entry, job: QueryJob, run: QueryRun, ts: int) -> LiveResult: ...
+    def ran(self, entries: Sequence[Entry]) -> None: ...
+
+
+class Wave:
+    """Sessions on their way to one snapshot. All of them are owed a transition until it was finished."""
+
+    __slots__ = ("begun", "entries", "joined")
+
+    def __init__(self) -> None:
+        self.begun: list[LiveSession] = []
+        """Those that have begun: what they are told was fixed then."""
+        self.joined: list[LiveSession] = []
+        """Those that begin and finish in one step, when everything is known."""
+        self.entries: dict[Entry, None] = {}
+        """What those who joined wait for."""
+
+
+class Waves:
+    """All waves of one deployment."""
+
+    def __init__(
+        self,
+        hub: Knowing,
+        runner: Readers,
+        *,
+        environment: Environment,
+        limits: Limits,
+        showable: ShowablePosition,
+        recent: RecentRows,
+        tallies: Tallies,
+    ) -> None:
+        self._hub = hub
+        self._runner = runner
+        self._environment = environment
+        self._limits = limits
+        self._showable = showable
+        self._recent = recent
+        self._tallies = tallies
+        # Sessions that asked for a wave since the last turn; that turn finds out what it takes.
+        self._asking: dict[LiveSession, None] = {}
+        # Sessions for which queries may have to run, first come first served.
+        self._dirty: dict[LiveSession, None] = {}
+        self.under_way = 0
+        """How many waves run."""
+        self._will_turn = False  # Set by whatever a turn is to look at; cleared by the turn.
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # What the hub tells.
+
+    def ask(self, session: LiveSession) -> None:
+        """Have `session` take part in a wave, whether or not it waits for anything."""
+        self._asking[session] = None
+        self.turn_soon()
+
+    def await_wave(self, sessions: Iterable[LiveSession]) -> None:
+        """What these sessions show may have to run again."""
+        self._dirty.update(dict.fromkeys(sessions))
+        self.turn_soon()
+
+    def drop(self, session: LiveSession) -> None:
+        """A session was closed."""
+        self._asking.pop(session, None)
+        self._dirty.pop(session, None)
+
+    def turn_soon(self) -> None:
+        """Look at what happened in the next turn of the loop: what comes in together goes into one wave."""
+        if not self._will_turn:
+            self._will_turn = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    async def ended(self) -> None:
+        """Wait for the waves under way."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # Beginning.
+
+    def _turn(self) -> None:
+        self._will_turn = False
+        self._showable.advance(self._hub.position)
+        if not self._hub.is_closed:
+            self._answer_asking()
+            self._start()
+
+    def _answer_asking(self) -> None:
+        """Show sessions that only asked for a wave where the log stands, as after a mutation that touched
+        nothing of theirs: a wave without a query. It waits for no other, however long those run.
+        """
+        asking, self._asking = self._asking, {}
+        for session in asking:
+            if session.in_wave or session.has_queries_to_show:
+                self._dirty[session] = None
+            elif self._begins(session):
+                self._finish_one(session, self._showable.ts, {})
+
+    def _start(self) -> None:
+        while self._dirty and self.under_way < _WAVES_MAX:
+            wave = self._gather()
+            if wave is None:
+                return
+            self.under_way += 1
+            # In a context of its own: it belongs to none of the requests that brought it about.
+            task = asyncio.get_running_loop().create_task(self._run(wave), context=Context())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _begins(self, session: LiveSession) -> bool:
+        """Have a session begin a wave, where it has any use for one and can."""
+        if session.is_closed or not session.has_news:
+            return False
+        try:
+            return session.begin_wave()
+        except Exception:
+            _log.exception("a session could not begin a wave and is dropped")
+            self._fail(session)
+            return False
+
+    def _gather(self) -> Wave | None:
+        """Take dirty sessions into a wave, until it has enough queries to run."""
+        wave, position = Wave(), self._hub.position
+        to_run: set[Entry] = set()
+        dirty, self._dirty = self._dirty, {}
+        waiting = iter(dirty)
+        for session in waiting:
+            if session.in_wave:
+                self._dirty[session] = None
+                continue
+            if session.joins(wave.entries):
+                wave.joined.append(session)
+            elif self._begins(session):
+                wave.begun.append(session)
+                entries = (subscription.entry for subscription in session.pending)
+                to_run.update(e for e in entries if e is not None and not e.is_valid_at(position))
+            if len(wave.entries) + len(to_run) >= self._limits.wave_queries_max:
+                break
+        self._dirty.update(dict.fromkeys(waiting))
+        return wave if wave.begun or wave.joined else None
+
+    # Running.
+
+    async def _run(self, wave: Wave) -> None:
+        began = self._environment.clock.monotonic()
+        everyone = tuple(wave.begun)
+        try:
+            needed = self._entries_to_run(wave, None, {})
+            if needed:
+                with self._recent.keeping():
+                    await self._run_on_snapshot(wave, needed)
+            else:
+                # Everything is known at a position of the log, which is a snapshot like any other.
+                self._finish(wave, self._showable.ts, {})
+        except Exception:
+            _log.exception("a wave failed; its sessions are dropped and reconnect")
+        finally:
+            self.under_way -= 1
+            self._tallies.wave_seconds.observe(self._environment.clock.monotonic() - began)
+            for session in (*wave.begun, *wave.joined):
+                # Not put into the next wave: whatever broke this one would break that at once. Whether the
+                # session is in a wave says nothing here: since `_finish` it may be in the next one already.
+                self._fail(session)
+            for session in everyone:
+                if session not in wave.begun and session.has_news:
+                    self._asking[session] = None
+            if self._asking or self._dirty:
+                self.turn_soon()
+
+    async def _run_on_snapshot(self, wave: Wave, needed: list[Entry]) -> None:
+        held: list[Entry] = []
+        shown: dict[Entry, LiveResult] = {}
+
+        def make_jobs() -> list[QueryJob]:
+            for entry in needed:
+                entry.runs += 1
+            held.extend(needed)
+            return [entry.rerun_job() for entry in needed]
+
+        try:
+            jobs = make_jobs()
+            snapshot = await self._runner.open_wave(jobs)
+            try:
+                await self._showable.reached(snapshot.ts)
+                runs = snapshot.runs
+                while True:
+                    for entry, job, run in zip(needed, jobs, runs, strict=True):
+                        shown[entry] = self._hub.accept(entry, job, run, snapshot.ts)
+                    needed = self._entries_to_run(wave, snapshot.ts, shown)
+                    if not needed:
+                        break
+                    jobs = make_jobs()
+                    runs = await snapshot.more(jobs)
+                # At once, while every pending query is known at this timestamp.
+                self._finish(wave, snapshot.ts, shown)
+            finally:
+                await snapshot.close()
+        finally:
+            self._hub.ran(held)
+
+    def _entries_to_run(self, wave: Wave, ts: int | None, shown: dict[Entry, LiveResult]) -> list[Entry]:
+        """The pending entries of a wave without an answer at `ts` (None: the snapshot is not yet taken)."""
+        at = self._hub.position if ts is None else ts
+        now = self._environment.clock.monotonic()
+        needed = {entry: None for entry in wave.entries if entry not in shown and not entry.is_valid_at(at)}
+        for session in wave.begun:
+            for subscription in session.pending:
+                entry = subscription.entry
+                if entry is None or entry in shown or entry in needed:
+                    continue
+                answered = entry.is_valid_at(at) and (
+                    subscription.is_answered or entry.serves_new_reader(now) or ts is not None
+                )
+                if not answered:
+                    needed[entry] = None
+        return list(needed)
+
+    # Finishing.
+
+    def _finish(self, wave: Wave, ts: int, shown: dict[Entry, LiveResult]) -> None:
+        # Whoever is told is owed nothing any more, whatever becomes of the others.
+        begun, wave.begun = wave.begun, []
+        joined, wave.joined = wave.joined, []
+        for session in begun:
+            self._finish_one(session, ts, shown)
+        showing = Showing(ts, shown)
+        for session in joined:
+            try:
+                if not session.show(showing):
+                    session.wants_wave = True  # It begins the next one in earnest.
+                    self._dirty[session] = None
+                elif session.has_news:
+                    self._asking[session] = None
+            except Exception:
+                _log.exception("a session could not be shown its wave and is dropped")
+                self._fail(session)
+        for entry in shown:
+            entry.drop_text()
+
+    def _finish_one(self, session: LiveSession, ts: int, shown: dict[Entry, LiveResult]) -> None:
+        try:
+            session.finish_wave(ts, shown)
+        except Exception:
+            _log.exception("a session could not take its wave and is dropped")
+            self._fail(session)
+
+    def _fail(self, session: LiveSession) -> None:
+        try:
+            session.fail_wave()
+        except Exception:
+            _log.exception("a session could not even be told that its wave failed")

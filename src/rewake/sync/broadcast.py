@@ -1,0 +1,113 @@
+"""The broadcast: what one wave says to many sockets, made once for all that stand at the same place.
+
+Floor 6, `sync`. Most sessions of a fan-out are where the last one left them: nothing was asked meanwhile, and
+all are owed the same results. Their Transitions differ in where they begin, and in the clock of the client.
+So all the rest is made once, with the head of the frame, and what is left for each socket is to join three
+pieces and write them.
+
+    {"type":"Transition", ... "clientClockSkew":   -12   ,"serverTs": ... ,"modifications":[ ... ]}
+    `- head, by start and length                   own   `- rest, by the results
+
+Not here: which sessions may be told so (`picture.py`, `session.py`), the write (`uvicorn_socket.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rewake.limits import Limits
+from rewake.protocol import StateVersion
+from rewake.protocol.server_messages import transition_middle, transition_start
+from rewake.sync.frames import JOIN_BYTES_MAX, frame_head
+from rewake.sync.ports import Facts, LiveResult
+from rewake.sync.rendering import modification_parts
+
+Updates = Sequence[tuple[int, LiveResult]]
+
+
+class Rest:
+    """A Transition from behind the clock skew to its end."""
+
+    __slots__ = ("_updates", "parts", "size", "whole")
+
+    def __init__(self, parts: tuple[bytes, ...], updates: Updates) -> None:
+        self.parts = parts
+        self.size = sum(map(len, parts))
+        self.whole = b"".join(parts) if self.size <= JOIN_BYTES_MAX else b""
+        """The parts in one, where they are joined at all."""
+        self._updates = updates  # Held, since a broadcast knows results by their place in memory.
+
+
+class SharedText:
+    """A Transition that only lacks the clock skew of its client."""
+
+    __slots__ = ("_head", "_parts", "end", "framed", "is_small", "rest", "size")
+
+    def __init__(self, head: bytes, rest: Rest, *, skew_length: int, end: StateVersion) -> None:
+        self._head = head
+        self._parts = rest.parts
+        self.rest = rest.whole
+        """What follows the skew, where the text is small."""
+        self.size = size = len(head) + skew_length + rest.size
+        """Of the whole text, in bytes."""
+        self.end = end
+        """The version to which it leads."""
+        self.is_small = size <= JOIN_BYTES_MAX
+        """Whether it should be joined before it is written."""
+        self.framed = frame_head(size) + head
+        """The head of a single frame without compression, and the text up to the skew."""
+
+    def parts(self, skew: bytes) -> tuple[bytes, ...]:
+        """The whole text for one client, in parts that it shares with others."""
+        first, *others = self._parts
+        return (self._head + skew + first, *others)
+
+
+class Broadcast:
+    """One wave at `ts`, in the making for whoever takes part in it."""
+
+    __slots__ = ("_bytes_max", "_render", "_rests", "_texts", "monotonic", "server_ns", "ts")
+
+    def __init__(
+        self, ts: int, facts: Facts, *, limits: Limits, render: Callable[[LiveResult], bytes]
+    ) -> None:
+        """`render` makes the tail that all subscribers of a result share."""
+        self.ts = ts
+        self.server_ns = facts.now_ns()
+        """When it began, by the wall clock; one look at it serves all."""
+        self.monotonic = facts.monotonic()
+        # A larger text would be cut for some clients, and is too much to be joined for any.
+        self._bytes_max = min(limits.chunk_bytes, limits.frame_bytes_max)
+        self._render = render
+        self._texts: dict[tuple[object, ...], SharedText | None] = {}
+        self._rests: dict[tuple[int, ...], Rest] = {}
+
+    def text(self, start: StateVersion, updates: Updates, skew_length: int) -> SharedText | None:
+        """The Transition from `start` that brings `updates`, for clients whose skew takes `skew_length`
+        bytes; None where it is too large.
+        """
+        if len(updates) == 1:
+            query_id, live = updates[0]
+            key: tuple[object, ...] = (start, skew_length, query_id, id(live))
+        else:
+            key = (start, skew_length, *_named(updates))
+        try:
+            return self._texts[key]
+        except KeyError:
+            text = self._texts[key] = self._make(start, updates, skew_length)
+            return text
+
+    def _make(self, start: StateVersion, updates: Updates, skew_length: int) -> SharedText | None:
+        name = _named(updates)
+        rest = self._rests.get(name)
+        if rest is None:
+            middle = transition_middle(self.server_ns)
+            rest = self._rests[name] = Rest(modification_parts(middle, (), updates, self._render), updates)
+        end = start._replace(ts=self.ts)
+        text = SharedText(transition_start(start=start, end=end), rest, skew_length=skew_length, end=end)
+        return text if text.size <= self._bytes_max else None
+
+
+def _named(updates: Updates) -> tuple[int, ...]:
+    """Updates, for comparison."""
+    return tuple(each for query_id, live in updates for each in (query_id, id(live)))

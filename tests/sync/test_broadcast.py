@@ -1,0 +1,247 @@
+"""A wave in one step: what it says is, byte for byte, what a wave in two steps would say."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from rewake.environment import seeded_environment
+from rewake.execution import Success
+from rewake.limits import DEFAULT_LIMITS
+from rewake.protocol import StateVersion
+from rewake.reactivity import LiveSession, Showing
+from rewake.sync.broadcast import Broadcast
+from rewake.sync.frames import text_frames
+from rewake.sync.ports import LiveResult
+from tests.reactivity.simulated_runner import PATHS
+from tests.sync.crowd import CLIENTS, Crowd, in_two_steps
+from tests.sync.fake_backend import FakeBackend, FakeLiveResult
+
+# One broadcast.
+
+
+def tail(live: LiveResult) -> bytes:
+    assert isinstance(live.result, Success)
+    return b',"type":"QueryUpdated","value":%b}' % live.result.value.encode()
+
+
+def broadcast(**limits: int) -> Broadcast:
+    return Broadcast(
+        70,
+        FakeBackend(seeded_environment(1)),
+        limits=replace(DEFAULT_LIMITS, **limits),  # type: ignore[arg-type]
+        render=tail,
+    )
+
+
+def test_texts_of_one_place_and_length_are_made_once() -> None:
+    wave, live = broadcast(), FakeLiveResult(Success("[1.0]"))
+    start = StateVersion(1, 0, 30)
+    text = wave.text(start, [(5, live)], 3)
+    assert text is not None
+    assert wave.text(StateVersion(1, 0, 30), ((5, live),), 3) is text
+    others = [
+        wave.text(StateVersion(2, 0, 30), [(5, live)], 3),
+        wave.text(start, [(6, live)], 3),
+        wave.text(start, [(5, live)], 4),
+        wave.text(start, [(5, FakeLiveResult(Success("[1.0]")))], 3),
+        wave.text(start, [], 3),
+    ]
+    assert all(other is not None and other is not text for other in others)
+    assert text.end == StateVersion(1, 0, 70)
+
+
+@pytest.mark.parametrize("skew", [b"null", b"-12", b"0"])
+def test_a_text_says_how_far_off_the_clock_of_its_client_is(skew: bytes) -> None:
+    updates = [(5, FakeLiveResult(Success("[1.0]"))), (6, FakeLiveResult(Success('"é"')))]
+    text = broadcast().text(StateVersion(1, 0, 30), updates, len(skew))
+    assert text is not None
+    parts = text.parts(skew)
+    message = json.loads(b"".join(parts))
+    assert message["clientClockSkew"] == json.loads(skew)
+    assert [(each["queryId"], each["value"]) for each in message["modifications"]] == [(5, [1.0]), (6, "é")]
+    assert message["endVersion"]["querySet"] == 1
+    frame = b"".join(text_frames(parts, text.size, frame_bytes_max=2**20))
+    assert text.framed + skew + text.rest == frame
+
+
+def test_a_text_that_some_clients_take_in_chunks_only_is_not_for_all() -> None:
+    updates = [(5, FakeLiveResult(Success(json.dumps("x" * 5000))))]
+    assert broadcast(chunk_bytes=4096).text(StateVersion(1, 0, 30), updates, 3) is None
+    assert broadcast(frame_bytes_max=4096).text(StateVersion(1, 0, 30), updates, 3) is None
+    large = broadcast().text(
+        StateVersion(1, 0, 30), [(5, FakeLiveResult(Success('"' + "x" * 40_000 + '"')))], 3
+    )
+    assert large is not None
+    assert not large.is_small
+
+
+# One step beside two.
+
+WHO = st.integers(0, 5)
+KEYS = st.sampled_from(["a", "b"])
+QUESTIONS = st.tuples(st.sampled_from([path for path in PATHS if path != "m:having"]), KEYS)
+NAMES = st.sampled_from(["anna", "bert", None])
+
+
+@dataclass
+class Step:
+    """One thing that happens; `do` has it happen."""
+
+    name: str
+    details: Sequence[Any]
+
+    def do(self, crowd: Crowd) -> None:
+        getattr(self, self.name)(crowd, *self.details)
+
+    def commit(self, crowd: Crowd, key: str, value: int) -> None:
+        crowd.house.runner.commit_and_deliver((key, value))
+
+    def deploy(self, crowd: Crowd) -> None:
+        crowd.house.runner.deploy()
+        crowd.house.runner.deliver()
+
+    def add(self, crowd: Crowd, who: int, adds: list[tuple[str, str]]) -> None:
+        crowd.members[who].modify(adds=adds)
+
+    def remove(self, crowd: Crowd, who: int, count: int) -> None:
+        crowd.members[who].modify(removes=count)
+
+    def authenticate(self, crowd: Crowd, who: int, name: str | None, seconds: int) -> None:
+        crowd.members[who].authenticate(name, seconds=seconds)
+
+    def mutate(self, crowd: Crowd, who: int, key: str, value: int) -> None:
+        crowd.members[who].mutate(key, value)
+
+    def slow(self, crowd: Crowd, who: int, room: int) -> None:
+        crowd.members[who].transport.room = room
+
+    def drain(self, crowd: Crowd, who: int) -> None:
+        crowd.members[who].transport.drain()
+
+    def tell(self, crowd: Crowd, line: str) -> None:
+        crowd.door.tell(line, stands=False)
+
+    def pass_time(self, crowd: Crowd, seconds: float) -> None:
+        crowd.clock.advance(seconds)
+        crowd.door._tick()
+
+    def leave(self, crowd: Crowd, who: int) -> None:
+        if not crowd.members[who].transport.is_cut:
+            crowd.members[who].transport.is_cut = True
+            crowd.members[who].socket.connection_lost(None)
+
+
+def steps(name: str, *details: st.SearchStrategy[Any]) -> st.SearchStrategy[Step]:
+    return st.builds(Step, st.just(name), st.tuples(*details))
+
+
+COMMITS = steps("commit", KEYS, st.integers(0, 9))
+STEPS = st.one_of(
+    COMMITS,
+    steps("deploy"),
+    steps("add", WHO, st.lists(QUESTIONS, max_size=2)),
+    steps("remove", WHO, st.integers(0, 2)),
+    steps("authenticate", WHO, NAMES, st.integers(1, 40)),
+    steps("mutate", WHO, KEYS, st.integers(0, 3)),
+    steps("slow", WHO, st.sampled_from([0, 1, 300])),
+    steps("drain", WHO),
+    steps("tell", st.sampled_from(["[ERROR] one", "[INFO] two"])),
+    steps("pass_time", st.sampled_from([0.5, 6.0, 20.0])),
+    steps("leave", WHO),
+)
+TOGETHER = st.builds(list.__add__, st.lists(STEPS, max_size=2), st.lists(COMMITS, max_size=2))
+MEMBERS = st.fixed_dictionaries(
+    {
+        "client": st.sampled_from(sorted(CLIENTS)),
+        "window_bits": st.sampled_from([0, 0, 15, 9]),
+        "skew_ms": st.sampled_from([None, 0, 7, -12, 100_000]),
+    }
+)
+
+
+@dataclass
+class Written:
+    """What became of one crowd."""
+
+    bytes_each: list[bytes]
+    figures: tuple[int, int, int]
+    """Transitions, messages and bytes, as the house counts them."""
+    in_one_step: int
+    """How many waves sessions were shown in one step."""
+
+
+def live_through(
+    members: list[dict[str, Any]], history: list[list[Step]], *, in_one_step: bool, **limits: int
+) -> Written:
+    """Have a crowd live through a history. What happens in one list happens before anybody can react."""
+    shown = 0
+    show = LiveSession.show
+
+    def counted(session: LiveSession, wave: Showing) -> bool:
+        nonlocal shown
+        was_shown = show(session, wave)
+        shown += was_shown
+        return was_shown
+
+    async def run() -> Written:
+        crowd = Crowd(replace(DEFAULT_LIMITS, **limits))  # type: ignore[arg-type]
+        for number, member in enumerate(members):
+            crowd.join(**member).modify(adds=[("m:get", "ab"[number % 2]), ("m:whoami", "a")])
+        await crowd.rest()
+        for together in history:
+            for step in together:
+                if step.name == "authenticate":
+                    # It takes a while, and would end in the middle of a wave that begins meanwhile.
+                    await crowd.rest()
+                step.do(crowd)
+                if step.name == "authenticate":
+                    await crowd.rest()
+            await crowd.rest()
+        for socket in crowd.members:
+            socket.transport.drain()
+        await crowd.rest()
+        tallies = crowd.door.tallies
+        figures = (tallies.transitions, tallies.messages_sent, tallies.bytes_sent)
+        await crowd.house.live.close()
+        return Written(crowd.written, figures, shown)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LiveSession, "show", counted)
+        with nullcontext() if in_one_step else in_two_steps():
+            return asyncio.run(run())
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    members=st.lists(MEMBERS, min_size=6, max_size=6),
+    history=st.lists(TOGETHER, min_size=4, max_size=15),
+    chunk_bytes=st.sampled_from([5_000_000, 5_000_000, 5_000_000, 300]),
+)
+def test_one_step_says_what_two_would_have_said(
+    members: list[dict[str, Any]], history: list[list[Step]], chunk_bytes: int
+) -> None:
+    limits = {"chunk_bytes": chunk_bytes, "socket_deflate_bytes_min": 200}
+    one = live_through(members, history, in_one_step=True, **limits)
+    two = live_through(members, history, in_one_step=False, **limits)
+    assert two.in_one_step == 0
+    event(f"in one step: {min(one.in_one_step, 20) // 5 * 5} or more")
+    assert one.bytes_each == two.bytes_each
+    assert one.figures == two.figures
+
+
+def test_a_quiet_crowd_is_shown_everything_in_one_step() -> None:
+    members = [
+        {"client": client, "window_bits": bits, "skew_ms": skew}
+        for client, bits, skew in [("npm", 0, 5), ("rust", 15, None), ("unknown", 9, -7), ("npm", 0, 5)]
+    ]
+    history = [[Step("commit", ("a", value))] for value in range(5)]
+    assert live_through(members, history, in_one_step=True).in_one_step == 4 * 5
