@@ -176,9 +176,12 @@ class Pipe:
         except AssertionError as complaint:
             self.complaints.append(complaint)
 
-    def write_shared(self, text: SharedText, skew: bytes) -> int:
+    def write_shared(self, text: SharedText, skew: bytes) -> None:
         self.write_text(text.parts(skew), text.size)
-        return 0
+
+    @property
+    def holds_unsent(self) -> bool:
+        return False
 
     def write_ping(self) -> None:
         pass

@@ -48,6 +48,7 @@ class Transport:
         self.room = 10**9
         self.waiting = 0
         self.is_cut = False
+        self.paused: Callable[[], None] = lambda: None
         self.resumed: Callable[[], None] = lambda: None
 
     def write(self, data: bytes) -> None:
@@ -55,7 +56,9 @@ class Transport:
         self.written += data
         taken = min(self.room, len(data)) if not self.waiting else 0
         self.room -= taken
-        self.waiting += len(data) - taken
+        was_waiting, self.waiting = self.waiting, self.waiting + len(data) - taken
+        if self.waiting and not was_waiting:
+            self.paused()
 
     def writelines(self, buffers: list[bytes]) -> None:
         self.write(b"".join(buffers))
@@ -182,6 +185,7 @@ class Member:
         self.socket = SyncSocket(
             crowd.door, CLIENTS[client], NO_SOURCE, set(), place, window_bits=window_bits
         )
+        self.transport.paused = self.socket.pause_writing
         self.transport.resumed = self.socket.resume_writing
         self.socket.connection_made(cast(asyncio.Transport, self.transport))
         self.query_set = self.identity = self.requests = 0

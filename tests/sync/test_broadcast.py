@@ -21,6 +21,7 @@ from rewake.reactivity import LiveSession, Showing
 from rewake.sync.broadcast import Broadcast
 from rewake.sync.frames import text_frames
 from rewake.sync.ports import LiveResult
+from rewake.tallies import Tallies
 from tests.reactivity.simulated_runner import PATHS
 from tests.sync.crowd import CLIENTS, Crowd, in_two_steps
 from tests.sync.fake_backend import FakeBackend, FakeLiveResult
@@ -39,6 +40,7 @@ def broadcast(**limits: int) -> Broadcast:
         FakeBackend(seeded_environment(1)),
         limits=replace(DEFAULT_LIMITS, **limits),  # type: ignore[arg-type]
         render=tail,
+        tallies=Tallies(),
     )
 
 

@@ -35,9 +35,12 @@ class Wire:
     def write_text(self, parts: Sequence[bytes], size: int, *, waits: bool = False) -> None:
         self.events.append(json.loads(b"".join(parts))["type"])
 
-    def write_shared(self, text: SharedText, skew: bytes) -> int:
+    def write_shared(self, text: SharedText, skew: bytes) -> None:
         self.write_text(text.parts(skew), text.size)
-        return self.unsent
+
+    @property
+    def holds_unsent(self) -> bool:
+        return self.unsent > 0
 
     def write_ping(self) -> None:
         self.events.append("ping frame")

@@ -99,9 +99,12 @@ class Pipe:
             # Raised here it would look like a mistake of the house, which closes the socket and goes on.
             self.complaints.append(complaint)
 
-    def write_shared(self, text: SharedText, skew: bytes) -> int:
+    def write_shared(self, text: SharedText, skew: bytes) -> None:
         self.write_text(text.parts(skew), text.size)
-        return self.unsent
+
+    @property
+    def holds_unsent(self) -> bool:
+        return self.unsent > 0
 
     def write_ping(self) -> None:
         pass

@@ -161,6 +161,10 @@ class LiveQueries:
         entry.detach(subscription)
         self._settle(entry)
 
+    def await_wave(self, session: LiveSession) -> None:
+        """Have a session that still waits for a result take part in the next wave."""
+        self._waves.await_wave((session,))
+
     def drop_session(self, session: LiveSession) -> None:
         """Forget a session that was closed."""
         self._waves.drop(session)

@@ -31,6 +31,14 @@ _Operation = tuple[Callable[..., None], tuple[Any, ...]]
 """A change that waits for the next wave: a method of `LiveSession`, and what to call it with."""
 
 
+class ForAll(Protocol):
+    """What the door makes once for all who are shown a wave."""
+
+    def end(self) -> None:
+        """Everybody was told."""
+        ...
+
+
 class Showing:
     """One wave on its way to those who are shown it in one step."""
 
@@ -41,7 +49,7 @@ class Showing:
         """The snapshot."""
         self.shown = shown
         """What was run on it; everything else is known from before."""
-        self.for_all: object | None = None
+        self.for_all: ForAll | None = None
         """A slot of the door's: what all who are shown this wave can use. Goes with the wave."""
 
     def known(self, subscription: Subscription) -> LiveResult | None:
@@ -89,6 +97,7 @@ class Hub(Protocol):
     def request_wave(self, session: LiveSession) -> None: ...
     def subscribe(self, subscription: Subscription) -> None: ...
     def unsubscribe(self, subscription: Subscription) -> None: ...
+    def await_wave(self, session: LiveSession) -> None: ...
     def drop_session(self, session: LiveSession) -> None: ...
 
 
@@ -270,12 +279,17 @@ class LiveSession:
         if pending is None or self._operations or self._notices:
             return self.is_closed
         if isinstance(pending, Subscription):
-            result = wave.known(pending)
+            entry = pending.entry
+            assert entry is not None
+            result = wave.shown.get(entry)
+            if result is None or result.journal is not None:
+                result = wave.known(pending)
             if result is None or not self._listener.show(wave, ((pending.query_id, result),)):
                 return False
-            entry = pending.entry
-            if entry is not None and entry.stale_since is None and entry.result is result:
+            if entry.stale_since is None and entry.result is result:
                 self._pending = None
+            else:
+                self._hub.await_wave(self)
             return True
         results = [(subscription, wave.known(subscription)) for subscription in pending]
         updates = [(subscription.query_id, result) for subscription, result in results if result is not None]
@@ -286,6 +300,8 @@ class LiveSession:
             entry = subscription.entry
             if entry is not None and entry.stale_since is None and entry.result is result:
                 self.await_nothing(subscription)
+        if self._pending is not None:
+            self._hub.await_wave(self)
         return True
 
     def finish_wave(self, ts: int, shown: dict[Entry, LiveResult]) -> None:

@@ -276,11 +276,11 @@ class Waves:
                 if not session.show(showing):
                     session.wants_wave = True  # It begins the next one in earnest.
                     self._dirty[session] = None
-                elif session.has_news:
-                    self._asking[session] = None
             except Exception:
                 _log.exception("a session could not be shown its wave and is dropped")
                 self._fail(session)
+        if showing.for_all is not None:
+            showing.for_all.end()
         for entry in shown:
             entry.drop_text()
 

@@ -140,9 +140,12 @@ class _AsgiSocket:
     def write_text(self, parts: Sequence[bytes], size: int, *, waits: bool = False) -> None:
         self._put({"type": "websocket.send", "text": b"".join(parts).decode()}, size)
 
-    def write_shared(self, text: SharedText, skew: bytes) -> int:
+    def write_shared(self, text: SharedText, skew: bytes) -> None:
         self.write_text(text.parts(skew), text.size)
-        return self._unsent
+
+    @property
+    def holds_unsent(self) -> bool:
+        return self._unsent > 0
 
     def write_ping(self) -> None:
         pass  # ASGI has no ping frames; the server below sends its own.

@@ -21,6 +21,7 @@ from rewake.protocol.server_messages import transition_middle, transition_start
 from rewake.sync.frames import JOIN_BYTES_MAX, frame_head
 from rewake.sync.ports import Facts, LiveResult
 from rewake.sync.rendering import modification_parts
+from rewake.tallies import Tallies
 
 Updates = Sequence[tuple[int, LiveResult]]
 
@@ -41,7 +42,7 @@ class Rest:
 class SharedText:
     """A Transition that only lacks the clock skew of its client."""
 
-    __slots__ = ("_head", "_parts", "end", "framed", "is_small", "rest", "size")
+    __slots__ = ("_head", "_parts", "end", "framed", "is_small", "rest", "size", "told")
 
     def __init__(self, head: bytes, rest: Rest, *, skew_length: int, end: StateVersion) -> None:
         self._head = head
@@ -56,6 +57,8 @@ class SharedText:
         """Whether it should be joined before it is written."""
         self.framed = frame_head(size) + head
         """The head of a single frame without compression, and the text up to the skew."""
+        self.told = 0
+        """To how many clients it went; counted by whoever takes it to one."""
 
     def parts(self, skew: bytes) -> tuple[bytes, ...]:
         """The whole text for one client, in parts that it shares with others."""
@@ -66,12 +69,18 @@ class SharedText:
 class Broadcast:
     """One wave at `ts`, in the making for whoever takes part in it."""
 
-    __slots__ = ("_bytes_max", "_render", "_rests", "_texts", "monotonic", "server_ns", "ts")
+    __slots__ = ("_bytes_max", "_render", "_rests", "_tallies", "_texts", "monotonic", "server_ns", "ts")
 
     def __init__(
-        self, ts: int, facts: Facts, *, limits: Limits, render: Callable[[LiveResult], bytes]
+        self,
+        ts: int,
+        facts: Facts,
+        *,
+        limits: Limits,
+        render: Callable[[LiveResult], bytes],
+        tallies: Tallies,
     ) -> None:
-        """`render` makes the tail that all subscribers of a result share."""
+        """`render` makes the tail that all subscribers of a result share; what is sent goes to `tallies`."""
         self.ts = ts
         self.server_ns = facts.now_ns()
         """When it began, by the wall clock; one look at it serves all."""
@@ -79,8 +88,18 @@ class Broadcast:
         # A larger text would be cut for some clients, and is too much to be joined for any.
         self._bytes_max = min(limits.chunk_bytes, limits.frame_bytes_max)
         self._render = render
+        self._tallies = tallies
         self._texts: dict[tuple[object, ...], SharedText | None] = {}
         self._rests: dict[tuple[int, ...], Rest] = {}
+
+    def end(self) -> None:
+        """Everybody was told."""
+        tallies = self._tallies
+        for text in self._texts.values():
+            if text is not None:
+                tallies.transitions += text.told
+                tallies.messages_sent += text.told
+                tallies.bytes_sent += text.told * text.size
 
     def text(self, start: StateVersion, updates: Updates, skew_length: int) -> SharedText | None:
         """The Transition from `start` that brings `updates`, for clients whose skew takes `skew_length`

@@ -58,16 +58,19 @@ _log = logger(__name__)
 class Socket(Protocol):
     """What a connection needs from the bytes' side."""
 
+    @property
+    def holds_unsent(self) -> bool:
+        """Whether any bytes wait in front of the kernel."""
+        ...
+
     def write_text(self, parts: Sequence[bytes], size: int, *, waits: bool = False) -> None:
         """Write one text message; what the kernel does not take waits. One that `waits` may leave together
         with the next, or in the next turn of the loop.
         """
         ...
 
-    def write_shared(self, text: SharedText, skew: bytes) -> int:
-        """Write a text that is made for many, for the client with this `skew`, at a moment at which no bytes
-        wait. Returns how many do now.
-        """
+    def write_shared(self, text: SharedText, skew: bytes) -> None:
+        """Write a text that is made for many, for the client with this `skew`."""
         ...
 
     def write_ping(self) -> None:
@@ -262,21 +265,18 @@ class Connection:
 
     def show(self, wave: Showing, updates: Sequence[tuple[int, LiveResult]]) -> bool:
         """See `ports.LiveListener`."""
-        if self._is_acting or self._socket.unsent_bytes():
+        socket = self._socket
+        if self._is_acting or socket.holds_unsent:
             return False
         session, broadcast = self._session, wave.for_all
         if not isinstance(broadcast, Broadcast):
-            broadcast = wave.for_all = session.broadcast(wave.ts)
+            broadcast = wave.for_all = session.broadcast(wave.ts, self._registry.tallies)
         text = session.show(broadcast, updates)
         if text is None:
             return False
-        tallies = self._registry.tallies
-        tallies.transitions += 1
-        tallies.messages_sent += 1
-        tallies.bytes_sent += text.size
-        unsent = self._socket.write_shared(text, session.skew)
-        if unsent:
-            self._feed(session.transition_waits, text.size, unsent)
+        socket.write_shared(text, session.skew)
+        if socket.holds_unsent:
+            self._feed(session.transition_waits, text.size, socket.unsent_bytes())
         return True
 
     def fail_wave(self) -> None:

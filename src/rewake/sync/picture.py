@@ -171,6 +171,7 @@ class Picture:
         for query_id, live in updates:
             queries[query_id] = live.fingerprint
         self._version = text.end
+        text.told += 1
         return text
 
     def forget(self) -> None:

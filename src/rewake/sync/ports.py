@@ -43,6 +43,14 @@ class LiveResult(Protocol):
     """None -> bytes: by the first session that sends this result; the others send the same bytes."""
 
 
+class ForAll(Protocol):
+    """What is made once for all who are shown a wave."""
+
+    def end(self) -> None:
+        """Everybody was told."""
+        ...
+
+
 class Showing(Protocol):
     """One wave on its way to those who are shown it in one step."""
 
@@ -51,7 +59,7 @@ class Showing(Protocol):
         """The snapshot that is shown."""
         ...
 
-    for_all: object | None
+    for_all: ForAll | None
     """None -> by the first who is shown it: what the others can use, too. Goes with the wave."""
 
 

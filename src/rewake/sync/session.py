@@ -80,6 +80,7 @@ from rewake.sync.instructions import (
 from rewake.sync.picture import Picture
 from rewake.sync.ports import Facts, LiveResult
 from rewake.sync.rendering import action_response, modification_tail, mutation_response
+from rewake.tallies import Tallies
 
 
 class _Phase(Enum):
@@ -309,9 +310,9 @@ class Session:
             instructions.append(REQUEST_WAVE)
         return instructions
 
-    def broadcast(self, ts: int) -> Broadcast:
+    def broadcast(self, ts: int, tallies: Tallies) -> Broadcast:
         """What a wave at `ts` says to all that are shown it in one step, begun by this session."""
-        return Broadcast(ts, self._facts, limits=self._limits, render=self._render)
+        return Broadcast(ts, self._facts, limits=self._limits, render=self._render, tallies=tallies)
 
     def show(self, broadcast: Broadcast, updates: Sequence[tuple[int, LiveResult]]) -> SharedText | None:
         """Begin and finish a wave in one step, at a moment at which no bytes wait for the client.

@@ -176,6 +176,7 @@ class SyncSocket(asyncio.Protocol):
         "_siblings",
         "_transport",
         "_window_bits",
+        "holds_unsent",
     )
 
     def __init__(
@@ -201,6 +202,7 @@ class SyncSocket(asyncio.Protocol):
         self._plain: PlainCount | None = None  # Set while bytes wait on a socket that compresses.
         self._gathered = b""  # Frames that wait for the end of this turn; taken by `_write`.
         self._transport: asyncio.Transport
+        self.holds_unsent = False  # As the transport tells, before the write returns that came to wait.
         self._closing = False  # Set with the first close frame of either side, or by abort.
 
     # What asyncio and uvicorn call.
@@ -228,9 +230,10 @@ class SyncSocket(asyncio.Protocol):
         self._connection.lost()
 
     def pause_writing(self) -> None:
-        pass  # The backlog was observed by the write that came to wait.
+        self.holds_unsent = True  # The backlog is observed by the write that came to wait.
 
     def resume_writing(self) -> None:
+        self.holds_unsent = False
         self._connection.unsent_changed()
 
     def shutdown(self) -> None:
@@ -257,13 +260,11 @@ class SyncSocket(asyncio.Protocol):
             self._door.write_soon(self)
         self._gathered += b"".join(buffers)
 
-    def write_shared(self, text: SharedText, skew: bytes) -> int:
+    def write_shared(self, text: SharedText, skew: bytes) -> None:
         if self._window_bits or self._gathered or self._closing or not text.is_small:
             self.write_text(text.parts(skew), text.size)
-            return self.unsent_bytes()
-        transport = self._transport
-        transport.write(text.framed + skew + text.rest)
-        return transport.get_write_buffer_size()
+        else:
+            self._transport.write(text.framed + skew + text.rest)
 
     def write_gathered(self) -> None:
         # Nothing is left where something took it along, or the socket came to its end.
