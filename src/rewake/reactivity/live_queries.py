@@ -121,8 +121,9 @@ class LiveQueries:
         for subscription in entry.subscriptions:
             assert isinstance(subscription, Subscription)
             session = subscription.session
-            session.await_result(subscription)
-            sessions.append(session)
+            # Who waited for it already is in a wave or on the way into one, and is asked again after that.
+            if session.await_result(subscription):
+                sessions.append(session)
         if sessions:
             self._waves.await_wave(sessions)
 

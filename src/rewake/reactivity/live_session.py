@@ -237,15 +237,20 @@ class LiveSession:
             method(self, *details)
         return True
 
-    def await_result(self, subscription: Subscription) -> None:
-        """The client is owed a result."""
+    def await_result(self, subscription: Subscription) -> bool:
+        """The client is owed a result. False: it was before."""
         pending = self._pending
         if pending is None:
             self._pending = subscription
+        elif pending is subscription:
+            return False
         elif isinstance(pending, set):
+            if subscription in pending:
+                return False
             pending.add(subscription)
-        elif pending is not subscription:
+        else:
             self._pending = {pending, subscription}
+        return True
 
     def await_nothing(self, subscription: Subscription) -> None:
         """The client has the result, or wants none."""
