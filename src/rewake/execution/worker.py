@@ -16,7 +16,6 @@ Not here: the other end of the pipe (`worker_process.py`, `worker_runner.py`).
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import logging
 import os
@@ -24,7 +23,6 @@ import queue
 import signal
 import socket
 import sys
-import threading
 
 from rewake.database import (
     Database,
@@ -45,7 +43,7 @@ from rewake.execution.group_writer import Change, GroupWriter, Writing, restarti
 from rewake.execution.loader import load_project
 from rewake.execution.memory_limit import install_memory_watch
 from rewake.execution.output import install_log_handler
-from rewake.execution.pipe_frames import FrameDecoder, PipeBroken
+from rewake.execution.pipe_frames import PipeBroken
 from rewake.execution.registry import Registry
 from rewake.execution.run_mark import RunMark
 from rewake.execution.runner import GroupReport, MutationJob
@@ -83,63 +81,17 @@ from rewake.execution.worker_messages import (
     Surveyed,
     Told,
     Trim,
-    pack,
     pack_prepared,
-    unpack_from_front,
 )
+from rewake.execution.worker_pipe import Pipe
 from rewake.observability import ROOT, logger, wanted_level
 from rewake.storage import Durability, Role
 from rewake.tracing import Tracing, tracing_from
 
 _log = logger(__name__)
 
-_PORTION = 1 << 18
 _ANSWER_SECONDS = 0.001
 """After so long what is known of a batch is told; whoever asked for it need not wait for the rest."""
-
-
-class Pipe:
-    """The worker's end of its pipe: blocking, one reader."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._socket = socket.socket(fileno=descriptor)
-        self._decoder = FrameDecoder()
-        self._messages: list[FromFront] = []
-        self._sending = threading.Lock()
-
-    def read(self) -> FromFront | None:
-        """Wait for the next message; None at the end of the stream."""
-        while not self._messages:
-            if not self._receive(0):
-                return None
-        return self._messages.pop(0)
-
-    def read_ready(self) -> FromFront | None:
-        """The next message that is there already, if any."""
-        if not self._messages:
-            with contextlib.suppress(BlockingIOError):
-                self._receive(socket.MSG_DONTWAIT)
-        return self._messages.pop(0) if self._messages else None
-
-    def send(self, message: FromWorker) -> None:
-        """Send a message. When nobody is there to read it the process has nothing left to do."""
-        try:
-            with self._sending:
-                self._socket.sendall(pack(message))
-        except OSError:
-            os._exit(0)
-
-    def close(self) -> None:
-        """Close this end."""
-        self._socket.close()
-
-    def _receive(self, flags: int) -> bool:
-        try:
-            data = self._socket.recv(_PORTION, flags)
-        except ConnectionResetError:
-            return False
-        self._messages += map(unpack_from_front, self._decoder.feed(data))
-        return bool(data)
 
 
 class _Worker:
