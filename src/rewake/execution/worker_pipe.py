@@ -1,6 +1,6 @@
 """The worker pipe: a worker's end of its pipe to the front.
 
-Floor 3, `execution`. Blocking, for a process that has nothing to do but what it is told. Not here: the front's
+Floor 3, `execution`. Blocking, for a process that has nothing to do but what it is told. Not here: the other
 end (`worker_process.py`), what the messages mean (`worker_messages.py`).
 """
 

@@ -265,9 +265,9 @@ class Connection:
 
     def show(self, wave: Showing, updates: Sequence[tuple[int, LiveResult]]) -> bool:
         """See `ports.LiveListener`."""
-        socket = self._socket
-        if self._is_acting or socket.holds_unsent:
+        if self._is_acting or self._socket.holds_unsent:
             return False
+        socket = self._socket
         session, broadcast = self._session, wave.for_all
         if not isinstance(broadcast, Broadcast):
             broadcast = wave.for_all = session.broadcast(wave.ts, self._registry.tallies)
