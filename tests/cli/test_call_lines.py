@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from rewake.cli.call_lines import call_lines, duration, file_stamp, local_clock, log_moment, plain_lines
 from rewake.execution import CallRecord, LimitReached, RunLogLine

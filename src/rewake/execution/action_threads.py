@@ -17,8 +17,9 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from rewake.database import Catalog, Database, Reader, Snapshot, stored_variable
 from rewake.execution.action_run import ActionRun

@@ -21,6 +21,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
+
 from rewake.auth import Admin, Identity, User
 from rewake.environment import Clock, SystemClock
 from rewake.execution.calls import CalledFrom
@@ -73,8 +75,7 @@ class LimitReached:
     limit: float
 
 
-@dataclass(frozen=True, slots=True)
-class CallUsage:
+class CallUsage(msgspec.Struct, frozen=True, array_like=True):
     """What a run used."""
 
     documents_read: int = 0
@@ -89,8 +90,7 @@ class CallUsage:
 NO_USAGE = CallUsage()
 
 
-@dataclass(frozen=True, slots=True)
-class CallRecord:
+class CallRecord(msgspec.Struct, frozen=True, array_like=True):
     """One function run."""
 
     path: str

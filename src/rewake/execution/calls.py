@@ -29,8 +29,7 @@ class Visibility(Enum):
     """The caller shows a key that may not call this function at all: the run ends with what it lacks."""
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionCall:
+class FunctionCall(msgspec.Struct, frozen=True):
     """Which function, with which arguments.
 
     `path` is in any form that clients use (`module:function`, `module.js:function`, `module`); `args` is
@@ -109,8 +108,7 @@ NO_SOURCE = RequestSource()
 """Of calls that no request is behind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
+class Success(msgspec.Struct, frozen=True):
     """A function returned. `value` is canonical encoded JSON text."""
 
     value: str

@@ -19,8 +19,10 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from rewake.database import CommitResult, Database, GroupCommit
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError, Unavailable

@@ -69,8 +69,7 @@ class MutationJob:
     """Whose it is, as far as waiting for the writer is concerned."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueryJob:
+class QueryJob(msgspec.Struct, frozen=True):
     """One query to run. `journal` is what an earlier run left behind (wire 1.10)."""
 
     call: FunctionCall
@@ -129,8 +128,7 @@ class Calls(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class QueryRun:
+class QueryRun(msgspec.Struct, frozen=True):
     """What a query run came to and what it depended on.
 
     `code_hash` names the code that ran: a run of replaced code is not registered or cached.

@@ -71,8 +71,10 @@ class LiveResult:
 
     def with_lines(self, lines: Sequence[str]) -> LiveResult:
         """The same result with more log lines, for one receiver."""
-        more = replace(self.result, log_lines=(*lines, *self.result.log_lines))
-        return LiveResult.of(more, self.journal)
+        result, lines = self.result, (*lines, *self.result.log_lines)
+        if isinstance(result, Success):
+            return LiveResult.of(Success(result.value, lines), self.journal)
+        return LiveResult.of(replace(result, log_lines=lines), self.journal)
 
     @property
     def size_bytes(self) -> int:
