@@ -176,8 +176,9 @@ class Pipe:
         except AssertionError as complaint:
             self.complaints.append(complaint)
 
-    def write_shared(self, text: SharedText, skew: bytes) -> None:
+    def write_shared(self, text: SharedText, skew: bytes) -> bool:
         self.write_text(text.parts(skew), text.size)
+        return self.holds_unsent
 
     @property
     def holds_unsent(self) -> bool:

@@ -15,6 +15,7 @@ from rewake.environment import seeded_environment
 from rewake.execution import NO_SOURCE, FunctionCall, RequestSource
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import UNKNOWN_CLIENT, ClientVersion
+from rewake.reactivity import Showing
 from rewake.storage import OutcomeUnknown, StorageFailed, StorageFull
 from rewake.sync import LiveListener, LiveResult
 from rewake.sync.broadcast import SharedText
@@ -35,8 +36,9 @@ class Wire:
     def write_text(self, parts: Sequence[bytes], size: int, *, waits: bool = False) -> None:
         self.events.append(json.loads(b"".join(parts))["type"])
 
-    def write_shared(self, text: SharedText, skew: bytes) -> None:
+    def write_shared(self, text: SharedText, skew: bytes) -> bool:
         self.write_text(text.parts(skew), text.size)
+        return self.holds_unsent
 
     @property
     def holds_unsent(self) -> bool:
@@ -322,3 +324,34 @@ def test_a_socket_of_nobody_has_nothing_to_lose() -> None:
     world.backend.lost.add(Admin())
     world.connection.check_identity()
     assert not world.connection.has_ended
+
+
+def test_a_wave_is_not_shown_within_a_message_nor_to_a_reader_who_is_behind() -> None:
+    world = World()
+    world.add(0, 0)
+    live = world.live
+    assert live.begin()
+    live.finish()
+    wave = Showing(world.backend.last_ts, {})
+    shown: list[bool] = []
+
+    class Eager(FakeLiveSession):
+        """Live queries that would show a wave at every opportunity."""
+
+        def add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
+            super().add(query_id, call, journal)
+            shown.append(self.listener.show(wave, []))
+
+    live.__class__ = Eager
+    world.add(1, 1)
+    assert shown == [False]
+    assert live.begin()
+    live.finish()
+    world.wire.unsent = 1
+    assert not world.connection.show(wave, [])
+    world.wire.unsent = 0
+    assert world.connection.show(wave, [])
+    assert wave.for_all is not None
+    before = world.door.tallies.transitions
+    wave.for_all.end()
+    assert world.door.tallies.transitions == before + 1

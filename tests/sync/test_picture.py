@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from rewake.environment import seeded_environment
 from rewake.execution import Success
+from rewake.limits import DEFAULT_LIMITS
 from rewake.protocol import ModifyQuerySet, parse_client_message
+from rewake.sync.broadcast import Broadcast
 from rewake.sync.faults import (
     BaseVersionMismatch,
     NewVersionTooLow,
@@ -18,7 +21,8 @@ from rewake.sync.faults import (
 )
 from rewake.sync.picture import Picture
 from rewake.sync.ports import LiveResult
-from tests.sync.fake_backend import FakeLiveResult
+from rewake.tallies import Tallies
+from tests.sync.fake_backend import FakeBackend, FakeLiveResult
 
 
 def step(base: int, new: int, *changes: int) -> ModifyQuerySet:
@@ -137,3 +141,43 @@ def test_there_are_so_many_queries_also_for_who_adds_and_removes_without_a_wave(
     picture.begin_wave()
     finish(picture, 6)
     picture.modify(step(2, 3, 4))
+
+
+def test_what_takes_more_than_one_step_is_not_shown_in_one() -> None:
+    picture = Picture()
+    picture.modify(step(0, 1, 1))
+    picture.begin_wave()
+    finish(picture, 5, q1="1.0")
+    before = picture.version
+
+    def shown(ts: int, value: str) -> list[int] | None:
+        wave = Broadcast(
+            ts,
+            FakeBackend(seeded_environment(1)),
+            limits=DEFAULT_LIMITS,
+            render=lambda live: b',"type":"QueryUpdated"}',
+            tallies=Tallies(),
+        )
+        text = picture.show(wave, [(1, FakeLiveResult(Success(value)))], skew_length=4)
+        if text is None:
+            return None
+        modifications = json.loads(b"".join(text.parts(b"null")))["modifications"]
+        return [each["queryId"] for each in modifications]
+
+    assert shown(4, "2.0") is None, "time does not go back"
+    picture.begin_wave()
+    assert shown(6, "2.0") is None, "a wave is under way"
+    finish(picture, 6)
+    picture.change_identity()
+    assert shown(7, "2.0") is None, "the client is somebody else"
+    picture.begin_wave()
+    finish(picture, 7)
+    picture.modify(step(1, 2))
+    assert shown(8, "2.0") is None, "the client has asked for something"
+    picture.begin_wave()
+    finish(picture, 8)
+    assert before.ts == 5
+    assert shown(8, "2.0") == [1]
+    assert shown(9, "2.0") == [], "the client has that answer"
+    assert shown(9, "3.0") == [1]
+    assert picture.version == (2, 1, 9)

@@ -11,14 +11,16 @@ from dataclasses import replace
 from typing import Any, cast
 
 from rewake.environment import Environment
-from rewake.execution import NO_SOURCE
+from rewake.execution import NO_SOURCE, Success
 from rewake.limits import DEFAULT_LIMITS
-from rewake.protocol import UNKNOWN_CLIENT, client_version
+from rewake.protocol import UNKNOWN_CLIENT, StateVersion, client_version
 from rewake.sync import SyncDoor
+from rewake.sync.broadcast import Broadcast, SharedText
 from rewake.sync.deflation import WINDOW_BITS_MAX
 from rewake.sync.frames import text_frames
 from rewake.sync.uvicorn_socket import SyncSocket
-from tests.sync.fake_backend import FakeBackend
+from rewake.tallies import Tallies
+from tests.sync.fake_backend import FakeBackend, FakeLiveResult
 
 
 class Transport:
@@ -220,3 +222,57 @@ def test_a_quiet_socket_holds_no_count() -> None:
         assert DEFAULT_LIMITS.socket_deflate_bytes_min < 5000
 
     asyncio.run(test())
+
+
+def shared(size: int) -> SharedText:
+    """A Transition for many, that brings a text of about `size` bytes."""
+    wave = Broadcast(
+        70,
+        FakeBackend(Environment()),
+        limits=DEFAULT_LIMITS,
+        render=lambda live: b',"type":"QueryUpdated"}',
+        tallies=Tallies(),
+    )
+    updates = [(number, FakeLiveResult(Success("null"))) for number in range(1 + size // 40)]
+    text = wave.text(StateVersion(1, 0, 30), updates, 3)
+    assert text is not None
+    return text
+
+
+def test_a_text_for_many_leaves_in_one_write_behind_a_response_that_waits() -> None:
+    async def story(socket: SyncSocket, transport: Transport, door: SyncDoor) -> None:
+        for text in (shared(50), shared(100_000)):
+            transport.writes.clear()
+            whole = frame(b"".join(text.parts(b"-12")))
+            assert not socket.write_shared(text, b"-12")
+            socket.write_text([b"response"], 8, waits=True)
+            socket.write_shared(text, b"-12")
+            assert transport.writes == [whole, frame(b"response") + whole]
+
+    play(story)
+
+
+def test_a_text_for_many_that_does_not_get_through_says_so() -> None:
+    async def story(socket: SyncSocket, transport: Transport, door: SyncDoor) -> None:
+        write = transport.write
+
+        def stuck(data: bytes) -> None:
+            write(data)
+            socket.pause_writing()
+
+        transport.write = stuck  # type: ignore[method-assign]
+        assert not socket.holds_unsent
+        assert socket.write_shared(shared(50), b"-12")
+        socket.resume_writing()
+        assert not socket.holds_unsent
+
+    play(story)
+
+
+def test_nothing_is_written_for_many_behind_a_close_frame() -> None:
+    async def story(socket: SyncSocket, transport: Transport, door: SyncDoor) -> None:
+        socket.close(1000, "over")
+        socket.write_shared(shared(50), b"-12")
+        assert len(transport.writes) == 1
+
+    play(story)

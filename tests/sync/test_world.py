@@ -99,8 +99,9 @@ class Pipe:
             # Raised here it would look like a mistake of the house, which closes the socket and goes on.
             self.complaints.append(complaint)
 
-    def write_shared(self, text: SharedText, skew: bytes) -> None:
+    def write_shared(self, text: SharedText, skew: bytes) -> bool:
         self.write_text(text.parts(skew), text.size)
+        return self.holds_unsent
 
     @property
     def holds_unsent(self) -> bool:

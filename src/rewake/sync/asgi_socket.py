@@ -140,8 +140,9 @@ class _AsgiSocket:
     def write_text(self, parts: Sequence[bytes], size: int, *, waits: bool = False) -> None:
         self._put({"type": "websocket.send", "text": b"".join(parts).decode()}, size)
 
-    def write_shared(self, text: SharedText, skew: bytes) -> None:
+    def write_shared(self, text: SharedText, skew: bytes) -> bool:
         self.write_text(text.parts(skew), text.size)
+        return self.holds_unsent
 
     @property
     def holds_unsent(self) -> bool:

@@ -69,8 +69,8 @@ class Socket(Protocol):
         """
         ...
 
-    def write_shared(self, text: SharedText, skew: bytes) -> None:
-        """Write a text that is made for many, for the client with this `skew`."""
+    def write_shared(self, text: SharedText, skew: bytes) -> bool:
+        """Write a text that is made for many, for the client with this `skew`. Returns `holds_unsent`."""
         ...
 
     def write_ping(self) -> None:
@@ -274,8 +274,7 @@ class Connection:
         text = session.show(broadcast, updates)
         if text is None:
             return False
-        socket.write_shared(text, session.skew)
-        if socket.holds_unsent:
+        if socket.write_shared(text, session.skew):
             self._feed(session.transition_waits, text.size, socket.unsent_bytes())
         return True
 

@@ -260,11 +260,12 @@ class SyncSocket(asyncio.Protocol):
             self._door.write_soon(self)
         self._gathered += b"".join(buffers)
 
-    def write_shared(self, text: SharedText, skew: bytes) -> None:
+    def write_shared(self, text: SharedText, skew: bytes) -> bool:
         if self._window_bits or self._gathered or self._closing or not text.is_small:
             self.write_text(text.parts(skew), text.size)
         else:
             self._transport.write(text.framed + skew + text.rest)
+        return self.holds_unsent
 
     def write_gathered(self) -> None:
         # Nothing is left where something took it along, or the socket came to its end.
