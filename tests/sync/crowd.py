@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 from unittest.mock import patch
 
@@ -30,7 +31,7 @@ from rewake.protocol import UNKNOWN_CLIENT, ClientVersion, client_version
 from rewake.reactivity import LiveQueries, LiveSession
 from rewake.sync import LiveListener, SyncDoor
 from rewake.sync.uvicorn_socket import SyncSocket
-from tests.reactivity.simulated_runner import SimulatedRunner
+from tests.reactivity.simulated_runner import Answer, History, SimulatedRunner
 
 CLIENTS: dict[str, ClientVersion] = {
     "npm": client_version(None, "1.48.0"),
@@ -90,12 +91,23 @@ class Transport:
     pause_reading = resume_reading
 
 
+class Wordy(History):
+    """A history that has more to say about one key than about the others: it is worth compressing."""
+
+    def answer(self, called: FunctionCall, identity: Identity, ts: int) -> Answer:
+        answer = super().answer(called, identity, ts)
+        if json.loads(called.args)["key"] == "b" and isinstance(answer.result, Success):
+            text = answer.result.value[:-1] + " and so on" * 100 + '"'
+            return replace(answer, result=Success(text))
+        return answer
+
+
 class House:
     """The backend of the door: live queries over the simulated runner."""
 
     def __init__(self, clock: ManualClock) -> None:
         self.environment = Environment(clock=clock, random_bytes=lambda count: b"\x01" * count)
-        self.runner = SimulatedRunner()
+        self.runner = SimulatedRunner(Wordy())
         self.live = LiveQueries(
             self.runner,
             environment=self.environment,

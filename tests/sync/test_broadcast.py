@@ -19,6 +19,7 @@ from rewake.limits import DEFAULT_LIMITS
 from rewake.protocol import StateVersion
 from rewake.reactivity import LiveSession, Showing
 from rewake.sync.broadcast import Broadcast
+from rewake.sync.deflation import WINDOW_BITS_MAX, Deflater
 from rewake.sync.frames import text_frames
 from rewake.sync.ports import LiveResult
 from rewake.tallies import Tallies
@@ -84,6 +85,32 @@ def test_a_text_that_some_clients_take_in_chunks_only_is_not_for_all() -> None:
     )
     assert large is not None
     assert not large.is_small
+
+
+def test_a_compressed_text_is_that_of_the_deflater() -> None:
+    deflater = Deflater(message_bytes_min=100)
+    live = FakeLiveResult(Success(json.dumps("all the same " * 100)))
+    text = broadcast().text(StateVersion(1, 0, 30), [(5, live)], 3)
+    assert text is not None
+    for skew in (b"-12", b"345"):
+        pieces = deflater.message(text.parts(skew), text.size, WINDOW_BITS_MAX)
+        assert pieces is not None
+        size = sum(map(len, pieces))
+        frame = b"".join(text_frames(pieces, size, frame_bytes_max=2**20, is_deflated=True))
+        around = text.deflated(deflater, skew)
+        assert around is not None
+        assert around[0] + skew + around[1] == frame
+
+
+def test_a_text_whose_skew_would_be_compressed_has_no_compressed_form_for_all() -> None:
+    small = broadcast().text(StateVersion(1, 0, 30), [(5, FakeLiveResult(Success("1.0")))], 3)
+    many = broadcast().text(
+        StateVersion(1, 0, 30), [(number, FakeLiveResult(Success("1.0"))) for number in range(20)], 3
+    )
+    assert small is not None
+    assert many is not None
+    assert small.deflated(Deflater(message_bytes_min=1000), b"-12") is None
+    assert many.deflated(Deflater(message_bytes_min=100), b"-12") is None
 
 
 # One step beside two.

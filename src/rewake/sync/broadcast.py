@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from rewake.limits import Limits
 from rewake.protocol import StateVersion
 from rewake.protocol.server_messages import transition_middle, transition_start
+from rewake.sync.deflation import WINDOW_BITS_MAX, Deflater
 from rewake.sync.frames import JOIN_BYTES_MAX, frame_head
 from rewake.sync.ports import Facts, LiveResult
 from rewake.sync.rendering import modification_parts
@@ -42,7 +43,7 @@ class Rest:
 class SharedText:
     """A Transition that only lacks the clock skew of its client."""
 
-    __slots__ = ("_head", "_parts", "end", "framed", "is_small", "rest", "size", "told")
+    __slots__ = ("_deflated", "_head", "_parts", "end", "framed", "is_small", "rest", "size", "told")
 
     def __init__(self, head: bytes, rest: Rest, *, skew_length: int, end: StateVersion) -> None:
         self._head = head
@@ -57,8 +58,25 @@ class SharedText:
         """Whether it should be joined before it is written."""
         self.framed = frame_head(size) + head
         """The head of a single frame without compression, and the text up to the skew."""
+        self._deflated: tuple[bytes, bytes] | None = None
         self.told = 0
         """To how many clients it went; counted by whoever takes it to one."""
+
+    def deflated(self, deflater: Deflater, skew: bytes) -> tuple[bytes, bytes] | None:
+        """What comes before and after the skew in a compressed frame, for clients with the largest window.
+
+        None where a text for `skew` is not made of such pieces: it is not worth compressing, or the skew
+        would be compressed with what is around it.
+        """
+        if self._deflated is None:
+            whole = self.parts(skew)
+            pieces = deflater.message(whole, self.size, WINDOW_BITS_MAX)
+            # The head of a stored block, and the block with the skew in it, before what is shared.
+            if pieces is None or len(pieces) < 3 or pieces[1] != whole[0]:
+                return None
+            head = frame_head(sum(map(len, pieces)), is_deflated=True) + pieces[0] + self._head
+            self._deflated = (head, b"".join((self._parts[0], *pieces[2:])))
+        return self._deflated
 
     def parts(self, skew: bytes) -> tuple[bytes, ...]:
         """The whole text for one client, in parts that it shares with others."""

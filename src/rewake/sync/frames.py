@@ -44,9 +44,9 @@ def text_frames(
     return buffers
 
 
-def frame_head(size: int) -> bytes:
-    """The head of a text message of `size` bytes that goes out in one frame, uncompressed."""
-    return _head(_TEXT | _FINAL, size)
+def frame_head(size: int, *, is_deflated: bool = False) -> bytes:
+    """The head of a text message of `size` bytes that goes out in one frame."""
+    return _head(_TEXT | _FINAL | (_DEFLATED if is_deflated else 0), size)
 
 
 def ping_frame() -> bytes:

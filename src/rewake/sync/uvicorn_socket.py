@@ -33,7 +33,7 @@ from rewake.protocol import ClientVersion
 from rewake.sync.admission import Place
 from rewake.sync.broadcast import SharedText
 from rewake.sync.connection import Connection, Registry
-from rewake.sync.deflation import Agreement, PlainCount, agree
+from rewake.sync.deflation import WINDOW_BITS_MAX, Agreement, PlainCount, agree
 from rewake.sync.frame_reader import Breach, FrameReader, Hangup, Heard, Noise, Ping
 from rewake.sync.frames import JOIN_BYTES_MAX, close_echo, close_frame, ping_frame, pong_frame, text_frames
 from rewake.sync.upgrade import SyncPath, Upgrade, check_upgrade, refusal_body, sync_path
@@ -261,10 +261,17 @@ class SyncSocket(asyncio.Protocol):
         self._gathered += b"".join(buffers)
 
     def write_shared(self, text: SharedText, skew: bytes) -> bool:
-        if self._window_bits or self._gathered or self._closing or not text.is_small:
+        if self._gathered or self._closing or not text.is_small:
             self.write_text(text.parts(skew), text.size)
-        else:
+        elif not self._window_bits:
             self._transport.write(text.framed + skew + text.rest)
+        elif (
+            self._window_bits == WINDOW_BITS_MAX
+            and (around := text.deflated(self._door.deflater, skew)) is not None
+        ):
+            self._write([around[0] + skew + around[1]], plain=text.size)
+        else:
+            self.write_text(text.parts(skew), text.size)
         return self.holds_unsent
 
     def write_gathered(self) -> None:
