@@ -274,3 +274,26 @@ def test_a_quiet_crowd_is_shown_everything_in_one_step() -> None:
     ]
     history = [[Step("commit", ("a", value))] for value in range(5)]
     assert live_through(members, history, in_one_step=True).in_one_step == 4 * 5
+
+
+def test_a_reader_who_stops_reading_is_told_no_more_in_one_step_than_in_two() -> None:
+    members = [{"client": "npm", "window_bits": bits, "skew_ms": 5} for bits in (0, 0, 15, 15)]
+    stops = [[Step("slow", (who, room))] for who, room in [(0, 0), (1, 300), (2, 0), (3, 300)]]
+    commits = [[Step("commit", (key, value))] for value in range(1, 6) for key in "ab"]
+    drains = [[Step("drain", (who,))] for who in range(4)]
+    history = [*commits[:2], *stops, *commits[2:], *drains, [Step("commit", ("a", 9))]]
+    one = live_through(members, history, in_one_step=True, socket_deflate_bytes_min=200)
+    two = live_through(members, history, in_one_step=False, socket_deflate_bytes_min=200)
+    assert one.in_one_step > 0
+    assert one.bytes_each == two.bytes_each
+    assert one.figures == two.figures
+
+
+def test_a_text_for_all_counts_as_heard_by_who_would_be_pinged_for_silence() -> None:
+    members = [{"client": "npm", "window_bits": 0, "skew_ms": 5}] * 2
+    pause = DEFAULT_LIMITS.socket_silence_seconds * 0.6
+    history = [[Step("pass_time", (pause,))], [Step("commit", ("a", 1))], [Step("commit", ("b", 1))]] * 4
+    one = live_through(members, history, in_one_step=True)
+    assert one.in_one_step > 0
+    assert one.bytes_each == live_through(members, history, in_one_step=False).bytes_each
+    assert not any(b'"Ping"' in written for written in one.bytes_each)
