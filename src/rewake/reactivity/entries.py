@@ -41,12 +41,12 @@ class ReaderBehind(Unavailable):
     is still behind after those has a connection that does not see what is committed."""
 
 
-@dataclass(slots=True)
-class LiveResult:
+class LiveResult(msgspec.Struct, gc=False):
     """A query's result with what the doors need to send it to many.
 
     `fingerprint` is equal for equal results (value or error without request id, and log lines; wire 1.7).
-    `rendered` is a slot of the door's: the encoded part of a message that all receivers share.
+    `rendered` is a slot of the door's: the encoded part of a message that all receivers share. The garbage
+    collector need not go through these, of which there may be as many as queries: no cycle leads through one.
     """
 
     result: Success | Failure

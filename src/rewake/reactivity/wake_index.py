@@ -163,7 +163,9 @@ class WakeIndex(Generic[W]):
         # set and no list around one of anything, which would be larger than all the rest.
         self._wholes: dict[_Place, W | _Several[W]] = {}
         self._trees: dict[_Place, _Tree[W]] = {}
-        self._handles: dict[W, _Handle[W] | list[_Handle[W]]] = {}
+        # Several are a tuple: the garbage collector lets go of tuples of places for good, where it would go
+        # through a list for each watcher in every full collection.
+        self._handles: dict[W, _Handle[W] | tuple[_Handle[W], ...]] = {}
         # Indexes in which somebody has ever watched something. Their ids are never used again, so there are
         # few, and a write to the others need not be looked at.
         self._indexes: set[int] = set()
@@ -192,14 +194,14 @@ class WakeIndex(Generic[W]):
                     handles.append(self._watch_all((index_id, prefix), watcher))
                 else:
                     handles.append(self._watch_part((index_id, prefix), lower, upper, watcher))
-        self._handles[watcher] = handles[0] if len(handles) == 1 else handles
+        self._handles[watcher] = handles[0] if len(handles) == 1 else tuple(handles)
 
     def remove(self, watcher: W) -> None:
         """Stop watching. Does nothing for a watcher that is not in the index."""
         handles = self._handles.pop(watcher, None)
         if handles is None:
             return
-        for handle in handles if isinstance(handles, list) else (handles,):
+        for handle in _each(handles):
             if isinstance(handle, _Node):
                 tree = self._trees[handle.at]
                 tree.discard(handle)
@@ -262,6 +264,13 @@ class WakeIndex(Generic[W]):
             _add(wholes.get(at), found)
             if trees and (tree := trees.get(at)) is not None:
                 tree.stab(key, found)
+
+
+def _each(handles: _Handle[W] | tuple[_Handle[W], ...]) -> tuple[_Handle[W], ...]:
+    """The handles of a watcher: one is kept without a tuple around it, and a place is itself a tuple."""
+    if isinstance(handles, _Node) or (handles and isinstance(handles[0], int)):
+        return (handles,)
+    return handles
 
 
 def _add(there: W | _Several[W] | None, found: set[W]) -> None:
