@@ -11,7 +11,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from rewake.cli.commands import app, main
+from rewake.cli.commands import app, asked_for, main
 from rewake.cli.failure import ExitCode
 from rewake.cli.release import rewake_version
 from tests.cli.command import run_apart, run_here
@@ -46,6 +46,24 @@ def plain(text: str) -> str:
 
 def test_the_commands_are_these() -> None:
     assert list(get_command(app).commands) == COMMANDS  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("word", ["-h", "--no-such-option"])
+def test_a_command_alone_is_as_it_is_among_all(
+    command: str, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (asked_for([command, word]) is app) == (command in {"deployments", "env", "keys"})
+    alone = run_here(capsys, command, word)
+    monkeypatch.setattr("rewake.cli.commands.asked_for", lambda words: app)
+    assert alone == run_here(capsys, command, word)
+    assert command in alone.out + alone.err
+
+
+def test_mistakes_help_and_completion_have_all_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all(asked_for(words) is app for words in ([], ["-h"], ["--show-completion"], ["srve"], ["Serve"]))
+    monkeypatch.setenv("_REWAKE_COMPLETE", "complete_bash")
+    assert asked_for(["serve"]) is app
 
 
 def test_without_words_it_shows_its_help_and_exit_codes() -> None:
@@ -168,7 +186,7 @@ def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(**_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rewake.cli.commands.app", interrupted)
+    monkeypatch.setattr("rewake.cli.commands.asked_for", lambda words: interrupted)
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 130
@@ -178,7 +196,7 @@ def test_a_reader_who_has_enough_is_no_traceback(monkeypatch: pytest.MonkeyPatch
     def full(**_: object) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr("rewake.cli.commands.app", full)
+    monkeypatch.setattr("rewake.cli.commands.asked_for", lambda words: full)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     with pytest.raises(SystemExit) as end:
         main()

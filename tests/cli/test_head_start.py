@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -12,7 +13,7 @@ import pytest
 from rewake.cli.failure import WrongUsage
 from rewake.cli.head_start import HeadStart
 from rewake.execution import ProjectInvalid
-from tests.cli.command import Running, run_apart
+from tests.cli.command import FRONT_MODULES, Running, run_apart
 from tests.cli.test_serving import call, ready
 
 TELLS = """
@@ -24,6 +25,42 @@ from rewake import QueryCtx, query
 def variables(ctx: QueryCtx) -> dict[str, str]:
     return {name: os.environ.get(name, "") for name in ("NOTIFY_SOCKET", "AWS_ACCESS_KEY_ID")}
 """
+
+LATE = (
+    "fastapi",
+    "httpx",
+    "joserfc",
+    "obstore",
+    "opentelemetry",
+    "pdb",
+    "prometheus_client",
+    "pydantic",
+    "pygments",
+    "rich",
+    "sqlite3",
+)
+"""What takes long to import, and what no server needs before its first answer. One that turns up was imported
+at the top of another module: import it where it is used (docs/architecture/README.md, rule 5)."""
+LOADED = f"""
+import sys
+from rewake import QueryCtx, query
+
+@query
+def late(ctx: QueryCtx) -> list[str]:
+    return [name for name in {LATE!r} if name in sys.modules]
+"""
+
+
+def test_nothing_is_imported_before_the_first_answer_that_can_wait(project: Path) -> None:
+    (project / "backend" / "loaded.py").write_text(LOADED)
+    with Running("serve", ".", "--port", "0", cwd=project, tells_modules=True) as server:
+        assert call(ready(server), "query", "loaded:late").json()["value"] == []
+        server.stop()
+        told = next(line for line in server.lines if line.startswith(FRONT_MODULES))
+    files = [Path(file) for file in json.loads(told[len(FRONT_MODULES) :])]
+    packages = {file.parent.name for file in files if file.name == "__init__.py"}
+    assert {"rewake", "typer", "uvicorn"} <= packages
+    assert not (packages | {file.stem for file in files}) & set(LATE)
 
 
 def test_a_process_that_nobody_took_is_gone_afterwards(project: Path) -> None:

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +40,7 @@ from rewake.cli.import_commands import IMPORT_EXAMPLES, import_
 from rewake.cli.key_commands import keys_app
 from rewake.cli.options import AdminKeyText, CommandsWithTargets, ProjectFolder, ServerUrl
 from rewake.cli.paused_collection import paused_collection
+from rewake.cli.plain_values import PlainCommand
 from rewake.cli.project_home import PORT_USUAL, find_root
 from rewake.cli.screen import Screen
 from rewake.cli.serve_options import (
@@ -59,6 +62,9 @@ _EXIT_CODES = (
     "Exit codes: 0 it worked, 1 the function, the project or its data said no, 2 wrong usage, "
     "3 no server could be reached, 130 Ctrl-C."
 )
+
+_COMPLETES = "_REWAKE_COMPLETE"
+"""Set by a shell that completes a line: it asks for words of any command."""
 
 app = typer.Typer(
     name="rewake",
@@ -87,7 +93,7 @@ def main() -> None:
             reconfigure(errors="backslashreplace")
     forget_wishes()
     try:
-        app(prog_name="rewake")
+        asked_for(sys.argv[1:])(prog_name="rewake")
     except RewakeError as error:
         Screen().failure(error)
         sys.exit(getattr(error, "exit_code", ExitCode.FAILED))
@@ -100,6 +106,25 @@ def main() -> None:
     finally:
         forget_wishes()
         _flush()
+
+
+def asked_for(words: Sequence[str]) -> Callable[..., object]:
+    """The application as far as `words` need it: what typer makes of one command takes a millisecond or two,
+    of all of them forty. Whoever wants help, errs or completes has them all.
+    """
+    if words and _COMPLETES not in os.environ:
+        asked = [info for info in app.registered_commands if _name_of(info) == words[0]]
+        if asked:
+            part, alone = copy(app), copy(asked[0])
+            alone.cls = PlainCommand
+            part.registered_commands, part.registered_groups = [alone], []
+            return typer.main.get_group(part)
+    return app
+
+
+def _name_of(info: typer.models.CommandInfo) -> str:
+    assert info.callback is not None, "every command is a function"
+    return info.name or typer.main.get_command_name(info.callback.__name__)
 
 
 def _flush() -> None:

@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from rewake.cli.connection import WISHES, note_wish
+from rewake.cli.plain_values import with_plain_values
 
 _flags = typer.Typer(add_completion=False)
 
@@ -56,6 +57,10 @@ class CommandsWithTargets(TyperGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         _add_target_options(self)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters of the application itself."""
+        return with_plain_values(super().get_params(ctx))
 
 
 def _add_target_options(command: Any) -> None:

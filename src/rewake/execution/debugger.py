@@ -8,35 +8,17 @@ effects does not hold at the prompt, where somebody looks around on purpose. No 
                  -> Prompt: turn taken -> commands -> `c`: turn given back, the function goes on
                                                    -> `q`: BdbQuit, the call fails, the server goes on
 
-Not here: worker processes, which have no terminal (`worker_bounds.py`).
+Not here: the prompt (`debugger_prompt.py`), worker processes, which have no terminal (`worker_bounds.py`).
 Source: PEP 553.
 """
 
 from __future__ import annotations
 
 import os
-import pdb
 import sys
-import threading
-from types import FrameType, TracebackType
 from typing import Any
 
 from rewake.execution.side_effects import unguarded
-
-_turn = threading.RLock()
-
-
-class Prompt(pdb.Pdb):
-    """pdb, while it has the terminal for itself."""
-
-    def __init__(self) -> None:
-        with unguarded():  # It reads `.pdbrc`.
-            super().__init__(nosigint=True)  # Signals belong to the server's loop.
-
-    def interaction(self, frame: FrameType | None, traceback: TracebackType | BaseException | None) -> None:
-        """Take commands until one lets the function go on."""
-        with _turn, unguarded():
-            super().interaction(frame, traceback)  # type: ignore[arg-type]  # An exception, from 3.13 on.
 
 
 def let_functions_stop() -> None:
@@ -49,5 +31,8 @@ def _stop(*arguments: Any, **named: Any) -> Any:
     if chosen not in ("", "pdb.set_trace"):
         with unguarded():
             return sys.__breakpointhook__(*arguments, **named)
+    # Here, since hardly a server ever stops.
+    from rewake.execution.debugger_prompt import Prompt
+
     Prompt().set_trace(sys._getframe(1))
     return None

@@ -20,6 +20,7 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from rewake.deployment import Deployment, DoorFigures, Origins, checked_origin, origins_of
 from rewake.errors import Conflict, InvalidInput
@@ -138,7 +139,7 @@ class Server:
         self._listeners.append(self._listener(exposure.around(app), api, ws=sockets, quick=self._quick()))
         if site is not None:
             actions = exposure.around(build_site(self.deployment), is_site=True)
-            self._listeners.append(self._listener(actions, site, ws="websockets-sansio"))
+            self._listeners.append(self._listener(actions, site, ws=WebSocketsSansIOProtocol))
         if metrics is not None:
             self._metrics_port = int(metrics.getsockname()[1])
             deployment = self.deployment
