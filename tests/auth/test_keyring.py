@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from rewake.auth import (
     EVERYTHING,

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -119,8 +120,8 @@ def test_what_is_in_the_log_never_runs_again_when_its_result_is_lost() -> None:
 def test_what_is_in_the_log_may_run_again_to_find_its_recorded_result() -> None:
     desk = new_desk(taken_max=10)
     job = MutationJob(FunctionCall("m:f", "{}"), ANONYMOUS, Visibility.PUBLIC, Invocation("i1"), "r")
-    recorded = replace(job, invocation=Invocation("i1", ReplayKey("session", 0)))
-    for each in (recorded, replace(job, scheduled="a job")):
+    recorded = msgspec.structs.replace(job, invocation=Invocation("i1", ReplayKey("session", 0)))
+    for each in (recorded, msgspec.structs.replace(job, scheduled="a job")):
         desk.hand_in(lambda number, each=each: Mutate.of(number, each), None, HOUSE)
     desk.take()
     die(desk, committed=["i1"])

@@ -8,9 +8,10 @@ Not here: rows (`rows.py`), storing them (`database/importing.py`). Source: sema
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any
+
+import msgspec
 
 from rewake.archive.rows import Row
 from rewake.errors import RewakeError
@@ -21,8 +22,7 @@ _SOME_ID = "0" * 37
 """As long as an id may be, for the size of a document that has none yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedDocument:
+class ImportedDocument(msgspec.Struct, frozen=True):
     """A row that may become a document."""
 
     row: Row

@@ -14,7 +14,6 @@ Source: wire 7.7.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -70,8 +69,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
+class _Opened(msgspec.Struct, frozen=True):
     """Bytes of a file in an archive."""
 
     archive: ZipArchive

@@ -19,7 +19,8 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from rewake.auth.keys import AdminKey, BadAdminKey
 from rewake.auth.scopes import EVERYTHING, Grant, Scope
@@ -46,8 +47,7 @@ class AdminKeyExpired(Unauthenticated):
     template = "The provided admin key has expired"
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedKey:
+class IssuedKey(msgspec.Struct, frozen=True):
     """What is kept of a key. Times are milliseconds since the epoch."""
 
     id: str
@@ -73,8 +73,7 @@ class IssuedKey:
             raise AdminKeyExpired()
 
 
-@dataclass(frozen=True, slots=True)
-class FreshKey:
+class FreshKey(msgspec.Struct, frozen=True):
     """A key that was just made: the one time that its text is known."""
 
     id: str

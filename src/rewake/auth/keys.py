@@ -9,7 +9,8 @@ Not here: keys that are issued, scoped and revoked (`keyring.py`).
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+
+import msgspec
 
 from rewake.environment import Environment
 from rewake.errors import Unauthenticated
@@ -22,8 +23,7 @@ class BadAdminKey(Unauthenticated):
     template = "The provided admin key was invalid for this instance"
 
 
-@dataclass(frozen=True, slots=True)
-class AdminKey:
+class AdminKey(msgspec.Struct, frozen=True):
     """A key to compare others with."""
 
     text: str

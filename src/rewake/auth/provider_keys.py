@@ -19,7 +19,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+
+import msgspec
 
 from rewake.auth.key_sets import KeySetInvalid, parse_key_set
 from rewake.auth.providers import CustomJwtProvider, Provider, data_of
@@ -40,23 +41,20 @@ Knows = Callable[[ProviderKeys], bool]
 """Whether keys can decide about the token at hand."""
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(msgspec.Struct, frozen=True):
     """Go on with these keys; and ask for newer ones meanwhile, where `refreshes`."""
 
     keys: ProviderKeys
     refreshes: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(msgspec.Struct, frozen=True):
     """There are no keys, for this reason."""
 
     error: AuthProviderDiscoveryFailed
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """Look again after so long."""
 
     seconds: float

@@ -16,8 +16,9 @@ Source: wire 5.2, the last table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from rewake.errors import Forbidden
 
@@ -47,8 +48,7 @@ class OperationNotPermitted(Forbidden):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(msgspec.Struct, frozen=True):
     """What the holder of a key may do, and which key it is."""
 
     key_id: str = ""

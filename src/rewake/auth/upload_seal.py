@@ -16,7 +16,8 @@ import binascii
 import hashlib
 import hmac
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 from rewake.errors import Unauthenticated
 
@@ -39,8 +40,7 @@ class StorageTokenExpired(Unauthenticated):
     template = "StorageTokenExpired: upload URLs are good for an hour. Ask for a new one."
 
 
-@dataclass(frozen=True, slots=True)
-class UploadGrant:
+class UploadGrant(msgspec.Struct, frozen=True):
     """What a token allows."""
 
     expires_ms: int

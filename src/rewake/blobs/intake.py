@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+
+import msgspec
 
 from rewake.blobs.store import PIECE_BYTES, BlobStore
 from rewake.errors import InvalidInput
@@ -24,8 +25,7 @@ class ContentDiffers(InvalidInput):
     template = "Sha256 mismatch. Expected: {expected} Actual: {actual}"
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """A blob that is durable."""
 
     key: str

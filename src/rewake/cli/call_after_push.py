@@ -9,7 +9,8 @@ Not here: `rewake run` (`calling.py`), when a push went well (`development.py`).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+
+import msgspec
 
 from rewake.auth import ANONYMOUS
 from rewake.cli.arguments import parse_arguments
@@ -19,8 +20,7 @@ from rewake.execution import NO_SOURCE, Failure, FunctionCall
 from rewake.protocol import random_request_id
 
 
-@dataclass(frozen=True, slots=True)
-class CallAfterPush:
+class CallAfterPush(msgspec.Struct, frozen=True):
     """The function to call, and with what."""
 
     path: str

@@ -20,10 +20,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
+from msgspec.structs import replace
 
 from rewake.cli.env_files import parse_variables
 from rewake.cli.failure import CommandFailed, ServerUnreachable, WrongUsage
@@ -46,8 +48,7 @@ ENV_FILES = (".env.local", ".env")
 _TARGETS = (URL_VARIABLE, DEPLOYMENT_VARIABLE, OFFICIAL_URL_VARIABLE)
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(msgspec.Struct, frozen=True):
     """What flags say of the server, besides `--url` and `--admin-key`."""
 
     deployment: str | None = None
@@ -56,7 +57,7 @@ class Wishes:
 
 
 NO_WISHES = Wishes()
-WISHES = tuple(Wishes.__dataclass_fields__)
+WISHES = Wishes.__struct_fields__
 _said: ContextVar[Wishes] = ContextVar("wishes", default=NO_WISHES)
 """What flags of the command under way say: set while typer reads them, forgotten when the command ends."""
 
@@ -71,8 +72,7 @@ def forget_wishes() -> None:
     _said.set(NO_WISHES)
 
 
-@dataclass(frozen=True, slots=True)
-class ServerAddress:
+class ServerAddress(msgspec.Struct, frozen=True):
     """A server and the right to call all of its functions."""
 
     url: str
@@ -108,16 +108,14 @@ class ServerAddress:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Layer:
+class _Layer(msgspec.Struct, frozen=True):
     """One line of the list above: variables, and where they stand."""
 
     variables: Mapping[str, str]
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(msgspec.Struct, frozen=True):
     """What was named, and by what."""
 
     said_by: str

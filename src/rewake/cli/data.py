@@ -19,8 +19,9 @@ import csv
 import io
 from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager, aclosing, nullcontext
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from rewake.cli.connection import ServerAddress
 from rewake.cli.conversing import conversing
@@ -37,8 +38,7 @@ _PAGE = 512
 _SIZES_AT_ONCE = 8
 
 
-@dataclass(frozen=True, slots=True)
-class DataWishes:
+class DataWishes(msgspec.Struct, frozen=True):
     """Which rows to show, and how."""
 
     limit: int | None

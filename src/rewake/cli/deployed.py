@@ -13,9 +13,12 @@ Not here: later deploys (`deployment/deploys.py`), serving (`serving.py`).
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from rewake.cli.failure import CommandFailed
 from rewake.cli.project_home import DATA_FILE, DataPlace
@@ -25,7 +28,7 @@ from rewake.environment import Environment
 from rewake.execution import ProjectSettings, open_archive
 from rewake.limits import DEFAULT_LIMITS, SETTINGS
 
-_ANY_SIZE = replace(
+_ANY_SIZE = dataclasses.replace(
     DEFAULT_LIMITS,
     **{
         name: int(each.most)
@@ -36,8 +39,7 @@ _ANY_SIZE = replace(
 """It was taken once, perhaps under other limits."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeployedCode:
+class DeployedCode(msgspec.Struct, frozen=True):
     """What to serve at a start."""
 
     settings: ProjectSettings

@@ -18,7 +18,6 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -55,8 +54,7 @@ _URL_VARIABLES = ("CONVEX_URL", "VITE_CONVEX_URL", "NEXT_PUBLIC_CONVEX_URL")
 Plan = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class DeployWishes:
+class DeployWishes(msgspec.Struct, frozen=True):
     """How it is to be done."""
 
     message: str = ""

@@ -20,8 +20,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from rewake.cli.call_after_push import CallAfterPush, call_after_push
 from rewake.cli.call_lines import Part, call_lines, duration, file_stamp, local_clock
@@ -62,8 +63,7 @@ _NAMES_SHOWN_MAX = 6
 _LABEL_WIDTH = 8
 
 
-@dataclass(frozen=True, slots=True)
-class DevOptions:
+class DevOptions(msgspec.Struct, frozen=True):
     """What `rewake dev` was asked for."""
 
     project: Path

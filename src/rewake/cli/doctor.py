@@ -20,12 +20,12 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as package_version
 
 import apsw
+from msgspec.structs import asdict
 
 from rewake.cli.connection import find_server
 from rewake.cli.doctor_of_project import check_code, check_holder, check_port

@@ -5,17 +5,17 @@ Floor 8, `cli`. Not here: the checks (`doctor.py`, `doctor_of_project.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from rewake.environment import Environment
 
 State = Literal["ok", "warning", "broken"]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """What one check saw."""
 
     check: str
@@ -24,8 +24,7 @@ class Finding:
     fix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Patient:
+class Patient(msgspec.Struct, frozen=True):
     """What is looked at."""
 
     root: Path

@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -33,8 +32,7 @@ _ANSWER_SECONDS = 75.0
 _AGAIN_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class LogWishes:
+class LogWishes(msgspec.Struct, frozen=True):
     """Which entries to show, and how."""
 
     functions: Sequence[str] = ()

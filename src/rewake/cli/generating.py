@@ -6,8 +6,9 @@ Floor 8, `cli`. `dev` calls this after every load that succeeded, `codegen` once
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from rewake.cli.failure import CommandFailed
 from rewake.codegen import (
@@ -23,8 +24,7 @@ from rewake.codegen import (
 from rewake.execution import Analysis, ProjectSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Generated:
+class Generated(msgspec.Struct, frozen=True):
     """Files as they should be, and the folder that they belong into."""
 
     folder: Path

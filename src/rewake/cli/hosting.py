@@ -17,8 +17,9 @@ import logging
 import os
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from rewake.auth import AdminKey
 from rewake.cli.failure import CommandFailed
@@ -58,8 +59,7 @@ READERS_USUAL_MAX = 4
 _HOUSE_LOGGERS = (ROOT, "uvicorn", "asyncio", "py.warnings")
 
 
-@dataclass(frozen=True, slots=True)
-class Listening:
+class Listening(msgspec.Struct, frozen=True):
     """Where to listen and what to serve beside the API."""
 
     host: str
@@ -75,7 +75,7 @@ class Listening:
     """Where HTTP actions are reached, if not by `/http` of `url`."""
     metrics_port: int | None = None
     """Where metrics are served without a key; None: only with one, beside the API."""
-    exposure: Exposure = field(default_factory=Exposure)
+    exposure: Exposure = msgspec.field(default_factory=Exposure)
     """Encryption, proxies and origins."""
 
 

@@ -14,9 +14,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from rewake.cli.admin_requests import CONNECT_SECONDS, ask
 from rewake.cli.connection import ServerAddress
@@ -99,8 +100,7 @@ def import_file(
     screen.say(f"Imported {int(state['num_rows_written']):,} documents.")
 
 
-@dataclass(slots=True)
-class _Begun:
+class _Begun(msgspec.Struct):
     """What the server holds for us: nothing, an upload, an import."""
 
     id: str = ""

@@ -18,9 +18,10 @@ import re
 import stat
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+import msgspec
 
 from rewake.cli.failure import CommandFailed, WrongUsage
 from rewake.cli.project_home import HOME, PORT_USUAL, make_home, read_admin_key
@@ -36,8 +37,7 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9/-]{0,98}[A-Za-z0-9])?")
 _SETTINGS = frozenset({"url", "kind"})
 
 
-@dataclass(frozen=True, slots=True)
-class NamedDeployment:
+class NamedDeployment(msgspec.Struct, frozen=True):
     """A deployment as the project's settings name it."""
 
     name: str

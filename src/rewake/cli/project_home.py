@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -39,8 +38,7 @@ KEY_VARIABLE = "REWAKE_ADMIN_KEY"
 URL_VARIABLE = "REWAKE_URL"
 
 
-@dataclass(frozen=True, slots=True)
-class DataPlace:
+class DataPlace(msgspec.Struct, frozen=True):
     """Where a deployment's data and its key are."""
 
     data: Path

@@ -19,9 +19,10 @@ import sys
 import tempfile
 from collections.abc import Coroutine
 from contextlib import nullcontext
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+import msgspec
 
 from rewake.cli.call_lines import log_moment, plain_lines
 from rewake.cli.captured_output import captured_output
@@ -64,8 +65,7 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-@dataclass(frozen=True, slots=True)
-class ServeOptions:
+class ServeOptions(msgspec.Struct, frozen=True):
     """What `rewake serve` was asked for."""
 
     data: Path | None

@@ -12,8 +12,9 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from rewake.cli.failure import CommandFailed
 
@@ -130,8 +131,7 @@ createRoot(document.getElementById("root")!).render(
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """What `init` did. Paths are relative to the project."""
 
     root: Path

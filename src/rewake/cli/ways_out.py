@@ -13,7 +13,9 @@ Not here: finding the mismatch (`database`), moving the data aside (`project_hom
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from rewake.cli.call_lines import Part
 from rewake.cli.failure import CommandFailed
@@ -25,8 +27,7 @@ _EXTRA = re.compile(r"extra field `([^`]+)`")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True, slots=True)
-class WayOut:
+class WayOut(msgspec.Struct, frozen=True):
     """One thing to do: a sentence, and code for it where there is some."""
 
     advice: str
@@ -34,8 +35,7 @@ class WayOut:
     afterwards: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class MismatchReport:
+class MismatchReport(msgspec.Struct, frozen=True):
     """A mismatch for people: where it is, and the ways out."""
 
     table: str

@@ -10,8 +10,9 @@ Not here: types of documents (`data_model.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from rewake.codegen.data_model import HEADER
 from rewake.codegen.function_spec import FunctionSpec
@@ -26,12 +27,11 @@ export const internal = anyApi;
 """
 
 
-@dataclass(slots=True)
-class _Branch:
+class _Branch(msgspec.Struct):
     """What lives under one name: functions, and deeper names."""
 
-    functions: dict[str, FunctionSpec] = field(default_factory=dict)
-    branches: dict[str, _Branch] = field(default_factory=dict)
+    functions: dict[str, FunctionSpec] = msgspec.field(default_factory=dict)
+    branches: dict[str, _Branch] = msgspec.field(default_factory=dict)
 
     def plant(self, spec: FunctionSpec) -> None:
         branch = self

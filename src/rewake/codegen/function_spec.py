@@ -9,8 +9,9 @@ Source: semantics 6.2, wire 7.8.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import msgspec
 
 from rewake.execution import FunctionFacts, RouteFacts
 
@@ -23,8 +24,7 @@ FunctionKind = Literal["query", "mutation", "action"]
 Visibility = Literal["public", "internal"]
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionSpec:
+class FunctionSpec(msgspec.Struct, frozen=True):
     """Which function it is, who may call it, what it takes and gives.
 
     `path` is `folder/module:function`, as clients write it. `documentation` is text for people, or empty.
@@ -33,8 +33,8 @@ class FunctionSpec:
     path: str
     kind: FunctionKind
     visibility: Visibility = "public"
-    args: ValidatorJson = field(default_factory=lambda: ANY)
-    returns: ValidatorJson = field(default_factory=lambda: ANY)
+    args: ValidatorJson = msgspec.field(default_factory=lambda: ANY)
+    returns: ValidatorJson = msgspec.field(default_factory=lambda: ANY)
     documentation: str = ""
 
     @property
@@ -53,8 +53,7 @@ class FunctionSpec:
         return f"{self.module}.js:{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRoute:
+class HttpRoute(msgspec.Struct, frozen=True):
     """A method and path that an HTTP action answers."""
 
     method: str

@@ -19,8 +19,9 @@ from __future__ import annotations
 import base64
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from rewake.codegen.function_spec import ValidatorJson
 from rewake.codegen.python_types import camel
@@ -85,18 +86,17 @@ _NUMBERS: dict[Direction, dict[str, str]] = {
 }
 
 
-@dataclass(slots=True)
-class SchemaWriter:
+class SchemaWriter(msgspec.Struct):
     """Turns validators into schemas, and gathers what they refer to.
 
     `documents` maps the `shape` of a stored document to its table; received documents are schemas of their
     own, named after it.
     """
 
-    documents: Mapping[str, str] = field(default_factory=dict)
-    components: dict[str, dict[str, Any]] = field(default_factory=dict)
+    documents: Mapping[str, str] = msgspec.field(default_factory=dict)
+    components: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     """Grows as schemas are written."""
-    _of_tables: dict[str, str] = field(default_factory=dict)
+    _of_tables: dict[str, str] = msgspec.field(default_factory=dict)
 
     def schema_of(self, validator: ValidatorJson, direction: Direction) -> dict[str, Any]:
         """The schema of the values that `validator` accepts.

@@ -10,21 +10,20 @@ Source: Wadler, "A prettier printer" (2003), without its choice between several 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 WIDTH_MAX = 100
 INDENT = "  "
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(msgspec.Struct, frozen=True):
     """Text that is never broken."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bracket:
+class Bracket(msgspec.Struct, frozen=True):
     """Parts between an opening and a closing sign.
 
     `padding` stands inside the signs on one line; `trailing` says that broken lines all end with the
@@ -40,16 +39,14 @@ class Bracket:
     is_broken: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Union:
+class Union(msgspec.Struct, frozen=True):
     """Alternatives, at least two: `A | B`, or one a line, each behind its sign."""
 
     parts: tuple[Node, ...]
     sign: str = "|"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """A member of a bracket: what stands before its type, the type, and a comment for the lines above."""
 
     head: str

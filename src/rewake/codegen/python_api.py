@@ -19,8 +19,9 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from rewake.codegen.function_spec import FunctionSpec
 from rewake.codegen.python_types import PythonTypeWriter, camel
@@ -36,20 +37,18 @@ _SOURCES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Reference:
+class _Reference(msgspec.Struct, frozen=True):
     """A function by the name of its definition, with its author's docstring."""
 
     name: str
     documentation: str
 
 
-@dataclass(slots=True)
-class _Branch:
+class _Branch(msgspec.Struct):
     """What lives under one name: references by the name of the function, and deeper names."""
 
-    references: dict[str, _Reference] = field(default_factory=dict)
-    branches: dict[str, _Branch] = field(default_factory=dict)
+    references: dict[str, _Reference] = msgspec.field(default_factory=dict)
+    branches: dict[str, _Branch] = msgspec.field(default_factory=dict)
 
     def lines(self, name: str, depth: int) -> list[str]:
         """The class of this branch."""

@@ -12,7 +12,8 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from rewake.codegen.function_spec import ValidatorJson
 from rewake.codegen.typescript import table_of
@@ -34,19 +35,18 @@ _NAMES = frozenset({*_SIMPLE.values(), "Literal", "Never", "NotRequired", "dict"
 _WORD = re.compile(r"[A-Za-z0-9]+")
 
 
-@dataclass(slots=True)
-class PythonTypeWriter:
+class PythonTypeWriter(msgspec.Struct):
     """Turns validators into types, and gathers the definitions that they need, in order.
 
     `documents` maps the `shape` of a stored document to its table.
     """
 
-    documents: Mapping[str, str] = field(default_factory=dict)
-    definitions: list[str] = field(default_factory=list)
-    imports: set[str] = field(default_factory=set)
+    documents: Mapping[str, str] = msgspec.field(default_factory=dict)
+    definitions: list[str] = msgspec.field(default_factory=list)
+    imports: set[str] = msgspec.field(default_factory=set)
     """Grows as types are written: what the module must import."""
-    _names: set[str] = field(default_factory=set)
-    _of_tables: dict[str, str] = field(default_factory=dict)
+    _names: set[str] = msgspec.field(default_factory=set)
+    _of_tables: dict[str, str] = msgspec.field(default_factory=dict)
 
     def type_of(self, validator: ValidatorJson, *, place: str) -> str:
         """The type of the values that `validator` accepts; `place` names an object without another name.

@@ -15,8 +15,9 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from rewake.codegen.function_spec import ValidatorJson
 from rewake.codegen.layout import Node, Part, Union, Word, generic, literal_object
@@ -40,8 +41,7 @@ _SIMPLE = {
 }
 
 
-@dataclass(slots=True)
-class TypeWriter:
+class TypeWriter(msgspec.Struct):
     """Turns validators into types, and remembers which names the file must import.
 
     `tables` are the tables of the schema, or None when there is none and every name is a table. `documents`
@@ -50,8 +50,8 @@ class TypeWriter:
     """
 
     tables: frozenset[str] | None = None
-    documents: Mapping[str, str] = field(default_factory=dict)
-    imports: set[str] = field(default_factory=set)
+    documents: Mapping[str, str] = msgspec.field(default_factory=dict)
+    imports: set[str] = msgspec.field(default_factory=set)
     """Grows as types are written: of `Doc`, `GenericId`, `Id`."""
 
     def type_of(self, validator: ValidatorJson) -> Node:

@@ -24,12 +24,12 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from rewake.database import (
     DEPLOY_PART_BYTES,
@@ -90,8 +90,7 @@ class PlanState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(slots=True, eq=False)
-class _Plan:
+class _Plan(msgspec.Struct, eq=False):
     id: str
     note: DeployNote
     base: int

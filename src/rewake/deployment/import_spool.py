@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from rewake.environment import Environment
 from rewake.errors import InvalidInput, NotFound, RateLimited, RewakeError
@@ -51,14 +52,13 @@ class TooManyImports(RateLimited):
     template = "{limit} uploads and imports are under way already (the setting `imports_waiting_max`)."
 
 
-@dataclass(slots=True)
-class _Upload:
+class _Upload(msgspec.Struct):
     """An upload that is not finished."""
 
     folder: Path
     touched: float
     """When its last part came, on the monotonic clock."""
-    sizes: dict[int, int] = field(default_factory=dict)
+    sizes: dict[int, int] = msgspec.field(default_factory=dict)
     writing: int = 0
     """Parts that are coming in."""
 

@@ -14,9 +14,10 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
+
+import msgspec
 
 from rewake.archive import ImportedDocument, ImportUnreadable, Row, Source, document_of
 from rewake.limits import IMPORT_FILES_MAX
@@ -26,8 +27,7 @@ _STEP_ROWS = 500
 _HEX_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
 
-@dataclass(slots=True)
-class SurveyedTable:
+class SurveyedTable(msgspec.Struct):
     """What the file has of one table."""
 
     name: str
@@ -36,8 +36,7 @@ class SurveyedTable:
     """Its table number, named in the file or read off its ids."""
 
 
-@dataclass(frozen=True, slots=True)
-class SurveyedFile:
+class SurveyedFile(msgspec.Struct, frozen=True):
     """One file of the application in an archive."""
 
     row: Row
@@ -49,13 +48,12 @@ class SurveyedFile:
     size: int
 
 
-@dataclass(slots=True)
-class Survey:
+class Survey(msgspec.Struct):
     """What is known of a file so far."""
 
     source: Source
-    tables: list[SurveyedTable] = field(default_factory=list)
-    files: list[SurveyedFile] = field(default_factory=list)
+    tables: list[SurveyedTable] = msgspec.field(default_factory=list)
+    files: list[SurveyedFile] = msgspec.field(default_factory=list)
     storage_number: int | None = None
     rows: int = 0
     _work: Iterator[None] | None = None

@@ -6,11 +6,11 @@ Floor 5, `deployment`. Not here: finding it out (`importing.py`). Source: wire 7
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """What would happen to one table."""
 
     name: str

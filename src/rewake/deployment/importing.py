@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+import msgspec
 
 from rewake.archive import open_source
 from rewake.archive.snapshot import Format
@@ -84,8 +85,7 @@ class House(Protocol):
     async def run_system(self, path: str, args: str) -> Success | Failure: ...
 
 
-@dataclass(frozen=True, slots=True)
-class ImportOrder:
+class ImportOrder(msgspec.Struct, frozen=True):
     """What somebody wants imported, and how."""
 
     mode: str
@@ -98,8 +98,7 @@ class ImportOrder:
         return self.format  # type: ignore[return-value]
 
 
-@dataclass(eq=False, slots=True)
-class _Import:
+class _Import(msgspec.Struct, eq=False):
     """One import that is not over."""
 
     id: str
@@ -110,10 +109,10 @@ class _Import:
     """There once the file was read."""
     is_confirmed: bool = False
     waiting_since: float | None = None
-    messages: list[str] = field(default_factory=list)
+    messages: list[str] = msgspec.field(default_factory=list)
     told: float = 0.0
     batches: int = 0
-    held: list[str] = field(default_factory=list)
+    held: list[str] = msgspec.field(default_factory=list)
     """Keys of bytes that are to become files."""
 
 

@@ -7,7 +7,8 @@ the texts (`metrics_page.py`) does not know where they come from.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from rewake.deployment.processes import ProcessFigures
 from rewake.execution import RunnerFigures
@@ -18,18 +19,16 @@ DUE_MAX = 1000
 """So many due jobs are counted; there may be more."""
 
 
-@dataclass(frozen=True, slots=True)
-class DoorFigures:
+class DoorFigures(msgspec.Struct, frozen=True):
     """What a server knows that a deployment does not."""
 
     sockets: int = 0
     connections: int = 0
-    refused: Mapping[str, int] = field(default_factory=dict)
+    refused: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Connections and sockets for which there was no place, by setting."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
+class Backlog(msgspec.Struct, frozen=True):
     """Scheduled jobs that are due and have not begun."""
 
     due: int
@@ -38,8 +37,7 @@ class Backlog:
     """How long the first of them has been due; 0 where none is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """What lies in the data file, as far as a short look can tell."""
 
     backlogs: Mapping[str, Backlog]
@@ -51,8 +49,7 @@ class Stored:
     """From when on it is kept; 0 where all of it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """Everything that a page shows."""
 
     name: str

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from rewake.errors import RewakeError, Unavailable
 from rewake.execution import BlobKeysWanted, Failure, MutationJob, MutationOutcome, Success

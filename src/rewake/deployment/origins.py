@@ -14,7 +14,8 @@ Not here: listening (`server`), the origin of a single request (`http_api/discov
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from rewake.deployment.variables import Variables
 from rewake.errors import InvalidInput, Unavailable
@@ -33,8 +34,7 @@ class PublicUrlInvalid(InvalidInput):
     template = "Clients cannot reach a server at {url!r}. Give a URL such as https://chat.example."
 
 
-@dataclass(frozen=True, slots=True)
-class Origins:
+class Origins(msgspec.Struct, frozen=True):
     """Both addresses, without a slash at the end."""
 
     cloud: str

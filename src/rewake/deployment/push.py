@@ -7,14 +7,13 @@ Source: semantics 2.5, 7.1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from rewake.database import SchemaChange
 from rewake.execution import Analysis
 
 
-@dataclass(frozen=True, slots=True)
-class PushReport:
+class PushReport(msgspec.Struct, frozen=True):
     """What a push changed, for people. Names in order."""
 
     tables_added: tuple[str, ...]
@@ -33,7 +32,7 @@ class PushReport:
     @property
     def is_empty(self) -> bool:
         """Whether nothing changed."""
-        return not any(getattr(self, name) for name in self.__slots__)
+        return not any(getattr(self, name) for name in self.__struct_fields__)
 
 
 def differences(before: Analysis, after: Analysis, changes: SchemaChange) -> PushReport:

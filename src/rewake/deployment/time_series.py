@@ -19,6 +19,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import msgspec
+
 K = TypeVar("K", bound=Hashable)
 
 MINUTES_MAX = 120
@@ -30,8 +32,7 @@ Numbers = tuple[float, ...]
 """Totals of one key: each number only grows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """A stretch of time in equal buckets. Seconds since the epoch."""
 
     start: float

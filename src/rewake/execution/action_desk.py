@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from rewake.errors import RateLimited
 from rewake.execution.call_log import CallLog, CallRecord, RunLogLine, RunProgress
@@ -74,8 +75,7 @@ class Crew(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
+class _Running(msgspec.Struct, frozen=True):
     """An action from `act` until its result is settled, whether or not anybody still waits for it."""
 
     job: ActionJob

@@ -16,8 +16,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from rewake.execution.action_desk import ActionDesk
 from rewake.execution.calls import FunctionCall
@@ -44,13 +45,12 @@ _STOP_SECONDS = 5.0
 """How long an action may take to end after it was told to."""
 
 
-@dataclass(eq=False, slots=True)
-class _Seat:
+class _Seat(msgspec.Struct, eq=False):
     """A worker and what it runs."""
 
     worker: Worker
-    jobs: dict[int, ActionJob] = field(default_factory=dict)
-    given_up: set[int] = field(default_factory=set)
+    jobs: dict[int, ActionJob] = msgspec.field(default_factory=dict)
+    given_up: set[int] = msgspec.field(default_factory=set)
     """Actions that did not end when they were told to."""
     is_retired: bool = False
 

@@ -64,8 +64,7 @@ class RunLogLine:
         return f"[{self.level}] {self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class LimitReached:
+class LimitReached(msgspec.Struct, frozen=True):
     """Which limit ended a run."""
 
     code: str
@@ -120,8 +119,7 @@ class CallRecord(msgspec.Struct, frozen=True, array_like=True):
     """What kind of caller it had; of the run of a job, unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunProgress:
+class RunProgress(msgspec.Struct, frozen=True):
     """A line of an action that still runs."""
 
     path: str

@@ -132,8 +132,7 @@ class Failure:
     many."""
 
 
-@dataclass(frozen=True, slots=True)
-class MutationOutcome:
+class MutationOutcome(msgspec.Struct, frozen=True):
     """What a mutation came to, after its group was committed.
 
     `ts` is the commit timestamp; for a mutation that wrote nothing or failed, the timestamp that it read at.

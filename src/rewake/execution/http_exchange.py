@@ -28,7 +28,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -285,8 +284,7 @@ class ExchangeEnd:
         self._transmit(event)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpJob(ActionJob):
+class HttpJob(ActionJob, frozen=True, kw_only=True):
     """One HTTP request to answer. An action job: it has a place, a time limit, and runs at most once."""
 
     request: HttpRequestHead

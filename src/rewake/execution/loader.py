@@ -18,18 +18,21 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
+import os
 import re
 import sys
 import threading
 import tomllib
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from importlib.machinery import PathFinder, SourceFileLoader
 from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from rewake.auth import Provider
 from rewake.errors import InvalidInput, RewakeError
@@ -73,8 +76,7 @@ class ProjectInvalid(InvalidInput):
         self.traceback = traceback
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectSettings:
+class ProjectSettings(msgspec.Struct, frozen=True):
     """`[tool.rewake]` of a project's `pyproject.toml`."""
 
     root: Path
@@ -366,9 +368,10 @@ def _is_of_project(module: ModuleType, settings: ProjectSettings) -> bool:
         # A folder without __init__.py is a namespace package: it has places instead of a file.
         places = list(getattr(module, "__path__", ()))
         return any(Path(place).is_relative_to(settings.functions_path) for place in places)
-    path = Path(file)
-    if not path.is_relative_to(settings.root):
+    # First as text: this is asked of every module there is, and paths are slow.
+    if not os.path.normpath(file).startswith(os.path.join(settings.root, "")):
         return False
+    path = Path(file)
     if any(path.is_relative_to(place) for place in _PYTHON if place.is_relative_to(settings.root)):
         return False
     inner = path.relative_to(settings.root).parts

@@ -24,8 +24,9 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+import msgspec
 
 from rewake.errors import InvalidInput
 from rewake.execution.loader import ProjectInvalid, ProjectSettings
@@ -57,8 +58,7 @@ class ProjectArchiveInvalid(InvalidInput):
     template = "The archive cannot be taken: {reason}."
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectArchive:
+class ProjectArchive(msgspec.Struct, frozen=True):
     """The files of a project by path, which is relative and has slashes."""
 
     files: Mapping[str, bytes]

@@ -15,8 +15,9 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from rewake.database import Reader, Snapshot
 from rewake.execution.idle_queue import IdleQueue, Taker
@@ -25,8 +26,7 @@ from rewake.execution.runner import QueryJob, QueryRun
 from rewake.execution.waiting_line import WaitingLine
 
 
-@dataclass(eq=False, slots=True)
-class _Step:
+class _Step(msgspec.Struct, eq=False):
     """One piece of work for a reader thread and where its outcome goes."""
 
     work: Callable[[], Any]

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from rewake.auth import Provider
 from rewake.database import CronFacts
@@ -39,8 +40,7 @@ class WrongFunctionKind(FunctionError):
     template = "Trying to execute {path} as {asked}, but it is defined as {actual}."
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionRecord:
+class FunctionRecord(msgspec.Struct, frozen=True):
     """One function that can be called."""
 
     path: FunctionPath
@@ -82,19 +82,18 @@ class FunctionRecord:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(msgspec.Struct, frozen=True):
     """One version of a project."""
 
     functions: Mapping[FunctionPath, FunctionRecord]
     schema: Schema
-    module_hashes: Mapping[str, str] = field(default_factory=dict)
+    module_hashes: Mapping[str, str] = msgspec.field(default_factory=dict)
     """By module path (`dir/messages`): a hash of its source and of every project module that it imports."""
     root: Path | None = None
     """The project's folder; error frames show files relative to it."""
     http: HttpRouter | None = None
     """What answers HTTP requests; None where the project has no `http` module."""
-    variables: Mapping[str, DeclaredVariable] = field(default_factory=dict)
+    variables: Mapping[str, DeclaredVariable] = msgspec.field(default_factory=dict)
     """Environment variables that the project declares."""
     auth_providers: tuple[Provider, ...] = ()
     """Whose tokens are taken."""

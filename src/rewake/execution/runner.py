@@ -15,7 +15,6 @@ then the outcomes of its mutations. Nothing of a group leaves before its COMMIT 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -51,8 +50,7 @@ from rewake.storage import LogRow
 from rewake.tallies import Histogram
 
 
-@dataclass(frozen=True, slots=True)
-class MutationJob:
+class MutationJob(msgspec.Struct, frozen=True):
     """One mutation to run. `invocation` names it in the commit log and, over a websocket, for replays."""
 
     call: FunctionCall
@@ -83,8 +81,7 @@ class QueryJob(msgspec.Struct, frozen=True):
     called_from: CalledFrom = CalledFrom.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class ActionJob:
+class ActionJob(msgspec.Struct, frozen=True):
     """One action to run."""
 
     call: FunctionCall
@@ -142,8 +139,7 @@ class QueryRun(msgspec.Struct, frozen=True):
     code_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class GroupReport:
+class GroupReport(msgspec.Struct, frozen=True):
     """What one commit group wrote. `last_ts` is the log position that it brings.
 
     Rows may come without documents (`LogRow.keys_only`): who needs those reads the log.
@@ -157,8 +153,7 @@ class GroupReport:
     """How long COMMIT took, which waits for the disk."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerFacts:
+class WorkerFacts(msgspec.Struct, frozen=True):
     """One worker process."""
 
     role: str
@@ -166,8 +161,7 @@ class WorkerFacts:
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class RunnerFigures:
+class RunnerFigures(msgspec.Struct, frozen=True):
     """How much a runner has to do at the moment."""
 
     mutations_queued: int
@@ -176,7 +170,7 @@ class RunnerFigures:
     actions_queued: int
     """Wait for a place."""
     workers: tuple[WorkerFacts, ...] = ()
-    waits: Mapping[str, Histogram] = field(default_factory=dict)
+    waits: Mapping[str, Histogram] = msgspec.field(default_factory=dict)
     """How long work waited, by queue: `writer` and `readers`."""
 
 

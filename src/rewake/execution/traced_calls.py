@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from rewake.execution.calls import Failure, MutationOutcome, RequestSource, Success
 from rewake.execution.http_exchange import HttpJob

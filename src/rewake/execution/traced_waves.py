@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
-import msgspec
+from msgspec.structs import replace
 
 from rewake.environment import Clock
 from rewake.execution.lanes import WAVES, Lane
@@ -66,7 +66,7 @@ class TracedWaves:
     def told(self, jobs: Sequence[QueryJob]) -> list[QueryJob]:
         """The jobs with the span that they belong to."""
         trace, now = self._tracing.current(), self._clock.monotonic()
-        return [msgspec.structs.replace(job, trace=trace, asked_at=now) for job in jobs]
+        return [replace(job, trace=trace, asked_at=now) for job in jobs]
 
 
 class _TracedWave:

@@ -5,13 +5,12 @@ Floor 3, `execution`. Not here: what is made of it (`worker_runner.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from rewake.execution.worker_process import Template
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerPlan:
+class WorkerPlan(msgspec.Struct, frozen=True):
     """Which project to serve with how many processes."""
 
     template: Template

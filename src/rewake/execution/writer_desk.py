@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from rewake.execution.call_log import CallRecord
 from rewake.execution.error_facts import ErrorFacts
@@ -40,8 +41,7 @@ _DEATHS_MAX = 2
 _LOSSES_MAX = 5
 
 
-@dataclass(eq=False, slots=True)
-class Work:
+class Work(msgspec.Struct, eq=False):
     """One piece of the writer's work."""
 
     number: int

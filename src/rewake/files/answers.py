@@ -15,7 +15,8 @@ Source: RFC 9110, 13 and 14; wire 4.5.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from rewake.database import FileFacts
 
@@ -29,8 +30,7 @@ _HARMLESS = re.compile(
 _SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """The headers of a request for a file that matter."""
 
     range: str | None = None
@@ -38,8 +38,7 @@ class Asked:
     if_none_match: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """How to answer: the bytes from `start` up to `stop` of the file."""
 
     status: int

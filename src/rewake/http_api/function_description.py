@@ -8,8 +8,6 @@ Source: `codegen/openapi.py`. Not here: the server's own API (`description.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import anyio.to_thread
 import msgspec
 from starlette.requests import Request
@@ -23,8 +21,7 @@ from rewake.http_api.discovery import public_origin
 from rewake.http_api.ports import Backend
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+class _Written(msgspec.Struct, frozen=True):
     """The latest text, and what it was made of."""
 
     analysis: Analysis

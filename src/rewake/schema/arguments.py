@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from inspect import Parameter
 from typing import Any
+
+import msgspec
 
 from rewake.schema.annotations import NO_SCOPE, Scope, evaluate
 from rewake.schema.builders import as_object_validator
@@ -31,16 +32,14 @@ from rewake.schema.validators import (
 from rewake.values import UNSET, InvalidName, Value, check_identifier
 
 
-@dataclass(frozen=True, slots=True)
-class _Argument:
+class _Argument(msgspec.Struct, frozen=True):
     parameter: str
     field: str
     codec: TypeCodec
     unset_when_absent: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ArgumentsCodec:
+class ArgumentsCodec(msgspec.Struct, frozen=True):
     """What a function's callers send, and how it becomes keyword arguments."""
 
     validator: Validator

@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired, Required, get_args, get_origin
 
 import msgspec
@@ -24,8 +23,7 @@ SYSTEM_FIELDS = frozenset({"_id", "_creationTime"})
 """The fields that the system gives to every document, by attribute and by stored name."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClassField:
+class ClassField(msgspec.Struct, frozen=True):
     """One field of a class."""
 
     name: str
@@ -40,8 +38,7 @@ class ClassField:
     """It is given to the constructor."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClassShape:
+class ClassShape(msgspec.Struct, frozen=True):
     """A class with fields, and how to make an instance of it."""
 
     fields: tuple[ClassField, ...]

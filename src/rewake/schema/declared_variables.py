@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
+
+import msgspec
 
 from rewake.schema.annotations import NO_SCOPE, class_hints
 from rewake.schema.builders import validator_from_json
@@ -43,8 +44,7 @@ class EnvironmentVariables:
     """
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredVariable:
+class DeclaredVariable(msgspec.Struct, frozen=True):
     """One variable: a string, or one of some strings."""
 
     validator: Validator

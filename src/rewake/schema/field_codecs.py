@@ -7,8 +7,9 @@ encoding results goes, so the loops below run over tuples prepared once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from rewake.schema.class_fields import ClassField, ClassShape
 from rewake.schema.codec import Native, TypeCodec, combined
@@ -22,8 +23,7 @@ from rewake.schema.validators import (
 from rewake.values import UNSET, InvalidName, check_identifier
 
 
-@dataclass(frozen=True, slots=True)
-class FieldCodec:
+class FieldCodec(msgspec.Struct, frozen=True):
     """One field of a class with its codec."""
 
     field: ClassField

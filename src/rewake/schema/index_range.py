@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from rewake.errors import InvalidInput
 from rewake.schema.plain_values import AS_THEY_ARE, plain_value
@@ -38,8 +39,7 @@ class InvalidIndexRange(InvalidInput):
     code = "InvalidIndexRange"
 
 
-@dataclass(frozen=True, slots=True)
-class RangeBound:
+class RangeBound(msgspec.Struct, frozen=True):
     """One comparison of a range: `field` is a stored path; UNSET stands for a missing field."""
 
     field: str
@@ -51,8 +51,7 @@ class RangeBound:
         return f'{self.operator}("{self.field}", {shown})'
 
 
-@dataclass(frozen=True, slots=True)
-class QuerySpec:
+class QuerySpec(msgspec.Struct, frozen=True):
     """What a query reads, before filters and limits. `index` None is the table in order of creation."""
 
     table: str
@@ -61,8 +60,7 @@ class QuerySpec:
     order: Order = "asc"
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True):
     """What an author writes in place of a value to ask for a range; `&` joins a lower and an upper bound."""
 
     parts: tuple[tuple[Operator, Any], ...]
@@ -120,8 +118,7 @@ def _is_normal(value: object) -> bool:
     return value.isascii() if type(value) is str else type(value) in AS_THEY_ARE
 
 
-@dataclass(slots=True)
-class _Range:
+class _Range(msgspec.Struct):
     """Bounds sorted by what they do, as far as they have been read."""
 
     index: str

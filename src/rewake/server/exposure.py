@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rewake.errors import InvalidInput
@@ -40,8 +40,7 @@ class TlsFilesInvalid(InvalidInput):
     template = "The certificate {certificate} with the key {key} cannot be used: {reason}."
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(msgspec.Struct, frozen=True):
     """Where certificate and private key are."""
 
     certificate: Path
@@ -66,12 +65,11 @@ def _no_password() -> str:
     raise ValueError("the key is locked with a password")
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
+class Exposure(msgspec.Struct, frozen=True):
     """What the operator says of it."""
 
     tls: Tls | None = None
-    proxies: TrustedProxies = field(default=LOOPBACK)
+    proxies: TrustedProxies = msgspec.field(default=LOOPBACK)
     origins: frozenset[str] | None = None
     """Whose pages may call the API; None: anybody's, for callers prove who they are by a header."""
 
