@@ -39,7 +39,6 @@ EXPORTED = [
     "encode",
     "encode_clean",
     "encode_export",
-    "encode_format",
     "encode_id",
     "encode_key",
     "get_path",

@@ -11,12 +11,10 @@ from rewake.values import (
     UNSET,
     Int64,
     InvalidValue,
-    UnknownFormat,
     Value,
     encode,
     encode_clean,
     encode_export,
-    encode_format,
     stored_as_clean,
     stored_as_export,
 )
@@ -53,28 +51,6 @@ def test_the_export_format_writes_int64_as_integers_and_floats_visibly() -> None
 def test_every_value_has_a_text_in_every_format(value: Any) -> None:
     for write in (encode_clean, encode_export, encode):
         json.loads(write(value), parse_constant=pytest.fail)
-
-
-@pytest.mark.parametrize(
-    ("format", "write"),
-    [
-        ("json", encode_clean),
-        ("convex_clean_json", encode_clean),
-        ("convex_encoded_json", encode),
-        ("convex_json", encode),
-        ("export_json", encode_export),
-    ],
-)
-def test_formats_have_the_names_that_requests_use(format: str, write: Any) -> None:
-    assert encode_format(EVERYTHING, format) == write(EVERYTHING)
-
-
-@pytest.mark.parametrize("format", ["", "JSON", "xml"])
-def test_an_unknown_format_is_refused(format: str) -> None:
-    with pytest.raises(UnknownFormat) as caught:
-        encode_format(None, format)
-    assert str(caught.value) == f"format param must be one of [`json`]. Got {format}"
-    assert (caught.value.code, caught.value.status) == ("BadFormat", 400)
 
 
 @pytest.mark.parametrize("write", [encode_clean, encode_export])

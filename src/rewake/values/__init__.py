@@ -38,7 +38,6 @@ from rewake.values.formats import (
     UnknownFormat,
     encode_clean,
     encode_export,
-    encode_format,
     stored_as_clean,
     stored_as_export,
 )
@@ -94,7 +93,6 @@ __all__ = [
     "encode",
     "encode_clean",
     "encode_export",
-    "encode_format",
     "encode_id",
     "encode_key",
     "get_path",

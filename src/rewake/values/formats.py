@@ -24,7 +24,7 @@ from typing import Any
 
 from rewake.errors import InvalidInput
 from rewake.values.decoding import decode_stored
-from rewake.values.encoding import encode, encode_bytes, encode_float
+from rewake.values.encoding import encode_bytes, encode_float
 from rewake.values.errors import CommitTsUnresolved
 from rewake.values.normal_form import normalize
 from rewake.values.types import COMMIT_TS, Int64
@@ -57,19 +57,6 @@ def encode_export(value: object) -> str:
         InvalidValue: part of it is no value, or COMMIT_TS.
     """
     return _write(normalize(value), _export_leaf)
-
-
-def encode_format(value: object, format: str) -> str:
-    """Write `value` in the format that a request named.
-
-    Raises:
-        UnknownFormat: there is no format of that name.
-        InvalidValue: part of `value` is no value.
-    """
-    write = _FORMATS.get(format)
-    if write is None:
-        raise UnknownFormat(format=format)
-    return write(value)
 
 
 def stored_as_clean(text: str) -> str:
@@ -116,12 +103,3 @@ def _export_leaf(value: float | Int64 | bytes) -> str:
     if isinstance(value, bytes):
         return encode_bytes(value)
     return repr(value) if isfinite(value) else encode_float(value)
-
-
-_FORMATS: dict[str, Callable[[object], str]] = {
-    "convex_encoded_json": encode,
-    "convex_json": encode,
-    "json": encode_clean,
-    "convex_clean_json": encode_clean,
-    "export_json": encode_export,
-}
