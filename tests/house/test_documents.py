@@ -39,8 +39,10 @@ def required_packages() -> set[str]:
 
 def test_every_dependency_has_its_reason() -> None:
     text = DEPENDENCIES.read_text(encoding="utf-8")
-    explained = {name.lower() for name in re.findall(r"^\| `([\w.-]+)`", text, flags=re.MULTILINE)}
-    assert required_packages() == explained
+    explained = [name.lower() for name in re.findall(r"^\| `([\w.-]+)`", text, flags=re.MULTILINE)]
+    assert required_packages() == set(explained)
+    twice = sorted({name for name in explained if explained.count(name) > 1})
+    assert not twice, f"one line for each, with all that is to say: {twice}"
 
 
 def test_the_changelog_has_room_for_the_next_change() -> None:
