@@ -42,6 +42,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "rewake.cli.deployed": "tests/clients/test_deploys.py",
     "rewake.deployment.deploy_errors": "tests/clients/test_deploys.py",
     "rewake.deployment.deploys": "tests/clients/test_deploys.py",
+    "rewake.deployment.function_calls": "tests/deployment/test_deployment.py",
     "rewake.execution.debugger_prompt": "tests/execution/test_debugger.py",
     "rewake.execution.deploy_functions": "tests/clients/test_deploys.py",
     "rewake.http_api.admin_description": "tests/http_api/test_description.py",

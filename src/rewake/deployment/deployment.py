@@ -9,30 +9,26 @@ Floor 5. What the doors see of the house is this object: it makes the ports of `
 
 Nothing here is global: one process may hold many deployments.
 
-Not here: sockets and HTTP (`sync`, `http_api`), listening (`server`).
+Not here: how functions are called (`function_calls.py`), sockets and HTTP (`sync`, `http_api`), listening
+(`server`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from msgspec.structs import replace
-
-from rewake.auth import ANONYMOUS, AdminKey, Identity
+from rewake.auth import AdminKey, Identity
 from rewake.database import (
     CursorSeal,
     Database,
     DeployNote,
     GroupCommit,
-    Invocation,
     OnProgress,
     PushProgress,
-    ReplayKey,
-    ScheduledJob,
     Snapshot,
     StagedVerdict,
     no_progress,
@@ -42,58 +38,31 @@ from rewake.deployment.callers import Callers
 from rewake.deployment.deploys import Deploys
 from rewake.deployment.exports import Exports
 from rewake.deployment.feeds import Feeds
+from rewake.deployment.function_calls import FunctionCalls
 from rewake.deployment.house_reads import HouseReads
 from rewake.deployment.housekeeping import Housekeeping
 from rewake.deployment.importing import Imports
 from rewake.deployment.keys import Keys
 from rewake.deployment.metrics import Metrics
-from rewake.deployment.mutations import Mutations
 from rewake.deployment.origins import Origins, announce
 from rewake.deployment.push import PushReport, differences
 from rewake.deployment.sign_in import SignIn
 from rewake.deployment.sql import Sql
 from rewake.deployment.staged_news import StagedNews
-from rewake.deployment.under_way import ArgumentsUnderWay, CallsUnderWay
 from rewake.deployment.variables import Variables
 from rewake.environment import Environment
-from rewake.errors import InvalidInput, RewakeError
 from rewake.execution import (
-    NO_SOURCE,
-    SCHEDULED,
-    SYSTEM_PREFIX,
-    ActionJob,
-    Analysis,
-    CalledFrom,
     CallLog,
     Code,
-    Failure,
-    FunctionCall,
-    FunctionNotFound,
     GroupReport,
-    HttpJob,
     InlineRunner,
-    MutationJob,
-    MutationOutcome,
-    Readers,
     Registry,
-    RequestSource,
     Runner,
-    Success,
-    TracedCalls,
-    TracedWaves,
-    Visibility,
     WorkerPlan,
     WorkerRunner,
-    failure_of,
-    lane_of,
-    note_result,
-    system_registry,
 )
 from rewake.files import Files
-from rewake.functions import FunctionKind
 from rewake.limits import DEFAULT_LIMITS, Limits
-from rewake.protocol import FunctionPath
-from rewake.reactivity import LiveListener, LiveQueries, LiveSession, visibility_of
 from rewake.scheduling import Scheduler, cron_scheduler
 from rewake.storage import Reads
 from rewake.tallies import Tallies
@@ -101,10 +70,8 @@ from rewake.tracing import NO_TRACING, Tracing
 
 T = TypeVar("T")
 
-_HTTP_API = RequestSource(called_from=CalledFrom.HTTP_API)
 
-
-class Deployment:
+class Deployment(FunctionCalls):
     """One deployment. Open it in the event loop that will use it."""
 
     def __init__(
@@ -120,11 +87,7 @@ class Deployment:
         tallies: Tallies,
         tracing: Tracing = NO_TRACING,
     ) -> None:
-        self._database = database
-        self._clock = database.environment.clock
-        self._runner = runner
-        self.tallies = tallies
-        """What doors and others count."""
+        super().__init__(database, runner, tallies=tallies, tracing=tracing)
         self.sign_in = SignIn(self, clock=self._clock, limits=database.limits)
         """Tokens of users."""
         self._is_open = False
@@ -133,13 +96,6 @@ class Deployment:
         self._followers: list[Callable[[GroupReport], None]] = []
         self._reads = HouseReads(database)
         self._staged_news = StagedNews()
-        self.tracing = tracing
-        """Spans of requests, where they are wanted."""
-        self._calls = TracedCalls(runner, tracing) if tracing.is_on else runner
-        self._mutations = Mutations(self._calls, self.run_system, limits=database.limits)
-        self._queries = CallsUnderWay(database.limits.queries_under_way_max, kind="queries")
-        self._writes = CallsUnderWay(database.limits.mutations_under_way_max, kind="mutations")
-        self._arguments = ArgumentsUnderWay(database.limits.arguments_under_way_bytes_max)
         self.scheduler = Scheduler(self)
         """Functions that run later; it serves by itself where the deployment keeps house."""
         self.crons = cron_scheduler(self)
@@ -152,10 +108,6 @@ class Deployment:
         """Archives of everything."""
         self.feeds = Feeds(database)
         """For programs that keep a copy of the tables."""
-        readers: Readers = TracedWaves(runner, tracing, clock=self._clock) if tracing.is_on else runner
-        bounds, position = database.limits, database.last_ts()
-        given = database.environment
-        self.live = LiveQueries(readers, environment=given, limits=bounds, position=position, tallies=tallies)
         self.sql = Sql(database.engine.path, database.limits)
         """SQL that reads."""
         calls = self._queries, self._writes
@@ -301,11 +253,6 @@ class Deployment:
     # Code.
 
     @property
-    def analysis(self) -> Analysis:
-        """What is known of the code that serves now."""
-        return self._runner.analysis
-
-    @property
     def registry(self) -> Registry:
         """The code itself, where it runs in this process."""
         assert isinstance(self._runner, InlineRunner), "functions run in other processes"
@@ -368,30 +315,7 @@ class Deployment:
         """As `read`, for who needs more of the snapshot."""
         return await self._reads.read(work)
 
-    async def run_scheduled(self, kind: FunctionKind, job: ScheduledJob) -> Success | Failure:
-        """Run the function of a job, with nobody's identity. A mutation finishes the job in its commit."""
-        call, seen = FunctionCall(job.name, job.args), Visibility.INTERNAL
-        request_id = self.environment.random_bytes(8).hex()
-        if kind == "action":
-            return await self._calls.act(ActionJob(call, ANONYMOUS, seen, request_id, job.id))
-        invocation = Invocation(self.environment.random_bytes(16).hex())
-        outcome = await self._mutations.run(
-            MutationJob(call, ANONYMOUS, seen, invocation, request_id, job.id, lane=SCHEDULED)
-        )
-        return outcome.result
-
-    async def run_system(self, path: str, args: str) -> Success | Failure:
-        """Run a system mutation of the house's own, however many of others are under way."""
-        invocation = Invocation(self.environment.random_bytes(16).hex(), None)
-        job = MutationJob(FunctionCall(path, args), ANONYMOUS, Visibility.INTERNAL, invocation, "")
-        return (await self._runner.mutate(job)).result
-
     # What the doors ask.
-
-    @property
-    def environment(self) -> Environment:
-        """Time, chance and fault points."""
-        return self._database.environment
 
     @property
     def cursors(self) -> CursorSeal:
@@ -403,11 +327,6 @@ class Deployment:
         """The bounds that this deployment runs under."""
         return self._database.limits
 
-    @property
-    def last_ts(self) -> int:
-        """The log position: the newest commit that live queries have been told of."""
-        return self.live.position
-
     def now_ns(self) -> int:
         """Wall clock, nanoseconds since the epoch."""
         return self._clock.now_ns()
@@ -416,165 +335,9 @@ class Deployment:
         """Seconds since some fixed moment."""
         return self._clock.monotonic()
 
-    async def latest_ts(self) -> int:
-        """The newest committed timestamp."""
-        return self.live.position
-
     async def ready(self) -> bool:
         """Whether functions can be called now."""
         return self._is_open
-
-    def open_session(self, listener: LiveListener) -> LiveSession:
-        """A new set of live queries, empty and anonymous."""
-        return self.live.open_session(listener)
-
-    async def mutate(
-        self,
-        call: FunctionCall,
-        identity: Identity,
-        *,
-        request_id: str,
-        source: RequestSource = NO_SOURCE,
-        replay: ReplayKey | None = None,
-        visibility: Visibility | None = None,
-    ) -> MutationOutcome:
-        """Run a mutation, or find the outcome that `replay` had before; returns after COMMIT.
-
-        Internal functions are found by administrators, unless `visibility` says otherwise.
-
-        Raises:
-            TooManyCalls, Overloaded: not now; it was not begun.
-        """
-        refusal = self._refuse_component(call)
-        if refusal is not None:
-            return MutationOutcome(refusal, self.live.position)
-        invocation = Invocation(self.environment.random_bytes(16).hex(), replay)
-        seen = visibility or visibility_of(identity, call.path, "mutation")
-        lane = lane_of(identity, source, request_id=request_id, replay=replay)
-        source = source.signed_in(identity)
-        job = MutationJob(call, identity, seen, invocation, request_id, source=source, lane=lane)
-        with self._writes, self._arguments.of(call):
-            return await self._mutations.run(job)
-
-    async def act(
-        self,
-        call: FunctionCall,
-        identity: Identity,
-        *,
-        request_id: str,
-        source: RequestSource = NO_SOURCE,
-        visibility: Visibility | None = None,
-    ) -> Success | Failure:
-        """Run an action, at most once. `visibility` as for `mutate`.
-
-        Raises:
-            RateLimited: as many actions run as the server takes.
-        """
-        refusal = self._refuse_component(call)
-        if refusal is not None:
-            return refusal
-        seen = visibility or visibility_of(identity, call.path, "action")
-        source = source.signed_in(identity)
-        with self._arguments.of(call):
-            return await self._calls.act(ActionJob(call, identity, seen, request_id, source=source))
-
-    async def answer(self, job: HttpJob) -> Success | Failure:
-        """Run an HTTP action as `act` does; its response goes to the job's door as it comes."""
-        return await self._calls.act(replace(job, source=job.source.signed_in(job.identity)))
-
-    async def call_from_action(
-        self,
-        kind: FunctionKind,
-        call: FunctionCall,
-        identity: Identity,
-        *,
-        request_id: str,
-        source: RequestSource,
-    ) -> Success | Failure:
-        """Run a function that an action calls, internal ones too."""
-        seen = Visibility.INTERNAL
-        try:
-            if kind == "query":
-                with self.tracing.span(f"query {call.path[:200]}", parent=source.trace) as span:
-                    result, _ = await self.query(
-                        call, identity, request_id=request_id, visibility=seen, source=source
-                    )
-                    note_result(span, result)
-            elif kind == "mutation":
-                outcome = await self.mutate(
-                    call, identity, request_id=request_id, source=source, visibility=seen
-                )
-                result = outcome.result
-            else:
-                result = await self.act(call, identity, request_id=request_id, source=source, visibility=seen)
-        except RewakeError as error:
-            return failure_of(error, root=None)
-        return result
-
-    async def query(
-        self,
-        call: FunctionCall,
-        identity: Identity,
-        *,
-        request_id: str,
-        at: int | None = None,
-        visibility: Visibility | None = None,
-        source: RequestSource = _HTTP_API,
-    ) -> tuple[Success | Failure, int]:
-        """Answer a query at the latest timestamp, from the shared cache if it can; or on the snapshot at
-        `at`. `visibility` and what is raised as for `mutate`.
-        """
-        lane = lane_of(identity, source, request_id=request_id)
-        seen = visibility or visibility_of(identity, call.path, "query")
-        refusal = self._refuse_component(call)
-        if refusal is not None:
-            return refusal, self.live.position
-        if at is not None:
-            with self._queries, self._arguments.of(call):
-                results, ts = await self.live.read_many([call], identity, seen, at=at, lane=lane)
-            return results[0].result, ts
-        with self._queries, self._arguments.of(call):
-            result, ts = await self.live.query(call, identity, seen, source.called_from, lane)
-        return result.result, ts
-
-    async def query_many(
-        self,
-        calls: Sequence[FunctionCall],
-        identity: Identity,
-        *,
-        request_id: str,
-        source: RequestSource = _HTTP_API,
-    ) -> tuple[list[Success | Failure], int]:
-        """Run several queries on one snapshot."""
-        lane = lane_of(identity, source, request_id=request_id)
-        each = {visibility_of(identity, call.path, "query") for call in calls}
-        # The door has refused a batch with a call that is denied; should it not have, all of it is.
-        seen = Visibility.DENIED if Visibility.DENIED in each else each.pop() if each else Visibility.PUBLIC
-        with self._queries:
-            results, ts = await self.live.read_many(calls, identity, seen, at=None, lane=lane)
-        return [
-            self._refuse_component(call) or result.result for call, result in zip(calls, results, strict=True)
-        ], ts
-
-    def kind_of(self, path: str, component: str) -> FunctionKind | None:
-        """What kind of function lives at `path`, internal ones too."""
-        if component:
-            return None
-        try:
-            if path.startswith(SYSTEM_PREFIX):
-                return system_registry().find(path, Visibility.INTERNAL).kind
-            return self.analysis.find(path, Visibility.INTERNAL).kind
-        except FunctionNotFound:
-            return None
-
-    def _refuse_component(self, call: FunctionCall) -> Failure | None:
-        if not call.component:
-            return None
-        try:
-            path = FunctionPath.parse(call.path).public
-        except InvalidInput:
-            path = call.path
-        return Failure(f"Could not find public function for '{path}' in '{call.component}'.\n")
 
     async def serve_at(self, origins: Origins) -> None:
         """From now on clients and HTTP actions are reached at `origins`: tell functions, and have URLs of
