@@ -10,9 +10,6 @@ memory flat. The floor is the same load for a while without deploys.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,14 +17,13 @@ from typing import Any
 
 from benchmarks.processes import cpu_seconds_alone, private_bytes_alone
 from benchmarks.report import Table, figure, ratio, run_alone
-from benchmarks.subjects import ROOT, fresh
+from benchmarks.subjects import fresh
+from tests.clients.deploy_load import deploy_load
 from tests.clients.deploying import Deployer, sources
 from tests.clients.server_process import ServerProcess
 
-GENERATOR = ROOT / "tests" / "clients" / "programs" / "deploy_load.py"
 SESSIONS_WANTED = 200
 SECONDS_WANTED = 120.0
-END_SECONDS = 300.0
 WARM_DEPLOYS = 3
 """The first ones fill what is bounded: the call log, threads for small work."""
 GROWN_BYTES_MAX = 3e6
@@ -111,16 +107,7 @@ def _under_load(
 ) -> Load:
     assert server.process is not None
     front = server.process.pid
-    generator = subprocess.Popen(
-        [sys.executable, str(GENERATOR), server.url, str(sessions)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert generator.stdout is not None
-    try:
-        if generator.stdout.readline() != "begun\n":
-            raise SystemExit("benchmarks: the generator of the deploys did not begin")
+    with deploy_load(server.url, sessions) as generator:
         begun, spent = time.monotonic(), cpu_seconds_alone(generator.pid)
         memory = [private_bytes_alone(front)]
         took: list[float] = []
@@ -135,11 +122,8 @@ def _under_load(
             time.sleep(max(0.0, every - took[-1]))
         wall = time.monotonic() - begun
         share = (cpu_seconds_alone(generator.pid) - spent) / wall
-        told, _ = generator.communicate(timeout=END_SECONDS)
-    finally:
-        generator.kill()
-        generator.wait()
-    load = Load(json.loads(told), wall, share, took, memory)
+        told = generator.end()
+    load = Load(told, wall, share, took, memory)
     print(f"    {load.told}, deploys of {[round(each, 2) for each in took]} s", flush=True)
     return load
 

@@ -7,15 +7,13 @@ deploy may leave 0.1 MiB behind, beside a slack once, so that 0.3 MiB for each d
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 from tests.clients.deadline import Deadline
+from tests.clients.deploy_load import deploy_load
 from tests.clients.deploying import Deployer, sources
 from tests.clients.server_process import ServerProcess
 
@@ -23,7 +21,6 @@ SECONDS = float(os.environ.get("REWAKE_DEPLOY_SECONDS", "20"))
 SESSIONS = int(os.environ.get("REWAKE_DEPLOY_SESSIONS", "20"))
 EVERY_SECONDS = 5.0
 WARM_DEPLOYS = 3
-GENERATOR = Path(__file__).parent / "programs" / "deploy_load.py"
 MIB = 1024 * 1024
 GROWTH_SLACK_BYTES = 3 * MIB
 GROWTH_BYTES_PER_DEPLOY = MIB // 10
@@ -32,7 +29,6 @@ SPARE_MAX = 16
 SOON = {"REWAKE_LIMIT_CODE_KEPT_SECONDS": "2"}
 """Code that was replaced is kept for a while; at the end nobody waits half a minute for it to go."""
 SETTLE_SECONDS = 120.0
-END_SECONDS = 300.0
 
 
 def processes_of(root: int) -> list[int]:
@@ -73,21 +69,9 @@ def test_deploys_in_a_row_fail_no_call_drop_no_socket_and_leave_nothing_behind(t
         front, deployer = server.process.pid, Deployer(server)
         settled, held_before = len(processes_of(front)), held(front)
         deployer.deploy(sources(0))
-        generator = subprocess.Popen(
-            [sys.executable, str(GENERATOR), server.url, str(SESSIONS)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert generator.stdout is not None
-        try:
-            assert generator.stdout.readline() == "begun\n"
+        with deploy_load(server.url, SESSIONS) as load:
             memory, most, took = deploy_for(deployer, front)
-            told, _ = generator.communicate(timeout=END_SECONDS)
-        finally:
-            generator.kill()
-            generator.wait()
-        report = json.loads(told)
+            report = load.end()
         deploys = len(took)
         print(f"\n{deploys} deploys in {SECONDS:g} s, slowest {max(took):.2f} s")
         print(f"{SESSIONS} sessions: {report}")
