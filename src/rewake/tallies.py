@@ -98,6 +98,9 @@ class Tallies:
         self.sockets_opened = 0
         self.sockets_closed: Counter[str] = Counter()
         """By the code of the error, or `left`."""
+        # Of the front.
+        self.front_waits = Histogram(SECONDS)
+        """Of requests and messages that could not begin in the turn in which they were read."""
         # Of the HTTP API.
         self.responses: Counter[int] = Counter()
         """By status."""

@@ -28,6 +28,7 @@ STORY_FILES: dict[str, str] = {
     "deployment/test_overload.py": "more calls than a deployment can serve in time, on both runners",
     "deployment/test_round_trip.py": "an archive of one deployment becomes the tables of another",
     "reactivity/test_world.py": "clients over a runner whose every step may be late",
+    "server/test_flood.py": "more requests than the front begins in time, over real sockets",
     "sync/test_drivers.py": "every driver passes the same tests: uvicorn's fast path and plain ASGI",
     "sync/test_world.py": "seeded worlds of clients, slow sockets and disconnections",
 }

@@ -1,6 +1,7 @@
 """Request heads are bounded, and requests with large bodies are not taken for large heads."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 from rewake.auth import AdminKey
 from rewake.deployment import Deployment
 from rewake.execution import registry_of
+from rewake.http_api import lane_at_turnstile
 from rewake.limits import Limits
 from rewake.schema import Schema
 from rewake.server import Server
@@ -205,3 +207,121 @@ def test_too_many_connections_are_refused_with_a_status():
         idle[1][1].close()
 
     play_slowly(story, http_connections_max=2)
+
+
+class Nobody:
+    """Who waits at the turnstile and is never heard of again."""
+
+    def begin(self) -> None:
+        pass
+
+    def turn_away(self, error: object) -> None:
+        pass
+
+
+def fill(server: Server) -> None:
+    """Let so many wait that the next of this address is turned away: until the next turn of the loop."""
+    turnstile, lane = server.door.turnstile, lane_at_turnstile("127.0.0.1", "", ())
+    while turnstile.has_room():
+        pass
+    while turnstile.refuses(lane) is None:
+        turnstile.wait(Nobody(), lane)
+
+
+def heard_at_once(server: Server, reader: asyncio.StreamReader, *pieces: bytes) -> Awaitable[bytes]:
+    """What the connection of this server answers to pieces that it reads in one turn, while it is crowded."""
+    (http,) = [each for listener in server._listeners for each in listener._uvicorn.server_state.connections]
+    fill(server)
+    for piece in pieces:
+        http.data_received(piece)
+    return reader.read(100_000)
+
+
+CALL = (
+    b"POST /api/query HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [CALL],
+        [CALL.replace(b"host: here", b"origin: https://any.example")],
+        [CALL[:-1], CALL[-1:]],
+        [CALL[:20], CALL[20:-1], CALL[-1:]],
+        [b"GET /api/query?path=a:b&args={} HTTP/1.1\r\nhost: here\r\n\r\n"],
+        [b"POST /api/query HTTP/1.0\r\nhost: here\r\ncontent-length: 2\r\n\r\n{}"],
+        [b"POST /api/query HTTP/1.1\r\ncontent-length: 100000\r\n\r\n", b"x" * 1000],
+        [b"POST /api/query HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n", b"2\r\n{}\r\n0\r\n\r\n"],
+    ],
+)
+def test_a_crowded_server_refuses_however_a_request_comes_and_serves_the_next(open_deployment, pieces):
+    async def story(server: Server, _ask: Ask) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /version HTTP/1.1\r\nhost: here\r\n\r\n")
+        assert (await reader.read(100_000)).endswith(b"1")
+        head, _, body = (await heard_at_once(server, reader, *pieces)).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+        assert b"\r\nretry-after: " in head
+        assert json.loads(body)["code"] == "ServerFullError"
+        while server.door.turnstile.is_crowded:
+            await asyncio.sleep(0)
+        if b"connection: close" in head:
+            assert await reader.read() == b""
+        else:
+            for _ in range(2):
+                writer.write(CALL)
+                assert (await reader.read(100_000)).startswith(b"HTTP/1.1 400 ")
+        writer.close()
+
+    play(open_deployment, story)
+
+
+def test_of_a_crowd_requests_behind_one_another_are_answered_in_their_order(open_deployment):
+    async def story(server: Server, _ask: Ask) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /version HTTP/1.1\r\nhost: here\r\n\r\n")
+        assert (await reader.read(100_000)).endswith(b"1")
+        # The first waits, being of another lane; those behind it are asked only when it was answered.
+        first = b"GET /version HTTP/1.1\r\nauthorization: Bearer me\r\n\r\n"
+        answers = await heard_at_once(server, reader, first + CALL + CALL)
+        while answers.count(b"HTTP/1.1 ") < 3:
+            answers += await reader.read(100_000)
+        assert answers.startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+    play(open_deployment, story)
+
+
+def test_who_waited_for_too_long_is_told_so_and_who_left_meanwhile_is_not_begun(open_deployment):
+    async def story(server: Server, _ask: Ask) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        left, leaving = await asyncio.open_connection("127.0.0.1", server.port)
+        for each in (writer, leaving):
+            each.write(b"GET /version HTTP/1.1\r\nhost: here\r\n\r\n")
+        assert (await reader.read(100_000)).endswith(b"1")
+        assert (await left.read(100_000)).endswith(b"1")
+        turnstile = server.door.turnstile
+        while turnstile.has_room():
+            pass
+        for http in server._listeners[0]._uvicorn.server_state.connections:
+            http.data_received(CALL)
+        assert len(turnstile) == 2
+        waiting = turnstile._line.clear()
+        error = turnstile._line.refusal(1.0)
+        leaving.transport.abort()
+        while len(server._listeners[0]._uvicorn.server_state.connections) > 1:
+            await asyncio.sleep(0)
+        for entrant in waiting:
+            entrant.turn_away(error)
+        answer = await reader.read(100_000)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert server.deployment.tallies.responses[503] == 1
+        for entrant in waiting:
+            if entrant._cycle.disconnected:
+                entrant.begin()
+        writer.write(CALL)
+        assert (await reader.read(100_000)).startswith(b"HTTP/1.1 400 ")
+        writer.close()
+
+    play(open_deployment, story)

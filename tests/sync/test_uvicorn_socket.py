@@ -6,6 +6,7 @@ Conversations are in `test_drivers.py`.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, cast
@@ -20,7 +21,8 @@ from rewake.sync.deflation import WINDOW_BITS_MAX
 from rewake.sync.frames import text_frames
 from rewake.sync.uvicorn_socket import SyncSocket
 from rewake.tallies import Tallies
-from tests.sync.fake_backend import FakeBackend, FakeLiveResult
+from tests.sync.fake_backend import FakeBackend, FakeLiveResult, pump_at_once
+from tests.sync.story import SESSION_ID
 
 
 class Transport:
@@ -29,6 +31,7 @@ class Transport:
     def __init__(self) -> None:
         self.writes: list[bytes] = []
         self.room = 10**9
+        self.reading: list[bool] = []
         self.is_cut = False
 
     def write(self, data: bytes) -> None:
@@ -51,8 +54,11 @@ class Transport:
 
     close = abort
 
+    def pause_reading(self) -> None:
+        self.reading.append(False)
+
     def resume_reading(self) -> None:
-        pass
+        self.reading.append(True)
 
 
 def play(
@@ -61,7 +67,9 @@ def play(
     """Tell a story of one socket."""
 
     async def run() -> None:
-        door = SyncDoor(FakeBackend(Environment()), limits=replace(DEFAULT_LIMITS, **limits))
+        backend = FakeBackend(Environment())
+        pump_at_once(backend)
+        door = SyncDoor(backend, limits=replace(DEFAULT_LIMITS, **limits))
         place = door.admission.admit("", {})
         socket = SyncSocket(door, client_version(None, None), NO_SOURCE, set(), place, window_bits=0)
         transport = Transport()
@@ -274,5 +282,83 @@ def test_nothing_is_written_for_many_behind_a_close_frame() -> None:
         socket.close(1000, "over")
         socket.write_shared(shared(50), b"-12")
         assert len(transport.writes) == 1
+
+    play(story)
+
+
+def crowd(door: SyncDoor) -> None:
+    """Let so many begin in this turn that nobody else may."""
+    while door.turnstile.has_room():
+        pass
+
+
+def said(**message: Any) -> bytes:
+    """A text frame of a client; masked with zeros."""
+    text = json.dumps(message).encode()
+    assert len(text) < 2**16
+    return b"\x81" + bytes([0x80 | 126]) + len(text).to_bytes(2) + bytes(4) + text
+
+
+CONNECT = said(type="Connect", sessionId=SESSION_ID, connectionCount=0, lastCloseReason="InitialConnect")
+NOTHING = said(type="ModifyQuerySet", baseVersion=0, newVersion=1, modifications=[])
+
+
+def test_what_a_client_says_waits_its_turn_unread_and_is_heard_in_order() -> None:
+    async def story(socket: SyncSocket, transport: Transport, door: SyncDoor) -> None:
+        crowd(door)
+        socket.data_received(CONNECT)
+        assert transport.reading == [False]
+        # What the transport had decrypted already, cut anywhere.
+        socket.data_received(NOTHING[:10])
+        socket.data_received(NOTHING[10:])
+        assert len(door.turnstile) == 1, "one piece for one session"
+        assert transport.writes == []
+        for _ in range(10):
+            await a_turn()
+        assert transport.reading == [False, True]
+        assert b'"Transition"' in b"".join(transport.writes)
+        assert len(door.turnstile) == 0
+
+    play(story)
+
+
+def test_what_is_pushed_to_a_client_does_not_wait_for_what_it_says() -> None:
+    async def story(socket: SyncSocket, transport: Transport, door: SyncDoor) -> None:
+        crowd(door)
+        socket.data_received(CONNECT)
+        socket.write_text([b"pushed"], 6)
+        assert transport.writes == [frame(b"pushed")]
+
+    play(story)
+
+
+def test_a_session_is_read_again_only_when_nothing_else_keeps_it_from_that() -> None:
+    async def story(socket: SyncSocket, transport: Transport, door: SyncDoor) -> None:
+        crowd(door)
+        socket.data_received(CONNECT)
+        socket.pause_reading()
+        await a_turn()
+        await a_turn()
+        assert transport.reading == [False, False], "an authentication wants nothing read"
+        crowd(door)
+        socket.resume_reading()
+        assert transport.reading[-1] is True
+        socket.data_received(NOTHING)
+        socket.resume_reading()
+        assert transport.reading[-1] is False, "not before its turn"
+
+    play(story)
+
+
+def test_a_socket_that_is_lost_while_it_waits_is_not_heard() -> None:
+    async def story(socket: SyncSocket, transport: Transport, door: SyncDoor) -> None:
+        crowd(door)
+        socket.data_received(CONNECT + NOTHING)
+        socket.connection_lost(None)
+        transport.is_cut = True
+        for _ in range(5):
+            await a_turn()
+        assert transport.writes == []
+        assert door.socket_count == 0
 
     play(story)

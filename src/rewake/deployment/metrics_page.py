@@ -164,11 +164,12 @@ def _calls(facts: Facts) -> Iterator[Metric]:
     )
     waits = HistogramMetricFamily(
         "rewake_queue_wait_seconds",
-        "How long mutations waited for the writer, and queries and waves for a reader.",
+        "How long mutations waited for the writer, queries and waves for a reader, requests for the front.",
         labels=("queue",),
     )
     for queue, histogram in sorted(runner.waits.items()):
         _add_histogram(waits, (queue,), histogram)
+    _add_histogram(waits, ("front",), facts.tallies.front_waits)
     yield waits
     yield _gauge("rewake_actions_running", "Actions that run.", (), {(): runner.actions_running})
     yield _gauge("rewake_actions_queued", "Actions that wait for a place.", (), {(): runner.actions_queued})

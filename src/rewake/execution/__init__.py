@@ -46,7 +46,7 @@ from rewake.execution.http_exchange import (
     Part,
 )
 from rewake.execution.inline_runner import InlineRunner
-from rewake.execution.lanes import SCHEDULED, WAVES, Lane, lane_of
+from rewake.execution.lanes import SCHEDULED, WAVES, Lane, Standing, lane_of
 from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_environment
 from rewake.execution.loader import (
     LoadingTooSlow,
@@ -88,7 +88,9 @@ from rewake.execution.template_process import TemplateProcess
 from rewake.execution.thread_loading import load_in_thread
 from rewake.execution.traced_calls import TracedCalls, note_result
 from rewake.execution.traced_waves import Readers, TracedWaves
+from rewake.execution.turnstile import Turnstile
 from rewake.execution.typed_calls import encoded_arguments, error_of, value_of
+from rewake.execution.waiting_line import FrontOverloaded, Overloaded
 from rewake.execution.worker_failures import WorkerLost
 from rewake.execution.worker_plan import WorkerPlan
 from rewake.execution.worker_process import Template
@@ -113,6 +115,7 @@ __all__ = [
     "ExchangeEnd",
     "ExportOrder",
     "Failure",
+    "FrontOverloaded",
     "FunctionCall",
     "FunctionFacts",
     "FunctionNotFound",
@@ -132,6 +135,7 @@ __all__ = [
     "MutationJob",
     "MutationOutcome",
     "Over",
+    "Overloaded",
     "Part",
     "ProjectArchive",
     "ProjectArchiveInvalid",
@@ -150,12 +154,14 @@ __all__ = [
     "RunnerClosed",
     "RunnerFigures",
     "SideEffectRefused",
+    "Standing",
     "Success",
     "Template",
     "TemplateProcess",
     "TooManyActions",
     "TracedCalls",
     "TracedWaves",
+    "Turnstile",
     "Visibility",
     "Wave",
     "WorkerFacts",

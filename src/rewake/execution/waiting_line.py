@@ -68,6 +68,15 @@ class ReadersOverloaded(Overloaded):
     kind = "queries"
 
 
+class FrontOverloaded(Overloaded):
+    """More requests arrive than the server begins in time. Nothing was done; try again after the time that it
+    says, or give the server more processor time.
+    """
+
+    code = "ServerFullError"
+    kind = "requests"
+
+
 class WaitingLine(Generic[T]):
     """One line. Used from one event loop."""
 
@@ -103,11 +112,28 @@ class WaitingLine(Generic[T]):
         Raises:
             Overloaded: that would be too long. Never where the lane is not a caller's.
         """
-        if lane.standing is Standing.CALLER:
-            self._admit(lane)
+        refusal = self.refuses(lane)
+        if refusal is not None:
+            raise refusal
         now = self._now()
         self._pace.begin(now)
         self._queue.put(item, lane, came=now, since=self._pace.served)
+
+    def refuses(self, lane: Lane) -> Overloaded | None:
+        """The error for who would join in `lane` now and wait for too long; None for who may join."""
+        queue = self._queue
+        if not queue or lane.standing is not Standing.CALLER:
+            return None
+        own = queue.waiting_in(lane)
+        # Everybody else has at most as many turns before him as he has himself.
+        ahead = min(len(queue), (own + 1) * queue.lanes)
+        seconds = self.wait_seconds(ahead)
+        is_long = seconds is not None and seconds > self._wait_seconds_max
+        is_full = len(queue) >= _OWN_SHARE * self._waiting_max
+        # Who has less than half of an equal share did not fill it.
+        if is_long or (is_full and own and 2 * own * queue.lanes >= len(queue)):
+            return self.refusal(seconds)
+        return None
 
     def next(self) -> T | None:
         """Whose turn it is; None where nothing waits."""
@@ -148,15 +174,3 @@ class WaitingLine(Generic[T]):
         """How long who has so many ahead of him waits; None while that is not known."""
         each = self._pace.seconds_each
         return None if each is None else (ahead + self.in_service) * each
-
-    def _admit(self, lane: Lane) -> None:
-        queue = self._queue
-        if not queue:
-            return
-        own = queue.waiting_in(lane)
-        # Everybody else has at most as many turns before him as he has himself.
-        ahead = min(len(queue), (own + 1) * queue.lanes)
-        seconds = self.wait_seconds(ahead)
-        is_long = seconds is not None and seconds > self._wait_seconds_max
-        if is_long or (own and len(queue) >= _OWN_SHARE * self._waiting_max):
-            raise self.refusal(seconds)

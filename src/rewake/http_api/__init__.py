@@ -10,6 +10,7 @@ from rewake.http_api.metrics import build_metrics
 from rewake.http_api.ports import Backend, FunctionKind, HttpActionsBackend
 from rewake.http_api.quick_calls import Answer, QuickCalls
 from rewake.http_api.routes import API_PREFIXES, build_app, build_routes, build_site, is_api_path
+from rewake.http_api.turns import lane_at_turnstile
 
 __all__ = [
     "API_PREFIXES",
@@ -28,4 +29,5 @@ __all__ = [
     "build_site",
     "error_response",
     "is_api_path",
+    "lane_at_turnstile",
 ]

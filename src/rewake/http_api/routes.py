@@ -4,7 +4,7 @@ Floor 6, `http_api`. `build_routes` gives plain Starlette routes for an applicat
 beside its own pages; `build_app` is the whole door with CORS and the one error shape, which our own
 server serves.
 
-    ObservedRequests -> CorsMiddleware -> ErrorBoundary -> Router
+    ObservedRequests -> CorsMiddleware -> ErrorBoundary -> InTurn, where mounted -> Router
     Router -> (route -> ErrorBoundary -> Endpoint -> handler) | fallback
 
 Source: wire 4. Not here: the sync socket (`sync`), which `server` adds as one more route.
@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from rewake.execution import Turnstile
 from rewake.http_api.app_metrics import AppMetrics
 from rewake.http_api.cors import CorsMiddleware
 from rewake.http_api.deploys import DeployEndpoints
@@ -39,6 +40,7 @@ from rewake.http_api.ports import Backend, HttpActionsBackend
 from rewake.http_api.schemas import SchemaEndpoints
 from rewake.http_api.sql import SqlEndpoint
 from rewake.http_api.streaming_export import StreamingExport
+from rewake.http_api.turns import InTurn
 from rewake.http_api.variables import VariableEndpoints
 from rewake.limits import DEFAULT_LIMITS, Limits
 
@@ -166,17 +168,20 @@ def build_app(
     front_end: ASGIApp | None = None,
     limits: Limits = DEFAULT_LIMITS,
     origins: frozenset[str] | None = None,
+    turnstile: Turnstile | None = None,
 ) -> ASGIApp:
     """The whole HTTP door of one deployment.
 
     `routes` are tried before the API's own (the sync socket, a dashboard). `front_end` serves what
     nothing else answers, including `/`; it is never asked for addresses under `API_PREFIXES`. `origins` are
-    those whose pages may call; None: all.
+    those whose pages may call; None: all. Requests wait their turn at `turnstile`; None: they have.
     """
     api: list[BaseRoute] = [*build_routes(backend, limits=limits)]
     if front_end is not None:
         api = [one for one in api if not (isinstance(one, Route) and one.path == "/")]
-    router = Router([*routes, *api], redirect_slashes=False, default=_Fallback(front_end))
+    router: ASGIApp = Router([*routes, *api], redirect_slashes=False, default=_Fallback(front_end))
+    if turnstile is not None:
+        router = InTurn(router, turnstile)
     app = CorsMiddleware(ErrorBoundary(router, backend.environment), origins)
     return ObservedRequests(app, backend.tallies, backend.tracing)
 

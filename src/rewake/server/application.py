@@ -18,6 +18,7 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from rewake.deployment import Deployment
+from rewake.execution import Turnstile
 from rewake.http_api import build_app
 from rewake.server.static_files import FrontEnd
 from rewake.sync import SyncDoor
@@ -29,10 +30,14 @@ def build_application(
     *,
     static: Path | None = None,
     origins: frozenset[str] | None = None,
+    turnstile: Turnstile | None = None,
 ) -> ASGIApp:
     """One ASGI application for everything that a deployment answers. `static` is a folder with a built
-    front end; `origins` are those whose pages may call, None: all.
+    front end; `origins` are those whose pages may call, None: all. Requests wait their turn at `turnstile`;
+    None: at the server that listens (`http_head.py`).
     """
     front_end = FrontEnd(static) if static is not None else None
-    app = build_app(deployment, front_end=front_end, limits=deployment.limits, origins=origins)
+    app = build_app(
+        deployment, front_end=front_end, limits=deployment.limits, origins=origins, turnstile=turnstile
+    )
     return door.asgi(app)

@@ -91,7 +91,7 @@ class EmbeddedApp:
                     tallies=deployment.tallies,
                 )
                 self.deployment = deployment
-                self._app = build_application(deployment, self._door)
+                self._app = build_application(deployment, self._door, turnstile=self._door.turnstile)
 
     async def close(self) -> None:
         """Close sockets with a reason that makes clients come again, finish what was begun, and give the data

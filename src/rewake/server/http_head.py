@@ -4,6 +4,7 @@ Floor 7, `server`. uvicorn's parser gathers a head for as long as it comes, befo
 for ever for whoever says nothing. Here each connection
 
     takes a place at the gate, or is refused with 429
+    has each request begin in its turn, or is refused  503, with `Retry-After`
     has so long for its head, and so many bytes        408, 431
     may pause so long in a body that we want to read   408, or cut
     may let so long pass without reading what we sent  cut
@@ -19,8 +20,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, cast
 
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from rewake.execution import Overloaded
+from rewake.http_api import lane_at_turnstile
+from rewake.server.acceptor import Acceptor
+from rewake.server.entrance import Asked, Entrance, Refusal
 from rewake.server.gate import Gate
 from rewake.server.gathering_transport import GatheringTransport
 from rewake.server.quick_http import QuickDoor, QuickHttp
@@ -45,15 +52,30 @@ _TOO_MANY = _refusal(
 _TOO_SLOW = _refusal("408 Request Timeout", "RequestTimeout", "The request took too long to arrive.")
 
 
-def http_protocol_class(gate: Gate, quick: QuickDoor | None = None) -> type[asyncio.Protocol]:
-    """A class for uvicorn's `http` option whose connections keep within the limits of `gate`; plain requests
-    to `quick` go the short way.
+class _Over:
+    """Stands for the cycle of a request that was turned away: uvicorn drops the rest of what it reads."""
+
+    response_started = response_complete = True
+    message_event = asyncio.Event()
+
+
+_OVER = cast(RequestResponseCycle, _Over())
+
+
+def http_protocol_class(
+    gate: Gate, entrance: Entrance, acceptor: Acceptor, quick: QuickDoor | None = None
+) -> type[asyncio.Protocol]:
+    """A class for uvicorn's `http` option whose connections keep within the limits of `gate`, and whose
+    requests begin as `entrance` says; plain ones to `quick` go the short way. `acceptor` takes connections
+    that wait behind one.
     """
 
     class BoundHttp(_BoundedHttp):
         """HTTP with this server's bounds."""
 
     BoundHttp.gate, BoundHttp.quick = gate, quick
+    BoundHttp.entrance = entrance
+    BoundHttp.acceptor = acceptor
     return BoundHttp
 
 
@@ -61,6 +83,9 @@ class _BoundedHttp(QuickHttp):
     """HTTP on one connection, with a count and two timers."""
 
     gate: Gate
+    entrance: Entrance
+    acceptor: Acceptor
+    _refusal: Refusal | None = None  # Set at a head; cleared where the answer was written.
     # `_gathering` is set by connection_made.
     _is_admitted = False
     _is_head_open = True  # Until the parser has seen its end; again from the next request's first byte.
@@ -74,12 +99,16 @@ class _BoundedHttp(QuickHttp):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._gathering = GatheringTransport(transport)
         super().connection_made(self._gathering)
+        self.acceptor.accepted(self._another, self.config.ssl)
         self._is_admitted = self.gate.enter(self._address)
         if not self._is_admitted:
             self.transport.write(_TOO_MANY)
             self.transport.close()
             return
         self._await_head()
+
+    def _another(self) -> asyncio.Protocol:
+        return type(self)(self.config, self.server_state, self.app_state)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
@@ -94,6 +123,8 @@ class _BoundedHttp(QuickHttp):
         if not self._is_admitted:
             return
         self._has_news = True
+        if self.entrance.turnstile.is_crowded and self._is_turned_away(data):
+            return
         super().data_received(data)
         if self._is_head_open:
             self._head_bytes += len(data)
@@ -121,16 +152,76 @@ class _BoundedHttp(QuickHttp):
     def on_headers_complete(self) -> None:
         self._is_head_open, self._is_body_open = False, True
         self._stop_reading_timer()
-        super().on_headers_complete()
+        if self.entrance.turnstile.is_crowded:
+            self._ask_to_enter()
+        if self._refusal is None:
+            super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._is_body_open = False
         self._stop_reading_timer()
-        super().on_message_complete()
+        refusal, self._refusal = self._refusal, None
+        if refusal is None:
+            super().on_message_complete()
+        elif not refusal.is_last:
+            self._gathering.write_through([refusal.answer])
+            self.on_response_complete()
 
     def on_response_complete(self) -> None:
         self._gathering.flush()
         super().on_response_complete()
+
+    # What the entrance says.
+
+    def _is_turned_away(self, data: bytes) -> bool:
+        """Refuse a call that came in one piece, without a parser; False where it has to be parsed."""
+        is_between = not self._is_body_open and not (self._is_head_open and self._head_bytes)
+        if not is_between or not (self.cycle is None or self.cycle.response_complete):
+            return False
+        answer = self.entrance.refusal_unparsed(data, lane_at_turnstile(self._address, "", ()))
+        if answer is None:
+            return False
+        # As after any request: the next one's time begins with its first byte.
+        self._stop_reading_timer()
+        self._is_head_open = False
+        self._gathering.write_through([answer])
+        self.on_response_complete()
+        return True
+
+    def _ask_to_enter(self) -> None:
+        """See that a request which would wait for too long goes no further than its head."""
+        if self.parser.should_upgrade() or not (self.cycle is None or self.cycle.response_complete):
+            return  # Sockets are counted elsewhere; and answers go out in the order of the questions.
+        headers, method = self.headers, self.parser.get_method()
+        keeps_alive = self.parser.should_keep_alive()
+        refusal = self.entrance.refusal(
+            Asked(self.url, headers, self._address, is_head=method == b"HEAD", keeps_alive=keeps_alive)
+        )
+        if refusal is not None:
+            self._refusal, self.cycle = refusal, _OVER
+            if refusal.is_last:
+                self._refuse(refusal.answer)
+
+    def _is_full(self) -> bool:
+        return self.entrance.turnstile.is_full
+
+    def _enter(self) -> None:
+        self.entrance.turnstile.has_room()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if self.entrance.turnstile.has_room():
+            super()._start_asgi_task(cycle, app)
+            return
+        waiting = _WaitingRequest(self, cycle, app)
+        try:
+            self.entrance.turnstile.wait(waiting, self.entrance.lane_of(waiting.asked))
+        except Overloaded as error:
+            waiting.turn_away(error)
+
+    def begin(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """It is the turn of a request that waited."""
+        if not cycle.disconnected:
+            super()._start_asgi_task(cycle, app)
 
     # What the transport says.
 
@@ -204,3 +295,43 @@ class _BoundedHttp(QuickHttp):
     def _address(self) -> str:
         client: Any = self.client
         return client[0] if client else ""
+
+
+class _WaitingRequest:
+    """A request at the turnstile."""
+
+    __slots__ = ("_app", "_cycle", "_http")
+
+    def __init__(self, http: _BoundedHttp, cycle: RequestResponseCycle, app: Any) -> None:
+        self._http = http
+        self._cycle = cycle
+        self._app = app
+
+    @property
+    def asked(self) -> Asked:
+        """Its head."""
+        scope, cycle = self._cycle.scope, self._cycle
+        client: Any = scope["client"]
+        return Asked(
+            scope["raw_path"],
+            cast(list[tuple[bytes, bytes]], scope["headers"]),
+            client[0] if client else "",
+            is_head=scope["method"] == "HEAD",
+            keeps_alive=cycle.keep_alive and not cycle.more_body,
+        )
+
+    def begin(self) -> None:
+        """It is its turn."""
+        self._http.begin(self._cycle, self._app)
+
+    def turn_away(self, error: Overloaded) -> None:
+        """It waited for too long, or would. What came after it on its connection is asked next."""
+        cycle, transport = self._cycle, self._http.transport
+        if cycle.disconnected:
+            return
+        refusal = self._http.entrance.answer(error, self.asked)
+        cycle.response_started = cycle.response_complete = True
+        transport.write(refusal.answer)
+        if refusal.is_last:
+            transport.close()
+        cycle.on_response()

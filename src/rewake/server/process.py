@@ -26,7 +26,9 @@ from rewake.deployment import Deployment, DoorFigures, Origins, checked_origin, 
 from rewake.errors import Conflict, InvalidInput
 from rewake.http_api import QuickCalls, build_metrics, build_site
 from rewake.observability import logger
+from rewake.server.acceptor import Acceptor
 from rewake.server.application import build_application
+from rewake.server.entrance import Entrance
 from rewake.server.exposure import Exposure, Tls
 from rewake.server.gate import Gate
 from rewake.server.http_head import http_protocol_class
@@ -35,7 +37,9 @@ from rewake.sync import Admission, SyncDoor
 
 _log = logger(__name__)
 
-_BACKLOG = 2048
+_BACKLOG = 8192
+"""Connections that were not accepted yet; systems have a bound of their own, such as `somaxconn`. Where it is
+passed the client's system tries again after a second, then three, then seven."""
 _DRAIN_SECONDS = 5
 _UNSAID = Exposure()
 PORT_MAX = 65_535
@@ -102,6 +106,12 @@ class Server:
             redacted=deployment.is_redacted,
             admission=Admission(deployment.limits, proxies=exposure.proxies, origins=exposure.origins),
             tallies=deployment.tallies,
+        )
+        self._entrance = Entrance(
+            self.door.turnstile,
+            proxies=exposure.proxies,
+            tallies=deployment.tallies,
+            origins=exposure.origins,
         )
         deployment.metrics.watch_door(self._figures)
 
@@ -176,8 +186,8 @@ class Server:
     def _listener(
         self, app: ASGIApp, listening: socket.socket, *, ws: Any, quick: QuickDoor | None = None
     ) -> _Listener:
-        http = http_protocol_class(self._gate, quick)
-        return _Listener(app, listening, http, tls=self._exposure.tls, ws=ws)
+        http = http_protocol_class(self._gate, self._entrance, Acceptor(listening), quick)
+        return _Listener(app, listening, http=http, tls=self._exposure.tls, ws=ws)
 
     def _quick(self) -> QuickDoor:
         limits, exposure = self.deployment.limits, self._exposure
@@ -222,8 +232,8 @@ class _Listener:
         self,
         app: ASGIApp,
         listening: socket.socket,
-        http: type[asyncio.Protocol],
         *,
+        http: type[asyncio.Protocol],
         tls: Tls | None,
         ws: Any,
     ) -> None:

@@ -20,7 +20,7 @@ from rewake.execution import CalledFrom, RequestSource
 from rewake.protocol import ClientVersion
 from rewake.sync.broadcast import SharedText
 from rewake.sync.closing import NORMAL_CODE
-from rewake.sync.connection import Registry
+from rewake.sync.connection import Registry, session_lane
 from rewake.sync.upgrade import SyncPath, check_client, check_upgrade, refusal_body, sync_path
 
 Scope = MutableMapping[str, Any]
@@ -86,6 +86,8 @@ class _AsgiSocket:
         self._may_read = asyncio.Event()
         self._may_read.set()
         self._is_over = asyncio.Event()  # Set when the last message was sent, or abort was called.
+        self._turnstile = door.turnstile
+        self._lane = session_lane(self)
         self._connection = door.connect(self, client, source, watches_frames=False)
 
     async def run(self) -> None:
@@ -108,6 +110,8 @@ class _AsgiSocket:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 return
+            if not self._turnstile.has_room():
+                await self._turnstile.turn_of(self._lane)
             text = message.get("text")
             if text is None:
                 self._connection.binary_received()

@@ -21,7 +21,15 @@ from typing import Any, Protocol
 
 from rewake.auth import ANONYMOUS, Identity
 from rewake.errors import Internal, RewakeError, Unauthenticated
-from rewake.execution import NO_SOURCE, MutationOutcome, RequestSource, failure_of
+from rewake.execution import (
+    NO_SOURCE,
+    Lane,
+    MutationOutcome,
+    RequestSource,
+    Standing,
+    Turnstile,
+    failure_of,
+)
 from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.protocol import ClientVersion
@@ -106,6 +114,13 @@ class Writing(Protocol):
         ...
 
 
+def session_lane(socket: object) -> Lane:
+    """The lane in which one socket's messages wait to be heard. They are not turned away: what a session sent
+    has an order, and a client behind a socket that is not read stops by itself.
+    """
+    return Lane(f"socket {id(socket)}", Standing.BEGUN)
+
+
 class Registry(Protocol):
     """The door, as its sockets and connections see it."""
 
@@ -115,6 +130,7 @@ class Registry(Protocol):
     standing_notice: str | None
     tallies: Tallies
     deflater: Deflater
+    turnstile: Turnstile
 
     def connect(
         self,

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from rewake.execution import NO_SOURCE, RequestSource
+from rewake.execution import NO_SOURCE, RequestSource, Turnstile
 from rewake.handoff import at_once
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import ClientVersion
@@ -62,6 +62,8 @@ class SyncDoor:
         self.standing_notice: str | None = None
         """A log line that holds now, for sockets that open meanwhile; set and cleared by `tell`."""
         self.deflater = Deflater(message_bytes_min=limits.socket_deflate_bytes_min)
+        self.turnstile = Turnstile(limits, backend.environment, soon=_soon, waits=self.tallies.front_waits)
+        """Of this deployment's front: HTTP has its turn at the same."""
         self._backend = backend
         self._redacted = redacted
         self._connections: set[Connection] = set()
@@ -196,3 +198,7 @@ class SyncDoor:
         self._timer = None
         if not self._ticker.is_idle:
             self._set_timer()
+
+
+def _soon(step: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_soon(step)

@@ -12,6 +12,9 @@ queue or task stands in between.
 A response waits for the transition that follows it in the next turn of the loop, and leaves with it in one
 write: the kernel's part of a write is the most expensive step of a mutation in this process.
 
+What a client says waits its turn where more is said than can be begun in one turn of the loop; meanwhile its
+socket is not read. What the house says to it does not wait.
+
 The write buffer's high-water mark is zero: asyncio then tells us when the first byte has to wait and when the
 last one is gone, which is what the backlog wants to know.
 
@@ -28,11 +31,11 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from rewake.errors import RewakeError
-from rewake.execution import CalledFrom, RequestSource
+from rewake.execution import CalledFrom, Overloaded, RequestSource
 from rewake.protocol import ClientVersion
 from rewake.sync.admission import Place
 from rewake.sync.broadcast import SharedText
-from rewake.sync.connection import Connection, Registry
+from rewake.sync.connection import Connection, Registry, session_lane
 from rewake.sync.deflation import WINDOW_BITS_MAX, Agreement, PlainCount, agree
 from rewake.sync.frame_reader import Breach, FrameReader, Hangup, Heard, Noise, Ping
 from rewake.sync.frames import JOIN_BYTES_MAX, close_echo, close_frame, ping_frame, pong_frame, text_frames
@@ -170,6 +173,8 @@ class SyncSocket(asyncio.Protocol):
         "_connection",
         "_door",
         "_gathered",
+        "_held",
+        "_is_paused",
         "_place",
         "_plain",
         "_reader",
@@ -200,6 +205,8 @@ class SyncSocket(asyncio.Protocol):
         """uvicorn's set of what it must shut down and wait for."""
         self._window_bits = window_bits
         self._plain: PlainCount | None = None  # Set while bytes wait on a socket that compresses.
+        self._held: bytes | None = None  # Set while what was read waits at the turnstile; taken by `begin`.
+        self._is_paused = False  # Set while the connection wants nothing read.
         self._gathered = b""  # Frames that wait for the end of this turn; taken by `_write`.
         self._transport: asyncio.Transport
         self.holds_unsent = False  # As the transport tells, before the write returns that came to wait.
@@ -213,6 +220,29 @@ class SyncSocket(asyncio.Protocol):
         self._siblings.add(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._held is None and self._door.turnstile.has_room():
+            self._hear(data)
+        elif self._held is not None:
+            self._held += data  # What was decrypted already comes though nobody reads.
+        else:
+            self._held = data
+            self._transport.pause_reading()
+            self._door.turnstile.wait(self, session_lane(self))
+
+    def begin(self) -> None:
+        """It is the turn of what the client said."""
+        data, self._held = self._held, None
+        if data is None:
+            return  # The connection was lost.
+        self._hear(data)
+        if not self._is_paused:
+            self.resume_reading()
+
+    def turn_away(self, error: Overloaded) -> None:
+        """Sessions are not: each has one piece in the line, and its client's own buffers fill behind it."""
+        raise AssertionError("a session waits") from error
+
+    def _hear(self, data: bytes) -> None:
         self._connection.frame_received()
         for heard in self._reader.receive(data):
             if isinstance(heard, str):
@@ -226,7 +256,7 @@ class SyncSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._siblings.discard(self)
         self._place.leave()
-        self._closing = True
+        self._closing, self._held = True, None
         self._connection.lost()
 
     def pause_writing(self) -> None:
@@ -296,11 +326,13 @@ class SyncSocket(asyncio.Protocol):
         return self._plain.unsent(wire)
 
     def pause_reading(self) -> None:
+        self._is_paused = True
         if not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        if not self._transport.is_closing():
+        self._is_paused = False
+        if self._held is None and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def close(self, code: int | None, reason: str) -> None:
