@@ -4,7 +4,10 @@
 
 reads one `Offer` from standard input and prints one `Taken`, both JSON. Arrivals are spread by chance (a
 Poisson process with a seed). Each takes a connection that is idle, or a new one; latency counts from the
-moment that the request was due, so a generator that is late shows. Every answer that is no success is counted
+moment that the request was due, so a generator that is late shows, and so does a server that accepts
+connections late. How much of it was the one or the other is told apart: how late the generator took a request
+up, how long its new connection took to open (a system that got no answer tries again after a second), how
+long the answer took from the moment that the request was written. Every answer that is no success is counted
 by its status and code, lost connections and requests without an answer too: accepted, refused and lost add up
 to what was sent. Beside the flood, where it is asked for, a gentle websocket session inserts one note after
 another.
@@ -63,7 +66,12 @@ class Taken:
     unsent: int = 0
     """Arrivals for which the generator had no connection left."""
     late_p99_ms: float = 0.0
-    """How late requests left the generator."""
+    """How late the generator itself took requests up."""
+    opening_p99_ms: float = 0.0
+    """How long new connections took to open, as the generator's system sees it."""
+    opened: int = 0
+    written_p99_ms: float = 0.0
+    """Of the accepted: from the moment that a request was written. What is beyond that is the two above."""
     seconds: float = 0.0
     """Until the last answer."""
     generator_cpu: float = 0.0
@@ -81,7 +89,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, loop: OpenLoop) -> None:
         self.loop = loop
         self.buffer = bytearray()
-        self.due = 0.0
+        self.due = self.written = 0.0
         self.is_waiting = False
         self.is_lost = False
 
@@ -93,10 +101,10 @@ class Connection(asyncio.Protocol):
         self.loop.size -= 1
         if self.is_waiting:
             self.is_waiting = False
-            self.loop.settle(self.due, f"connection lost: {type(error).__name__ if error else 'closed'}")
+            self.loop.settle(self, f"connection lost: {type(error).__name__ if error else 'closed'}")
 
     def request(self, due: float, request: bytes) -> None:
-        self.due = due
+        self.due, self.written = due, time.perf_counter()
         self.is_waiting = True
         self.transport.write(request)
 
@@ -112,7 +120,7 @@ class Connection(asyncio.Protocol):
         body = bytes(self.buffer[len(head) + 4 : end])
         del self.buffer[:end]
         self.is_waiting = False
-        self.loop.settle(self.due, _kind(int(head[9:12]), body))
+        self.loop.settle(self, _kind(int(head[9:12]), body))
         if b"connection: close" in head.lower():
             self.transport.close()
         else:
@@ -139,18 +147,23 @@ class OpenLoop:
         self.accepted_ms: list[float] = []
         self.refused_ms: list[float] = []
         self.late_ms: list[float] = []
+        self.opening_ms: list[float] = []
+        self.written_ms: list[float] = []
         self.opening: set[asyncio.Task[None]] = set()
 
-    def settle(self, due: float, kind: str) -> None:
-        took = 1e3 * (time.perf_counter() - due)
+    def settle(self, connection: Connection, kind: str) -> None:
+        now = time.perf_counter()
+        took = 1e3 * (now - connection.due)
         if kind:
             self.refused[kind] += 1
             self.refused_ms.append(took)
         else:
             self.accepted_ms.append(took)
+            self.written_ms.append(1e3 * (now - connection.written))
 
     def send(self, due: float, request: bytes) -> None:
         """Send on an idle connection, or open one for it."""
+        self.late_ms.append(1e3 * (time.perf_counter() - due))
         while self.idle:
             connection = self.idle.pop()
             if not connection.is_lost:
@@ -166,11 +179,10 @@ class OpenLoop:
 
     def _send(self, connection: Connection, due: float, request: bytes) -> None:
         self.taken.sent += 1
-        self.late_ms.append(1e3 * (time.perf_counter() - due))
         connection.request(due, request)
 
     async def _open(self, due: float, request: bytes) -> None:
-        loop = asyncio.get_running_loop()
+        loop, begun = asyncio.get_running_loop(), time.perf_counter()
         try:
             _, connection = await loop.create_connection(
                 lambda: Connection(self), "127.0.0.1", self.offer.port
@@ -178,8 +190,10 @@ class OpenLoop:
         except OSError as error:
             self.size -= 1
             self.taken.sent += 1
-            self.settle(due, f"no connection: {type(error).__name__}")
+            self.refused[f"no connection: {type(error).__name__}"] += 1
+            self.refused_ms.append(1e3 * (time.perf_counter() - due))
             return
+        self.opening_ms.append(1e3 * (time.perf_counter() - begun))
         self._send(connection, due, request)
 
     @property
@@ -252,6 +266,8 @@ class OpenLoop:
         taken.p99_ms = _at(self.accepted_ms, 99)
         taken.refused_p99_ms = _at(self.refused_ms, 99)
         taken.late_p99_ms = _at(self.late_ms, 99)
+        taken.opened, taken.opening_p99_ms = len(self.opening_ms), _at(self.opening_ms, 99)
+        taken.written_p99_ms = _at(self.written_ms, 99)
         taken.seconds = seconds
         return taken
 

@@ -1,16 +1,16 @@
-"""Half of what it can do, and double: what becomes of the accepted, and of the others?
+"""Half of what it can do, double, and four times it: what becomes of the accepted, and of the others?
 
     python -m benchmarks.overload --seconds 10
 
 Capacity is what 64 closed-loop HTTP clients reach with inserts. Then an open-loop generator offers half of
-that and double, whether or not anything has been answered. Looked at: the p99 of what was accepted, from the
-moment that a request was due; how many were refused, by kind; how long a refusal took; how long a gentle
-websocket session waits that inserts one note after another meanwhile. All requests of the generator come from
-one address, so it is the flood beside that session. Afterwards the server must answer as if nothing had been,
-and every accepted document must be there, and none that was refused. The same with a mutation that computes
-for some milliseconds, so that the writer is what there is too little of, and not the front: what it does is
-measured by offering far too much. Beside it the hand-written application with fsync, which refuses nothing
-and queues without bound.
+that, double and four times it, whether or not anything has been answered. Looked at: the p99 of what was
+accepted, from the moment that a request was due; how many were refused, by kind; how long a refusal took; how
+long a gentle websocket session waits that inserts one note after another meanwhile. All requests of the
+generator come from one address, so it is the flood beside that session. Afterwards the server must answer as
+if nothing had been, and every accepted document must be there, and none that was refused. The same with a
+mutation that computes for some milliseconds, so that the writer is what there is too little of, and not the
+front: what it does is measured by offering far too much. Beside it the hand-written application with fsync,
+which refuses nothing and queues without bound.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CHANNELS = 1_000
 CONSIDERED = "notes:add_considered"
 TOO_MANY = 1_500.0
 """Considered inserts a second that no server does."""
-SHARES = {"half": 0.5, "double": 2.0}
+SHARES = {"half": 0.5, "double": 2.0, "fourfold": 4.0}
 UNCERTAIN = ("connection lost", "no answer", "503 OutcomeUnknown")
 """Refusals after which the document may be there all the same."""
 
@@ -40,7 +40,7 @@ UNCERTAIN = ("connection lost", "no answer", "503 OutcomeUnknown")
 def measure(scratch: Path, *, seconds: float = 3.0, connections: int = 12_000) -> Table:
     """Both servers at both loads."""
     table = Table(
-        "Inserts over HTTP at half and double of capacity, open loop",
+        "Inserts over HTTP at half, double and four times the capacity, open loop",
         [
             "",
             "offered/s",
@@ -61,7 +61,8 @@ def measure(scratch: Path, *, seconds: float = 3.0, connections: int = 12_000) -
         capacity, p99 = _all_loads(table, subject, seconds, connections)
         after = subject.put_under(door="http", workload="insert", clients=CLIENTS, seconds=min(1.0, seconds))
     table.notes.append(
-        f"Rewake's p99 of the accepted at double load beside half: {ratio(p99['double'], p99['half'])}"
+        f"Rewake's p99 of the accepted at double load beside half: {ratio(p99['double'], p99['half'])}; at "
+        f"fourfold beside double: {ratio(p99['fourfold'], p99['double'])}"
     )
     table.notes.append(
         f"afterwards Rewake does {after.rate:,.0f} inserts/s, {after.rate / capacity.rate:.0%} of before"
@@ -142,7 +143,9 @@ def _one_load(table: Table, subject: Subject, name: str, lasting: int, **load: A
         table.wrong.append(f"{subject.name}, {name}: the session met {taken.session_trouble}")
     table.notes.append(
         f"{subject.name}, {name}: {taken.sent:,} sent, {taken.unsent:,} not sent for want of a "
-        f"connection; p99 of how late the generator was: {figure(taken.late_p99_ms)} ms; "
+        f"connection; p99 of how late the generator was: {figure(taken.late_p99_ms)} ms, of opening "
+        f"{taken.opened:,} connections: {figure(taken.opening_p99_ms)} ms, of the accepted once they were "
+        f"written: {figure(taken.written_p99_ms)} ms; "
         f"of a core: generator {taken.generator_cpu:.0%}, server {taken.server_cpu:.0%}"
     )
     if name.endswith("half") and (taken.refused or taken.unsent):

@@ -18,7 +18,7 @@ _PORTION_SECONDS = 0.02
 """Work is measured in portions of at least so long: one by one would be noise."""
 _PORTIONS = 16
 _SLOWEST = 2
-_PORTIONS_MIN = 6
+PORTIONS_MIN = 6
 """Fewer say nothing: an eighth of a second in which work waits is a burst, and no overload."""
 _STEP_SECONDS_MAX = 1.0
 """So much of the time between two pieces of work counts as service: a disk may be slow, a server that is
@@ -28,7 +28,8 @@ asleep is none."""
 class Pace:
     """How fast work is done. The caller's clock is in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, portions_min: int = PORTIONS_MIN) -> None:
+        self._portions_min = portions_min
         self.seconds_each: float | None = None
         """How long one piece of work takes; None while that is not known."""
         self.served = 0.0
@@ -72,7 +73,7 @@ class Pace:
         self.seconds_each = None
 
     def _measure(self) -> None:
-        if len(self._portions) < _PORTIONS_MIN:
+        if len(self._portions) < self._portions_min:
             return
         by_speed = sorted(self._portions, key=lambda portion: portion[0] / portion[1])
         counted = by_speed[:-_SLOWEST]

@@ -41,6 +41,8 @@ the last resort: a third of that time, if calls are small."""
 _SHARE = 16
 """At least one of so many who came in a turn begins in the next."""
 
+_PORTIONS_MIN = 3
+"""A portion is a whole turn here, and those of a flood are long: six would be a second or more."""
 _WAIT_SHARE = 0.5
 """Of `queue_wait_seconds_max`: who has passed here may have to wait once more, for the writer or a reader."""
 
@@ -77,6 +79,7 @@ class Turnstile:
             wait_seconds_max=limits.queue_wait_seconds_max * _WAIT_SHARE,
             waiting_max=max(2 * TURN_ENTRANTS, int(_WAITING_PER_SECOND * limits.queue_wait_seconds_max)),
             house_turn=TURN_ENTRANTS,
+            portions_min=_PORTIONS_MIN,
         )
         if waits is not None:
             self._line.waits = waits
@@ -84,6 +87,7 @@ class Turnstile:
         self._begun = 0
         self._came = 0
         self._refused: dict[str, Overloaded] = {}
+        self._taken = 0  # Out of the line, in the turn before.
         self.is_crowded = False
         """Whether somebody waits: then whoever comes may be turned away."""
 
@@ -145,18 +149,19 @@ class Turnstile:
         self._refused.clear()
         line = self._line
         if not line:
-            self.is_crowded = False
+            self.is_crowded, self._taken = False, 0
             return
         # First of all: what follows is others' code.
         self._soon(self._turn)
+        line.done(self._taken)
         for late in line.too_late():
             late.turn_away(line.refusal())
         most = max(TURN_ENTRANTS, came // _SHARE)
         entrants: list[Entrant] = []
         while len(entrants) < most and (entrant := line.next()) is not None:
             entrants.append(entrant)
-        self._begun = max(1, len(entrants))  # For a turn was asked for.
-        line.done(len(entrants))
+        self._taken = len(entrants)
+        self._begun = max(1, self._taken)  # For a turn was asked for.
         self.is_crowded = len(line) > 0
         for entrant in entrants:
             try:

@@ -25,7 +25,7 @@ from typing import ClassVar, Generic, TypeVar
 from rewake.errors import Unavailable
 from rewake.execution.fair_queue import FairQueue
 from rewake.execution.lanes import Lane, Standing
-from rewake.execution.service_pace import Pace
+from rewake.execution.service_pace import PORTIONS_MIN, Pace
 from rewake.tallies import SECONDS, Histogram
 
 T = TypeVar("T")
@@ -89,15 +89,18 @@ class WaitingLine(Generic[T]):
         wait_seconds_max: float,
         waiting_max: int,
         house_turn: int,
+        portions_min: int = PORTIONS_MIN,
     ) -> None:
-        """`chance`, from 0 to 1, spreads those who come back; `house_turn` as for `FairQueue`."""
+        """`chance`, from 0 to 1, spreads those who come back; `house_turn` as for `FairQueue`, `portions_min`
+        as for `Pace`.
+        """
         self._error = refusal
         self._now = now
         self._chance = chance
         self._wait_seconds_max = wait_seconds_max
         self._waiting_max = waiting_max
         self._queue: FairQueue[T] = FairQueue(house_turn=house_turn)
-        self._pace = Pace()
+        self._pace = Pace(portions_min=portions_min)
         self.in_service = 0
         """What was taken and is not done, and so is ahead of everybody; set by whoever takes."""
         self.waits = Histogram(SECONDS)
