@@ -17,8 +17,8 @@ import socket
 import ssl
 from collections.abc import Callable
 
-TURN_ACCEPTS_MAX = 512
-"""Taken in one turn beside the loop's own: some thirty milliseconds."""
+TURN_ACCEPTS_MAX = 256
+"""Taken in one turn beside the loop's own: some twenty milliseconds."""
 
 
 class Acceptor:
