@@ -138,6 +138,19 @@ def test_a_gentle_caller_finds_a_place_though_a_flood_takes_all_there_are() -> N
     assert server.ask(Lane("gentle"))
 
 
+def test_who_has_less_than_half_of_an_equal_share_of_a_full_line_may_wait() -> None:
+    server = Server(waiting_max=200)
+    for _ in range(400):
+        server.ask(Lane("flood"))
+    asked = [server.ask(Lane("gentle")) for _ in range(200)]
+    assert asked == sorted(asked, reverse=True)
+    assert 40 <= sum(asked) <= 60, "half of the 90 that would be its share, and of its own"
+    crowd = Server(waiting_max=200)
+    for number in range(400):
+        crowd.ask(Lane(f"caller {number}"))
+    assert not any(crowd.ask(Lane(f"caller {number}")) for number in range(400)), "a second of each"
+
+
 def test_those_of_a_flood_whom_a_crowd_pushes_back_are_told_so_in_the_end() -> None:
     server = Server()
     server.serve(2.0, lambda turn: [Lane("flood")] * 100)

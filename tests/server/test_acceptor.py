@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import uvloop
 
-from rewake.server import Server
+from rewake.server import Exposure, Server
 from rewake.server.acceptor import TURN_ACCEPTS_MAX, Acceptor
+from tests.server.certificate import make_certificate
 
 CLIENTS = 300
 
@@ -70,6 +74,42 @@ def test_connections_taken_beside_the_loop_are_served_as_any_other_and_those_tha
                 answer = await asyncio.wait_for(loop.sock_recv(client, 10_000), 60)
                 assert answer.startswith(b"HTTP/1.1 200 ")
                 client.close()
+        finally:
+            await server.stop()
+            await deployment.close()
+
+    uvloop.run(story())
+
+
+def test_over_tls_too_and_who_speaks_none_is_hung_up_on(open_deployment, tmp_path: Path) -> None:
+    async def ask(port: int, trusted: ssl.SSLContext) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusted)
+        writer.write(b"GET /version HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    async def story() -> None:
+        deployment = await open_deployment()
+        tls = make_certificate(tmp_path)
+        server = Server(deployment, port=0, exposure=Exposure(tls=tls))
+        await server.start()
+        trusted = ssl.create_default_context(cafile=str(tls.certificate))
+        try:
+            async with asyncio.timeout(60):
+                # The first opens the sweep; behind it are those who speak TLS, and those who do not.
+                plain = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
+                for each in plain:
+                    each.sendall(b"GET /version HTTP/1.1\r\nhost: here\r\n\r\n")
+                    each.setblocking(False)
+                answers = await asyncio.gather(*(ask(server.port, trusted) for _ in range(30)))
+                assert all(answer.startswith(b"HTTP/1.1 200 ") for answer in answers)
+                loop = asyncio.get_running_loop()
+                for each in plain:
+                    with suppress(ConnectionResetError):
+                        while await loop.sock_recv(each, 1_000):
+                            pass
+                    each.close()
         finally:
             await server.stop()
             await deployment.close()
