@@ -325,3 +325,21 @@ def test_who_waited_for_too_long_is_told_so_and_who_left_meanwhile_is_not_begun(
         writer.close()
 
     play(open_deployment, story)
+
+
+def test_a_thousand_requests_in_one_piece_of_a_crowd_are_each_answered(open_deployment):
+    async def story(server: Server, _ask: Ask) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /version HTTP/1.1\r\nhost: here\r\n\r\n")
+        assert (await reader.read(100_000)).endswith(b"1")
+        turnstile, lane = server.door.turnstile, lane_at_turnstile("127.0.0.1", "", ())
+        plain = b"GET /version HTTP/1.1\r\nhost: here\r\n\r\n"
+        first = b"GET /version HTTP/1.1\r\nauthorization: Bearer me\r\n\r\n"
+        answers = await heard_at_once(server, reader, first + 1_500 * plain)
+        while answers.count(b"HTTP/1.1 ") < 1_501:
+            if turnstile.is_crowded and turnstile.refuses(lane) is None:
+                turnstile.wait(Nobody(), lane)  # So that some are turned away from the middle of it.
+            answers += await reader.read(100_000)
+        writer.close()
+
+    play(open_deployment, story)

@@ -216,7 +216,8 @@ class _BoundedHttp(QuickHttp):
         try:
             self.entrance.turnstile.wait(waiting, self.entrance.lane_of(waiting.asked))
         except Overloaded as error:
-            waiting.turn_away(error)
+            # Not here: its end begins the next of a pipeline, which may be a thousand long.
+            self.loop.call_soon(waiting.turn_away, error)
 
     def begin(self, cycle: RequestResponseCycle, app: Any) -> None:
         """It is the turn of a request that waited."""
