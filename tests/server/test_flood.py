@@ -44,11 +44,11 @@ LIMITS = replace(DEFAULT_LIMITS, queue_wait_seconds_max=60.0)
 """Long, so that no line turns anybody away but the turnstile."""
 WAIT_SHARE = 0.3 / LIMITS.queue_wait_seconds_max
 ENTRANTS = 8
-FLOODING = 360
-MEANWHILE_MAX = FLOODING // 2
+FLOODING = 450
+MEANWHILE_MAX = FLOODING * 2 // 3
 """So many calls may begin between a call's being sent and its own beginning. Who waits at the turnstile is
-told that it is too late after 120 of them, and a turn or two; the rest is for a machine that is busy. Where
-nobody is turned away all who flood have their turn before one has it again."""
+told that it is too late after 120 of them, and three turns of 28; the rest is for a machine that is busy.
+Where nobody is turned away all who flood have their turn before one has it again."""
 SESSION_ID = "3f2b1c4e-8d5a-4f6b-9c7d-0a1b2c3d4e5f"
 
 
