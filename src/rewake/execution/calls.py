@@ -29,7 +29,7 @@ class Visibility(Enum):
     """The caller shows a key that may not call this function at all: the run ends with what it lacks."""
 
 
-class FunctionCall(msgspec.Struct, frozen=True):
+class FunctionCall(msgspec.Struct, frozen=True, gc=False):
     """Which function, with which arguments.
 
     `path` is in any form that clients use (`module:function`, `module.js:function`, `module`); `args` is
