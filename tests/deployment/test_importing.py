@@ -291,7 +291,7 @@ def test_what_has_served_is_read_at_older_times_and_goes_with_the_log(tmp_path: 
     async def after(stage: Stage) -> None:
         while await _hidden(stage):
             await stage.mutate("boxes:add", table="others", value={})
-            await stage.deployment._house._once()
+            await stage.deployment._house._do_chores()
 
     play(tmp_path, after, data=data, limits=limits, **MODULES)
     _assert_clean(data)

@@ -27,6 +27,7 @@ from msgspec.structs import replace
 from rewake.database import CommitResult, Database, GroupCommit
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError, Unavailable
 from rewake.execution.call_log import CallRecord
+from rewake.execution.group_size import GroupSize
 from rewake.execution.mutation_files import BlobKeysWanted
 from rewake.execution.runner import GroupReport, MutationJob
 from rewake.observability import logger
@@ -86,6 +87,10 @@ class WorkSource(Protocol):
         """
         ...
 
+    def qsize(self) -> int:
+        """How much is there already."""
+        ...
+
 
 class GroupWriter:
     """The one writing connection of a deployment. Made in one thread, used in one (`work`)."""
@@ -110,36 +115,46 @@ class GroupWriter:
         self._prepare = prepare
         self._clock = database.environment.clock
         self._limits = database.limits
+        self._size = GroupSize(
+            mutations_max=self._limits.group_mutations_max, idle_seconds_max=self._limits.group_seconds
+        )
         # The newest timestamp that was told upward, and whether the log may hold rows above it.
         self._told_ts = told_ts
         self._is_unsure = False
         # Of the commit that is about to be told.
         self._commit_seconds = 0.0
+        self._last_commit_seconds = 0.0
         # What the disk failed with last, and was logged; None again once a group was committed.
         self._trouble: str | None = None
 
     def work(self) -> None:
         """Do what the source gives until its end, then close the connection."""
         try:
-            is_last = False
-            while not is_last and (first := self._source.get()) is not None:
+            is_last, now = False, self._clock.monotonic
+            while not is_last:
+                free_at = now()
+                first = self._source.get()
+                if first is None:
+                    break
                 if isinstance(first.job, Change):
                     self._run_change(first)
                 else:
-                    is_last = self._run_group(first)
+                    is_last = self._run_group(first, waited_seconds=now() - free_at)
         finally:
             self._group.close()
 
-    def _run_group(self, first: Writing) -> bool:
+    def _run_group(self, first: Writing, *, waited_seconds: float) -> bool:
         """Gather and run one group; True where the end of all work was found in the queue."""
+        most = self._size.most
         deadline = self._clock.monotonic() + self._limits.group_seconds
         taken = [first]
         waiting: Writing | None = None
-        is_last = False
+        is_last = is_cut = False
 
         def following() -> Writing | None:
-            nonlocal waiting, is_last
-            if len(taken) >= self._limits.group_mutations_max or self._clock.monotonic() >= deadline:
+            nonlocal waiting, is_last, is_cut
+            is_cut = len(taken) >= most or self._clock.monotonic() >= deadline
+            if is_cut:
                 return None
             try:
                 item = self._source.get_nowait()
@@ -160,6 +175,12 @@ class GroupWriter:
             # A mistake of the house's own must cost this group, and not everybody after it.
             _log.exception("the writer failed in the middle of a group")
             self._give_up(taken, error)
+        self._size.ended(
+            taken=len(taken),
+            left=self._source.qsize() if is_cut else 0,
+            waited_seconds=waited_seconds,
+            commit_seconds=self._last_commit_seconds,
+        )
         if waiting is not None:
             self._run_change(waiting)
         return is_last
@@ -177,7 +198,7 @@ class GroupWriter:
             self._prepare(taken)
             began = self._clock.monotonic()
             result = group.commit() if not self._tracing.is_on else self._commit_traced(group, taken)
-            self._commit_seconds = self._clock.monotonic() - began
+            self._commit_seconds = self._last_commit_seconds = self._clock.monotonic() - began
         except GroupDoomed as doomed:
             group.rollback()
             self._after_doom(taken, running, doomed)

@@ -170,6 +170,10 @@ class WriterWorker(_Worker):
             raise queue.Empty
         return self._writing(message)
 
+    def qsize(self) -> int:
+        """How much work is there already."""
+        return self._pipe.ready_count()
+
     def _writing(self, message: FromFront) -> Writing:
         if isinstance(message, Mutate):
             return Writing(message.job, message.number)

@@ -36,9 +36,13 @@ class Pipe:
     def read_ready(self) -> FromFront | None:
         """The next message that is there already, if any."""
         if not self._messages:
-            with contextlib.suppress(BlockingIOError):
-                self._receive(socket.MSG_DONTWAIT)
+            self._take_in()
         return self._messages.pop(0) if self._messages else None
+
+    def ready_count(self) -> int:
+        """How many messages are there already."""
+        self._take_in()
+        return len(self._messages)
 
     def send(self, message: FromWorker) -> None:
         """Send a message. When nobody is there to read it the process has nothing left to do."""
@@ -51,6 +55,10 @@ class Pipe:
     def close(self) -> None:
         """Close this end."""
         self._socket.close()
+
+    def _take_in(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._receive(socket.MSG_DONTWAIT)
 
     def _receive(self, flags: int) -> bool:
         try:
