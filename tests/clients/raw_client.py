@@ -20,11 +20,12 @@ import base64
 import json
 import queue
 import re
+import socket
 import struct
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -166,6 +167,14 @@ class RawClient:
     def send(self, message: Message) -> None:
         """Send anything at all."""
         self.socket.send(json.dumps(message))
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is sent in the block arrives in one piece, as that of a client that sends it all at once."""
+        connection = self.socket.socket
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        yield
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
     def modify(
         self,

@@ -102,8 +102,9 @@ def test_a_returning_rust_client_gets_the_answers_to_its_replays_first(shared_se
     # answer to its replay: a storm of reconnects.
     flavour = {"path": RUST_PATH, "headers": RUST_HEADERS, "connection_count": 1}
     with RawClient(shared_server.url, **flavour) as client:  # type: ignore[arg-type]
-        client.modify()
-        requests = [client.mutate("counters:increment", {"name": "a"}) for _ in range(3)]
+        with client.together():
+            client.modify()
+            requests = [client.mutate("counters:increment", {"name": "a"}) for _ in range(3)]
         client.settle(requests[-1])
         assert client.heard[:3] == [f"MutationResponse {request}" for request in requests]
 

@@ -24,10 +24,10 @@ def test_each_start_in_a_row_waits_longer_until_it_is_calm(monkeypatch: pytest.M
     async def story() -> None:
         for _ in range(9):
             await pace.wait()
-        assert waited == [0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0]
+        assert waited == [0.01, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0]
         clock.advance(11)
         await pace.wait()
-        assert waited[-1] == 0.0
+        assert waited[-1] == 0.01
         assert pace.revivals == 0
 
     clock.advance(100)

@@ -353,8 +353,9 @@ def test_a_lost_template_is_loaded_again(tmp_path: Path) -> None:
             4,
         ]
         await template.ended
-        while stage.runner._template is template:
-            await asyncio.wait(stage.runner._tasks)
+        async with asyncio.timeout(60):
+            while stage.runner._template is template:
+                await asyncio.sleep(0)
         assert await stage.query("main:get", name="a") == 4
 
     play(tmp_path, story)

@@ -1,7 +1,7 @@
 """The revival pace: how long to wait before processes that have died are started again.
 
-Floor 3, `execution`. At once, as long as it happens now and then; longer each time where they die of their
-start.
+Floor 3, `execution`. For a moment, as long as it happens now and then: whatever ended one may be about to
+end others, which are then brought back together. Longer each time where they die of their start.
 
 Not here: the starting (`worker_runner.py`).
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from rewake.environment import Clock, pause
 
-_BACKOFF_SECONDS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_BACKOFF_SECONDS = (0.01, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _CALM_SECONDS = 10.0
 """A process that lived so long did not die of its start."""
 
