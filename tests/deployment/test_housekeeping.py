@@ -14,9 +14,10 @@ from typing import Any, cast
 import pytest
 
 from rewake.database import TrimResult
+from rewake.deployment import housekeeping
 from rewake.deployment.housekeeping import Housekeeping
 from rewake.limits import DEFAULT_LIMITS, MIB
-from rewake.storage import CheckpointResult, FilesHold
+from rewake.storage import CheckpointResult, FilesHold, StorageFailed
 from tests.deployment.stage import Stage, play
 
 _FRAME_BYTES = 4096 + 24
@@ -148,3 +149,33 @@ def test_rows_bring_checkpoints_and_not_chores(tmp_path: Path) -> None:
 
     asyncio.run(story())
     assert disk.trims < 25
+
+
+@_NO_RUNNER
+def test_a_disk_that_fails_is_not_asked_without_a_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing(Disk):
+        def checkpoint(self) -> CheckpointResult:
+            super().checkpoint()
+            raise StorageFailed(detail="no disk")
+
+    disk, pauses = Failing(tmp_path / "data", row_bytes=0), []
+    wait_for = asyncio.wait_for
+
+    async def noted(waiting: Any, seconds: float) -> Any:
+        pauses.append(seconds)
+        return await wait_for(waiting, seconds)
+
+    async def story() -> None:
+        house = Housekeeping(cast(Any, disk), cast(Any, disk), [])
+        house.start()
+        async with asyncio.timeout(60):
+            while len(disk.lengths) < 4:
+                await asyncio.sleep(0)
+        await house.end()
+
+    monkeypatch.setattr(housekeeping, "_SECONDS", 0.05)
+    monkeypatch.setattr(asyncio, "wait_for", noted)
+    asyncio.run(story())
+    assert min(pauses) > 0, pauses

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from rewake.database import Database
 from rewake.execution import Runner
@@ -97,16 +98,13 @@ class Housekeeping:
         loop = asyncio.get_running_loop()
         due = loop.time() + _SECONDS
         while not self._is_over:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), due - loop.time())
-            except TimeoutError:
-                self._is_hurried = True
             self._wanted.clear()
-            is_hurried, self._is_hurried = self._is_hurried, False
+            is_due, self._is_hurried = self._is_hurried or loop.time() >= due, False
             try:
                 await self._empty_log()
-                if is_hurried or loop.time() >= due:
-                    due = loop.time() + _SECONDS
+                if is_due:
                     await self._do_chores()
             except asyncio.CancelledError:
                 raise
@@ -121,6 +119,8 @@ class Housekeeping:
                 if trouble is not None:
                     _log.warning("the data file is tidied again")
                 trouble = None
+            if is_due:
+                due = loop.time() + _SECONDS  # After a failure, too: a disk is not asked without a pause.
 
     async def _empty_log(self) -> None:
         self._log_rows += self._rows
