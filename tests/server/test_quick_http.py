@@ -317,17 +317,23 @@ def test_a_mistake_of_ours_is_answered_and_logged(
     play(tmp_path, story)
 
 
+def held(both: Both) -> tuple[asyncio.Event, asyncio.Event]:
+    """Have queries wait from now on: an event for when one has begun, and one that lets all go on."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    whole = both.deployment.query
+
+    async def slow(*args: Any, **options: Any) -> Any:
+        begun.set()
+        await go_on.wait()
+        return await whole(*args, **options)
+
+    both.deployment.query = slow  # type: ignore[method-assign]
+    return begun, go_on
+
+
 def test_who_hangs_up_meanwhile_is_not_written_to(tmp_path: Path) -> None:
     async def story(both: Both) -> None:
-        begun, go_on = asyncio.Event(), asyncio.Event()
-        whole = both.deployment.query
-
-        async def slow(*args: Any, **options: Any) -> Any:
-            begun.set()
-            await go_on.wait()
-            return await whole(*args, **options)
-
-        both.deployment.query = slow  # type: ignore[method-assign]
+        begun, go_on = held(both)
         _, writer = await asyncio.open_connection("127.0.0.1", both.quick.port)
         writer.write(request(call("main:same", {"value": 1})))
         await begun.wait()
@@ -344,7 +350,6 @@ def test_who_hangs_up_meanwhile_is_not_written_to(tmp_path: Path) -> None:
         await lost.wait()
         assert both.quick._gate.count == 0
         go_on.set()
-        both.deployment.query = whole  # type: ignore[method-assign]
         assert b'"value":2' in await both.ask(both.quick, [request(call("main:same", {"value": 2}))], 1)
 
     play(tmp_path, story)
@@ -352,15 +357,7 @@ def test_who_hangs_up_meanwhile_is_not_written_to(tmp_path: Path) -> None:
 
 def test_a_server_that_stops_lets_a_quick_call_finish_and_says_that_it_was_the_last(tmp_path: Path) -> None:
     async def story(both: Both) -> None:
-        begun, go_on = asyncio.Event(), asyncio.Event()
-        whole = both.deployment.query
-
-        async def slow(*args: Any, **options: Any) -> Any:
-            begun.set()
-            await go_on.wait()
-            return await whole(*args, **options)
-
-        both.deployment.query = slow  # type: ignore[method-assign]
+        begun, go_on = held(both)
         asking = asyncio.ensure_future(
             both.ask(both.quick, [request(call("main:same", {"value": 1}), "Accept: */*")], 1)
         )
