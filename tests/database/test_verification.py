@@ -7,11 +7,12 @@ from pathlib import Path
 import apsw
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from rewake.database import PROBLEMS_MAX, Problem, ReplayKey, Verdict, apply_schema, verify
 from rewake.environment import Environment
 from rewake.schema import define_schema, define_table, v
-from rewake.storage import DataFileMissing
+from rewake.storage import DataFileMissing, pack_writes, unpack_writes
 from tests.database.world import World
 
 SCHEMA = define_schema(
@@ -194,10 +195,11 @@ def test_a_wrong_key_in_the_log_is_named(path: Path) -> None:
         "SELECT ts, writes FROM _commit_log ORDER BY ts LIMIT 1 OFFSET 2"
     ).fetchall()[0]
     assert isinstance(packed, bytes)
-    writes = msgspec.msgpack.decode(packed)
+    (write,) = unpack_writes(packed)
     index_id = connection.execute(f"SELECT {BY_TITLE}").fetchall()[0][0]
-    writes[0][4] = [[i, o, n + b"x"] if i == index_id else [i, o, n] for i, o, n in writes[0][4]]
-    connection.execute("UPDATE _commit_log SET writes = ? WHERE ts = ?", (msgspec.msgpack.encode(writes), ts))
+    keys = tuple((i, o, n + b"x") if n is not None and i == index_id else (i, o, n) for i, o, n in write.keys)
+    wrong = pack_writes((replace(write, keys=keys),))
+    connection.execute("UPDATE _commit_log SET writes = ? WHERE ts = ?", (wrong, ts))
     connection.execute("UPDATE _head SET log_bytes = (SELECT sum(length(writes)) FROM _commit_log)")
     connection.close()
     problem = one(verify(path, environment=Environment()))

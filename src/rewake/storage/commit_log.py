@@ -4,6 +4,9 @@ Floor 1, `storage`. Every mutation that wrote leaves one row with its own timest
 after, and their keys in every index before and after. Reactivity, reads at an older timestamp, the scheduler
 and later other nodes and point-in-time restore all follow these rows and nothing else (DESIGN D4).
 
+A document's id stands in its text, before and after, and at the end of each of its keys. In the data file it
+is stored once for each write, and a mark of two bytes wherever else it stands.
+
 Not here: writing them (`group_commit.py` in `database`), matching them with read sets
 (`database/read_set.py`).
 """
@@ -11,6 +14,11 @@ Not here: writing them (`group_commit.py` in `database`), matching them with rea
 from __future__ import annotations
 
 import msgspec
+
+_WITH_MARKS = b"\xc1"
+"""Begins the stored form with marks: no value of MessagePack begins so. Rows of formats 1 and 2 have none."""
+_MARK = b"\xc1\xc1"
+"""Stands for the document's id. No UTF-8 text holds it; where a key does, the row is stored as it is."""
 
 Keys = tuple[tuple[int, bytes], ...]
 """(index id, key) of a document in every index that holds it."""
@@ -60,17 +68,33 @@ def joined_keys(old_keys: Keys, new_keys: Keys) -> tuple[IndexKeys, ...]:
 
 _encoder = msgspec.msgpack.Encoder()
 _writes_decoder = msgspec.msgpack.Decoder(tuple[LogWrite, ...])
+_write_decoder = msgspec.msgpack.Decoder(LogWrite)
+_marked_decoder = msgspec.msgpack.Decoder(list[tuple[bytes, bytes]])
 _row_decoder = msgspec.msgpack.Decoder(LogRow)
 
 
 def pack_writes(writes: tuple[LogWrite, ...]) -> bytes:
     """The form in which a row's writes lie in the data file."""
-    return _encoder.encode(writes)
+    marked: list[tuple[bytes, bytes]] = []
+    for write in writes:
+        id, packed = write.id.encode(), _encoder.encode(write)
+        short = packed.replace(id, _MARK)
+        if _MARK[:1] in packed and short.replace(_MARK, id) != packed:
+            return _encoder.encode(writes)
+        marked.append((id, short))
+    return _WITH_MARKS + _encoder.encode(marked)
 
 
 def unpack_writes(packed: bytes) -> tuple[LogWrite, ...]:
-    """The inverse of `pack_writes`."""
-    return _writes_decoder.decode(packed)
+    """The inverse of `pack_writes`, and what formats 1 and 2 stored.
+
+    Raises:
+        msgspec.MsgspecError: it is neither.
+    """
+    if not packed.startswith(_WITH_MARKS):
+        return _writes_decoder.decode(packed)
+    marked = _marked_decoder.decode(memoryview(packed)[len(_WITH_MARKS) :])
+    return tuple([_write_decoder.decode(short.replace(_MARK, id)) for id, short in marked])
 
 
 def pack_row(row: LogRow) -> bytes:

@@ -29,7 +29,7 @@ from rewake.errors import RewakeError
 APPLICATION_ID = int.from_bytes(b"Rwke", "big")
 """Says "this SQLite file is Rewake's" to `file(1)` and to us."""
 
-FORMAT = 2
+FORMAT = 3
 """The format that this code writes. Raise it together with a step in `UPGRADES`."""
 
 _TABLES = """
@@ -131,7 +131,11 @@ def _add_secrets(connection: apsw.Connection) -> None:
     connection.execute(_SECRETS)
 
 
-UPGRADES: Mapping[int, Callable[[apsw.Connection], None]] = MappingProxyType({1: _add_secrets})
+def _mark_ids(connection: apsw.Connection) -> None:
+    """Since format 3 rows of the commit log may hold marks for ids (`commit_log.py`). Older rows stay."""
+
+
+UPGRADES: Mapping[int, Callable[[apsw.Connection], None]] = MappingProxyType({1: _add_secrets, 2: _mark_ids})
 """Format n to the step that makes n + 1 of it. Format 1 is the first."""
 
 _ROOT_SECRET = "root"
