@@ -81,13 +81,22 @@ def test_a_server_that_dies_is_a_failure_and_no_figure(tmp_path: Path) -> None:
 
 def test_a_run_far_below_the_record_is_void(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "record.json"
-    assert Record(path, "machine").judge("inserts", {"each": 1000.0}) == []
-    assert Record(path, "machine").judge("inserts", {"each": 901.0}) == []
-    (said,) = Record(path, "machine").judge("inserts", {"each": 899.0})
+    for usual in (1000.0, 990.0, 1200.0):
+        assert Record(path, "machine").judge("inserts", {"each": usual}) == []
+    assert Record(path, "machine").judge("inserts", {"each": 901.0}) == [], "the luckiest run is no measure"
+    (said,) = Record(path, "machine").judge("inserts", {"each": 890.0})
     assert "VOID" in said
-    assert "1,000" in said, "a slower run does not lower the record"
+    assert "89% of its recorded 995" in said
+    assert Record(path, "machine").judge("inserts", {"each": 890.0}) == [said], "a void run lowers nothing"
     assert Record(path, "another machine").judge("inserts", {"each": 1.0}) == []
     assert Record(path, "machine").judge("reads", {"each": 1.0}) == []
+
+
+def test_a_record_is_of_the_last_nine_runs(tmp_path: Path) -> None:
+    record = Record(tmp_path / "record.json", "machine")
+    for figure in (*(100.0 - step for step in range(9)), *[92.0] * 9):
+        assert record.judge("inserts", {"each": figure}) == []
+    assert "recorded 92" in record.judge("inserts", {"each": 50.0})[0]
 
 
 def test_failed_answers_are_told_in_the_table() -> None:
