@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from itertools import groupby
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewake.values import DocumentId, InvalidId, decode_id, encode_id, new_internal_id
+from rewake.environment import seeded_environment
+from rewake.values import DocumentId, InternalIds, InvalidId, decode_id, encode_id
 from rewake.values.document_id import TABLE_NUMBER_MAX
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 COUNTING = bytes(range(16))
+DAY_NS = 86_400 * 10**9
 
 table_numbers = st.one_of(
     st.integers(1, TABLE_NUMBER_MAX),
@@ -183,8 +187,24 @@ def test_a_wrong_checksum_is_refused_as_another_version() -> None:
 
 
 def test_a_new_internal_id_ends_in_its_day() -> None:
-    assert new_internal_id(bytes(range(14)), 19738) == bytes(range(14)) + b"\x4d\x1a"
-    assert new_internal_id(bytes(14), 65536 + 5)[-2:] == b"\x00\x05"
+    ids = InternalIds(bytes)
+    assert ids.next(19738 * DAY_NS + 5) == bytes(14) + b"\x4d\x1a"
+    assert ids.next((65536 + 5) * DAY_NS)[-2:] == b"\x00\x05"
+
+
+def test_new_internal_ids_are_different_and_begin_alike_in_runs() -> None:
+    ids = InternalIds(seeded_environment(1).random_bytes)
+    drawn = [ids.next(1) for _ in range(1_000)]
+    assert len(set(drawn)) == len({id[4:14] for id in drawn}) == 1_000
+    starts = [start for start, _ in groupby(drawn, key=lambda id: id[:4])]
+    assert len(starts) == len(set(starts)) == 8
+
+
+def test_ids_are_drawn_when_they_are_wanted() -> None:
+    def none_yet(count: int) -> bytes:
+        raise AssertionError("a process that forks would give its children the same ids")
+
+    InternalIds(none_yet)
 
 
 @pytest.mark.parametrize(
@@ -193,5 +213,3 @@ def test_a_new_internal_id_ends_in_its_day() -> None:
 def test_our_own_mistakes_are_asserted(table_number: int, internal: bytes) -> None:
     with pytest.raises(AssertionError):
         encode_id(table_number, internal)
-    with pytest.raises(AssertionError):
-        new_internal_id(bytes(16), 1)

@@ -46,6 +46,7 @@ from rewake.schema import ValidationFailed, Validator
 from rewake.storage import GroupDoomed, Head, Keys, LogRow, LogWrite, WriterStore, joined_keys
 from rewake.values import (
     UNSET,
+    InternalIds,
     Value,
     check_document_limits,
     check_table_name,
@@ -54,13 +55,11 @@ from rewake.values import (
     encode_id,
     encode_key,
     holds_commit_ts,
-    new_internal_id,
     normalize,
     resolve_commit_ts,
     values_equal,
 )
 
-_DAY_NS = 86_400 * 10**9
 _SYSTEM_READ_ONLY = "System tables (prefixed with `_`) are read-only."
 
 Fields = dict[str, Value]
@@ -87,6 +86,7 @@ class WriteTransaction(ReadTransaction):
         schemas: ActiveSchemas,
         environment: Environment,
         limits: Limits,
+        ids: InternalIds,
     ) -> None:
         now_ns = environment.clock.now_ns()
         super().__init__(store, catalog, ts=head.last_ts, now_ms=now_ns / 1e6, limits=limits)
@@ -95,7 +95,8 @@ class WriteTransaction(ReadTransaction):
         self.schemas = schemas
         self.head = head
         self.environment = environment
-        self._day = now_ns // _DAY_NS
+        self._ids = ids
+        self._now_ns = now_ns
         # Time of the next insert; every insert moves it to the next double, so times grow within a mutation.
         self._creation_time = max(head.last_ts, now_ns) / 1e6
         self._first_creation_time = self._creation_time
@@ -269,7 +270,7 @@ class WriteTransaction(ReadTransaction):
     def insert_into(self, table: Table, fields: Fields) -> str:
         """Store a new document of `table`, which may be a system table. `fields` are in normal form."""
         self._enforce(table, fields)
-        id = encode_id(table.number, new_internal_id(self.environment.random_bytes(14), self._day))
+        id = encode_id(table.number, self._ids.next(self._now_ns))
         self.store_document(table, {**fields, "_id": id, "_creationTime": self._creation_time})
         if not table.is_system or table.tablet in AUTHOR_VISIBLE:
             self._creation_time = nextafter(self._creation_time, inf)
@@ -450,8 +451,7 @@ class WriteTransaction(ReadTransaction):
         """Check what a stored document may be, and charge it. Documents of the system are free."""
         if table.is_system:
             return
-        if holds_commit_ts(text):
-            self._has_commit_ts = True
+        self._has_commit_ts |= holds_commit_ts(text)
         size = self.usage.count_write(text)
         # No value takes more than three times its text, so most documents need no walk.
         if (

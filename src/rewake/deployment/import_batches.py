@@ -12,11 +12,10 @@ from math import inf, nextafter
 
 from rewake.archive import Row, document_of
 from rewake.environment import Environment
-from rewake.values import encode, encode_id, new_internal_id
+from rewake.values import InternalIds, encode, encode_id
 
 _BATCH_ROWS = 256
 _BATCH_CHARACTERS = 256 * 1024
-_DAY_NS = 86_400 * 10**9
 
 
 class Batches:
@@ -25,15 +24,15 @@ class Batches:
     def __init__(self, rows: Iterator[Row], number: int, environment: Environment) -> None:
         self._rows = rows
         self._number = number
-        self._environment = environment
-        self._time = environment.clock.now_ns() / 1e6
-        self._day = environment.clock.now_ns() // _DAY_NS
+        self._ids = InternalIds(environment.random_bytes)
+        self._now_ns = environment.clock.now_ns()
+        self._time = self._now_ns / 1e6
 
     def next_batch(self) -> list[tuple[str, Row]]:
         """The next documents as canonical text, each with its row; empty at the end. Called in a thread."""
         batch, characters = [], 0
         for row in islice(self._rows, _BATCH_ROWS):
-            id = encode_id(self._number, new_internal_id(self._environment.random_bytes(14), self._day))
+            id = encode_id(self._number, self._ids.next(self._now_ns))
             self._time = nextafter(self._time, inf)
             text = encode(document_of(row).document(id=id, creation_time=self._time))
             batch.append((text, row))

@@ -20,7 +20,7 @@ from rewake.values.decoding import (
     decode_stored,
     decode_stored_document,
 )
-from rewake.values.document_id import ID_LENGTHS, DocumentId, decode_id, encode_id, new_internal_id
+from rewake.values.document_id import ID_LENGTHS, DocumentId, InternalIds, decode_id, encode_id
 from rewake.values.encoding import encode, holds_commit_ts, resolve_commit_ts
 from rewake.values.errors import (
     ArrayTooLong,
@@ -65,6 +65,7 @@ __all__ = [
     "CommitTsUnresolved",
     "DocumentId",
     "Int64",
+    "InternalIds",
     "InvalidDocument",
     "InvalidFieldName",
     "InvalidId",
@@ -100,7 +101,6 @@ __all__ = [
     "key_offsets",
     "key_successor",
     "nesting",
-    "new_internal_id",
     "normalize",
     "parse_field_path",
     "render",
