@@ -310,17 +310,18 @@ class WriterStore(ReaderStore):
         """
         if self._is_lost:
             return False
+        self._connection.set_busy_timeout(round(1e3 * patience_seconds))
         try:
-            self._connection.set_busy_timeout(round(1e3 * patience_seconds))
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
-            self._connection.set_busy_timeout(BUSY_MS)
         except apsw.BusyError:
-            self._connection.set_busy_timeout(BUSY_MS)
             return False
         except apsw.Error as error:
             self._is_lost = True
             self.close()
             raise failure_of(error) from error
+        finally:
+            if not self._is_lost:
+                self._connection.set_busy_timeout(BUSY_MS)
         return True
 
     def begin_mutation(self) -> None:
