@@ -75,6 +75,18 @@ def test_a_line_of_a_running_action_is_news_and_no_record() -> None:
     assert log.records == heard == []
 
 
+def test_what_came_together_stands_in_order_with_growing_cursors() -> None:
+    log, heard = CallLog(records_max=3), []
+    log.listen(heard.append)
+    told = [record(number) for number in range(4)]
+    house = CallRecord("_system/cli/tables:default", "query", 0.0, (), None, None, "")
+    log.append_all([*told[:2], house, *told[2:]])
+    assert heard == told
+    assert log.records == told[-3:]
+    cursors = [entry.cursor for entry in log.after(0)]
+    assert cursors == sorted(set(cursors))
+
+
 def test_what_the_house_did_well_for_itself_is_left_out() -> None:
     log = CallLog()
     log.append(CallRecord("_system/cli/x:default", "query", 0.0, (), None, None, ""))

@@ -45,7 +45,9 @@ class Runner:
     seen: list[QueryJob] = field(default_factory=list)
     waves: list[Open] = field(default_factory=list)
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES) -> Wave:
+    async def open_wave(
+        self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES, is_all: bool = False
+    ) -> Wave:
         if self.trouble is not None:
             raise self.trouble
         self.seen += jobs

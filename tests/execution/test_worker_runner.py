@@ -244,6 +244,21 @@ def test_a_wave_goes_on_at_its_own_timestamp_when_its_reader_dies(tmp_path: Path
     play(tmp_path, story)
 
 
+def test_a_wave_without_more_gives_its_reader_back_at_once_and_knows_its_timestamp(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.mutate("main:increment", name="a")
+        wave = await stage.runner.open_wave([query_job("main:get", name="a")], is_all=True)
+        await stage.mutate("main:increment", name="a")
+        # Of the one reader, which the first wave does not hold.
+        assert await stage.query("main:get", name="a") == 2
+        (run,) = await wave.more([query_job("main:get", name="a")])
+        assert run.result == Success("1.0")
+        await wave.close()
+        assert await stage.query("main:get", name="a") == 2
+
+    play(tmp_path, story, readers=1)
+
+
 def test_a_wave_whose_reader_dies_during_a_push_is_given_up(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         wave = await stage.runner.open_wave([query_job("main:get", name="a")])

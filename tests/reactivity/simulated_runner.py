@@ -115,6 +115,8 @@ class SimulatedRunner:
         self.runs: list[tuple[int, QueryJob]] = []
         self.ever_read: list[ReadSet] = []
         self.open_waves = 0
+        self.let_go: list[bool] = []
+        """Of each wave: whether its snapshot is let go as soon as its runs are over."""
         self.waves_opened = 0
         self.breaks_next = 0
         """How many of the next steps fail."""
@@ -192,12 +194,13 @@ class SimulatedRunner:
         return await asked_by_wave(self, job, lane)
 
     async def open_wave(
-        self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES
+        self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES, is_all: bool = False
     ) -> SimulatedWave:
         await self._pass_gate()
         latest = self.history.last_ts if self.stuck_at is None else self.stuck_at
         wave = SimulatedWave(self, latest if at is None else at)
         self.waves_opened += 1
+        self.let_go.append(is_all)
         self.open_waves += 1
         try:
             wave.runs = await wave.more(jobs)

@@ -134,3 +134,17 @@ def test_everybody_in_a_wave_that_breaks_is_dropped_whether_begun_or_not():
         assert asking.is_broken
 
     play(story)
+
+
+def test_a_snapshot_is_held_only_for_who_shows_more_than_the_wave_runs():
+    async def story(stage: Stage) -> None:
+        watcher = stage.watch("m:get")
+        await stage.rest()
+        watcher.add(1, call("m:get", "b"))
+        watcher.remove(0)
+        await stage.rest()
+        watcher.add(2, call("m:get", "c"))
+        await stage.rest()
+        assert stage.runner.let_go == [True, True, False]
+
+    play(story)

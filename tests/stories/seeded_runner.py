@@ -205,7 +205,7 @@ class SeededRunner:
         return await asked_by_wave(self, job, lane)
 
     async def open_wave(
-        self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES
+        self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES, is_all: bool = False
     ) -> SeededWave:
         await self.gate()
         reader = self._idle.pop() if self._idle else self._database.reader()

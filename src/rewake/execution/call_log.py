@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -166,22 +166,28 @@ class CallLog:
         self._listeners.append(listener)
 
     def append(self, record: CallRecord) -> None:
-        """Take a record. A listener that raises is reported and does not disturb the run.
+        """Take a record: see `append_all`."""
+        self.append_all((record,))
+
+    def append_all(self, records: Sequence[CallRecord]) -> None:
+        """Take records. A listener that raises is reported and does not disturb the run.
 
         What the house did for itself is left out where it went well.
         """
-        if record.path.startswith(SYSTEM_PREFIX) and record.error is None:
+        told = [each for each in records if each.error is not None or not each.path.startswith(SYSTEM_PREFIX)]
+        if not told:
             return
-        self._take(record)
+        self._take(told)
         for listener in self._listeners:
-            try:
-                listener(record)
-            except Exception:
-                _log.exception("a listener of the call log failed")
+            for record in told:
+                try:
+                    listener(record)
+                except Exception:
+                    _log.exception("a listener of the call log failed")
 
     def progress(self, progress: RunProgress) -> None:
         """Take a line of an action that still runs; its record will hold it again."""
-        self._take(progress)
+        self._take((progress,))
 
     def after(self, cursor: float) -> list[LogEntry]:
         """The entries that are kept and come after `cursor`, oldest first; 0 for all."""
@@ -226,17 +232,17 @@ class CallLog:
             found.append(entry)
         return found[::-1]
 
-    def _take(self, news: CallRecord | RunProgress) -> None:
-        size = _size_of(news)
+    def _take(self, news: Sequence[CallRecord | RunProgress]) -> None:
         with self._lock:
-            # A millisecond may bring many, and a clock may go back.
-            self._cursor = max(self._clock.now_ns() / 1e6, self._cursor + _CURSOR_STEP_MS)
-            self._entries.append((LogEntry(self._cursor, news), size))
-            self._bytes += size
-            while len(self._entries) > 1 and (
-                len(self._entries) > self._records_max or self._bytes > self._bytes_max
-            ):
-                self._bytes -= self._entries.popleft()[1]
+            entries, now = self._entries, self._clock.now_ns() / 1e6
+            for each in news:
+                # A millisecond may bring many, and a clock may go back.
+                self._cursor = max(now, self._cursor + _CURSOR_STEP_MS)
+                size = _size_of(each)
+                entries.append((LogEntry(self._cursor, each), size))
+                self._bytes += size
+            while len(entries) > 1 and (len(entries) > self._records_max or self._bytes > self._bytes_max):
+                self._bytes -= entries.popleft()[1]
             waiting, self._waiting = self._waiting, []
         for wake in waiting:
             wake()

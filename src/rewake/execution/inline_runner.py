@@ -283,7 +283,9 @@ class InlineRunner:
 
     # Queries.
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES) -> Wave:
+    async def open_wave(
+        self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES, is_all: bool = False
+    ) -> Wave:
         """Take a snapshot on an idle reader and run `jobs` on it."""
         if self._is_closed:
             raise RunnerClosed()

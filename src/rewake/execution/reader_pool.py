@@ -106,14 +106,16 @@ class ReaderPool:
         """Whether a reader is one of those that take waves now."""
         return worker in self._current
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None, lane: Lane = WAVES) -> WorkerWave:
-        """Take a snapshot and run `jobs` on it.
+    async def open_wave(
+        self, jobs: Sequence[QueryJob], *, at: int | None, lane: Lane = WAVES, is_all: bool = False
+    ) -> WorkerWave:
+        """Take a snapshot and run `jobs` on it. Where these `is_all`, the latest one is let go at once.
 
         Raises:
             Overloaded: it would wait for a reader for too long, or has.
             RewakeError: there can be no such snapshot.
         """
-        wave = WorkerWave(self, at, lane)
+        wave = WorkerWave(self, at, lane, is_all=is_all and at is None)
         wave.runs = await wave.run(jobs)
         return wave
 
@@ -195,9 +197,10 @@ class ReaderPool:
             self.busy.add(worker)
         return worker
 
-    def give_back(self, worker: Worker) -> None:
-        """A wave is over: let its snapshot go, and its reader take the next."""
-        worker.send(EndWave())
+    def give_back(self, worker: Worker, *, is_at_rest: bool = False) -> None:
+        """A wave is over: its reader lets the snapshot go, if it `is_at_rest` it has, and takes the next."""
+        if not is_at_rest:
+            worker.send(EndWave())
         self._free(worker)
 
     def _free(self, worker: Worker, *, served: int = 1) -> None:
@@ -227,8 +230,7 @@ class ReaderPool:
 
     def heard(self, ran: Ran) -> list[QueryRun]:
         """The runs of an answer that is used; their records go to the call log."""
-        for run in ran.runs:
-            self._call_log.append(run.record)
+        self._call_log.append_all([run.record for run in ran.runs])
         return [run.run for run in ran.runs]
 
     def failed(self, job: QueryJob, failure: Failure) -> QueryRun:
@@ -288,11 +290,13 @@ class ReaderPool:
 class WorkerWave:
     """A snapshot held by a reader process. Implements `Wave`."""
 
-    def __init__(self, pool: ReaderPool, at: int | None, lane: Lane) -> None:
+    def __init__(self, pool: ReaderPool, at: int | None, lane: Lane, *, is_all: bool) -> None:
         self._pool = pool
         self._lane = lane
         self._at = at
+        self._is_all = is_all
         self._worker: Worker | None = None
+        self._ran_on: Worker | None = None  # The reader of the latest runs, also where it was given back.
         self._version = -1
         self.ts = -1
         self.runs: list[QueryRun] = []
@@ -300,7 +304,7 @@ class WorkerWave:
     @property
     def is_of_current_code(self) -> bool:
         """Whether the code that ran is the one that readers run now."""
-        return self._worker is not None and self._pool.is_current(self._worker)
+        return self._ran_on is not None and self._pool.is_current(self._ran_on)
 
     async def run(self, jobs: Sequence[QueryJob]) -> list[QueryRun]:
         """Run `jobs` on the snapshot, which is taken now if there is none."""
@@ -317,7 +321,10 @@ class WorkerWave:
             queries = [Query.of(jobs[number]) for number in left]
             # Another reader goes on at the wave's own timestamp.
             at = self._at if self.ts < 0 else self.ts
-            message = More(queries) if worker is self._worker else OpenWave(queries, at)
+            is_short = self._is_all and at is None
+            message: FromFront = OpenWave(queries, at, is_short=is_short)
+            if worker is self._worker:
+                message = More(queries)
             try:
                 ran = await self._pool.ask(worker, message)
             except WorkerLost:
@@ -341,7 +348,11 @@ class WorkerWave:
                 raise
             if self._worker is None and self.ts < 0:
                 self._version = self._pool.version if self._pool.is_current(worker) else -1
-            self._worker, self.ts = worker, ran.ts
+            self._worker = self._ran_on = worker
+            self.ts = ran.ts
+            if is_short:
+                self._worker = None
+                self._pool.give_back(worker, is_at_rest=True)
             for number, run in zip(left, self._pool.heard(ran), strict=True):
                 runs[number] = run
             return [runs[number] for number in range(len(jobs))]

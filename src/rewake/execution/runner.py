@@ -188,7 +188,7 @@ class Wave(Protocol):
         ...
 
     async def more(self, jobs: Sequence[QueryJob]) -> Sequence[QueryRun]:
-        """Run further queries on the same snapshot."""
+        """Run further queries on the same snapshot; where it was let go, on one of the same timestamp."""
         ...
 
     async def close(self) -> None:
@@ -262,8 +262,11 @@ class Runner(Protocol):
         """
         ...
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES) -> Wave:
-        """Take a snapshot (the latest, or the one at timestamp `at`) and run `jobs` on it.
+    async def open_wave(
+        self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES, is_all: bool = False
+    ) -> Wave:
+        """Take a snapshot (the latest, or the one at timestamp `at`) and run `jobs` on it. Where these are
+        all that will run on the latest, it is let go before they are heard.
 
         Raises:
             Overloaded: it would wait for a reader for too long, or has; nothing ran.

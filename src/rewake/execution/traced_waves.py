@@ -26,7 +26,9 @@ from rewake.tracing import Tracing
 class Readers(Protocol):
     """The runner, as far as queries are concerned."""
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES) -> Wave:
+    async def open_wave(
+        self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES, is_all: bool = False
+    ) -> Wave:
         """Take a snapshot and run queries on it."""
         ...
 
@@ -51,12 +53,14 @@ class TracedWaves:
         """As `Runner.code_hash`."""
         return self._readers.code_hash(path)
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES) -> Wave:
+    async def open_wave(
+        self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES, is_all: bool = False
+    ) -> Wave:
         """As `Runner.open_wave`. Who opened a wave closes it, in the same task."""
         with ExitStack() as spans:
             if not self._tracing.current():
                 spans.enter_context(self._tracing.span("wave", attributes={"rewake.wave.queries": len(jobs)}))
-            wave = await self._readers.open_wave(self.told(jobs), at=at, lane=lane)
+            wave = await self._readers.open_wave(self.told(jobs), at=at, lane=lane, is_all=is_all)
             return _TracedWave(self, wave, spans.pop_all())
 
     async def ask(self, job: QueryJob, *, lane: Lane = WAVES) -> tuple[QueryRun, int]:

@@ -262,7 +262,12 @@ class ReaderWorker(_Worker):
                     if self._is_worn():
                         break
                     continue
-                self._pipe.send(self._answer(message))
+                answer = self._answer(message)
+                if is_short := isinstance(message, OpenWave) and message.is_short:
+                    self._end()
+                self._pipe.send(answer)
+                if is_short and self._is_worn():
+                    break
             except RewakeError as error:
                 self._end()
                 self._pipe.send(Failed(ErrorFacts.of(error)))

@@ -227,17 +227,8 @@ class Query(msgspec.Struct, frozen=True, array_like=True):
     @classmethod
     def of(cls, job: QueryJob) -> Query:
         call, asker = job.call, job.identity.fingerprint
-        return cls(
-            call.path,
-            call.args,
-            call.component,
-            asker,
-            job.visibility,
-            job.journal,
-            job.trace,
-            job.asked_at,
-            job.called_from,
-        )
+        told = job.trace, job.asked_at, job.called_from
+        return cls(call.path, call.args, call.component, asker, job.visibility, job.journal, *told)
 
     @property
     def job(self) -> QueryJob:
@@ -254,6 +245,8 @@ class OpenWave(_Message):
     at: int | None
     is_all: bool = False
     """Whether there will be no `More`: the snapshot is let go at once, and there may be several answers."""
+    is_short: bool = False
+    """The same with one answer, before which the snapshot is let go. No `EndWave` follows."""
 
 
 class More(_Message):

@@ -204,7 +204,9 @@ class WorkerRunner:
         outcome = await self._seat.hand_in(lambda number: RestartLog(number, patience_seconds))
         return outcome.has_restarted
 
-    async def open_wave(self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES) -> Wave:
+    async def open_wave(
+        self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES, is_all: bool = False
+    ) -> Wave:
         """Take a snapshot on an idle reader and run `jobs` on it."""
         past = self._past
         if past is not None and at is not None and past.since <= at < self._code_since:
@@ -213,7 +215,7 @@ class WorkerRunner:
         while True:
             if self._is_closed:
                 raise RunnerClosed()
-            wave = await self._readers.open_wave(jobs, at=at, lane=lane)
+            wave = await self._readers.open_wave(jobs, at=at, lane=lane, is_all=is_all)
             if not self._met_other_schema(wave.ts, is_current=wave.is_of_current_code):
                 return wave
             await wave.close()

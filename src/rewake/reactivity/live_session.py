@@ -262,6 +262,10 @@ class LiveSession:
             if not pending:
                 self._pending = None
 
+    def shows_only(self, entries: Collection[Entry]) -> bool:
+        """Whether no other query than these is watched."""
+        return all(each.entry in entries for each in self._subscriptions.values())
+
     def joins(self, entries: dict[Entry, None]) -> bool:
         """Take part in a wave without beginning one, where nothing was asked since the last: it will be shown
         what it waits for, which is added to `entries`. False where there is more to it.
@@ -362,7 +366,8 @@ class LiveSession:
             if self._operations is None:
                 self._operations = []
             self._operations.append(operation)
-            self._hub.request_wave(self)
+            if not self.wants_wave:
+                self._hub.request_wave(self)
 
     def _add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
         self._remove(query_id)

@@ -20,6 +20,7 @@ Source: Seidel and Aragon, "Randomized Search Trees" (1996); Cormen et al., "Int
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from rewake.database import ReadSet
@@ -139,11 +140,13 @@ class _Tree(Generic[W]):
                     stack.append(node.right)
 
 
+@lru_cache(maxsize=512)
 def equality_prefix(lower: bytes, upper: bytes | None) -> tuple[bytes, bool]:
     """The longest run of whole fields that every key in [lower, upper) begins with, and whether it is all
     of it.
 
-    The second answer is True where the interval covers every key with that prefix.
+    The second answer is True where the interval covers every key with that prefix. Remembered: all that read
+    one table, one module or one list have looked at the same.
     """
     if upper is not None:
         for offset in reversed(key_offsets(lower)):

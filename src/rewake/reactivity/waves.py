@@ -226,7 +226,7 @@ class Waves:
 
         try:
             jobs = make_jobs()
-            snapshot = await self._runner.open_wave(jobs)
+            snapshot = await self._runner.open_wave(jobs, is_all=_is_about(wave, needed))
             try:
                 await self._showable.reached(snapshot.ts)
                 runs = snapshot.runs
@@ -296,3 +296,11 @@ class Waves:
             session.fail_wave()
         except Exception:
             _log.exception("a session could not even be told that its wave failed")
+
+
+def _is_about(wave: Wave, entries: Sequence[Entry]) -> bool:
+    """Whether those who take part show nothing but `entries`: then nothing else can be found stale meanwhile.
+    Those who joined wait for no more than they are shown.
+    """
+    known = set(entries)
+    return all(session.shows_only(known) for session in wave.begun)
