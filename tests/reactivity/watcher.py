@@ -14,6 +14,11 @@ def shown_text(result: Success | Failure) -> str:
     return result.value if isinstance(result, Success) else f"failed: {result.message}"
 
 
+def found_by_commits(live: LiveQueries) -> int:
+    """How many results the next commit will find that touches them."""
+    return len(live._index) + len(live._fresh)
+
+
 class Watcher:
     """One client. Implements `LiveListener`."""
 

@@ -58,10 +58,12 @@ def merge(intervals: Iterable[tuple[bytes, bytes | None] | list[bytes | None]]) 
 class ReadSet:
     """The intervals that one run consumed, by index id: sorted, disjoint, not touching."""
 
-    __slots__ = ("intervals",)
+    __slots__ = ("_packed", "intervals")
+    _packed: bytes
+    intervals: dict[int, list[Interval]]
 
     def __init__(self, intervals: Mapping[int, Iterable[Interval]] | None = None) -> None:
-        self.intervals: dict[int, list[Interval]] = {}
+        self.intervals = {}
         for index_id, parts in (intervals or {}).items():
             merged = merge(parts)
             if merged:
@@ -106,9 +108,16 @@ class ReadSet:
     @classmethod
     def from_wire(cls, packed: bytes) -> ReadSet:
         """The inverse of `to_wire`."""
-        read_set = cls()
-        read_set.intervals = _decoder.decode(packed)
+        read_set = cls.__new__(cls)
+        read_set._packed = packed
         return read_set
+
+    def __getattr__(self, name: str) -> dict[int, list[Interval]]:
+        """Unpack what came over a pipe when it is looked at first: of most runs nobody ever does."""
+        if name != "intervals":
+            raise AttributeError(name)
+        self.intervals = _decoder.decode(self._packed)
+        return self.intervals
 
     def __len__(self) -> int:
         return sum(map(len, self.intervals.values()))

@@ -11,7 +11,7 @@ Not here: how a function is found (`registry.py`) or run (`host.py`).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
+from enum import StrEnum
 
 import msgspec
 
@@ -20,7 +20,7 @@ from rewake.functions import RequestMetadata
 from rewake.limits import Limits
 
 
-class Visibility(Enum):
+class Visibility(StrEnum):
     """From where a call comes: decides whether internal functions can be found."""
 
     PUBLIC = "public"

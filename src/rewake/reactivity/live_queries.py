@@ -34,6 +34,7 @@ from rewake.execution import (
 from rewake.handoff import Handoff
 from rewake.limits import Limits
 from rewake.reactivity.entries import Entry, EntryKey, LiveResult, QuestionKey, ReaderBehind, question_key
+from rewake.reactivity.fresh_entries import FreshEntries
 from rewake.reactivity.live_figures import LiveFigures, live_figures
 from rewake.reactivity.live_session import LiveListener, LiveSession, Subscription
 from rewake.reactivity.lone_runs import LoneRuns, answer_all
@@ -66,6 +67,7 @@ class LiveQueries:
         self._showable = ShowablePosition(position)
         self._recent = RecentRows(position=position)
         self._index: WakeIndex[Entry] = WakeIndex()
+        self._fresh = FreshEntries(self._index)
         self._entries: dict[EntryKey, Entry] = {}
         # By (component, path): a function whose runs were seen to read the identity, or seen not to. Each
         # run is still judged by itself: a shared entry whose run reads the identity is split.
@@ -94,6 +96,8 @@ class LiveQueries:
 
     def on_group(self, report: GroupReport) -> None:
         """Apply one commit group. Called before the outcomes of its mutations are released."""
+        if report.rows:
+            self._fresh.register_all()
         for row in report.rows:
             if row.ts <= self.position:
                 continue  # Told before: a runner that had to ask its log may repeat itself.
@@ -146,6 +150,7 @@ class LiveQueries:
         entry = self._entry_for(subscription.question, subscription.call, session.identity)
         if entry.result is not None and entry.stale_since is None:
             self._tallies.hit(entry.key.question.path)
+            self._fresh.register(entry)
         subscription.entry = entry
         subscription.question, subscription.call = entry.key.question, entry.call  # One text for all.
         entry.attach(subscription)
@@ -198,6 +203,7 @@ class LiveQueries:
             if entry.serves_new_reader(self._environment.clock.monotonic()):
                 assert entry.result is not None
                 self._unused.touch(entry)
+                self._fresh.register(entry)
                 self._tallies.hit(question.path)
                 return entry.result, self.position
             asker: Handoff[tuple[LiveResult, int]] = Handoff()
@@ -283,11 +289,14 @@ class LiveQueries:
             if run.read_clock
             else None
         )
-        if touch is None:
-            self._index.add(entry, run.read_set)
-        else:
-            self._index.remove(entry)
+        if touch is not None:
+            self._unregister(entry)
             self._pin(entry)
+        elif before is not None:
+            self._fresh.drop(entry)
+            self._index.add(entry, run.read_set)
+        elif (outgrown := self._fresh.put(entry, run.read_set)) is not None:
+            self._forget(outgrown)
         if touch is not None or (before is not None and result is not before):
             # Stale again already; or others still show what this run has replaced (it had failed, or aged).
             self._mark_pending(entry)
@@ -355,9 +364,13 @@ class LiveQueries:
         for outgrown in self._unused.keep(entry):
             self._forget(outgrown)
 
+    def _unregister(self, entry: Entry) -> None:
+        self._fresh.drop(entry)
+        self._index.remove(entry)
+
     def _forget(self, entry: Entry) -> None:
         self._unused.drop(entry)
-        self._index.remove(entry)
+        self._unregister(entry)
         if self._entries.get(entry.key) is entry:
             del self._entries[entry.key]
 
