@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rewake.handoff import Handoff, at_once
+from rewake.handoff import Handoff, at_once, is_at_once
 
 _place: ContextVar[str] = ContextVar("place", default="outside")
 
@@ -40,6 +40,24 @@ def test_who_runs_at_once_begins_and_goes_on_inside_of_the_steps_that_let_it():
         heard.append("handed over")
 
     assert play(story) == ["job begins", "waits", "job 7", "over", "handed over"]
+
+
+def test_who_runs_at_once_can_tell():
+    async def story(heard: list[str]) -> None:
+        handoff: Handoff[int] = Handoff()
+
+        async def job(name: str) -> None:
+            heard.append(f"{name} {is_at_once()}")
+            await handoff
+            heard.append(f"{name} {is_at_once()}")
+
+        assert not is_at_once()
+        at_once(job("job"), over=lambda: None)
+        assert not is_at_once()
+        handoff.set_result(1)
+        await asyncio.ensure_future(job("task"))
+
+    assert play(story) == ["job True", "job True", "task False", "task False"]
 
 
 def test_a_task_is_woken_a_turn_later_as_by_a_future():

@@ -123,6 +123,11 @@ class _Run:
                 asyncio.get_running_loop().call_exception_handler(told)
 
 
+def is_at_once() -> bool:
+    """Whether whoever asks runs at once, and so cannot be cancelled."""
+    return _stepping.is_on
+
+
 def at_once(job: Coroutine[Any, Any, None], *, over: Callable[[], None]) -> None:
     """Run `job`, the first step now. `over` is called when it has ended, however it did."""
     _Run(job, over, copy_context()).step()

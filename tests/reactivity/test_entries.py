@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from rewake.auth import ANONYMOUS
 from rewake.execution import Failure, FunctionCall, Success, Visibility
 from rewake.reactivity import Entry, EntryKey, LiveResult
 from rewake.reactivity.entries import question_key
+from rewake.values import InvalidValue, decode, encode
 
 PUBLIC = Visibility.PUBLIC
 
@@ -18,6 +24,21 @@ def test_spellings_of_path_and_arguments_make_one_question():
     assert key("m:get", '{"b":1,"a":2}') == key("m.js:get", '{ "a": 2.0, "b": 1.0 }')
     assert key("m", "{}") == key("m:default", "{}")
     assert key("m:get", '{"a":1}') != key("m:get", '{"a":{"$integer":"AQAAAAAAAAA="}}')
+
+
+WORDS = st.text(st.sampled_from('ab0_-$"\\ é\n'), max_size=4)
+SPACES = st.sampled_from(["", " ", "  ", "\t"])
+
+
+@given(WORDS, WORDS, SPACES, SPACES)
+def test_one_word_is_spelled_as_it_is_stored(name: str, word: str, before: str, behind: str):
+    escaped = [json.dumps(each, ensure_ascii=False) for each in (name, word)]
+    text = f"{{{before}{escaped[0]}{behind}:{before}{escaped[1]}{behind}}}"
+    try:
+        canonical = encode(decode(text))
+    except InvalidValue:
+        canonical = text
+    assert key("m:get", text).args == canonical
 
 
 def test_what_cannot_be_read_keeps_its_own_text():

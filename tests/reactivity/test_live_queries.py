@@ -471,6 +471,36 @@ def test_a_reader_who_goes_away_does_not_take_the_run_of_others_with_him():
     play(story)
 
 
+@pytest.mark.parametrize("breaks", [0, 1])
+def test_who_joins_one_that_runs_at_once_gets_his_answer_or_his_error(breaks: int):
+    async def story(stage: Stage) -> None:
+        stage.runner.is_gated = True
+        stage.runner.breaks_next = breaks
+        heard: list[str] = []
+
+        async def ask(name: str) -> None:
+            try:
+                result, _ = await stage.live.query(call("m:get", "a"), ANONYMOUS, PUBLIC)
+                heard.append(f"{name}: {result.result.value}")  # type: ignore[union-attr]
+            except Unavailable:
+                heard.append(f"{name}: unavailable")
+
+        at_once(ask("first"), over=lambda: None)
+        task = asyncio.ensure_future(ask("task"))
+        await stage.rest()
+        at_once(ask("last"), over=lambda: None)
+        assert len(stage.live._lone) == 1
+        stage.runner.is_gated = False
+        await stage.pass_gate()
+        await task
+        told = "unavailable" if breaks else '"v0 m:get a None"'
+        assert sorted(heard) == [f"{name}: {told}" for name in ("first", "last", "task")]
+        assert len(stage.runner.runs) == 1 - breaks
+        assert len(stage.live._lone) == 0
+
+    play(story)
+
+
 def test_failures_are_not_cached_and_run_again_for_each_new_reader():
     async def story(stage: Stage) -> None:
         stage.runner.commit_and_deliver(("a", 1))

@@ -12,6 +12,7 @@ Source: semantics 7.2 (what the cache key holds).
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -25,6 +26,8 @@ from rewake.handoff import Handoff
 from rewake.protocol import FunctionPath
 from rewake.values import decode, encode
 
+_ONE_WORD = re.compile(r'\{ ?"([A-Za-z][A-Za-z0-9_]*)" ?: ?"([A-Za-z0-9_-]*)" ?\}')
+"""The commonest arguments of all: one, such as an id, that is written one way only but for spaces."""
 _REMEMBERED_LENGTH_MAX = 500
 """Characters of arguments whose canonical form is remembered."""
 
@@ -111,7 +114,12 @@ def question_key(call: FunctionCall, journal: str | None, visibility: Visibility
         path = call.path
     args = call.args
     try:
-        args = _canonical_arguments(args) if len(args) <= _REMEMBERED_LENGTH_MAX else encode(decode(args))
+        if len(args) > _REMEMBERED_LENGTH_MAX:
+            args = encode(decode(args))
+        elif (word := _ONE_WORD.fullmatch(args)) is not None:
+            args = f'{{"{word[1]}":"{word[2]}"}}'
+        else:
+            args = _canonical_arguments(args)
     except InvalidInput:
         pass
     # Most clients spell them so: then there is one text, and not two that are equal.

@@ -13,6 +13,7 @@ Not here: waves (`waves.py`), versions and messages of the wire (`sync`), snapsh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -31,7 +32,7 @@ from rewake.execution import (
     Success,
     Visibility,
 )
-from rewake.handoff import Handoff
+from rewake.handoff import Handoff, is_at_once
 from rewake.limits import Limits
 from rewake.reactivity.entries import Entry, EntryKey, LiveResult, QuestionKey, ReaderBehind, question_key
 from rewake.reactivity.fresh_entries import FreshEntries
@@ -206,13 +207,18 @@ class LiveQueries:
                 self._fresh.register(entry)
                 self._tallies.hit(question.path)
                 return entry.result, self.position
-            asker: Handoff[tuple[LiveResult, int]] = Handoff()
-            if entry.askers is None:
-                entry.askers = [asker]
-                self._lone.begin(self._run_alone(entry, called_from, lane))
+            if entry.askers is None and is_at_once():
+                entry.askers = []  # Who cannot be cancelled takes nobody's run with him.
+                with self._lone:
+                    result, ts = await self._run_alone(entry, called_from, lane)
             else:
-                entry.askers.append(asker)
-            result, ts = await asker
+                asker: Handoff[tuple[LiveResult, int]] = Handoff()
+                if entry.askers is None:
+                    entry.askers = [asker]
+                    self._lone.begin(self._run_beside(entry, called_from, lane))
+                else:
+                    entry.askers.append(asker)
+                result, ts = await asker
             # We may have joined a run that others began: as somebody else, or before a commit that the caller
             # already knows of. Either can happen once; the run after it is ours or younger than the call.
             if entry.key.identity in ("", identity.fingerprint):
@@ -222,8 +228,13 @@ class LiveQueries:
                     return result, asked_at
         raise ReaderBehind(asked=asked_at)
 
-    async def _run_alone(self, entry: Entry, called_from: CalledFrom, lane: Lane) -> None:
-        """Run an entry for those who ask, and tell them."""
+    async def _run_beside(self, entry: Entry, called_from: CalledFrom, lane: Lane) -> None:
+        """Run an entry for those who ask, each of whom may give up."""
+        with suppress(Exception):  # They are told.
+            await self._run_alone(entry, called_from, lane)
+
+    async def _run_alone(self, entry: Entry, called_from: CalledFrom, lane: Lane) -> tuple[LiveResult, int]:
+        """Run an entry for whoever awaits this, and tell those who ask beside him."""
         entry.runs += 1
         told: tuple[LiveResult, int] | Exception
         try:
@@ -237,6 +248,9 @@ class LiveQueries:
         askers, entry.askers = entry.askers or (), None
         self.ran([entry])
         answer_all(askers, told)
+        if isinstance(told, Exception):
+            raise told
+        return told
 
     async def read_many(
         self,

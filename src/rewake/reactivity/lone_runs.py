@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class LoneRuns:
-    """The lone runs under way. Used from one event loop."""
+    """The lone runs under way. Used from one event loop. `with runs:` is one that is part of who asks."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -26,6 +26,12 @@ class LoneRuns:
 
     def __len__(self) -> int:
         return self._count
+
+    def __enter__(self) -> None:
+        self._count += 1
+
+    def __exit__(self, *error: object) -> None:
+        self._one_over()
 
     def begin(self, run: Coroutine[Any, Any, None]) -> None:
         """Begin a run, the first step now."""

@@ -14,8 +14,6 @@ Not here: the durable commit log (`storage`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from rewake.database import ReadSet
 from rewake.limits import MIB
@@ -51,18 +49,22 @@ class RecentRows:
     def __len__(self) -> int:
         return len(self._rows)
 
-    @contextmanager
-    def keeping(self) -> Iterator[None]:
-        """Keep the rows that come in while a run is on its way: from before it is asked for until its result
-        was held against them.
+    def keeping(self) -> Keeping:
+        """A block during which rows that come in are kept since a run is on its way: from before it is asked
+        for until its result was held against them.
         """
+        return Keeping(self)
+
+    def begin(self) -> int:
+        """A run is about to be asked for. Gives its number."""
         number = self._runs = self._runs + 1
         self._travelling[number] = self._newest
-        try:
-            yield
-        finally:
-            del self._travelling[number]
-            self._drop_unneeded()
+        return number
+
+    def end(self, number: int) -> None:
+        """The result of that run was held against the rows."""
+        del self._travelling[number]
+        self._drop_unneeded()
 
     def append(self, row: LogRow) -> None:
         """Take the next row, in `ts` order."""
@@ -108,3 +110,18 @@ class RecentRows:
         dropped, size = self._rows.popleft()
         self._key_bytes -= size
         self._complete_after = dropped.ts
+
+
+class Keeping:
+    """What `RecentRows.keeping` gives. Entered for every run, so it is a class and no generator."""
+
+    __slots__ = ("_number", "_rows")
+
+    def __init__(self, rows: RecentRows) -> None:
+        self._rows = rows
+
+    def __enter__(self) -> None:
+        self._number = self._rows.begin()
+
+    def __exit__(self, *error: object) -> None:
+        self._rows.end(self._number)

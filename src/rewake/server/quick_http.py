@@ -47,7 +47,7 @@ class QuickDoor:
         bound on any body.
         """
         self._calls = calls
-        self._added = headers
+        self._added = b"".join(b"%b: %b\r\n" % each for each in headers)
         self._urls = {path.encode(): path for path in calls.paths}
         self._body_bytes_max = min(body_bytes_max, _BODY_BYTES_MAX)
         # The standing headers of uvicorn, which makes a new list of them each second, as text.
@@ -80,7 +80,7 @@ class QuickDoor:
             self._standing = standing, b"".join(b"%b: %b\r\n" % each for each in standing)
         pieces = [STATUS_LINE[answer.status], self._standing[1]]
         pieces += [b"%b: %b\r\n" % each for each in answer.headers]
-        pieces += [b"%b: %b\r\n" % each for each in self._added]
+        pieces.append(self._added)
         return answer, pieces
 
 
