@@ -109,7 +109,7 @@ def test_a_wave_crosses_with_its_answer() -> None:
     assert isinstance(message, OpenWave)
     assert (message.jobs[0].job, message.at) == (job, 2**62)
     read_set = ReadSet({7: [(b"a", b"b"), (b"c", None)]})
-    run = QueryRun(Success("1.0", ("[LOG] 1",)), None, read_set, True, False, "hash")
+    run = QueryRun(Success("1.0", ("[LOG] 1",)), None, read_set, True, False, "hash", RECORD.seconds)
     answer = crossed(Ran(5, [Run.of(run, RECORD)]))
     assert isinstance(answer, Ran)
     assert (answer.runs[0].run, answer.runs[0].record) == (run, RECORD)

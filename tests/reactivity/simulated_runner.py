@@ -115,6 +115,8 @@ class SimulatedRunner:
         self.runs: list[tuple[int, QueryJob]] = []
         self.ever_read: list[ReadSet] = []
         self.open_waves = 0
+        self.seconds_each = 0.0
+        """How long runs say that they took."""
         self.let_go: list[bool] = []
         """Of each wave: whether its snapshot is let go as soon as its runs are over."""
         self.waves_opened = 0
@@ -244,6 +246,7 @@ class SimulatedWave:
             answer.read_identity,
             answer.read_clock,
             f"h{version}" if job.call.path.startswith("m") else "",
+            runner.seconds_each,
         )
 
     async def close(self) -> None:

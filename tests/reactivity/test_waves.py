@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.reactivity.simulated_runner import call
 from tests.reactivity.test_live_queries import Stage, play
 from tests.reactivity.watcher import Watcher
@@ -146,5 +148,39 @@ def test_a_snapshot_is_held_only_for_who_shows_more_than_the_wave_runs():
         watcher.add(2, call("m:get", "c"))
         await stage.rest()
         assert stage.runner.let_go == [True, True, False]
+
+    play(story)
+
+
+@pytest.mark.parametrize(("seconds", "waves"), [(0.0001, 1), (0.01, 2)])
+def test_work_that_takes_long_is_shared_by_two_waves(seconds: float, waves: int):
+    async def story(stage: Stage) -> None:
+        stage.runner.seconds_each = seconds
+        stage.watch("m:get", key="known")
+        await stage.rest()
+        before = stage.runner.waves_opened
+        await gated(stage)
+        watchers = [stage.watch("m:get", key=key) for key in "abcd"]
+        await stage.rest()
+        assert stage.live._waves.under_way == waves
+        stage.runner.is_gated = False
+        while stage.runner.gates:
+            await stage.pass_gate()
+        assert stage.runner.waves_opened == before + waves
+        told = [watcher.transitions for watcher in watchers]
+        assert told == [[(1, {0: f'"v0 m:get {key} None"'})] for key in "abcd"]
+
+    play(story)
+
+
+def test_one_query_that_takes_long_is_run_once_for_all_who_show_it():
+    async def story(stage: Stage) -> None:
+        stage.runner.seconds_each = 0.01
+        watchers = [stage.watch("m:get") for _ in range(8)]
+        await stage.rest()
+        stage.runner.commit_and_deliver(("a", 1))
+        await stage.rest()
+        assert len(stage.runner.runs) == 2
+        assert all(watcher.ts == 11 for watcher in watchers)
 
     play(story)

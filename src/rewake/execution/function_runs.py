@@ -231,6 +231,7 @@ class FunctionRuns:
             read_identity=host.observed.identity,
             read_clock=host.observed.clock,
             code_hash=registry.code_hash(job.call.path) or "",
+            seconds=line.seconds,
         )
         return run, line
 

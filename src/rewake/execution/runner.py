@@ -137,6 +137,8 @@ class QueryRun(msgspec.Struct, frozen=True):
     read_identity: bool
     read_clock: bool
     code_hash: str
+    seconds: float = 0.0
+    """How long it took."""
 
 
 class GroupReport(msgspec.Struct, frozen=True):

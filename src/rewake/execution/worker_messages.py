@@ -472,6 +472,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
             self.read_identity,
             self.read_clock,
             self.code_hash,
+            self.record.seconds,
         )
 
 

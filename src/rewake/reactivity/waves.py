@@ -39,6 +39,8 @@ _log = logger(__name__)
 
 _WAVES_MAX = 2
 """Waves under way at once: one that travels while another runs. More adds nothing with one reader."""
+_SHARED_SECONDS = 0.001
+"""So much work for readers is shared by two of them; less is done by the time that another has woken up."""
 
 
 class Knowing(Protocol):
@@ -92,6 +94,7 @@ class Waves:
         self._dirty: dict[LiveSession, None] = {}
         self.under_way = 0
         """How many waves run."""
+        self._seconds_each = 0.0  # How long a query takes its reader; one wave counts for an eighth.
         self._will_turn = False  # Set by whatever a turn is to look at; cleared by the turn.
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -170,6 +173,9 @@ class Waves:
         wave, position = Wave(), self._hub.position
         to_run: set[Entry] = set()
         dirty, self._dirty = self._dirty, {}
+        most = self._limits.wave_queries_max
+        if not self.under_way and len(dirty) * self._seconds_each > _SHARED_SECONDS:
+            most = min(most, (len(dirty) + 1) // 2)
         waiting = iter(dirty)
         for session in waiting:
             if session.in_wave:
@@ -181,7 +187,7 @@ class Waves:
                 wave.begun.append(session)
                 entries = (subscription.entry for subscription in session.pending)
                 to_run.update(e for e in entries if e is not None and not e.is_valid_at(position))
-            if len(wave.entries) + len(to_run) >= self._limits.wave_queries_max:
+            if len(wave.entries) + len(to_run) >= most:
                 break
         self._dirty.update(dict.fromkeys(waiting))
         return wave if wave.begun or wave.joined else None
@@ -230,6 +236,8 @@ class Waves:
             try:
                 await self._showable.reached(snapshot.ts)
                 runs = snapshot.runs
+                mean = sum(run.seconds for run in runs) / len(runs)
+                self._seconds_each += (mean - self._seconds_each) / 8
                 while True:
                     for entry, job, run in zip(needed, jobs, runs, strict=True):
                         shown[entry] = self._hub.accept(entry, job, run, snapshot.ts)
