@@ -39,8 +39,8 @@ _log = logger(__name__)
 
 _WAVES_MAX = 2
 """Waves under way at once: one that travels while another runs. More adds nothing with one reader."""
-_SHARED_SECONDS = 0.001
-"""So much work for readers is shared by two of them; less is done by the time that another has woken up."""
+_SHARED_SECONDS = 0.002
+"""So much work for readers is shared by two of them. Of less, one large wave costs less than two."""
 
 
 class Knowing(Protocol):

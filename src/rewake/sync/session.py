@@ -270,7 +270,7 @@ class Session:
         """
         if self._phase is not _Phase.OPEN or self._has_expired():
             return False
-        self._backlog.observe(unsent_bytes, self._facts.monotonic())
+        self._backlog.observe(unsent_bytes, self._facts.monotonic() if unsent_bytes else 0.0)
         is_early = self._replays_first and self._calls.has_mutation_running
         if self._picture.in_wave or is_early or not self._backlog.has_room:
             self._wave_refused = True

@@ -243,8 +243,10 @@ class SyncSocket(asyncio.Protocol):
         raise AssertionError("a session waits") from error
 
     def _hear(self, data: bytes) -> None:
-        self._connection.frame_received()
-        for heard in self._reader.receive(data):
+        said = self._reader.receive(data)
+        if not said or not isinstance(said[0], str):
+            self._connection.frame_received()  # Of a text it is known anyway.
+        for heard in said:
             if isinstance(heard, str):
                 self._connection.text_received(heard)
             else:
