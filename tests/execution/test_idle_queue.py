@@ -32,13 +32,13 @@ def play(story: Callable[[IdleQueue[str]], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(run())
 
 
-def test_what_is_kept_comes_out_in_the_order_in_which_it_came() -> None:
+def test_of_what_is_kept_the_last_comes_out_first() -> None:
     async def story(idle: IdleQueue[str]) -> None:
         for name in "abc":
             idle.put(name)
         idle.take_out("b")
         idle.take_out("nothing of ours")
-        assert [await idle.get(), await idle.get()] == ["a", "c"]
+        assert [await idle.get(), await idle.get()] == ["c", "a"]
         idle.put("d")
         assert idle.empty() == ["d"]
         assert idle.empty() == []

@@ -71,7 +71,7 @@ class IdleQueue(Generic[T]):
             BaseException: what `fail` was called with meanwhile.
         """
         if self._kept:
-            return self._kept.popleft()
+            return self._kept.pop()  # What was used last is still warm.
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._line.join(future, lane)
         try:
