@@ -97,7 +97,7 @@ def _considered(table: Table, subject: Subject, seconds: float, connections: int
         p99[name] = taken.p99_ms
     table.notes.append(
         f"considered: p99 of the accepted at double load beside half: {ratio(p99['double'], p99['half'])}; a "
-        "mutation should wait for 1.5 s at the most, and is turned away after 3 s"
+        "mutation should wait for 1 s at the most, and is turned away after 2 s"
     )
 
 

@@ -222,7 +222,7 @@ class Limits:
     """Queries that were asked once and have no answer yet, in one deployment. Live queries take turns."""
     mutations_under_way_max: int = _setting(10_000, "mutations", 1, _MILLION)
     """Mutations that have no answer yet, in one deployment."""
-    queue_wait_seconds_max: float = _setting(1.5, "seconds", 0.01, 3600.0)
+    queue_wait_seconds_max: float = _setting(1.0, "seconds", 0.01, 3600.0)
     """How long a mutation or query should wait for the writer or a reader at most; who would wait longer is
     told to come back, and nothing ran."""
     arguments_under_way_bytes_max: int = _setting(256 * MIB, "bytes", 1 * KIB, 1024 * GIB)

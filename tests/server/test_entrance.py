@@ -16,7 +16,7 @@ from rewake.execution import Lane, Turnstile
 from rewake.http_api import lane_at_turnstile
 from rewake.limits import DEFAULT_LIMITS
 from rewake.protocol import LOOPBACK
-from rewake.server.entrance import Asked, Entrance
+from rewake.server.entrance import Asked, Entrance, is_one_call
 from rewake.tallies import Tallies
 
 BODY = b'{"path":"notes:add","args":{},"format":"json"}'
@@ -51,6 +51,11 @@ def crowded(*, origins: frozenset[str] | None = None, lane: Lane = PLAIN) -> Ent
     return Entrance(turnstile, proxies=LOOPBACK, tallies=Tallies(), origins=origins)
 
 
+def unparsed(entrance: Entrance, data: bytes, lane: Lane) -> bytes | None:
+    """As connections ask."""
+    return entrance.refusal_unparsed(lane) if is_one_call(data) else None
+
+
 def asked(url: bytes = b"/api/query", peer: str = PEER, **headers: str) -> Asked:
     told = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     return Asked(url, told, peer, is_head=False, keeps_alive=True)
@@ -77,14 +82,14 @@ def test_the_answer_says_when_to_come_back_in_the_shape_of_all_errors() -> None:
     assert set(told) == {"code", "message"}
     assert told["code"] == "ServerFullError"
     assert f"try again in {headers['retry-after']} seconds" in told["message"]
-    assert entrance.refusal_unparsed(CALL, PLAIN) == refusal.answer, "the same, with and without a parser"
+    assert unparsed(entrance, CALL, PLAIN) == refusal.answer, "the same, with and without a parser"
 
 
 def test_refusals_are_counted() -> None:
     entrance, tallies = crowded(), None
     for _ in range(3):
         entrance.refusal(asked())
-    assert entrance.refusal_unparsed(CALL, PLAIN) is not None
+    assert unparsed(entrance, CALL, PLAIN) is not None
     tallies = entrance._tallies
     assert tallies.refusals == {("http", "ServerFullError"): 4}
     assert tallies.responses == {503: 4}
@@ -183,8 +188,8 @@ def test_made_up_tokens_are_few_lanes() -> None:
 )
 def test_what_is_unusual_in_any_way_is_for_the_parser(data: bytes) -> None:
     entrance = crowded()
-    assert entrance.refusal_unparsed(CALL, PLAIN) is not None
-    assert entrance.refusal_unparsed(data, PLAIN) is None
+    assert unparsed(entrance, CALL, PLAIN) is not None
+    assert unparsed(entrance, data, PLAIN) is None
 
 
 class Heard:
@@ -227,7 +232,7 @@ def test_what_is_refused_unparsed_a_parser_reads_as_one_whole_request_or_not_at_
     data = CALL
     for place, piece in changes:
         data = data[:place] + piece + data[place:]
-    if crowded_once().refusal_unparsed(data, PLAIN) is None:
+    if unparsed(crowded_once(), data, PLAIN) is None:
         return
     heard = Heard()
     parser = httptools.HttpRequestParser(heard)

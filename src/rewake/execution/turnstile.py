@@ -43,7 +43,7 @@ _SHARE = 16
 
 _PORTIONS_MIN = 3
 """A portion is a whole turn here, and those of a flood are long: six would be a second or more."""
-_WAIT_SHARE = 0.5
+_WAIT_SHARE = 0.25
 """Of `queue_wait_seconds_max`: who has passed here may have to wait once more, for the writer or a reader."""
 
 

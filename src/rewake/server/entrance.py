@@ -2,7 +2,7 @@
 
 Floor 7, `server`. Between the parser of a connection and the turnstile.
 
-    bytes came ---> is_crowded? -> refusal_unparsed(bytes) -> bytes of a 503, or None: parse it
+    bytes came ---> is_crowded? -> is_one_call? -> refusal_unparsed -> bytes of a 503, or None: parse it
     head parsed --> is_crowded? -> refusal(head) -----------> bytes of a 503, or None: he may wait
 
 The answer is made of ready pieces, since it is given thousands of times a second, and who sends a whole call
@@ -25,8 +25,30 @@ from rewake.http_api import lane_at_turnstile
 from rewake.protocol import FORWARDING_HEADERS, TrustedProxies
 from rewake.tallies import Tallies
 
+_HEAD_BYTES_MAX = 4 * 1024
+"""A longer one is unusual."""
 _BODY_BYTES_MAX = 64 * 1024
 """A body up to this size is read and thrown away, and the connection kept; before a larger one it ends."""
+
+
+def _refusal(status: str, code: str, message: str) -> bytes:
+    body = json.dumps({"code": code, "message": message}, separators=(",", ":")).encode()
+    return (
+        f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        "connection: close\r\n\r\n"
+    ).encode() + body
+
+
+# Where a connection ends.
+HEAD_TOO_LARGE = _refusal(
+    "431 Request Header Fields Too Large", "RequestHeadTooLarge", "The headers of the request are too large."
+)
+TOO_MANY = _refusal(
+    "429 Too Many Requests",
+    "TooManyConcurrentRequests",
+    "Too many connections are open. Try again in a moment.",
+)
+TOO_SLOW = _refusal("408 Request Timeout", "RequestTimeout", "The request took too long to arrive.")
 
 _SHOWN = b"vary: Origin\r\naccess-control-expose-headers: Retry-After\r\n"
 _SPECIAL = re.compile(
@@ -73,6 +95,7 @@ class Entrance:
         self.turnstile = turnstile
         self._proxies = proxies
         self._tallies = tallies
+        self._told: tuple[Overloaded | None, bytes] = None, b""
         self._origins = None if origins is None else {origin.encode() for origin in origins}
 
     def refusal(self, asked: Asked) -> Refusal | None:
@@ -80,18 +103,18 @@ class Entrance:
         error = self.turnstile.refuses(self.lane_of(asked))
         return None if error is None else self.answer(error, asked)
 
-    def refusal_unparsed(self, data: bytes, lane: Lane) -> bytes | None:
-        """The answer to a call that is all of `data`, came directly from the caller with `lane`, and would
-        wait for too long; None for anything else, also where it cannot be told without a parser.
+    def refusal_unparsed(self, lane: Lane) -> bytes | None:
+        """The answer to a usual call that came directly from the caller with `lane`, if it would wait for too
+        long; None where it may wait.
         """
-        if not _is_one_call(data):
-            return None
         error = self.turnstile.refuses(lane)
         if error is None:
             return None
         self._count(error)
-        head, body = _answer(error.code, error.message, error.retry_seconds or 1)
-        return b"%b%b\r\n%b" % (head, _SHOWN, body)
+        if error is not self._told[0]:  # Of one lane and turn it is the same.
+            head, body = _answer(error.code, error.message, error.retry_seconds or 1)
+            self._told = error, b"%b%b\r\n%b" % (head, _SHOWN, body)
+        return self._told[1]
 
     def answer(self, error: Overloaded, asked: Asked) -> Refusal:
         """The answer that says so."""
@@ -127,6 +150,12 @@ class Entrance:
         )
 
 
+@lru_cache(maxsize=1024)
+def lane_of_address(address: str) -> Lane:
+    """The lane of usual calls that come directly from `address`."""
+    return lane_at_turnstile(address, "", ())
+
+
 @lru_cache(maxsize=64)
 def _answer(code: str, message: str, seconds: int) -> tuple[bytes, bytes]:
     """The part of a head that is the same for everybody, and the body: seconds are few."""
@@ -135,15 +164,23 @@ def _answer(code: str, message: str, seconds: int) -> tuple[bytes, bytes]:
     return f"{head}content-length: {len(body)}\r\nretry-after: {seconds}\r\n".encode(), body
 
 
-def _is_one_call(data: bytes) -> bool:
-    """Whether `data` is one whole call of the API and nothing else, beyond doubt."""
+def is_one_call(data: bytes) -> bool:
+    """Whether `data` is one whole and usual call of the API and nothing else, beyond doubt."""
     head, found, body = data.partition(b"\r\n\r\n")
-    if not found or not head.startswith(b"POST /api/") or _SPECIAL.search(head):
-        return False
+    return bool(found) and len(head) <= _HEAD_BYTES_MAX and _body_length(head) == len(body)
+
+
+@lru_cache(maxsize=512)
+def _body_length(head: bytes) -> int | None:
+    """How long the body behind the head of a usual call is; None where that takes a parser. A client that
+    comes back in a flood has the same head each time.
+    """
+    if not head.startswith(b"POST /api/") or _SPECIAL.search(head):
+        return None
     line = head.partition(b"\r\n")[0]
     lengths = _LENGTH.findall(head + b"\r")
-    is_framed = len(lengths) == 1 and len(body) == int(lengths[0])
-    return is_framed and line.endswith(b" HTTP/1.1") and head.lower().count(b"content-length") == 1
+    is_framed = len(lengths) == 1 and head.lower().count(b"content-length") == 1
+    return int(lengths[0]) if is_framed and line.endswith(b" HTTP/1.1") else None
 
 
 def _has_long_body(headers: Headers) -> bool:

@@ -10,6 +10,7 @@ connection may take (`http_head.py`).
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 
 from rewake.limits import Limits
 from rewake.observability import logger
@@ -23,7 +24,8 @@ class Gate:
 
     def __init__(self, limits: Limits, proxies: TrustedProxies) -> None:
         self.limits = limits
-        self._proxies = proxies
+        # A connection asks twice, and those of one address are many.
+        self._trusts = lru_cache(maxsize=1024)(proxies.trusts)
         self._count = 0
         self._by_address: Counter[str] = Counter()
         self._refused = 0
@@ -33,7 +35,7 @@ class Gate:
     def enter(self, address: str) -> bool:
         """Take a place for a connection from `address`; False where there is none."""
         limits = self.limits
-        is_proxy = not address or self._proxies.trusts(address)
+        is_proxy = not address or self._trusts(address)
         if self._count >= limits.http_connections_max:
             return self._refuse("http_connections_max", address)
         if not is_proxy and self._by_address[address] >= limits.http_connections_per_address_max:

@@ -19,37 +19,27 @@ Source: RFC 6585, sections 4 and 5; RFC 9110, 15.5.9.
 from __future__ import annotations
 
 import asyncio
-import json
+from collections.abc import Callable
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from rewake.execution import Overloaded
-from rewake.http_api import lane_at_turnstile
+from rewake.execution import Lane, Overloaded
 from rewake.server.acceptor import Acceptor
-from rewake.server.entrance import Asked, Entrance, Refusal
+from rewake.server.caller import Caller
+from rewake.server.entrance import (
+    HEAD_TOO_LARGE,
+    TOO_MANY,
+    TOO_SLOW,
+    Asked,
+    Entrance,
+    Refusal,
+    is_one_call,
+    lane_of_address,
+)
 from rewake.server.gate import Gate
 from rewake.server.gathering_transport import GatheringTransport
-from rewake.server.quick_http import QuickDoor, QuickHttp
-
-
-def _refusal(status: str, code: str, message: str) -> bytes:
-    body = json.dumps({"code": code, "message": message}, separators=(",", ":")).encode()
-    return (
-        f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-        "connection: close\r\n\r\n"
-    ).encode() + body
-
-
-_HEAD_TOO_LARGE = _refusal(
-    "431 Request Header Fields Too Large", "RequestHeadTooLarge", "The headers of the request are too large."
-)
-_TOO_MANY = _refusal(
-    "429 Too Many Requests",
-    "TooManyConcurrentRequests",
-    "Too many connections are open. Try again in a moment.",
-)
-_TOO_SLOW = _refusal("408 Request Timeout", "RequestTimeout", "The request took too long to arrive.")
+from rewake.server.quick_http import QuickCycle, QuickDoor, QuickHttp
 
 
 class _Over:
@@ -85,6 +75,7 @@ class _BoundedHttp(QuickHttp):
     gate: Gate
     entrance: Entrance
     acceptor: Acceptor
+    _lane: Lane | None = None  # Set while a piece is parsed whose only call was asked for, and may wait.
     _refusal: Refusal | None = None  # Set at a head; cleared where the answer was written.
     # `_gathering` is set by connection_made.
     _is_admitted = False
@@ -99,13 +90,14 @@ class _BoundedHttp(QuickHttp):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._gathering = GatheringTransport(transport)
         super().connection_made(self._gathering)
-        self.acceptor.accepted(self._another, self.config.ssl)
         self._is_admitted = self.gate.enter(self._address)
         if not self._is_admitted:
-            self.transport.write(_TOO_MANY)
+            self.transport.write(TOO_MANY)
             self.transport.close()
             return
-        self._await_head()
+        if not isinstance(transport, Caller):
+            self.acceptor.accepted(self._another, self.config.ssl)
+            self._await_head()  # A caller has something to say already.
 
     def _another(self) -> asyncio.Protocol:
         return type(self)(self.config, self.server_state, self.app_state)
@@ -116,8 +108,16 @@ class _BoundedHttp(QuickHttp):
 
     def handle_websocket_upgrade(self) -> None:
         self._leave()
-        self.transport = self._gathering.below  # Its new protocol writes as it likes.
+        below = self._gathering.below
+        if isinstance(below, Caller):
+            below.hand_over(self._upgrade)  # Sessions do not stand in line with a flood of requests.
+        else:
+            self._upgrade(below)
+
+    def _upgrade(self, transport: asyncio.Transport) -> None:
+        self.transport = transport  # Its new protocol writes as it likes.
         super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]  # It knows us, so nobody would miss the two of us.
 
     def data_received(self, data: bytes) -> None:
         if not self._is_admitted:
@@ -126,10 +126,11 @@ class _BoundedHttp(QuickHttp):
         if self.entrance.turnstile.is_crowded and self._is_turned_away(data):
             return
         super().data_received(data)
+        self._lane = None
         if self._is_head_open:
             self._head_bytes += len(data)
             if self._head_bytes > self.gate.limits.http_head_bytes_max:
-                self._refuse(_HEAD_TOO_LARGE)
+                self._refuse(HEAD_TOO_LARGE)
         self._watch_reading()
 
     def _watch_reading(self) -> None:
@@ -152,7 +153,7 @@ class _BoundedHttp(QuickHttp):
     def on_headers_complete(self) -> None:
         self._is_head_open, self._is_body_open = False, True
         self._stop_reading_timer()
-        if self.entrance.turnstile.is_crowded:
+        if self._lane is None and self.entrance.turnstile.is_crowded:
             self._ask_to_enter()
         if self._refusal is None:
             super().on_headers_complete()
@@ -178,8 +179,12 @@ class _BoundedHttp(QuickHttp):
         is_between = not self._is_body_open and not (self._is_head_open and self._head_bytes)
         if not is_between or not (self.cycle is None or self.cycle.response_complete):
             return False
-        answer = self.entrance.refusal_unparsed(data, lane_at_turnstile(self._address, "", ()))
+        if not is_one_call(data):
+            return False
+        lane = lane_of_address(self._address)
+        answer = self.entrance.refusal_unparsed(lane)
         if answer is None:
+            self._lane = lane
             return False
         # As after any request: the next one's time begins with its first byte.
         self._stop_reading_timer()
@@ -202,27 +207,26 @@ class _BoundedHttp(QuickHttp):
             if refusal.is_last:
                 self._refuse(refusal.answer)
 
-    def _is_full(self) -> bool:
-        return self.entrance.turnstile.is_full
-
-    def _enter(self) -> None:
-        self.entrance.turnstile.has_room()
+    def _enter(self, cycle: QuickCycle, scope: Any, body: bytes) -> None:
+        if self.entrance.turnstile.has_room():
+            self._begin(cycle, scope, body)
+        else:
+            asked = Asked(self.url, self.headers, self._address, is_head=False, keeps_alive=True)
+            self._wait(_Waiting(self, cycle, asked, lambda: self._begin(cycle, scope, body)))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if self.entrance.turnstile.has_room():
             super()._start_asgi_task(cycle, app)
             return
-        waiting = _WaitingRequest(self, cycle, app)
+        begin = super()._start_asgi_task
+        self._wait(_Waiting(self, cycle, _asked(cycle), lambda: begin(cycle, app)))
+
+    def _wait(self, waiting: _Waiting) -> None:
         try:
-            self.entrance.turnstile.wait(waiting, self.entrance.lane_of(waiting.asked))
+            self.entrance.turnstile.wait(waiting, self._lane or self.entrance.lane_of(waiting.asked))
         except Overloaded as error:
             # Not here: its end begins the next of a pipeline, which may be a thousand long.
             self.loop.call_soon(waiting.turn_away, error)
-
-    def begin(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """It is the turn of a request that waited."""
-        if not cycle.disconnected:
-            super()._start_asgi_task(cycle, app)
 
     # What the transport says.
 
@@ -242,7 +246,7 @@ class _BoundedHttp(QuickHttp):
     def _await_head(self) -> None:
         self._stop_reading_timer()
         seconds = self.gate.limits.http_head_seconds_max
-        self._reading = asyncio.get_running_loop().call_later(seconds, self._refuse, _TOO_SLOW)
+        self._reading = asyncio.get_running_loop().call_later(seconds, self._refuse, TOO_SLOW)
 
     def _await_body(self) -> None:
         self._has_news = False
@@ -258,7 +262,7 @@ class _BoundedHttp(QuickHttp):
         elif self.cycle is not None and self.cycle.response_started:
             self.transport.abort()
         else:
-            self._refuse(_TOO_SLOW)
+            self._refuse(TOO_SLOW)
 
     def _await_reader(self) -> None:
         self._left_to_write = self.transport.get_write_buffer_size()
@@ -298,41 +302,57 @@ class _BoundedHttp(QuickHttp):
         return client[0] if client else ""
 
 
-class _WaitingRequest:
+def _asked(cycle: RequestResponseCycle) -> Asked:
+    """The head of a request that goes the long way."""
+    scope = cycle.scope
+    client: Any = scope["client"]
+    return Asked(
+        scope["raw_path"],
+        cast(list[tuple[bytes, bytes]], scope["headers"]),
+        client[0] if client else "",
+        is_head=scope["method"] == "HEAD",
+        keeps_alive=cycle.keep_alive and not cycle.more_body,
+    )
+
+
+class _Waiting:
     """A request at the turnstile."""
 
-    __slots__ = ("_app", "_cycle", "_http")
+    __slots__ = ("_begin", "_cycle", "_http", "asked")
 
-    def __init__(self, http: _BoundedHttp, cycle: RequestResponseCycle, app: Any) -> None:
+    def __init__(
+        self,
+        http: _BoundedHttp,
+        cycle: RequestResponseCycle | QuickCycle,
+        asked: Asked,
+        begin: Callable[[], None],
+    ) -> None:
         self._http = http
         self._cycle = cycle
-        self._app = app
-
-    @property
-    def asked(self) -> Asked:
+        self.asked = asked
         """Its head."""
-        scope, cycle = self._cycle.scope, self._cycle
-        client: Any = scope["client"]
-        return Asked(
-            scope["raw_path"],
-            cast(list[tuple[bytes, bytes]], scope["headers"]),
-            client[0] if client else "",
-            is_head=scope["method"] == "HEAD",
-            keeps_alive=cycle.keep_alive and not cycle.more_body,
-        )
+        self._begin = begin
 
     def begin(self) -> None:
         """It is its turn."""
-        self._http.begin(self._cycle, self._app)
+        if not self._cycle.disconnected:
+            self._begin()
 
     def turn_away(self, error: Overloaded) -> None:
         """It waited for too long, or would. What came after it on its connection is asked next."""
         cycle, transport = self._cycle, self._http.transport
         if cycle.disconnected:
             return
-        refusal = self._http.entrance.answer(error, self.asked)
-        cycle.response_started = cycle.response_complete = True
+        refusal = self._http.entrance.answer(error, self.asked._replace(keeps_alive=self._keeps_alive()))
+        if not isinstance(cycle, QuickCycle):
+            cycle.response_started = True
+        cycle.response_complete = True
         transport.write(refusal.answer)
         if refusal.is_last:
             transport.close()
-        cycle.on_response()
+        self._http.on_response_complete()
+
+    def _keeps_alive(self) -> bool:
+        # Said anew: more of its body may have come, or the server may have begun to stop.
+        cycle = self._cycle
+        return cycle.keep_alive and (isinstance(cycle, QuickCycle) or not cycle.more_body)

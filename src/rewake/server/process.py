@@ -32,6 +32,7 @@ from rewake.server.entrance import Entrance
 from rewake.server.exposure import Exposure, Tls
 from rewake.server.gate import Gate
 from rewake.server.http_head import http_protocol_class
+from rewake.server.lobby import IS_POSSIBLE, Lobby
 from rewake.server.quick_http import QuickDoor
 from rewake.sync import Admission, SyncDoor
 
@@ -187,7 +188,11 @@ class Server:
         self, app: ASGIApp, listening: socket.socket, *, ws: Any, quick: QuickDoor | None = None
     ) -> _Listener:
         http = http_protocol_class(self._gate, self._entrance, Acceptor(listening), quick)
-        return _Listener(app, listening, http=http, tls=self._exposure.tls, ws=ws)
+        tls = self._exposure.tls
+        lobby = None
+        if IS_POSSIBLE and tls is None:
+            lobby = Lobby(listening, gate=self._gate, entrance=self._entrance)
+        return _Listener(app, listening, http=http, tls=tls, ws=ws, lobby=lobby)
 
     def _quick(self) -> QuickDoor:
         limits, exposure = self.deployment.limits, self._exposure
@@ -236,8 +241,11 @@ class _Listener:
         http: type[asyncio.Protocol],
         tls: Tls | None,
         ws: Any,
+        lobby: Lobby | None,
     ) -> None:
+        """A `lobby` looks after the connections; without one the loop does."""
         self._socket = listening
+        self._http = http
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 app,
@@ -256,24 +264,36 @@ class _Listener:
                 timeout_graceful_shutdown=_DRAIN_SECONDS,
             )
         )
+        self._lobby = lobby
         self.serving: asyncio.Task[None]
         """From `start` on: until it has stopped."""
 
     async def start(self) -> None:
         """Serve until `end`."""
-        self.serving = asyncio.create_task(self._uvicorn.serve(sockets=[self._socket]))
+        sockets = [] if self._lobby is not None else [self._socket]
+        self.serving = asyncio.create_task(self._uvicorn.serve(sockets=sockets))
         while not self._uvicorn.started and not self.serving.done():
             await asyncio.sleep(0)
         if self.serving.done():
             self.serving.result()
+        elif self._lobby is not None:
+            self._lobby.open(self._protocol)
+
+    def _protocol(self) -> asyncio.Protocol:
+        uvicorn = self._uvicorn
+        return self._http(uvicorn.config, uvicorn.server_state, uvicorn.lifespan.state)  # type: ignore[call-arg]
 
     def end(self) -> None:
         """Take no more connections, and let requests under way finish."""
         self._uvicorn.should_exit = True
+        if self._lobby is not None:
+            self._lobby.close()
 
     async def ended(self) -> None:
         """Wait until they have, and give the socket up."""
         await asyncio.gather(self.serving, return_exceptions=True)
+        if self._lobby is not None:
+            self._lobby.end()
         self._socket.close()
 
 

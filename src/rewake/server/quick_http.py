@@ -139,24 +139,21 @@ class QuickHttp(HttpToolsProtocol):
             super().on_message_complete()
             return
         self.scope["method"], self.scope["path"] = "POST", path
-        self._enter()
         cycle = QuickCycle()
         self.cycle = cycle  # type: ignore[assignment]
         body, self._quick_body = b"".join(self._quick_body), ()
-        at_once(self._answer(cycle, self.scope, body), over=_nothing)
+        self._enter(cycle, self.scope, body)
 
-    def _is_full(self) -> bool:
-        """Whether nobody may begin in this turn: then who comes waits on the long way."""
-        return False
+    def _enter(self, cycle: QuickCycle, scope: Any, body: bytes) -> None:
+        """A plain request is there: begin it, now or when it is its turn."""
+        self._begin(cycle, scope, body)
 
-    def _enter(self) -> None:
-        """Count one who begins in this turn."""
+    def _begin(self, cycle: QuickCycle, scope: Any, body: bytes) -> None:
+        at_once(self._answer(cycle, scope, body), over=_nothing)
 
     def _plain_path(self) -> str | None:
         quick, cycle, parser = self.quick, self.cycle, self.parser
         if quick is None or parser.get_method() != b"POST" or (cycle and not cycle.response_complete):
-            return None
-        if self._is_full():
             return None
         self._quick_left -= 1
         if self._quick_left < 0 or self.pipeline or self.flow.write_paused or self.transport.is_closing():
