@@ -18,7 +18,7 @@ from rewake.execution.waiting_line import FrontOverloaded, Overloaded
 from rewake.limits import DEFAULT_LIMITS
 
 WAIT = 1.0
-LIMITS = replace(DEFAULT_LIMITS, queue_wait_seconds_max=4 * WAIT)
+LIMITS = replace(DEFAULT_LIMITS, queue_wait_seconds_max=WAIT / 0.35)
 READ = 0.000_02
 """What it costs to read a request, and to turn it away."""
 BEGIN = 0.000_2

@@ -238,3 +238,20 @@ def test_between_one_second_and_a_minute_the_time_is_spread() -> None:
     told = Counter(line.refusal(20.0).retry_seconds for _ in range(1_000))
     assert set(told) == set(range(11, 21))
     assert min(told.values()) > 50
+
+
+@pytest.mark.parametrize(("before", "share"), [(0.0, 1.5), (0.5, 0.75), (100.0, 0.375)])
+def test_one_piece_of_each_may_wait_half_as_long_again_and_less_where_all_have_waited_before(
+    before: float, share: float
+) -> None:
+    server = Server()
+    server.serve(1.0, crowd(1.5))
+    assert server.line.wait_seconds(1) is not None, "the pace is known"
+    server.line.clear()
+    server.serve(0.5, lambda turn: [Lane(f"warm {turn} {n}") for n in range(2 * GROUP)])
+    server.line.waited_before = before * WAIT
+    while server.ask(Lane(f"session {server.number}")):
+        pass
+    rate = GROUP / STEP
+    waiting = 0.5 * rate  # Since the others came at twice the pace.
+    assert len(server.line) == pytest.approx(max(share * WAIT * rate, waiting), rel=0.1)

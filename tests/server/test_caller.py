@@ -25,11 +25,14 @@ class Keeper:
         self.buffer = memoryview(bytearray(64 * 1024))
         self.words: list[bytes] = []
         self.events = READABLE
-        self.has_left = 0
+        self.has_left = self.has_rested = 0
         self.jobs: list[asyncio.Task[None]] = []
 
     def heard(self, caller: Caller, data: bytes) -> None:
         self.words.append(data)
+
+    def rested(self, caller: Caller) -> None:
+        self.has_rested += 1
 
     def watch(self, number: int, events: int) -> None:
         self.events = events

@@ -189,7 +189,7 @@ def test_a_crowd_is_told_to_come_back_without_a_protocol_and_keeps_its_connectio
         # What takes a parser, and what may wait, gets one.
         clients[0].sendall(b"GET /")
         await stage.until(lambda: bool(stage.heard.names))
-        assert stage.gate.count == 299, "a protocol takes its own place"
+        assert stage.gate.count == 300
         for client in clients:
             client.close()
 
@@ -295,15 +295,16 @@ def test_a_lobby_that_closes_hangs_up_on_who_is_asked_for_nothing_and_lets_other
     tell(story)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(6))
 def test_whatever_clients_do_each_call_has_its_answer_and_all_places_are_given_back(
-    open_deployment: Any, seed: int
+    open_deployment: Any, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """A world of clients that come, ask whole and in halves, cut, reset and come again, at a server that is
     crowded now and then.
     """
     print("seed", seed)
     chance = random.Random(seed)
+    monkeypatch.setattr(lobby, "PROTOCOLS_IDLE_MAX", chance.choice([0, 1, 2, 5]))
     question = b"GET /version HTTP/1.1\r\nhost: here\r\n\r\n"
 
     async def caller(port: int, answered: Counter[bytes]) -> None:
@@ -374,3 +375,96 @@ def test_whatever_clients_do_each_call_has_its_answer_and_all_places_are_given_b
         assert set(answered) <= {b"200", b"503", b"400", b"404"}, answered
 
     uvloop.run(story())
+
+
+def test_connections_that_take_turns_share_protocols_and_an_idle_one_needs_none(
+    open_deployment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lobby, "PROTOCOLS_IDLE_MAX", 2)
+
+    async def story() -> None:
+        deployment = await open_deployment()
+        server = Server(deployment, port=0)
+        await server.start()
+        made: list[asyncio.Protocol] = []
+        here = server._listeners[0]._lobby
+        assert here is not None
+        make = here._protocol
+
+        def counted() -> asyncio.Protocol:
+            made.append(make())
+            return made[-1]
+
+        here._protocol = counted
+        loop = asyncio.get_running_loop()
+        clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
+        try:
+            async with asyncio.timeout(SECONDS_MAX):
+                for question in (b"GET /version", b"POST /api/query", b"GET /nowhere"):
+                    for client in clients:
+                        client.setblocking(False)
+                        head = question + b" HTTP/1.1\r\nhost: here\r\ncontent-length: 2\r\n\r\n"
+                        await loop.sock_sendall(client, head)
+                        await asyncio.sleep(0)
+                        await loop.sock_sendall(client, b"{}")
+                        answer = await loop.sock_recv(client, 10_000)
+                        assert answer.startswith(b"HTTP/1.1 "), question
+            assert len(made) <= 4, "two at rest, one spare, one at work"
+            assert len(here) == server._gate.count == 20
+            assert len(server._listeners[0]._uvicorn.server_state.connections) <= 2
+            # An upgrade takes its protocol along, and does no harm to the others.
+            for client in clients[:5]:
+                ask = b"GET /api/sync HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+                ask += b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+                await loop.sock_sendall(client, ask)
+                assert (await loop.sock_recv(client, 10_000)).startswith(b"HTTP/1.1 101 ")
+            assert len(here) == server._gate.count == 15
+        finally:
+            for client in clients:
+                client.close()
+            await server.stop()
+            await deployment.close()
+
+    uvloop.run(story())
+
+
+def test_while_some_lie_unread_it_is_told_for_how_long_and_no_more_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lobby, "TURN_EVENTS_MAX", 4)
+
+    async def story(stage: Stage) -> None:
+        told: list[float] = []
+        monkeypatch.setattr(stage.turnstile, "came_late", told.append)
+        now = 0.0
+
+        def time() -> float:
+            nonlocal now
+            now += 1.0
+            return now
+
+        clients = [await stage.client() for _ in range(16)]
+        await stage.until(lambda: len(stage.lobby) == 16)
+        for client in clients:
+            client.sendall(b"hello")
+        monkeypatch.setattr(stage.lobby, "_loop", Clock(stage.loop, time))
+        told.clear()
+        for _ in range(5):
+            stage.lobby._sweep()
+        assert told[:4] == [0.0, 1.0, 2.0, 3.0], "since the first turn that left some unread"
+        assert told[4] == 0.0
+        for client in clients:
+            client.close()
+
+    tell(story)
+
+
+class Clock:
+    """A loop whose time is told by somebody else."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, time: Callable[[], float]) -> None:
+        self._loop = loop
+        self.time = time
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)

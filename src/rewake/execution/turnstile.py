@@ -43,7 +43,7 @@ _SHARE = 16
 
 _PORTIONS_MIN = 3
 """A portion is a whole turn here, and those of a flood are long: six would be a second or more."""
-_WAIT_SHARE = 0.25
+_WAIT_SHARE = 0.35
 """Of `queue_wait_seconds_max`: who has passed here may have to wait once more, for the writer or a reader."""
 
 
@@ -132,6 +132,10 @@ class Turnstile:
         assert self._begun or self.is_crowded, "a turn comes"
         self._line.join(entrant, lane)
         self.is_crowded = True
+
+    def came_late(self, seconds: float) -> None:
+        """Whoever comes in this turn may have lain unread for so long."""
+        self._line.waited_before = seconds
 
     async def turn_of(self, lane: Lane) -> None:
         """As `wait`: return when it is the turn of the task that asks.

@@ -32,6 +32,11 @@ T = TypeVar("T")
 
 _OWN_SHARE = 0.9
 """Who waits already is turned away a little before the line is full, so that there is room for others."""
+_FIRST_SHARE = 1.5
+"""Who has nothing in line yet may wait so much longer: a session has one mutation in it, and to turn that
+away costs its connection."""
+_BEFORE_SHARE_MAX = 0.75
+"""So much of the longest wait may be over before: a quarter is left, or nobody would be let in."""
 _RETRY_SECONDS_MAX = 60
 
 
@@ -103,6 +108,8 @@ class WaitingLine(Generic[T]):
         self._pace = Pace(portions_min=portions_min)
         self.in_service = 0
         """What was taken and is not done, and so is ahead of everybody; set by whoever takes."""
+        self.waited_before = 0.0
+        """So many seconds whoever comes now may have waited already; set by whoever knows."""
         self.waits = Histogram(SECONDS)
         """How long work waited that was taken."""
 
@@ -131,7 +138,9 @@ class WaitingLine(Generic[T]):
         # Everybody else has at most as many turns before him as he has himself.
         ahead = min(len(queue), (own + 1) * queue.lanes)
         seconds = self.wait_seconds(ahead)
-        is_long = seconds is not None and seconds > self._wait_seconds_max
+        before = min(self.waited_before, _BEFORE_SHARE_MAX * self._wait_seconds_max)
+        most = (self._wait_seconds_max - before) * (1.0 if own else _FIRST_SHARE)
+        is_long = seconds is not None and seconds > most
         is_full = len(queue) >= _OWN_SHARE * self._waiting_max
         # Who has less than half of an equal share did not fill it.
         if is_long or (is_full and own and 2 * own * queue.lanes >= len(queue)):

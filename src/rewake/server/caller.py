@@ -1,11 +1,11 @@
 """A caller: one plain connection, as the house itself reads and writes it.
 
-Floor 7, `server`. An asyncio transport around a socket that does not block. It is small, and has no protocol
-until its client has said something that has to be parsed: of a crowd that connects at once most say nothing
-yet, or are told to come back, and for those a parser and its buffers would be made for nothing.
+Floor 7, `server`. An asyncio transport around a socket that does not block. It is small, and has a protocol
+only while it needs one: of a crowd that connects at once most say nothing yet, or are told to come back, and
+between two requests there is nothing to remember.
 
-    ready(events) -> read -> lobby.heard(first words) -> a ready refusal, or speak(protocol, words)
-                          `-> protocol.data_received
+    ready(events) -> read -> lobby.heard(words) -> a ready refusal, or speak(protocol, words)
+                          `-> protocol.data_received, until it says rest()
                  `-> flush what waited
 
 A write goes to the kernel at once, and what it does not take waits here. Nothing is told to a protocol from
@@ -36,7 +36,11 @@ class Keeper(Protocol):
     """What is read comes to lie here: room for 64 KiB made for each read costs more than the read."""
 
     def heard(self, caller: Caller, data: bytes) -> None:
-        """The first words, or those after a refusal."""
+        """The first words, or those after an answer or a refusal."""
+        ...
+
+    def rested(self, caller: Caller) -> None:
+        """It was answered, and has a protocol that it does not need for now."""
         ...
 
     def watch(self, number: int, events: int) -> None:
@@ -61,6 +65,7 @@ class Caller(asyncio.Transport):
         "_is_full",
         "_is_lost",
         "_is_reading",
+        "_is_resting",
         "_keeper",
         "_low",
         "_protocol",
@@ -76,7 +81,8 @@ class Caller(asyncio.Transport):
         self.number = connection.fileno()
         """Its descriptor."""
         self.peer = peer
-        self._protocol: Any = None  # Set by `speak`.
+        self._protocol: Any = None  # Set by `speak`; taken by `take_protocol`.
+        self._is_resting = False  # Set by the protocol: for now it is done.
         self._unsent: bytearray | None = None  # Set while bytes wait for the kernel.
         self._high, self._low = _HIGH_WATER_BYTES, _HIGH_WATER_BYTES // 4
         self._is_reading = True
@@ -91,12 +97,28 @@ class Caller(asyncio.Transport):
         """Whether a protocol was made for it."""
         return self._protocol is not None
 
-    def speak(self, protocol: asyncio.Protocol, data: bytes) -> None:
-        """Have `protocol` hear `data`, and what follows."""
+    def speak(self, protocol: Any, data: bytes, *, has_turn: bool = False) -> None:
+        """Have `protocol` hear `data`, and what follows until it rests. Where the call that it begins with
+        `has_turn`, the protocol is told so.
+        """
         self._protocol = protocol
         protocol.connection_made(self)
         if not self._is_closing:
-            protocol.data_received(data)
+            self.speak_on(data, has_turn=has_turn)
+
+    def speak_on(self, data: bytes, *, has_turn: bool = False) -> None:
+        """Have the protocol that rested hear `data`."""
+        self._is_resting = False
+        if has_turn:
+            self._protocol.has_turn = True
+        self._protocol.data_received(data)
+
+    def take_protocol(self) -> Any:
+        """The protocol that rests; the caller has none then."""
+        assert self._is_resting
+        self._is_resting = False
+        protocol, self._protocol = self._protocol, None
+        return protocol
 
     def ready(self, events: int) -> None:
         """The socket has something to read, takes something, or is gone."""
@@ -121,6 +143,14 @@ class Caller(asyncio.Transport):
         self._give_up()
         self._keeper.spawn(self._handed_over(then))
 
+    # What a protocol says.
+
+    def rest(self) -> None:
+        """Nothing is under way: what is said next goes to the lobby first, which may take the protocol."""
+        if not self._is_closing and self._unsent is None:
+            self._is_resting = True
+            self._keeper.rested(self)
+
     # Reading.
 
     def _read(self) -> None:
@@ -133,7 +163,7 @@ class Caller(asyncio.Transport):
             return
         if size:
             data = bytes(self._keeper.buffer[:size])
-            if self._protocol is None:
+            if self._protocol is None or self._is_resting:
                 self._keeper.heard(self, data)
             else:
                 self._protocol.data_received(data)

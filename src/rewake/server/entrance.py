@@ -108,8 +108,10 @@ class Entrance:
         long; None where it may wait.
         """
         error = self.turnstile.refuses(lane)
-        if error is None:
-            return None
+        return None if error is None else self.answer_unparsed(error)
+
+    def answer_unparsed(self, error: Overloaded) -> bytes:
+        """The answer to a usual call that is turned away."""
         self._count(error)
         if error is not self._told[0]:  # Of one lane and turn it is the same.
             head, body = _answer(error.code, error.message, error.retry_seconds or 1)

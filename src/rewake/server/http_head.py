@@ -24,7 +24,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from rewake.execution import Lane, Overloaded
+from rewake.execution import Overloaded
 from rewake.server.acceptor import Acceptor
 from rewake.server.caller import Caller
 from rewake.server.entrance import (
@@ -75,10 +75,13 @@ class _BoundedHttp(QuickHttp):
     gate: Gate
     entrance: Entrance
     acceptor: Acceptor
-    _lane: Lane | None = None  # Set while a piece is parsed whose only call was asked for, and may wait.
     _refusal: Refusal | None = None  # Set at a head; cleared where the answer was written.
     # `_gathering` is set by connection_made.
+    has_turn = False
+    """Set by the lobby where the call that it hands over has waited for its turn; cleared when it begins."""
+    _caller: Caller | None = None  # Whose it is; None where the loop has the connection, or nobody.
     _is_admitted = False
+    _is_hearing = False  # Set while a piece is parsed.
     _is_head_open = True  # Until the parser has seen its end; again from the next request's first byte.
     _is_body_open = False  # From the end of a head to the end of its body.
     _head_bytes = 0
@@ -90,14 +93,31 @@ class _BoundedHttp(QuickHttp):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._gathering = GatheringTransport(transport)
         super().connection_made(self._gathering)
+        if isinstance(transport, Caller):
+            # It has a place, and something to say already. Nothing else is left of who had this protocol.
+            self._caller, self._is_admitted = transport, True
+            self._is_head_open, self._head_bytes, self._is_body_open = True, 0, False
+            return
+        self.acceptor.accepted(self._another, self.config.ssl)
         self._is_admitted = self.gate.enter(self._address)
         if not self._is_admitted:
             self.transport.write(TOO_MANY)
             self.transport.close()
             return
-        if not isinstance(transport, Caller):
-            self.acceptor.accepted(self._another, self.config.ssl)
-            self._await_head()  # A caller has something to say already.
+        self._await_head()
+
+    def connection_left(self) -> bool:
+        """The caller that rests needs this protocol no more. Whether another may have it: its parser must
+        remember nothing.
+        """
+        assert self._is_at_rest()
+        self.connections.discard(self)
+        self._caller = self.cycle = None  # type: ignore[assignment]
+        return self.parser.should_keep_alive() and not self.parser.should_upgrade()
+
+    def end(self) -> None:
+        """Nobody will have it."""
+        self.parser = None  # type: ignore[assignment]  # It knows us, so nobody would miss the two of us.
 
     def _another(self) -> asyncio.Protocol:
         return type(self)(self.config, self.server_state, self.app_state)
@@ -108,30 +128,45 @@ class _BoundedHttp(QuickHttp):
 
     def handle_websocket_upgrade(self) -> None:
         self._leave()
-        below = self._gathering.below
-        if isinstance(below, Caller):
-            below.hand_over(self._upgrade)  # Sessions do not stand in line with a flood of requests.
+        if self._caller is not None:
+            self._caller.hand_over(self._upgrade)  # Sessions do not stand in line with a flood of requests.
         else:
-            self._upgrade(below)
+            self._upgrade(self._gathering.below)
 
     def _upgrade(self, transport: asyncio.Transport) -> None:
         self.transport = transport  # Its new protocol writes as it likes.
         super().handle_websocket_upgrade()
-        self.parser = None  # type: ignore[assignment]  # It knows us, so nobody would miss the two of us.
+        self.end()
 
     def data_received(self, data: bytes) -> None:
         if not self._is_admitted:
             return
         self._has_news = True
-        if self.entrance.turnstile.is_crowded and self._is_turned_away(data):
+        if not self.has_turn and self.entrance.turnstile.is_crowded and self._is_turned_away(data):
             return
+        self._is_hearing = True
         super().data_received(data)
-        self._lane = None
+        self._is_hearing = self.has_turn = False
         if self._is_head_open:
             self._head_bytes += len(data)
             if self._head_bytes > self.gate.limits.http_head_bytes_max:
                 self._refuse(HEAD_TOO_LARGE)
         self._watch_reading()
+        if self._caller is not None and self._is_at_rest():
+            self._caller.rest()
+
+    def _is_at_rest(self) -> bool:
+        """Whether all that was asked is answered, and nothing more was begun."""
+        return (
+            self._reading is None
+            and self._writing is None
+            and not self._is_body_open
+            and not self._is_head_open
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.pipeline
+            and not self.flow.read_paused
+            and self.timeout_keep_alive_task is None
+        )
 
     def _watch_reading(self) -> None:
         if not self._is_admitted or self.transport.is_closing():
@@ -153,7 +188,7 @@ class _BoundedHttp(QuickHttp):
     def on_headers_complete(self) -> None:
         self._is_head_open, self._is_body_open = False, True
         self._stop_reading_timer()
-        if self._lane is None and self.entrance.turnstile.is_crowded:
+        if self.entrance.turnstile.is_crowded and not self.has_turn:
             self._ask_to_enter()
         if self._refusal is None:
             super().on_headers_complete()
@@ -170,7 +205,13 @@ class _BoundedHttp(QuickHttp):
 
     def on_response_complete(self) -> None:
         self._gathering.flush()
-        super().on_response_complete()
+        if self._caller is None or self.pipeline or self.flow.read_paused or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self._unset_keepalive_if_required()
+        if not self._is_hearing and self._is_at_rest():  # Or else at the end of the piece.
+            self._caller.rest()
 
     # What the entrance says.
 
@@ -181,10 +222,8 @@ class _BoundedHttp(QuickHttp):
             return False
         if not is_one_call(data):
             return False
-        lane = lane_of_address(self._address)
-        answer = self.entrance.refusal_unparsed(lane)
+        answer = self.entrance.refusal_unparsed(lane_of_address(self._address))
         if answer is None:
-            self._lane = lane
             return False
         # As after any request: the next one's time begins with its first byte.
         self._stop_reading_timer()
@@ -208,22 +247,28 @@ class _BoundedHttp(QuickHttp):
                 self._refuse(refusal.answer)
 
     def _enter(self, cycle: QuickCycle, scope: Any, body: bytes) -> None:
-        if self.entrance.turnstile.has_room():
+        if self._has_room():
             self._begin(cycle, scope, body)
         else:
             asked = Asked(self.url, self.headers, self._address, is_head=False, keeps_alive=True)
             self._wait(_Waiting(self, cycle, asked, lambda: self._begin(cycle, scope, body)))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if self.entrance.turnstile.has_room():
+        if self._has_room():
             super()._start_asgi_task(cycle, app)
             return
         begin = super()._start_asgi_task
         self._wait(_Waiting(self, cycle, _asked(cycle), lambda: begin(cycle, app)))
 
+    def _has_room(self) -> bool:
+        if self.has_turn:
+            self.has_turn = False
+            return True
+        return self.entrance.turnstile.has_room()
+
     def _wait(self, waiting: _Waiting) -> None:
         try:
-            self.entrance.turnstile.wait(waiting, self._lane or self.entrance.lane_of(waiting.asked))
+            self.entrance.turnstile.wait(waiting, self.entrance.lane_of(waiting.asked))
         except Overloaded as error:
             # Not here: its end begins the next of a pipeline, which may be a thousand long.
             self.loop.call_soon(waiting.turn_away, error)
@@ -294,7 +339,8 @@ class _BoundedHttp(QuickHttp):
             self._writing = None
         if self._is_admitted:
             self._is_admitted = False
-            self.gate.leave(self._address)
+            if self._caller is None:
+                self.gate.leave(self._address)
 
     @property
     def _address(self) -> str:
