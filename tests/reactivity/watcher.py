@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from rewake.auth import ANONYMOUS, Identity
 from rewake.execution import Failure, FunctionCall, Success
-from rewake.reactivity import LiveQueries, LiveResult, LiveSession, Showing
+from rewake.reactivity import LiveQueries, LiveResult, LiveSession, Showing, Singer
 from tests.reactivity.simulated_runner import History, ended
 
 
@@ -19,8 +19,45 @@ def found_by_commits(live: LiveQueries) -> int:
     return len(live._index) + len(live._fresh)
 
 
+class Choir:
+    """The voice of watchers: each is still shown everything, and checks it. Implements `Voice`."""
+
+    def __init__(self) -> None:
+        self.singers: dict[Watcher, None] = {}
+        self.broken: list[Watcher] = []
+
+    def join(self, singer: Singer) -> None:
+        assert isinstance(singer, Watcher)
+        assert singer.voice_now is None
+        self.singers[singer] = None
+        singer.voice_now = self
+
+    def leave(self, singer: Singer) -> None:
+        assert isinstance(singer, Watcher)
+        del self.singers[singer]
+        singer.voice_now = None
+
+    def outgrown(self, wave: Showing) -> list[Singer]:
+        return [singer for singer in self.singers if singer.has_outgrown]
+
+    def show(self, wave: Showing, updates: Sequence[tuple[int, LiveResult]]) -> bool:
+        if not all(singer.shows and singer.is_ready for singer in self.singers):
+            return False
+        for singer in self.singers:
+            assert singer.begin_wave()
+            singer.finish_wave(wave.ts, updates)
+            singer.sung += 1
+        self.broken = [singer for singer in self.singers if singer.breaks]
+        return True
+
+    def settle(self) -> None:
+        broken, self.broken = self.broken, []
+        for singer in broken:
+            singer.session.close()
+
+
 class Watcher:
-    """One client. Implements `LiveListener`."""
+    """One client. Implements `LiveListener`, and `Singer`."""
 
     def __init__(self, live: LiveQueries, history: History) -> None:
         self.history = history
@@ -28,6 +65,13 @@ class Watcher:
         self.is_ready = True
         self.shows = True
         """Whether it takes waves that begin and finish in one step."""
+        self.voice_now: Choir | None = None
+        self.sung = 0
+        """How many waves it was shown together with others."""
+        self.has_outgrown = False
+        """Whether it must leave before the next of those."""
+        self.breaks = False
+        """Whether it does not take the next of those well."""
         self.is_broken = False
         self.wrong: AssertionError | None = None
         """What this client was told that it should not have been."""
@@ -96,7 +140,14 @@ class Watcher:
         if not self.shows or not self.begin_wave():
             return False
         self.finish_wave(wave.ts, updates)
+        wave.singer = self
         return True
+
+    def place(self) -> Hashable:
+        return "here"
+
+    def voice(self, query_id: int, result: LiveResult) -> Choir:
+        return Choir()
 
     def check(self) -> None:
         """Fail where anything was wrong that this client was told."""

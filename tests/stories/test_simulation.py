@@ -49,8 +49,10 @@ from rewake.reactivity.wake_index import WakeIndex
 from rewake.schema import define_schema, define_table, v
 from rewake.storage import Durability, WriterStore
 from rewake.sync.broadcast import SharedText
-from rewake.sync.connection import Connection, Socket, Writing
+from rewake.sync.connection import Connection
+from rewake.sync.deflation import Deflater
 from rewake.sync.session import Session
+from rewake.sync.socket import Socket, Writer, Writing
 from rewake.tallies import Tallies
 from rewake.values import decode_stored
 from tests.stories.seeded_runner import Death, Push, SeededRunner, Work, is_success
@@ -125,6 +127,7 @@ class Jobs:
 
     def __init__(self) -> None:
         self.tallies = Tallies()
+        self.deflater = Deflater(message_bytes_min=0)
         self.tasks: set[asyncio.Task[None]] = set()
 
     def connect(
@@ -179,6 +182,17 @@ class Pipe:
     def write_shared(self, text: SharedText, skew: bytes) -> bool:
         self.write_text(text.parts(skew), text.size)
         return self.holds_unsent
+
+    def unison(self) -> tuple[Writer, int] | None:
+        return self, 0
+
+    def write(self, data: bytes) -> None:
+        """A frame that is written past the connection."""
+        head = {126: 4, 127: 10}.get(data[1], 2)
+        self.write_text((data[head:],), len(data) - head)
+
+    def wrote_shared(self, *, wire: int, plain: int) -> None:
+        raise AssertionError("nobody writes past this socket")
 
     @property
     def holds_unsent(self) -> bool:

@@ -22,6 +22,7 @@ from rewake.sync.broadcast import Broadcast
 from rewake.sync.deflation import WINDOW_BITS_MAX, Deflater
 from rewake.sync.frames import text_frames
 from rewake.sync.ports import LiveResult
+from rewake.sync.voice import Voice
 from rewake.tallies import Tallies
 from tests.reactivity.simulated_runner import PATHS
 from tests.sync.crowd import CLIENTS, Crowd, in_two_steps
@@ -205,15 +206,27 @@ class Written:
     figures: tuple[int, int, int]
     """Transitions, messages and bytes, as the house counts them."""
     in_one_step: int
-    """How many waves sessions were shown in one step."""
+    """How many waves sessions were shown in one step, each by itself."""
+    in_chorus: int
+    """How many they were shown together."""
 
 
 def live_through(
-    members: list[dict[str, Any]], history: list[list[Step]], *, in_one_step: bool, **limits: int
+    members: list[dict[str, Any]],
+    history: list[list[Step]],
+    *,
+    in_one_step: bool,
+    adds: Sequence[Sequence[tuple[str, str]]] = (
+        (("m:get", "a"), ("m:whoami", "a")),
+        (("m:get", "b"), ("m:whoami", "a")),
+    ),
+    **limits: int,
 ) -> Written:
-    """Have a crowd live through a history. What happens in one list happens before anybody can react."""
-    shown = 0
-    show = LiveSession.show
+    """Have a crowd live through a history. What happens in one list happens before anybody can react. `adds`
+    are what its members watch, in turns.
+    """
+    shown = sung = 0
+    show, show_together = LiveSession.show, Voice.show
 
     def counted(session: LiveSession, wave: Showing) -> bool:
         nonlocal shown
@@ -221,10 +234,16 @@ def live_through(
         shown += was_shown
         return was_shown
 
+    def counted_together(voice: Voice, wave: Showing, updates: Any) -> bool:
+        nonlocal sung
+        were_shown = show_together(voice, wave, updates)
+        sung += were_shown and sum(map(len, voice._sections.values()))
+        return were_shown
+
     async def run() -> Written:
         crowd = Crowd(replace(DEFAULT_LIMITS, **limits))  # type: ignore[arg-type]
         for number, member in enumerate(members):
-            crowd.join(**member).modify(adds=[("m:get", "ab"[number % 2]), ("m:whoami", "a")])
+            crowd.join(**member).modify(adds=adds[number % len(adds)])
         await crowd.rest()
         for together in history:
             for step in together:
@@ -241,10 +260,11 @@ def live_through(
         tallies = crowd.door.tallies
         figures = (tallies.transitions, tallies.messages_sent, tallies.bytes_sent)
         await crowd.house.live.close()
-        return Written(crowd.written, figures, shown)
+        return Written(crowd.written, figures, shown, sung)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LiveSession, "show", counted)
+        patch.setattr(Voice, "show", counted_together)
         with nullcontext() if in_one_step else in_two_steps():
             return asyncio.run(run())
 
@@ -261,8 +281,40 @@ def test_one_step_says_what_two_would_have_said(
     limits = {"chunk_bytes": chunk_bytes, "socket_deflate_bytes_min": 200}
     one = live_through(members, history, in_one_step=True, **limits)
     two = live_through(members, history, in_one_step=False, **limits)
-    assert two.in_one_step == 0
+    assert two.in_one_step == two.in_chorus == 0
     event(f"in one step: {min(one.in_one_step, 20) // 5 * 5} or more")
+    event(f"in a chorus: {min(one.in_chorus, 20) // 5 * 5} or more")
+    assert one.bytes_each == two.bytes_each
+    assert one.figures == two.figures
+
+
+SINGERS = st.fixed_dictionaries(
+    {
+        "client": st.sampled_from(sorted(CLIENTS)),
+        "window_bits": st.sampled_from([0, 0, 0, 15, 9]),
+        "skew_ms": st.sampled_from([7, 7, 8, -12, None]),
+    }
+)
+BURSTS = st.lists(COMMITS, min_size=1, max_size=3).map(lambda commits: [[each] for each in commits])
+STORIES = st.lists(st.builds(list.__add__, BURSTS, st.lists(TOGETHER, max_size=1)), min_size=3, max_size=6)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    members=st.lists(SINGERS, min_size=6, max_size=6),
+    bursts=STORIES,
+    chunk_bytes=st.sampled_from([5_000_000, 5_000_000, 5_000_000, 300]),
+)
+def test_a_chorus_says_what_each_would_have_said(
+    members: list[dict[str, Any]], bursts: list[list[list[Step]]], chunk_bytes: int
+) -> None:
+    history = [[Step("commit", ("b", value))] for value in (8, 9)]
+    history += [together for burst in bursts for together in burst]
+    limits = {"chunk_bytes": chunk_bytes, "socket_deflate_bytes_min": 200}
+    adds = [[("m:get", "b")], [("m:get", "b"), ("m:get", "a")], [("m:get", "b"), ("m:get", "b")]]
+    one = live_through(members, history, in_one_step=True, adds=adds, **limits)
+    two = live_through(members, history, in_one_step=False, adds=adds, **limits)
+    event(f"in a chorus: {min(one.in_chorus, 20) // 5 * 5} or more")
     assert one.bytes_each == two.bytes_each
     assert one.figures == two.figures
 
@@ -273,7 +325,11 @@ def test_a_quiet_crowd_is_shown_everything_in_one_step() -> None:
         for client, bits, skew in [("npm", 0, 5), ("rust", 15, None), ("unknown", 9, -7), ("npm", 0, 5)]
     ]
     history = [[Step("commit", ("a", value))] for value in range(5)]
-    assert live_through(members, history, in_one_step=True).in_one_step == 4 * 5
+    written = live_through(members, history, in_one_step=True)
+    # Those who watch nothing else of it than who they are were shown the same query twice in a row.
+    assert (written.in_one_step, written.in_chorus) == (4 * 5 - 2 * 3, 2 * 3)
+    alike = live_through(members, history, in_one_step=True, adds=[[("m:get", "a")]])
+    assert (alike.in_one_step, alike.in_chorus) == (4 * 2, 4 * 3)
 
 
 def test_a_reader_who_stops_reading_is_told_no_more_in_one_step_than_in_two() -> None:

@@ -19,8 +19,9 @@ from rewake.reactivity import Showing
 from rewake.storage import OutcomeUnknown, StorageFailed, StorageFull
 from rewake.sync import LiveListener, LiveResult
 from rewake.sync.broadcast import SharedText
-from rewake.sync.connection import BEFORE_RESPONSE, Connection, Socket, Writing
+from rewake.sync.connection import BEFORE_RESPONSE, Connection
 from rewake.sync.session import Session
+from rewake.sync.socket import Socket, Writer, Writing
 from rewake.tallies import Tallies
 from tests.sync.fake_backend import ADMIN_KEY, FakeBackend, FakeLiveSession
 from tests.sync.story import SESSION_ID
@@ -39,6 +40,12 @@ class Wire:
     def write_shared(self, text: SharedText, skew: bytes) -> bool:
         self.write_text(text.parts(skew), text.size)
         return self.holds_unsent
+
+    def unison(self) -> tuple[Writer, int] | None:
+        return None
+
+    def wrote_shared(self, *, wire: int, plain: int) -> None:
+        raise AssertionError("nobody writes past this socket")
 
     @property
     def holds_unsent(self) -> bool:

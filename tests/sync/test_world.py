@@ -19,8 +19,9 @@ from rewake.execution import NO_SOURCE, RequestSource
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import UNKNOWN_CLIENT, ClientVersion
 from rewake.sync.broadcast import SharedText
-from rewake.sync.connection import Connection, Socket, Writing
+from rewake.sync.connection import Connection
 from rewake.sync.session import Session
+from rewake.sync.socket import Socket, Writer, Writing
 from rewake.tallies import Tallies
 from tests.sync.fake_backend import FakeBackend, FakeLiveSession
 from tests.sync.model_client import ModelClient
@@ -102,6 +103,12 @@ class Pipe:
     def write_shared(self, text: SharedText, skew: bytes) -> bool:
         self.write_text(text.parts(skew), text.size)
         return self.holds_unsent
+
+    def unison(self) -> tuple[Writer, int] | None:
+        return None
+
+    def wrote_shared(self, *, wire: int, plain: int) -> None:
+        raise AssertionError("nobody writes past this socket")
 
     @property
     def holds_unsent(self) -> bool:

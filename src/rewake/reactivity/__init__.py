@@ -9,7 +9,8 @@ Floor 4. Below, `execution` runs queries on snapshots and reports commit groups;
 from rewake.reactivity.entries import Entry, EntryKey, LiveResult
 from rewake.reactivity.live_figures import LiveFigures
 from rewake.reactivity.live_queries import LiveQueries
-from rewake.reactivity.live_session import LiveListener, LiveSession, Showing, visibility_of
+from rewake.reactivity.live_session import LiveListener, LiveSession, visibility_of
+from rewake.reactivity.showing import Showing, Singer, Voice
 from rewake.reactivity.wake_index import WakeIndex, equality_prefix
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "LiveResult",
     "LiveSession",
     "Showing",
+    "Singer",
+    "Voice",
     "WakeIndex",
     "equality_prefix",
     "visibility_of",

@@ -16,6 +16,7 @@ import re
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Protocol
 
 import msgspec
 
@@ -132,6 +133,14 @@ def _canonical_arguments(text: str) -> str:
     return encode(decode(text))
 
 
+class Together(Protocol):
+    """Live queries that are shown as one: a chorus."""
+
+    def __len__(self) -> int: ...
+    def await_result(self) -> bool: ...
+    def part(self) -> None: ...
+
+
 class _Several(set[Hashable]):
     """More than one live query."""
 
@@ -159,6 +168,9 @@ class Entry:
     """Monotonic seconds after which new readers are not served (the run read the clock)."""
     _shown: Hashable | _Several | None = None
     """The live queries that show this entry. Most are shown once, and a set would be as large as the rest."""
+    choruses: dict[Hashable, Together] | None = None
+    """Live queries that show this entry and are not among those. Each adds itself with its first session, and
+    goes with its last."""
     runs: int = 0
     """Runs under way that will end in this entry; it is not given up before they are back."""
     askers: list[Handoff[tuple[LiveResult, int]]] | None = None
@@ -184,16 +196,22 @@ class Entry:
 
     @property
     def subscriptions(self) -> Collection[Hashable]:
-        """The live queries that show this entry; an entry without any is only cache."""
+        """The live queries that show this entry by themselves."""
         shown = self._shown
         if shown is None:
             return ()
         return shown if isinstance(shown, _Several) else (shown,)
 
     @property
+    def subscription_count(self) -> int:
+        """How many live queries show this entry, alone or in a chorus; without any it is only cache."""
+        count = len(self.subscriptions)
+        return count + sum(map(len, self.choruses.values())) if self.choruses else count
+
+    @property
     def is_shared(self) -> bool:
         """Whether several live queries show this entry."""
-        return isinstance(self._shown, _Several)
+        return isinstance(self._shown, _Several) or self.subscription_count > 1
 
     def attach(self, subscription: Hashable) -> None:
         """A live query shows this entry from now on."""

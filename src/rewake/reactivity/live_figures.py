@@ -29,9 +29,9 @@ class LiveFigures:
 
 def live_figures(entries: Iterable[Entry], unused: Mapping[Entry, int]) -> LiveFigures:
     """Count `entries`; `unused` are those that nobody shows, with their sizes."""
-    shown = [entry for entry in entries if entry.subscriptions]
+    shown = [entry for entry in entries if entry.subscription_count]
     return LiveFigures(
-        subscriptions=sum(len(entry.subscriptions) for entry in shown),
+        subscriptions=sum(entry.subscription_count for entry in shown),
         queries=len(shown),
         stale=sum(entry.stale_since is not None for entry in shown),
         cached=len(unused),

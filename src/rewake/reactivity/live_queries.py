@@ -34,6 +34,7 @@ from rewake.execution import (
 )
 from rewake.handoff import Handoff, is_at_once
 from rewake.limits import Limits
+from rewake.reactivity.chorus import Chorus
 from rewake.reactivity.entries import Entry, EntryKey, LiveResult, QuestionKey, ReaderBehind, question_key
 from rewake.reactivity.fresh_entries import FreshEntries
 from rewake.reactivity.live_figures import LiveFigures, live_figures
@@ -114,7 +115,7 @@ class LiveQueries:
             return
         entry.stale_since = ts
         self.wakes += 1
-        if entry.subscriptions:
+        if entry.subscription_count:
             self._tallies.invalidated(entry.key.question.path)
         self._index.remove(entry)
         self._pin(entry)
@@ -122,15 +123,19 @@ class LiveQueries:
         self._settle(entry)
 
     def _mark_pending(self, entry: Entry) -> None:
-        sessions: list[LiveSession] = []
-        for subscription in entry.subscriptions:
+        # Who waited for it already is in a wave or on the way into one, and is asked again after that.
+        waiting: list[LiveSession | Chorus] = []
+        for chorus in (entry.choruses or {}).values():
+            assert isinstance(chorus, Chorus)
+            if chorus.await_result():
+                waiting.append(chorus)
+        # A copy: a session that asks the same twice leaves its chorus, and then shows this entry by itself.
+        for subscription in tuple(entry.subscriptions):
             assert isinstance(subscription, Subscription)
-            session = subscription.session
-            # Who waited for it already is in a wave or on the way into one, and is asked again after that.
-            if session.await_result(subscription):
-                sessions.append(session)
-        if sessions:
-            self._waves.await_wave(sessions)
+            if subscription.session.await_result(subscription):
+                waiting.append(subscription.session)
+        if waiting:
+            self._waves.await_wave(waiting)
 
     # Sessions.
 
@@ -171,6 +176,10 @@ class LiveQueries:
     def await_wave(self, session: LiveSession) -> None:
         """Have a session that still waits for a result take part in the next wave."""
         self._waves.await_wave((session,))
+
+    def await_chorus(self, chorus: Chorus) -> None:
+        """The same for a chorus."""
+        self._waves.await_wave((chorus,))
 
     def drop_session(self, session: LiveSession) -> None:
         """Forget a session that was closed."""
@@ -349,6 +358,8 @@ class LiveQueries:
 
     def _split_by_identity(self, entry: Entry) -> None:
         """A shared question turned out to read the identity: give each other identity its own entry."""
+        for chorus in list((entry.choruses or {}).values()):
+            chorus.part()
         own = entry.identity.fingerprint
         self._rekey(entry, EntryKey(entry.key.question, own))
         for subscription in [s for s in entry.subscriptions if isinstance(s, Subscription)]:
@@ -369,7 +380,7 @@ class LiveQueries:
         """Once nobody shows or runs an entry: keep a valid result for the next reader, within the cache's
         bound; forget anything else.
         """
-        if entry.subscriptions or entry.runs:
+        if entry.runs or entry.subscription_count:
             return
         is_known = self._entries.get(entry.key) is entry
         if not is_known or not entry.serves_new_reader(self._environment.clock.monotonic()):

@@ -7,6 +7,7 @@ rules 3 to 6).
     operations queued -> begin_wave: applied, the set is fixed -> finish_wave: what is new at ts is handed
     over
     nothing queued    -> joins: nothing to fix ................-> show: begun and finished in one step
+    shown one query again and again, as others are ............-> a chorus takes part for it (`chorus.py`)
 
 A notice is a log line from outside any run: the development server has a page's console say that the code
 that was saved last is not served. It travels with the first result of a wave; where a wave has none, one
@@ -25,50 +26,12 @@ from msgspec.structs import replace
 from rewake.auth import ANONYMOUS, Admin, Identity, scope_of_call
 from rewake.execution import FunctionCall, Visibility
 from rewake.functions import FunctionKind
+from rewake.reactivity.chorus import Chorus, Stage
 from rewake.reactivity.entries import Entry, LiveResult, QuestionKey, question_key
+from rewake.reactivity.showing import Showing, Singer
 
 _Operation = tuple[Callable[..., None], tuple[Any, ...]]
 """A change that waits for the next wave: a method of `LiveSession`, and what to call it with."""
-
-
-class ForAll(Protocol):
-    """What the door makes once for all who are shown a wave."""
-
-    def end(self) -> None:
-        """Everybody was told."""
-        ...
-
-
-class Showing:
-    """One wave on its way to those who are shown it in one step."""
-
-    __slots__ = ("for_all", "shown", "ts")
-
-    def __init__(self, ts: int, shown: dict[Entry, LiveResult]) -> None:
-        self.ts = ts
-        """The snapshot."""
-        self.shown = shown
-        """What was run on it; everything else is known from before."""
-        self.for_all: ForAll | None = None
-        """A slot of the door's: what all who are shown this wave can use. Goes with the wave."""
-
-    def known(self, subscription: Subscription) -> LiveResult | None:
-        """The result of a query that has been answered before; None where it is not known, or where more is
-        to be done than to show it: the end of a page must be remembered, or asked for elsewhere.
-        """
-        entry = subscription.entry
-        if entry is None:
-            return None
-        result = self.shown.get(entry)
-        if result is None:
-            if not entry.is_valid_at(self.ts):
-                return None
-            result = entry.result
-            assert result is not None
-        journal = result.journal
-        if journal is not None and (journal != subscription.journal or journal != entry.pin):
-            return None
-        return result
 
 
 class LiveListener(Protocol):
@@ -91,7 +54,7 @@ class LiveListener(Protocol):
         ...
 
 
-class Hub(Protocol):
+class Hub(Stage, Protocol):
     """What a session asks of the hub."""
 
     def request_wave(self, session: LiveSession) -> None: ...
@@ -128,6 +91,17 @@ class Subscription:
         self.is_answered = False
         """Set by the first wave that carried a result to the client."""
 
+    def known(self, wave: Showing) -> LiveResult | None:
+        """The result of a query that has been answered before; None where it is not known, or where more is
+        to be done than to show it: the end of a page must be remembered, or asked for elsewhere.
+        """
+        entry = self.entry
+        result = None if entry is None else wave.known(entry)
+        if result is None or result.journal is None:
+            return result
+        assert entry is not None
+        return result if result.journal == self.journal == entry.pin else None
+
     def keep_journal(self, journal: str | None) -> None:
         """Remember what the client was just sent: a page keeps its end when it is asked as somebody else."""
         if journal is not None and journal != self.journal:
@@ -143,11 +117,14 @@ class LiveSession:
     """The live queries of one client."""
 
     __slots__ = (
+        "_chorus",
         "_hub",
         "_listener",
         "_notices",
         "_operations",
         "_pending",
+        "_shown_last",
+        "_singer",
         "_subscriptions",
         "identity",
         "in_wave",
@@ -164,6 +141,10 @@ class LiveSession:
         self._subscriptions: dict[int, Subscription] = {}
         self.identity: Identity = ANONYMOUS
         self._pending: Subscription | set[Subscription] | None = None  # Mostly none, or one.
+        self._chorus: Chorus | None = None
+        """Set by `_sing`, cleared by `left`. Meanwhile it has what is pending, and takes part in waves."""
+        self._singer: Singer | None = None  # Goes with it: how the chorus knows this session.
+        self._shown_last: Entry | None = None  # The query that `show` brought last, where it was one.
         self.in_wave = False
         self.wants_wave = False
         self.is_closed = False
@@ -202,12 +183,14 @@ class LiveSession:
 
     def request_wave(self) -> None:
         """Make a wave for this session even if nothing changed."""
+        self.stand_alone()
         self._hub.request_wave(self)
 
     def tell(self, line: str) -> None:
         """Show a log line in the client's console, once: now, or with the first query that it watches."""
         if self.is_closed:
             return
+        self.stand_alone()
         self._notices = (*self._notices, line)
         if self._subscriptions:
             self._hub.request_wave(self)
@@ -216,6 +199,7 @@ class LiveSession:
         """Drop every query. A wave under way no longer reports."""
         if self.is_closed:
             return
+        self.stand_alone()
         self.is_closed = True
         self._operations = None
         for subscription in self._subscriptions.values():
@@ -223,6 +207,12 @@ class LiveSession:
         self._subscriptions.clear()
         self._pending = None
         self._hub.drop_session(self)
+
+    def stand_alone(self) -> None:
+        """Leave the chorus, where there is one: something happens to this session alone."""
+        if self._chorus is not None:
+            assert self._singer is not None
+            self._chorus.leave(self._singer)
 
     # Called by the hub.
 
@@ -239,6 +229,7 @@ class LiveSession:
 
     def await_result(self, subscription: Subscription) -> bool:
         """The client is owed a result. False: it was before."""
+        self.stand_alone()
         pending = self._pending
         if pending is None:
             self._pending = subscription
@@ -292,15 +283,19 @@ class LiveSession:
             assert entry is not None
             result = wave.shown.get(entry)
             if result is None or result.journal is not None:
-                result = wave.known(pending)
+                result = pending.known(wave)
+            wave.singer = None
             if result is None or not self._listener.show(wave, ((pending.query_id, result),)):
                 return False
-            if entry.stale_since is None and entry.result is result:
+            is_owed = entry.stale_since is not None or entry.result is not result
+            if not is_owed:
                 self._pending = None
-            else:
+            again, self._shown_last = entry is self._shown_last, entry
+            if not (again and self._sings(pending, entry, wave, is_owed=is_owed)) and is_owed:
                 self._hub.await_wave(self)
             return True
-        results = [(subscription, wave.known(subscription)) for subscription in pending]
+        self._shown_last = None
+        results = [(subscription, subscription.known(wave)) for subscription in pending]
         updates = [(subscription.query_id, result) for subscription, result in results if result is not None]
         updates.sort(key=_by_query)
         if len(updates) < len(results) or not self._listener.show(wave, updates):
@@ -312,6 +307,34 @@ class LiveSession:
         if self._pending is not None:
             self._hub.await_wave(self)
         return True
+
+    def _sings(self, subscription: Subscription, entry: Entry, wave: Showing, *, is_owed: bool) -> bool:
+        """Join those who were just shown this wave and are to be shown the next ones together, if any are.
+
+        What is owed is from then on owed to the chorus, and the entry knows the chorus instead.
+        """
+        singer = wave.singer
+        if singer is None or subscription.journal is not None or not entry.is_shared:
+            return False
+        chorus = Chorus.at(self._hub, entry, subscription.query_id, singer, wave)
+        if chorus is None:
+            return False
+        chorus.join(self, singer)
+        self._chorus, self._singer, self._pending = chorus, singer, None
+        entry.detach(subscription)
+        if is_owed and chorus.await_result():
+            self._hub.await_chorus(chorus)
+        return True
+
+    def left(self, query_id: int, *, is_owed: bool) -> None:
+        """The chorus let go of this session."""
+        self._chorus = self._singer = None
+        subscription = self._subscriptions[query_id]
+        assert subscription.entry is not None
+        subscription.entry.attach(subscription)
+        if is_owed:
+            self.await_result(subscription)
+            self._hub.await_wave(self)
 
     def finish_wave(self, ts: int, shown: dict[Entry, LiveResult]) -> None:
         """Hand over what is pending and known at `ts`."""
@@ -363,6 +386,7 @@ class LiveSession:
 
     def _queue(self, operation: _Operation) -> None:
         if not self.is_closed:
+            self.stand_alone()
             if self._operations is None:
                 self._operations = []
             self._operations.append(operation)

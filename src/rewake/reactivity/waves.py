@@ -29,10 +29,12 @@ from rewake.environment import Environment
 from rewake.execution import QueryJob, QueryRun, Readers
 from rewake.limits import Limits
 from rewake.observability import logger
+from rewake.reactivity.chorus import Chorus
 from rewake.reactivity.entries import Entry, LiveResult
-from rewake.reactivity.live_session import LiveSession, Showing
+from rewake.reactivity.live_session import LiveSession
 from rewake.reactivity.recent_rows import RecentRows
 from rewake.reactivity.showable_position import ShowablePosition
+from rewake.reactivity.showing import Showing
 from rewake.tallies import Tallies
 
 _log = logger(__name__)
@@ -56,13 +58,15 @@ class Knowing(Protocol):
 class Wave:
     """Sessions on their way to one snapshot. All of them are owed a transition until it was finished."""
 
-    __slots__ = ("begun", "entries", "joined")
+    __slots__ = ("begun", "choruses", "entries", "joined")
 
     def __init__(self) -> None:
         self.begun: list[LiveSession] = []
         """Those that have begun: what they are told was fixed then."""
         self.joined: list[LiveSession] = []
         """Those that begin and finish in one step, when everything is known."""
+        self.choruses: list[Chorus] = []
+        """Those that do so together."""
         self.entries: dict[Entry, None] = {}
         """What those who joined wait for."""
 
@@ -91,7 +95,7 @@ class Waves:
         # Sessions that asked for a wave since the last turn; that turn finds out what it takes.
         self._asking: dict[LiveSession, None] = {}
         # Sessions for which queries may have to run, first come first served.
-        self._dirty: dict[LiveSession, None] = {}
+        self._dirty: dict[LiveSession | Chorus, None] = {}
         self.under_way = 0
         """How many waves run."""
         self._seconds_each = 0.0  # How long a query takes its reader; one wave counts for an eighth.
@@ -105,7 +109,7 @@ class Waves:
         self._asking[session] = None
         self.turn_soon()
 
-    def await_wave(self, sessions: Iterable[LiveSession]) -> None:
+    def await_wave(self, sessions: Iterable[LiveSession | Chorus]) -> None:
         """What these sessions show may have to run again."""
         self._dirty.update(dict.fromkeys(sessions))
         self.turn_soon()
@@ -181,7 +185,10 @@ class Waves:
             if session.in_wave:
                 self._dirty[session] = None
                 continue
-            if session.joins(wave.entries):
+            if isinstance(session, Chorus):
+                if session.joins(wave.entries):
+                    wave.choruses.append(session)
+            elif session.joins(wave.entries):
                 wave.joined.append(session)
             elif self._begins(session):
                 wave.begun.append(session)
@@ -190,7 +197,7 @@ class Waves:
             if len(wave.entries) + len(to_run) >= most:
                 break
         self._dirty.update(dict.fromkeys(waiting))
-        return wave if wave.begun or wave.joined else None
+        return wave if wave.begun or wave.joined or wave.choruses else None
 
     # Running.
 
@@ -210,7 +217,8 @@ class Waves:
         finally:
             self.under_way -= 1
             self._tallies.wave_seconds.observe(self._environment.clock.monotonic() - began)
-            for session in (*wave.begun, *wave.joined):
+            owed: tuple[LiveSession | Chorus, ...] = (*wave.begun, *wave.joined, *wave.choruses)
+            for session in owed:
                 # Not put into the next wave: whatever broke this one would break that at once. Whether the
                 # session is in a wave says nothing here: since `_finish` it may be in the next one already.
                 self._fail(session)
@@ -276,9 +284,17 @@ class Waves:
         # Whoever is told is owed nothing any more, whatever becomes of the others.
         begun, wave.begun = wave.begun, []
         joined, wave.joined = wave.joined, []
+        choruses, wave.choruses = wave.choruses, []
         for session in begun:
             self._finish_one(session, ts, shown)
         showing = Showing(ts, shown)
+        # First: who is shown the wave by itself may join a chorus that was shown it.
+        for chorus in choruses:
+            try:
+                chorus.show(showing)
+            except Exception:
+                _log.exception("a chorus could not be shown its wave and is dropped")
+                self._fail(chorus)
         for session in joined:
             try:
                 if not session.show(showing):
@@ -299,7 +315,7 @@ class Waves:
             _log.exception("a session could not take its wave and is dropped")
             self._fail(session)
 
-    def _fail(self, session: LiveSession) -> None:
+    def _fail(self, session: LiveSession | Chorus) -> None:
         try:
             session.fail_wave()
         except Exception:

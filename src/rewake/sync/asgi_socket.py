@@ -21,6 +21,7 @@ from rewake.protocol import ClientVersion
 from rewake.sync.broadcast import SharedText
 from rewake.sync.closing import NORMAL_CODE
 from rewake.sync.connection import Registry, session_lane
+from rewake.sync.socket import Writer
 from rewake.sync.upgrade import SyncPath, check_client, check_upgrade, refusal_body, sync_path
 
 Scope = MutableMapping[str, Any]
@@ -147,6 +148,12 @@ class _AsgiSocket:
     def write_shared(self, text: SharedText, skew: bytes) -> bool:
         self.write_text(text.parts(skew), text.size)
         return self.holds_unsent
+
+    def unison(self) -> tuple[Writer, int] | None:
+        return None  # What it writes goes through a queue of its own.
+
+    def wrote_shared(self, *, wire: int, plain: int) -> None:
+        raise AssertionError("nobody writes past this socket")
 
     @property
     def holds_unsent(self) -> bool:

@@ -78,6 +78,19 @@ class SharedText:
             self._deflated = (head, b"".join((self._parts[0], *pieces[2:])))
         return self._deflated
 
+    def frame(self, skew: bytes, window_bits: int, deflater: Deflater) -> bytes:
+        """The frame for clients with this `skew` that agreed on this window, 0 for none. Of a small text."""
+        assert self.is_small
+        if window_bits == WINDOW_BITS_MAX:
+            around = self.deflated(deflater, skew)
+            if around is not None:
+                return around[0] + skew + around[1]
+        if window_bits:
+            pieces = deflater.message(self.parts(skew), self.size, window_bits)
+            if pieces is not None:
+                return b"".join((frame_head(sum(map(len, pieces)), is_deflated=True), *pieces))
+        return self.framed + skew + self.rest
+
     def parts(self, skew: bytes) -> tuple[bytes, ...]:
         """The whole text for one client, in parts that it shares with others."""
         first, *others = self._parts

@@ -16,10 +16,10 @@ Not here: rules (`session.py`), bytes (`uvicorn_socket.py`, `asgi_socket.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from typing import Any, Protocol
 
-from rewake.auth import ANONYMOUS, Identity
+from rewake.auth import ANONYMOUS, Identity, User
 from rewake.errors import Internal, RewakeError, Unauthenticated
 from rewake.execution import (
     NO_SOURCE,
@@ -35,7 +35,7 @@ from rewake.observability import logger
 from rewake.protocol import ClientVersion
 from rewake.storage import StorageFailed
 from rewake.sync.admission import Admission
-from rewake.sync.broadcast import Broadcast, SharedText
+from rewake.sync.broadcast import Broadcast
 from rewake.sync.closing import GOING_AWAY_CODE, RESTART_REASON
 from rewake.sync.deflation import Deflater
 from rewake.sync.faults import ClientFault, WaveBroken
@@ -53,65 +53,17 @@ from rewake.sync.instructions import (
     StartAuthentication,
     StartMutation,
 )
+from rewake.sync.picture import Footing
 from rewake.sync.ports import Backend, LiveResult, LiveSession, Showing
 from rewake.sync.session import Session
+from rewake.sync.socket import Socket, Writing
+from rewake.sync.voice import Unison, Voice
 from rewake.tallies import Tallies
 
 BEFORE_RESPONSE = "sync.after_log_row_before_response"
 """Fault point: the mutation is durable and its log row was applied; its client does not know yet."""
 
 _log = logger(__name__)
-
-
-class Socket(Protocol):
-    """What a connection needs from the bytes' side."""
-
-    @property
-    def holds_unsent(self) -> bool:
-        """Whether any bytes wait in front of the kernel."""
-        ...
-
-    def write_text(self, parts: Sequence[bytes], size: int, *, waits: bool = False) -> None:
-        """Write one text message; what the kernel does not take waits. One that `waits` may leave together
-        with the next, or in the next turn of the loop.
-        """
-        ...
-
-    def write_shared(self, text: SharedText, skew: bytes) -> bool:
-        """Write a text that is made for many, for the client with this `skew`. Returns `holds_unsent`."""
-        ...
-
-    def write_ping(self) -> None:
-        """Write a ping frame, where the driver can."""
-        ...
-
-    def unsent_bytes(self) -> int:
-        """How many bytes wait in front of the kernel."""
-        ...
-
-    def pause_reading(self) -> None:
-        """Read no more from the client for now."""
-        ...
-
-    def resume_reading(self) -> None:
-        """Go on reading; does no harm when reading was never paused."""
-        ...
-
-    def close(self, code: int | None, reason: str) -> None:
-        """Write a close frame after everything that waits, and read until the client's."""
-        ...
-
-    def abort(self) -> None:
-        """Cut the connection; what waits is lost."""
-        ...
-
-
-class Writing(Protocol):
-    """A socket that gathers what it is to write."""
-
-    def write_gathered(self) -> None:
-        """Hand everything to the kernel."""
-        ...
 
 
 def session_lane(socket: object) -> Lane:
@@ -179,6 +131,7 @@ class Connection:
         "_session",
         "_socket",
         "_source",
+        "_voice",
         "_wave_put_off",
     )
 
@@ -197,6 +150,7 @@ class Connection:
         self._source = source
         self._identity: Identity = ANONYMOUS  # Who the socket speaks for now; set by authentication.
         self._live: LiveSession | None = None  # Opened with the first instruction that needs it.
+        self._voice: Voice | None = None  # Who speaks in its place; set by `sings`, cleared by `stands`.
         self._is_acting = False  # Set while instructions are carried out.
         self._wave_put_off = False  # Set when a wave would have begun meanwhile.
         self._is_starting = False  # Set while a mutation takes its first step.
@@ -221,8 +175,15 @@ class Connection:
         """The socket holds more bytes than it was seen to, or fewer."""
         self._feed(self._session.backlog_changed, self._socket.unsent_bytes())
 
+    def writing_waits(self) -> None:
+        """Not all of a write got through. Whoever wrote knows; unless it was written past the connection."""
+        if self._voice is not None and not self._voice.heeds(self):
+            self._live_session().stand_alone()
+
     def peer_closed(self) -> None:
         """The client said Close; the socket answers it, and should be lost soon."""
+        if self._voice is not None:
+            self._live_session().stand_alone()
         if not self._is_over:
             self._registry.tallies.sockets_closed["left"] += 1
         self._is_over = True
@@ -238,7 +199,9 @@ class Connection:
     def tick(self) -> float | None:
         """Time passed. Returns when to look again, or None when there is nothing left to look at."""
         if not self._is_gone:
-            self._feed(self._session.tick, self._socket.unsent_bytes())
+            if self._voice is not None:
+                self._session.catch_up(self._voice.footing)  # This is no reason to leave.
+            self._carry_out(self._session.tick, self._socket.unsent_bytes())
         return None if self._is_gone else self._session.next_tick
 
     def shut_down(self, code: int = GOING_AWAY_CODE, reason: str = RESTART_REASON) -> None:
@@ -284,24 +247,85 @@ class Connection:
         if self._is_acting or self._socket.holds_unsent:
             return False
         socket = self._socket
-        session, broadcast = self._session, wave.for_all
-        if not isinstance(broadcast, Broadcast):
-            broadcast = wave.for_all = session.broadcast(wave.ts, self._registry.tallies)
-        text = session.show(broadcast, updates)
+        session = self._session
+        text = session.show(self.broadcast(wave), updates)
         if text is None:
             return False
         if socket.write_shared(text, session.skew):
             self._feed(session.transition_waits, text.size, socket.unsent_bytes())
+        elif text.is_small and socket.unison() is not None:
+            wave.singer = self
         return True
 
     def fail_wave(self) -> None:
         """See `ports.LiveListener`."""
         self._feed(self._session.broke, WaveBroken("the wave could not be run"))
 
+    # Being told together with others: `voice.Member`.
+
+    def place(self) -> Hashable:
+        """See `reactivity.Singer`."""
+        version = self._session.version
+        return id(self._registry), version.query_set, version.identity, len(self._session.skew)
+
+    def voice(self, query_id: int, result: LiveResult) -> Voice:
+        """See `reactivity.Singer`."""
+        return Voice(self._session.footing(query_id, result.fingerprint), self._registry.deflater)
+
+    @property
+    def unison(self) -> Unison:
+        """See `voice.Member`."""
+        ways = self._socket.unison()
+        assert ways is not None
+        return Unison(ways[0], self._session.skew, ways[1])
+
+    @property
+    def expires_ns(self) -> int | None:
+        """See `voice.Member`."""
+        return self._identity.expires_ns if isinstance(self._identity, User) else None
+
+    def broadcast(self, wave: Showing) -> Broadcast:
+        """What is made once for all who are shown `wave`; the first makes it."""
+        broadcast = wave.for_all
+        if not isinstance(broadcast, Broadcast):
+            broadcast = wave.for_all = Broadcast(
+                wave.ts,
+                self._backend,
+                limits=self._registry.limits,
+                render=self._session.render,
+                tallies=self._registry.tallies,
+            )
+        return broadcast
+
+    def sings(self, voice: Voice) -> None:
+        """See `voice.Member`."""
+        self._voice = voice
+
+    def stands(self, footing: Footing) -> None:
+        """See `voice.Member`."""
+        self._voice = None
+        self._session.catch_up(footing)
+
+    def transition_waits(self, size: int, *, wire: int) -> None:
+        """See `voice.Member`."""
+        self._live_session().stand_alone()
+        self._socket.wrote_shared(wire=wire, plain=size)
+        self._feed(self._session.transition_waits, size, self._socket.unsent_bytes())
+
+    def broke(self, error: Exception) -> None:
+        """See `voice.Member`."""
+        self._feed(self._session.broke, error)
+
     # Carrying out.
 
     def _feed(self, event: Callable[..., list[Instruction]], *details: Any) -> None:
-        """Hand an event to the session and do what it says.
+        """Hand an event to the session, which is to know what its client was told, and do what it says."""
+        if self._voice is not None:
+            self._live_session().stand_alone()
+        self._carry_out(event, *details)
+
+    def _carry_out(self, event: Callable[..., list[Instruction]], *details: Any) -> None:
+        """Do what the session says to an event.
 
         A mistake of the house ends this socket with 1011 and leaves the others alone.
         """

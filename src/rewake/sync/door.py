@@ -24,10 +24,11 @@ from rewake.protocol import ClientVersion
 from rewake.sync.admission import Admission
 from rewake.sync.asgi_socket import AsgiApp, Receive, Scope, Send, serve_sync
 from rewake.sync.closing import GOING_AWAY_CODE, RESTART_REASON
-from rewake.sync.connection import Connection, Socket, Writing
+from rewake.sync.connection import Connection
 from rewake.sync.deflation import Deflater
 from rewake.sync.ports import Backend
 from rewake.sync.session import Session
+from rewake.sync.socket import Socket, Writing
 from rewake.sync.ticker import SLOT_SECONDS, Ticker
 from rewake.sync.uvicorn_socket import uvicorn_protocol_class
 from rewake.tallies import Tallies

@@ -14,6 +14,7 @@ Not here: when a wave may begin, and what becomes of its text (`session.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from rewake.limits import DEFAULT_LIMITS
 from rewake.protocol import ZERO_VERSION, Add, ModifyQuerySet, StateVersion
@@ -31,6 +32,18 @@ from rewake.sync.rendering import modification_parts
 
 _UNANSWERED = b""
 """Stands for the fingerprint of a query that has had no answer on this socket."""
+
+
+class Footing(NamedTuple):
+    """Where a client stands that was told of one query for a while and of nothing else."""
+
+    version: StateVersion
+    """The end of its last Transition."""
+    query_id: int
+    fingerprint: bytes
+    """Of the last answer to this query."""
+    monotonic: float
+    """When the last Transition was sent."""
 
 
 class Picture:
@@ -173,6 +186,12 @@ class Picture:
         self._version = text.end
         text.told += 1
         return text
+
+    def catch_up(self, footing: Footing) -> None:
+        """Others were told the same in its place since the last `show`, and this is where they stand."""
+        self._version = footing.version
+        if footing.query_id in self._queries:  # Else it came to its end.
+            self._queries[footing.query_id] = footing.fingerprint
 
     def forget(self) -> None:
         """The socket came to its end; only the version stays, for the last message."""

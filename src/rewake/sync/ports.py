@@ -19,6 +19,7 @@ from rewake.auth import Identity
 from rewake.database import ReplayKey
 from rewake.environment import Environment
 from rewake.execution import Failure, FunctionCall, MutationOutcome, RequestSource, Success
+from rewake.reactivity import Singer
 
 
 class LiveResult(Protocol):
@@ -61,6 +62,8 @@ class Showing(Protocol):
 
     for_all: ForAll | None
     """None -> by the first who is shown it: what the others can use, too. Goes with the wave."""
+    singer: Singer | None
+    """Set by who was just shown the wave, and could be shown the next together with others."""
 
 
 class LiveListener(Protocol):
@@ -114,6 +117,10 @@ class LiveSession(Protocol):
 
     def tell(self, line: str) -> None:
         """Add a log line to a result, once: the next one, or one that is sent again for it."""
+        ...
+
+    def stand_alone(self) -> None:
+        """Leave the voice that speaks to this session, where there is one, and be its own again."""
         ...
 
     def close(self) -> None:

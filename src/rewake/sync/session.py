@@ -43,6 +43,7 @@ from rewake.protocol import (
     InvalidMessage,
     ModifyQuerySet,
     Mutation,
+    StateVersion,
     parse_client_message,
 )
 from rewake.protocol.server_messages import PING, clock_skew, transition_chunks
@@ -77,10 +78,9 @@ from rewake.sync.instructions import (
     SetIdentity,
     StartAuthentication,
 )
-from rewake.sync.picture import Picture
+from rewake.sync.picture import Footing, Picture
 from rewake.sync.ports import Facts, LiveResult
 from rewake.sync.rendering import action_response, modification_tail, mutation_response
-from rewake.tallies import Tallies
 
 
 class _Phase(Enum):
@@ -163,6 +163,11 @@ class Session:
     def has_ended(self) -> bool:
         """Was Close or Drop instructed, or did the peer leave?"""
         return self._phase is _Phase.ENDED
+
+    @property
+    def version(self) -> StateVersion:
+        """To which the last Transition led."""
+        return self._picture.version
 
     @property
     def is_holding(self) -> bool:
@@ -291,11 +296,7 @@ class Session:
             return []
         try:
             parts = self._picture.finish_wave(
-                ts,
-                updates,
-                render=self._render,
-                skew=self.skew,
-                server_ns=self._facts.now_ns(),
+                ts, updates, render=self.render, skew=self.skew, server_ns=self._facts.now_ns()
             )
         except WaveBroken as problem:
             return self._fail(problem)
@@ -309,10 +310,6 @@ class Session:
             self._wave_refused = False  # One was wanted while this one ran.
             instructions.append(REQUEST_WAVE)
         return instructions
-
-    def broadcast(self, ts: int, tallies: Tallies) -> Broadcast:
-        """What a wave at `ts` says to all that are shown it in one step, begun by this session."""
-        return Broadcast(ts, self._facts, limits=self._limits, render=self._render, tallies=tallies)
 
     def show(self, broadcast: Broadcast, updates: Sequence[tuple[int, LiveResult]]) -> SharedText | None:
         """Begin and finish a wave in one step, at a moment at which no bytes wait for the client.
@@ -333,11 +330,24 @@ class Session:
             self._message_at = broadcast.monotonic
         return text
 
+    def footing(self, query_id: int, fingerprint: bytes) -> Footing:
+        """Where the client stands after a `show` of this answer."""
+        return Footing(self._picture.version, query_id, fingerprint, self._message_at)
+
+    def catch_up(self, footing: Footing) -> None:
+        """Take over what its client was told since `show` together with others (`voice.py`)."""
+        self._picture.catch_up(footing)
+        self._message_at = max(self._message_at, footing.monotonic)
+
     def transition_waits(self, size: int, unsent_bytes: int) -> list[Instruction]:
         """Of the text that `show` gave, `size` bytes long, `unsent_bytes` did not get through."""
         self._backlog.observe(0, self._facts.monotonic())  # So it was before.
         self._backlog.wrote(size, ends_transition=True)
         return self.backlog_changed(unsent_bytes)
+
+    def render(self, live: LiveResult) -> bytes:
+        """The tail of a modification, which all subscribers of a result share."""
+        return modification_tail(live, self._facts.environment, redacted=self._redacted)
 
     # Time, and the reader.
 
@@ -456,10 +466,6 @@ class Session:
     def _has_expired(self) -> bool:
         identity = self._identity  # Most waves are for somebody without a token: they ask for no time.
         return isinstance(identity, User) and has_expired(identity, self._facts.now_ns())
-
-    def _render(self, live: LiveResult) -> bytes:
-        """The shared tail of a modification."""
-        return modification_tail(live, self._facts.environment, redacted=self._redacted)
 
     def _respond(self, response: bytes) -> list[Instruction]:
         """Write a response, and only then ask for the Transition that must follow it (wire 1.8)."""

@@ -36,9 +36,10 @@ from rewake.protocol import ClientVersion
 from rewake.sync.admission import Place
 from rewake.sync.broadcast import SharedText
 from rewake.sync.connection import Connection, Registry, session_lane
-from rewake.sync.deflation import WINDOW_BITS_MAX, Agreement, PlainCount, agree
+from rewake.sync.deflation import Agreement, PlainCount, agree
 from rewake.sync.frame_reader import Breach, FrameReader, Hangup, Heard, Noise, Ping
 from rewake.sync.frames import JOIN_BYTES_MAX, close_echo, close_frame, ping_frame, pong_frame, text_frames
+from rewake.sync.socket import Writer
 from rewake.sync.upgrade import SyncPath, Upgrade, check_upgrade, refusal_body, sync_path
 
 if TYPE_CHECKING:
@@ -263,6 +264,7 @@ class SyncSocket(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.holds_unsent = True  # The backlog is observed by the write that came to wait.
+        self._connection.writing_waits()
 
     def resume_writing(self) -> None:
         self.holds_unsent = False
@@ -297,14 +299,18 @@ class SyncSocket(asyncio.Protocol):
             self.write_text(text.parts(skew), text.size)
         elif not self._window_bits:
             self._transport.write(text.framed + skew + text.rest)
-        elif (
-            self._window_bits == WINDOW_BITS_MAX
-            and (around := text.deflated(self._door.deflater, skew)) is not None
-        ):
-            self._write([around[0] + skew + around[1]], plain=text.size)
         else:
-            self.write_text(text.parts(skew), text.size)
+            self._write([text.frame(skew, self._window_bits, self._door.deflater)], plain=text.size)
         return self.holds_unsent
+
+    def unison(self) -> tuple[Writer, int] | None:
+        return self._transport, self._window_bits
+
+    def wrote_shared(self, *, wire: int, plain: int) -> None:
+        if self._window_bits and self._transport.get_write_buffer_size():
+            if self._plain is None:
+                self._plain = PlainCount()
+            self._plain.wrote(wire=wire, plain=plain)
 
     def write_gathered(self) -> None:
         # Nothing is left where something took it along, or the socket came to its end.
@@ -360,10 +366,7 @@ class SyncSocket(asyncio.Protocol):
             self._transport.write(b"".join(buffers))
         else:
             self._transport.writelines(buffers)
-        if self._window_bits and self._transport.get_write_buffer_size():
-            if self._plain is None:
-                self._plain = PlainCount()
-            self._plain.wrote(wire=wire, plain=plain)
+        self.wrote_shared(wire=wire, plain=plain)
 
     def _control(self, heard: Heard) -> None:
         """Act on what is no text."""
