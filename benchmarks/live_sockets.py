@@ -47,6 +47,10 @@ class Speech(Protocol):
         """How many results a message brings; -1 when it tells of a failure."""
         ...
 
+    def verdict(self, buffer: bytearray, start: int, end: int) -> int:
+        """The same, but 1 for any number of results."""
+        ...
+
     def removals(self, buffer: bytearray, start: int, end: int) -> int:
         """How many subscriptions a message says are gone."""
         ...
@@ -91,10 +95,15 @@ class RewakeSpeech:
         )
 
     def results(self, buffer: bytearray, start: int, end: int) -> int:
+        verdict = self.verdict(buffer, start, end)
+        return buffer.count(b'"QueryUpdated"', start, end) if verdict > 0 else verdict
+
+    def verdict(self, buffer: bytearray, start: int, end: int) -> int:
         kind = bytes(buffer[start + 9 : start + 14])
         if kind == b"Trans":
-            found = buffer.count(b'"QueryUpdated"', start, end)
-            return -1 if not found and buffer.find(b'"QueryFailed"', start, end) >= 0 else found
+            if buffer.find(b'"QueryUpdated"', start, end) >= 0:
+                return 1
+            return -1 if buffer.find(b'"QueryFailed"', start, end) >= 0 else 0
         return -1 if kind in {b"Fatal", b"AuthE"} else 0
 
     def removals(self, buffer: bytearray, start: int, end: int) -> int:
@@ -128,6 +137,9 @@ class HandwrittenSpeech:
         if buffer.startswith(b'{"channel":', start):
             return 1
         return 1 if buffer.find(b'"ok":true', start, min(end, start + 60)) >= 0 else -1
+
+    def verdict(self, buffer: bytearray, start: int, end: int) -> int:
+        return self.results(buffer, start, end)
 
     def removals(self, buffer: bytearray, start: int, end: int) -> int:
         del buffer, start, end
