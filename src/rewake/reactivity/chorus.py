@@ -10,9 +10,9 @@ they leave.
     shown the same query twice -> join ...... await_result -> joins -> show ...... leave -> a session again
 
 A session leaves by the first thing that happens to it alone: its client says something, another query of its
-is touched, its socket is full or lost, time passes (a tick). If a result was owed to the chorus then, it is
-owed to the session. Leaving is always possible and never loses anything; so whatever is out of the ordinary
-makes the whole chorus part, and each of its sessions is shown the next wave by itself.
+is touched, its socket is full or lost. If a result was owed to the chorus then, it is owed to the session.
+Leaving is always possible and never loses anything; so whatever is out of the ordinary makes the whole chorus
+part, and each of its sessions is shown the next wave by itself.
 
 Not here: what is written, and to which sockets (`sync/voice.py`).
 """
