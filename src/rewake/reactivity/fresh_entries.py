@@ -53,7 +53,7 @@ class FreshEntries:
         if len(self._fresh) <= self._most:
             return None
         oldest = next(iter(self._fresh))
-        if oldest.subscriptions or oldest.runs:
+        if oldest.subscription_count or oldest.runs:
             self.register(oldest)
             return None
         del self._fresh[oldest]
