@@ -62,7 +62,7 @@ class Handoff(Generic[T]):
         self._settle()
 
     def _settle(self) -> None:
-        assert not self.done(), "an answer is handed over once"
+        assert not self._is_settled, "an answer is handed over once"
         self._is_settled = True
         resume, self._resume = self._resume, None
         if resume is not None:

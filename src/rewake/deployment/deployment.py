@@ -327,14 +327,6 @@ class Deployment(FunctionCalls):
         """The bounds that this deployment runs under."""
         return self._database.limits
 
-    def now_ns(self) -> int:
-        """Wall clock, nanoseconds since the epoch."""
-        return self._clock.now_ns()
-
-    def monotonic(self) -> float:
-        """Seconds since some fixed moment."""
-        return self._clock.monotonic()
-
     async def ready(self) -> bool:
         """Whether functions can be called now."""
         return self._is_open

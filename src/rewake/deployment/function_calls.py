@@ -63,6 +63,11 @@ class FunctionCalls:
     def __init__(self, database: Database, runner: Runner, *, tallies: Tallies, tracing: Tracing) -> None:
         self._database = database
         self._clock = database.environment.clock
+        # Asked a dozen times for each call of a door: there is nothing around them.
+        self.now_ns = self._clock.now_ns
+        """Wall clock, nanoseconds since the epoch."""
+        self.monotonic = self._clock.monotonic
+        """Seconds since some fixed moment."""
         self._runner = runner
         self.tallies = tallies
         """What doors and others count."""

@@ -12,7 +12,9 @@ Not here: what happens inside a run (`host.py`), groups (`group_writer.py`), thr
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from rewake.auth import Identity, denial_of
 from rewake.database import (
@@ -62,8 +64,7 @@ from rewake.tracing import NO_TRACING, Tracing, mark_failed
 _log = logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Mutated:
+class Mutated(msgspec.Struct, frozen=True):
     """What a mutation came to: an outcome, or an error that is not the author's doing. To be told after
     COMMIT.
     """

@@ -22,6 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from rewake.database import CommitResult, Database, GroupCommit
@@ -56,8 +57,7 @@ def restarting_log(patience_seconds: float) -> Change:
     return Change(lambda group: group.restart_log(patience_seconds=patience_seconds), is_in_group=False)
 
 
-@dataclass(eq=False, slots=True)
-class Writing:
+class Writing(msgspec.Struct, eq=False):
     """One piece of work and where its outcome goes."""
 
     job: MutationJob | Change

@@ -17,9 +17,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from random import Random
 from typing import Any
+
+import msgspec
 
 from rewake.auth import Identity, UploadGrant, UploadSeal
 from rewake.blobs import BlobStore
@@ -103,8 +104,7 @@ class NestingTooDeep(LimitExceeded):
     template = "Cross component call depth limit exceeded. Do you have an infinite loop in your app?"
 
 
-@dataclass(slots=True)
-class Observed:
+class Observed(msgspec.Struct):
     """What a run looked at besides the database."""
 
     identity: bool = False

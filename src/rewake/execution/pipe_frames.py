@@ -43,6 +43,11 @@ class FrameDecoder:
         Raises:
             PipeBroken: a frame says that it is longer than any can be.
         """
+        if not self._buffer and len(data) >= _length.size:
+            # Mostly one whole frame comes, and nothing else.
+            (length,) = _length.unpack_from(data)
+            if len(data) == _length.size + length <= FRAME_BYTES_MAX:
+                return (data[_length.size :],)
         self._buffer += data
         bodies = []
         position = 0

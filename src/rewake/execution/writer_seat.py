@@ -214,7 +214,7 @@ class WriterSeat:
             taken += more
         if taken:
             worker.send(*[work.message for work in taken])
-        if self._desk.is_idle:
+        if self._idle and self._desk.is_idle:
             self._wake_idle()
 
     def _hear(self, message: FromWorker) -> None:
@@ -226,7 +226,7 @@ class WriterSeat:
                 if not work.asker.done():
                     work.asker.set_exception(self._desk.refusal())
             self._pump()
-            if self._desk.is_idle:
+            if self._idle and self._desk.is_idle:
                 self._wake_idle()
 
     def _worker_ended(self, worker: Worker) -> None:
