@@ -30,7 +30,6 @@ from rewake.database import (
     runs_of_cron,
     schedule,
     store_crons,
-    touches_schedule,
 )
 from rewake.database.crons import skip_line
 from rewake.environment import ManualClock, seeded_environment
@@ -153,8 +152,6 @@ def test_crons_are_a_backlog_beside_that_of_scheduled_functions(world: World) ->
     assert claim(world)
     assert [each.id for each in look(world, lambda r: begun_jobs(r, limit=9, backlog=CRONS))] == [job.id]
     assert look(world, lambda reads: begun_jobs(reads, limit=9)) == []
-    assert touches_schedule(iter([CRONS.tablet]), backlog=CRONS)
-    assert not touches_schedule(iter([CRONS.tablet]))
     assert not is_cron("")
     assert not is_cron("no id")
 

@@ -24,7 +24,6 @@ from rewake.database import (
     put_back_scheduled,
     schedule,
     scheduled_state,
-    touches_schedule,
     trim_scheduled,
 )
 from rewake.environment import ManualClock, seeded_environment
@@ -218,15 +217,6 @@ def test_begun_jobs_are_those_in_progress(world: World) -> None:
     begun, _ = add(world), add(world)
     do(world, lambda tx: claim_scheduled(tx, begun))
     assert [job.id for job in look(world, lambda reads: begun_jobs(reads, limit=9))] == [begun]
-
-
-def test_writes_to_jobs_are_told_from_others(world: World) -> None:
-    def touched(body: Callable[[WriteTransaction], Any]) -> bool:
-        result = world.mutate(body)
-        return touches_schedule(write.tablet for row in result.rows for write in row.writes)
-
-    assert touched(lambda tx: schedule(tx, "m.js:f", {}, at_ms=START_MS)) is True
-    assert touched(lambda tx: tx.insert("notes", {"n": 1.0})) is False
 
 
 # Trimming.

@@ -13,6 +13,8 @@ import pytest
 from rewake.database import SchemaMismatch
 from rewake.execution import DocumentSource, ProjectInvalid, RunnerClosed
 from rewake.execution.code_switch import CodeReplaced
+from rewake.execution.runner import GroupReport
+from rewake.storage import LogRow, LogWrite
 from tests.execution.worker_stage import MAIN, SCHEMA, CallFailed, Stage, play
 
 
@@ -21,6 +23,13 @@ def place(request: pytest.FixtureRequest) -> str:
     """Where functions run."""
     place: str = request.param
     return place
+
+
+def test_a_report_says_which_tables_were_written_to() -> None:
+    rows = [LogRow(ts, "", (LogWrite(ts, b"id", None, None, ()),)) for ts in (3, 7)]
+    report = GroupReport(tuple(rows), 7)
+    assert [tablet for tablet in range(9) if report.wrote_to(tablet)] == [3, 7]
+    assert not GroupReport((), 7).wrote_to(7)
 
 
 def test_what_functions_say_comes_with_the_record_of_their_run(tmp_path: Path, place: str) -> None:

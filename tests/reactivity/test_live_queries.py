@@ -714,3 +714,30 @@ def test_rows_that_were_told_before_are_not_applied_again():
         assert stage.live.wakes == 0
 
     play(story)
+
+
+def test_a_query_that_reads_other_places_from_run_to_run_is_found_at_each():
+    # Its place in the wake index is kept while it is stale, and changed only where the next run read others.
+    async def story(stage: Stage) -> None:
+        watcher = stage.watch("m:get")
+        await stage.rest()
+        (entry,) = stage.live._entries.values()
+        marks = []
+        for value in (1, 2, 3):
+            stage.runner.commit_and_deliver(("a", value))
+            await stage.rest()
+            marks.append(entry.watched)
+            assert watcher.shown == {0: f'"v0 m:get a {value}"'}
+        assert len(set(marks)) == 1
+        assert marks[0] != 0
+        entry.watched = 1  # As after a run that read something else.
+        stage.runner.commit_and_deliver(("a", 4))
+        await stage.rest()
+        assert entry.watched == marks[0]
+        assert watcher.shown == {0: '"v0 m:get a 4"'}
+        watcher.session.close()
+        stage.runner.commit_and_deliver(("a", 5))
+        await stage.rest()
+        assert len(stage.live._index) == len(stage.live._entries) == 0
+
+    play(story)

@@ -200,7 +200,6 @@ from rewake.database.scheduled import (
     next_due_ms,
     pending_jobs,
     schedule,
-    touches_schedule,
 )
 from rewake.database.scheduled import cancel as cancel_scheduled
 from rewake.database.scheduled import claim as claim_scheduled
@@ -470,7 +469,6 @@ __all__ = [
     "take_staged_step",
     "take_step",
     "tend_hidden",
-    "touches_schedule",
     "touches_variables",
     "trim_deploys",
     "trim_scheduled",

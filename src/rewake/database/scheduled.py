@@ -17,7 +17,6 @@ Source: semantics 3.7, 6.5.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -192,11 +191,6 @@ def trim_finished(transaction: WriteTransaction, *, before_ms: float, limit: int
         if size >= _TRIM_BYTES:
             break
     return count
-
-
-def touches_schedule(tablets: Iterator[int], *, backlog: Table = SCHEDULED_FUNCTIONS) -> bool:
-    """Whether writes to these tablets changed a job."""
-    return any(tablet == backlog.tablet for tablet in tablets)
 
 
 def _move(

@@ -21,7 +21,6 @@ from rewake.auth import ANONYMOUS, Identity
 from rewake.database import Database, Invocation, ReplayKey, ScheduledJob
 from rewake.deployment.mutations import Mutations
 from rewake.deployment.under_way import ArgumentsUnderWay, CallsUnderWay
-from rewake.environment import Environment
 from rewake.errors import InvalidInput, RewakeError
 from rewake.execution import (
     NO_SOURCE,
@@ -62,6 +61,8 @@ class FunctionCalls:
 
     def __init__(self, database: Database, runner: Runner, *, tallies: Tallies, tracing: Tracing) -> None:
         self._database = database
+        self.environment = database.environment
+        """Time, chance and fault points."""
         self._clock = database.environment.clock
         # Asked a dozen times for each call of a door: there is nothing around them.
         self.now_ns = self._clock.now_ns
@@ -82,11 +83,6 @@ class FunctionCalls:
         bounds, position = database.limits, database.last_ts()
         given = database.environment
         self.live = LiveQueries(readers, environment=given, limits=bounds, position=position, tallies=tallies)
-
-    @property
-    def environment(self) -> Environment:
-        """Time, chance and fault points."""
-        return self._database.environment
 
     @property
     def analysis(self) -> Analysis:

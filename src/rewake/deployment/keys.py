@@ -131,7 +131,7 @@ class Keys:
 
     def _on_group(self, report: GroupReport) -> None:
         """Hear of commits: keys are changed by the functions of this object, and by whoever calls these."""
-        if any(write.tablet == ADMIN_KEYS_TABLET for row in report.rows for write in row.writes):
+        if report.wrote_to(ADMIN_KEYS_TABLET):
             self._loading = asyncio.ensure_future(self.load())
 
     def _compare(self) -> None:

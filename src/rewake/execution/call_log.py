@@ -147,7 +147,7 @@ class CallLog:
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         # What follows is guarded by the lock.
-        self._entries: deque[tuple[LogEntry, int]] = deque()
+        self._entries: deque[tuple[float, CallRecord | RunProgress, int]] = deque()
         self._bytes = 0
         self._cursor = 0.0
         self._listeners: list[Callable[[CallRecord], None]] = []
@@ -158,7 +158,7 @@ class CallLog:
     def records(self) -> list[CallRecord]:
         """The latest records, oldest first."""
         with self._lock:
-            news = [entry.news for entry, _ in self._entries]
+            news = [news for _, news, _ in self._entries]
         return [each for each in news if isinstance(each, CallRecord)]
 
     def listen(self, listener: Callable[[CallRecord], None]) -> None:
@@ -226,10 +226,10 @@ class CallLog:
 
     def _after(self, cursor: float) -> list[LogEntry]:
         found: list[LogEntry] = []
-        for entry, _ in reversed(self._entries):
-            if entry.cursor <= cursor:
+        for at, news, _ in reversed(self._entries):
+            if at <= cursor:
                 break
-            found.append(entry)
+            found.append(LogEntry(at, news))
         return found[::-1]
 
     def _take(self, news: Sequence[CallRecord | RunProgress]) -> None:
@@ -239,10 +239,10 @@ class CallLog:
                 # A millisecond may bring many, and a clock may go back.
                 self._cursor = max(now, self._cursor + _CURSOR_STEP_MS)
                 size = _size_of(each)
-                entries.append((LogEntry(self._cursor, each), size))
+                entries.append((self._cursor, each, size))
                 self._bytes += size
             while len(entries) > 1 and (len(entries) > self._records_max or self._bytes > self._bytes_max):
-                self._bytes -= entries.popleft()[1]
+                self._bytes -= entries.popleft()[2]
             waiting, self._waiting = self._waiting, []
         for wake in waiting:
             wake()

@@ -54,13 +54,14 @@ class FairQueue(Generic[T]):
         self._callers: deque[str] = deque()
         self._house: deque[str] = deque()
         self._since_house = 0
-        self._count = 0
+        self.count = 0
+        """How much waits."""
         # Of callers, in the order in which they came. Those that have left are skipped, and swept when they
         # are the greater part.
         self._oldest: deque[Waiting[T]] = deque()
 
     def __len__(self) -> int:
-        return self._count
+        return self.count
 
     def __iter__(self) -> Iterator[T]:
         """Everything, lane by lane."""
@@ -79,9 +80,9 @@ class FairQueue(Generic[T]):
             self._circle_of(lane).append(lane.name)
         self.lanes += not queued
         queued.append(waiting)
-        self._count += 1
+        self.count += 1
         if lane.standing is Standing.CALLER:
-            if len(self._oldest) > 2 * self._count + 16:
+            if len(self._oldest) > 2 * self.count + 16:
                 self._oldest = deque(each for each in self._oldest if not each.is_gone)
             self._oldest.append(waiting)
 
@@ -125,7 +126,7 @@ class FairQueue(Generic[T]):
         self._callers.clear()
         self._house.clear()
         self._oldest.clear()
-        self._count = self.lanes = 0
+        self.count = self.lanes = 0
         return left
 
     def _circle(self) -> deque[str] | None:
@@ -139,5 +140,5 @@ class FairQueue(Generic[T]):
 
     def _gone(self, waiting: Waiting[T]) -> Waiting[T]:
         waiting.is_gone = True
-        self._count -= 1
+        self.count -= 1
         return waiting

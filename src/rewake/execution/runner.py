@@ -154,6 +154,14 @@ class GroupReport(msgspec.Struct, frozen=True):
     commit_seconds: float = 0.0
     """How long COMMIT took, which waits for the disk."""
 
+    def wrote_to(self, tablet: int) -> bool:
+        """Whether something was written to a table. All who listen ask, for every group."""
+        for row in self.rows:
+            for write in row.writes:
+                if write.tablet == tablet:
+                    return True
+        return False
+
 
 class WorkerFacts(msgspec.Struct, frozen=True):
     """One worker process."""

@@ -114,7 +114,7 @@ class WaitingLine(Generic[T]):
         """How long work waited that was taken."""
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return self._queue.count
 
     def join(self, item: T, lane: Lane) -> None:
         """Wait for a turn.
@@ -132,28 +132,29 @@ class WaitingLine(Generic[T]):
     def refuses(self, lane: Lane) -> Overloaded | None:
         """The error for who would join in `lane` now and wait for too long; None for who may join."""
         queue = self._queue
-        if not queue or lane.standing is not Standing.CALLER:
+        if not queue.count or lane.standing is not Standing.CALLER:
             return None
         own = queue.waiting_in(lane)
         # Everybody else has at most as many turns before him as he has himself.
-        ahead = min(len(queue), (own + 1) * queue.lanes)
+        ahead = min(queue.count, (own + 1) * queue.lanes)
         seconds = self.wait_seconds(ahead)
         before = min(self.waited_before, _BEFORE_SHARE_MAX * self._wait_seconds_max)
         most = (self._wait_seconds_max - before) * (1.0 if own else _FIRST_SHARE)
         is_long = seconds is not None and seconds > most
-        is_full = len(queue) >= _OWN_SHARE * self._waiting_max
+        is_full = queue.count >= _OWN_SHARE * self._waiting_max
         # Who has less than half of an equal share did not fill it.
-        if is_long or (is_full and own and 2 * own * queue.lanes >= len(queue)):
+        if is_long or (is_full and own and 2 * own * queue.lanes >= queue.count):
             return self.refusal(seconds)
         return None
 
     def next(self) -> T | None:
         """Whose turn it is; None where nothing waits."""
-        waiting = self._queue.pop()
+        queue = self._queue
+        waiting = queue.pop() if queue.count else None
         if waiting is None:
             return None
         self.waits.observe(self._now() - waiting.came)
-        if not self._queue:
+        if not queue.count:
             self._pace.end()
         return waiting.item
 
@@ -164,8 +165,10 @@ class WaitingLine(Generic[T]):
     def too_late(self) -> list[T]:
         """Take out what has waited for so long that it should have been turned away."""
         served, most = self._pace.served, 2 * self._wait_seconds_max
+        if not self._queue.count:
+            return []
         dropped = self._queue.drop_oldest(lambda since: served - since > most)
-        if dropped and not self._queue:
+        if dropped and not self._queue.count:
             self._pace.end()
         return dropped
 
@@ -177,7 +180,7 @@ class WaitingLine(Generic[T]):
     def refusal(self, waiting: float | None = None) -> Overloaded:
         """The error for who is turned away now, where `waiting` seconds of work are ahead of him."""
         if waiting is None:
-            waiting = self.wait_seconds(len(self._queue)) or self._wait_seconds_max
+            waiting = self.wait_seconds(self._queue.count) or self._wait_seconds_max
         # When about half of it is done, and then not all at once.
         seconds = waiting / 2 * (1.0 + self._chance())
         return self._error(seconds=min(max(1, ceil(seconds)), _RETRY_SECONDS_MAX))

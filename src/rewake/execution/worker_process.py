@@ -69,17 +69,14 @@ class _Peer(asyncio.Protocol):
         """Set by whoever uses the process; a message that nobody expects is dropped."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the pipe has ended, after the last message."""
+        self.is_alive = True
+        """Whether the other end has not ended as far as we know."""
         self.loading = ""
         """The file of the project that was imported last; of a template."""
         # Who waits for the next message, instead of `hear`.
         self._asked: asyncio.Future[FromWorker] | None = None
         self._decoder = FrameDecoder()
         self._sending: asyncio.WriteTransport | None = None
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the other end has not ended as far as we know."""
-        return not self.ended.done()
 
     async def connect(self, end: socket.socket) -> None:
         """Take over our end of the pipe."""
@@ -94,7 +91,7 @@ class _Peer(asyncio.Protocol):
     def send(self, *messages: FromFront) -> None:
         """Send messages, in one write; into the void where the process has ended."""
         if self._sending is not None and self.is_alive and not self._sending.is_closing():
-            self._sending.write(b"".join(map(pack, messages)))
+            self._sending.write(pack(messages[0]) if len(messages) == 1 else b"".join(map(pack, messages)))
 
     def close(self) -> None:
         """End the pipe: the process finishes what it has and ends."""
@@ -170,6 +167,7 @@ class _Peer(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         if self._sending is not None:
             self._sending.close()
+        self.is_alive = False
         if not self.ended.done():
             self.ended.set_result(None)
         if self._asked is not None and not self._asked.done():

@@ -166,6 +166,9 @@ class Entry:
     """Set by the first commit that touches the result; cleared by the next accepted run."""
     expires_at: float | None = None
     """Monotonic seconds after which new readers are not served (the run read the clock)."""
+    watched: int = 0
+    """The `mark` of the read set with which it lies in the wake index: most runs read what the last one read.
+    0 where that is not known."""
     _shown: Hashable | _Several | None = None
     """The live queries that show this entry. Most are shown once, and a set would be as large as the rest."""
     choruses: dict[Hashable, Together] | None = None

@@ -117,7 +117,7 @@ class LiveQueries:
         self.wakes += 1
         if entry.subscription_count:
             self._tallies.invalidated(entry.key.question.path)
-        self._index.remove(entry)
+        # It stays in the wake index: the run to come will most probably read the same.
         self._pin(entry)
         self._mark_pending(entry)
         self._settle(entry)
@@ -317,7 +317,10 @@ class LiveQueries:
             self._pin(entry)
         elif before is not None:
             self._fresh.drop(entry)
-            self._index.add(entry, run.read_set)
+            mark = run.read_set.mark
+            if not mark or entry.watched != mark:
+                self._index.add(entry, run.read_set)
+                entry.watched = mark
         elif (outgrown := self._fresh.put(entry, run.read_set)) is not None:
             self._forget(outgrown)
         if touch is not None or (before is not None and result is not before):
@@ -392,6 +395,7 @@ class LiveQueries:
     def _unregister(self, entry: Entry) -> None:
         self._fresh.drop(entry)
         self._index.remove(entry)
+        entry.watched = 0
 
     def _forget(self, entry: Entry) -> None:
         self._unused.drop(entry)

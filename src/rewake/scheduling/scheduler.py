@@ -32,7 +32,6 @@ from rewake.database import (
     due_jobs,
     has_finished_scheduled,
     next_due_ms,
-    touches_schedule,
 )
 from rewake.environment import Environment
 from rewake.errors import RewakeError
@@ -166,8 +165,7 @@ class Scheduler:
     # The driver.
 
     def _heard(self, report: GroupReport) -> None:
-        tablets = (write.tablet for row in report.rows for write in row.writes)
-        if touches_schedule(tablets, backlog=self._backlog):
+        if report.wrote_to(self._backlog.tablet):
             self._news.set()
 
     async def _serve(self) -> None:
