@@ -177,6 +177,20 @@ def test_a_question_that_is_void_is_asked_once_more(tmp_path: Path, monkeypatch:
     assert "VOID" in put("inserts", tmp_path, record)[1][0], "it stays below"
 
 
+def test_a_second_try_is_left_out_where_there_is_no_time_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = iter([1000.0, 500.0])
+    monkeypatch.setitem(
+        QUESTIONS, "inserts", lambda scratch: Table("t", ["a"], by_hand={"each": next(rates)})
+    )
+    record = Record(tmp_path / "record.json", "machine")
+    assert put("inserts", tmp_path, record)[1] == []
+    table, void = put("inserts", tmp_path, record, spare_seconds=0.0)
+    assert "VOID" in void[0]
+    assert void == table.notes
+
+
 def test_the_handwritten_application_answers_alike_however_it_commits(tmp_path: Path) -> None:
     for commit, keeps_lists in (("each", False), ("group", True)):
         with handwritten(tmp_path, sync="off", commit=commit, keeps_lists=keeps_lists) as subject:
