@@ -2,7 +2,7 @@
 
 A slow neighbour, a full disk or a hot processor makes everything slow, and the ratios of such a run say
 nothing. So the last figures of each case are kept in a file that git does not carry; their median is what is
-recorded, and a run with a figure below 90 % of it is called void and leaves nothing behind. (The best ever
+recorded, and a run with a figure below 90 % of it is called void. Such a figure is not kept. (The best ever
 would be the luckiest of many runs, and most others void.) A machine is known by processor, cores, memory,
 file system and the versions that matter; another machine begins a record of its own. Throw the file away to
 begin anew.

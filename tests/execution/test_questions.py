@@ -154,7 +154,7 @@ def test_what_is_asked_in_one_turn_is_one_message_and_each_gets_its_own_answer()
         await turns()
         (reader,) = house.readers
         assert reader.asked == [["m:a", "m:b", "m:a"]]
-        assert [sent.is_all for sent in reader.sent] == [True]
+        assert [sent.is_in_parts for sent in reader.sent] == [True]
         late = house.ask("m:b")
         await turns()
         reader.answer("1", "2", ts=8)

@@ -76,6 +76,7 @@ from rewake.database.deploys import (
 from rewake.database.environment_variables import (
     BUILT_IN_VARIABLES,
     VARIABLE_REFUSALS,
+    VARIABLES_TABLET,
     RequiredVariablesMissing,
     VariableRequired,
     VariableValueRefused,
@@ -88,7 +89,6 @@ from rewake.database.environment_variables import (
     remember_declared,
     stored_variable,
     stored_variables,
-    touches_variables,
 )
 from rewake.database.errors import (
     IndexNotFound,
@@ -250,6 +250,7 @@ __all__ = [
     "SCHEDULED_FUNCTIONS",
     "STORAGE_PATH",
     "SYSTEM_TABLES",
+    "VARIABLES_TABLET",
     "VARIABLE_REFUSALS",
     "ActiveSchemas",
     "ArchivedFileDamaged",
@@ -469,7 +470,6 @@ __all__ = [
     "take_staged_step",
     "take_step",
     "tend_hidden",
-    "touches_variables",
     "trim_deploys",
     "trim_scheduled",
     "verify",

@@ -30,12 +30,14 @@ from rewake.limits import (
     VARIABLES_MAX,
 )
 from rewake.schema import DeclaredVariable, variables_from_json, variables_to_json
-from rewake.storage import LogRow, Reads
+from rewake.storage import Reads
 from rewake.values import decode_stored_document, encode_key, key_successor
 
 BUILT_IN_VARIABLES = ("CONVEX_CLOUD_URL", "CONVEX_SITE_URL")
 """Where clients and HTTP actions reach the deployment."""
 
+VARIABLES_TABLET = ENVIRONMENT_VARIABLES.tablet
+"""Where variables lie: a commit that writes there changed one."""
 _BY_NAME = ENVIRONMENT_VARIABLES.indexes["by_name"].id
 _DECLARED = "declared_variables"
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -169,11 +171,6 @@ def stored_variables(reads: Reads) -> dict[str, str]:
         for fields in _documents(reads)
         if not fields.get("isBuiltIn", False)
     }
-
-
-def touches_variables(row: LogRow) -> bool:
-    """Whether a commit changed a variable."""
-    return any(write.tablet == ENVIRONMENT_VARIABLES.tablet for write in row.writes)
 
 
 def change_variables(transaction: WriteTransaction, changes: Iterable[tuple[str, str | None]]) -> None:

@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 from rewake.auth import Provider, User, filled, variables_of
 from rewake.auth.provider_fetching import Get
 from rewake.auth.token_verifier import TokenVerifier
-from rewake.database import stored_variables, touches_variables
+from rewake.database import VARIABLES_TABLET, stored_variables
 from rewake.environment import Clock
 from rewake.errors import InvalidInput
 from rewake.execution import Analysis, GroupReport
@@ -99,7 +99,7 @@ class SignIn:
 
     def on_group(self, report: GroupReport) -> None:
         """Hear of a commit group: it may have changed a variable."""
-        if self._reads_variables and any(touches_variables(row) for row in report.rows):
+        if self._reads_variables and report.wrote_to(VARIABLES_TABLET):
             self._listed = None
             self._changes += 1
 

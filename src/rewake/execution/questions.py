@@ -154,7 +154,7 @@ class Batch:
     def send(self) -> None:
         """Set out."""
         self.worker.hear = self._hear
-        self.worker.send(OpenWave([Query.of(each.job) for each in self.questions], None, True))
+        self.worker.send(OpenWave([Query.of(each.job) for each in self.questions], None, is_in_parts=True))
         if self.is_quick or len(self.questions) > 1:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(_HELD_UP_SECONDS, self._held_up)

@@ -257,7 +257,7 @@ class ReaderWorker(_Worker):
                     break
                 continue
             try:
-                if isinstance(message, OpenWave) and message.is_all:
+                if isinstance(message, OpenWave) and message.is_in_parts:
                     self._answer_all(message)
                     if self._is_worn():
                         break

@@ -243,7 +243,7 @@ class OpenWave(_Message):
 
     jobs: list[Query]
     at: int | None
-    is_all: bool = False
+    is_in_parts: bool = False
     """Whether there will be no `More`: the snapshot is let go at once, and there may be several answers."""
     is_short: bool = False
     """The same with one answer, before which the snapshot is let go. No `EndWave` follows."""
