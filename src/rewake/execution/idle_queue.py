@@ -5,7 +5,7 @@ wakes that one up, a caller in a loop who gives a reader back and asks again at 
 somebody else waits for ever.
 
     put -> the next who waits | kept        get -> one that is kept | wait in line
-    wait(taker) ------------------------------------------------------^
+    wait(taker), and later serve -------------------------------------^
     next -> who is next after all: several may share what one of them was given
 
 Not here: what is at rest (`reader_threads.py`, `reader_pool.py`), whose turn it is (`waiting_line.py`).
@@ -49,19 +49,27 @@ class IdleQueue(Generic[T]):
         # Who had a turn already, and waits for another: they come first.
         self._again: deque[Taker[T]] = deque()
 
+    def __len__(self) -> int:
+        """How many wait, about: who gave up is counted until it would be its turn."""
+        return len(self._line) + len(self._again)
+
     def put(self, item: T, *, served: int = 1) -> None:
         """Give `item` to the next who waits, or keep it. So many were `served` with it."""
-        line = self._line
-        if line:
-            line.done(served)
-            for taker in line.too_late():
-                if not taker.done():
-                    taker.set_exception(line.refusal())
+        self.served(served)
         following = self.next()
         if following is not None:
             following.set_result(item)
         else:
             self._kept.append(item)
+
+    def served(self, count: int) -> None:
+        """So many were served, by whom there is still work with."""
+        line = self._line
+        if line:
+            line.done(count)
+            for taker in line.too_late():
+                if not taker.done():
+                    taker.set_exception(line.refusal())
 
     async def get(self, lane: Lane = WAVES) -> T:
         """Take an item; waits for its turn.
@@ -93,10 +101,15 @@ class IdleQueue(Generic[T]):
         """Have `taker`, who had a turn, come before all others."""
         self._again.append(taker)
 
-    def serve(self) -> None:
-        """Hand out what is kept to those who wait. What was used last goes first: it is still warm."""
-        while self._kept and (following := self.next()) is not None:
-            following.set_result(self._kept.pop())
+    def serve(self) -> bool:
+        """Hand out one that is kept to who is next, and say whether there were both. What was used last goes
+        first: it is still warm.
+        """
+        following = self.next() if self._kept else None
+        if following is None:
+            return False
+        following.set_result(self._kept.pop())
+        return True
 
     def next(self) -> Taker[T] | None:
         """Who is next, and waits no longer; None where nobody waits."""

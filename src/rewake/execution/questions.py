@@ -1,19 +1,17 @@
 """Questions: queries that somebody asks once, several of which travel to a reader together.
 
 Floor 3, `execution`. What a reader does for one read by an id takes less than waking its process up. So
-whoever waits when a reader is free goes with it as a batch, for as long as all of it is quickly done: one
-message, one snapshot, one answer, or several where it takes longer than was thought.
+questions travel in batches, each as long as all of it is quickly done: one message, one snapshot, one answer,
+or several where it takes longer than was thought.
 
-    ask -> waits in line -> (end of the turn, or a reader is free) -> Batch -> OpenWave -> Ran* -> answers
-                `-- again: its reader died, or is held up by another question of the batch
-
-While a quick batch is under way a little more work waits for its reader to come back, and does not have
-another woken up: with two readers everybody would travel alone.
+    ask -> waits in line -> Batch -> OpenWave -> Ran* -> answers
+                `-- again: its reader died, or is held up by another question
 
 How long a question takes is what its function took lately; one that has not run yet travels alone. Nothing is
 written by a query, so one that is held up may be run a second time elsewhere; the first answer counts.
 
-Not here: readers (`reader_pool.py`), whose turn it is (`waiting_line.py`), live queries, which come in waves.
+Not here: when a batch sets out (`question_desk.py`), readers (`reader_pool.py`), whose turn it is
+(`waiting_line.py`), live queries, which come in waves.
 """
 
 from __future__ import annotations
@@ -32,9 +30,6 @@ from rewake.handoff import Handoff
 
 BATCH_SECONDS = 0.001
 """A batch is full when so much work is in it: some ten times what waking a process up costs."""
-BATCH_QUESTIONS_MAX = 32
-LINGER_SECONDS = 0.0005
-"""So much work waits for a reader that is thought to be back soon."""
 _HELD_UP_SECONDS = 0.02
 """After so long who is behind another question, or waits for its reader, is free to go elsewhere."""
 _LOSSES_MAX = 5
@@ -56,7 +51,7 @@ class Question:
 
     __slots__ = ("_desk", "answer", "deaths", "job", "losses", "seconds")
 
-    def __init__(self, desk: Batches, job: QueryJob, *, seconds: float) -> None:
+    def __init__(self, desk: Desk, job: QueryJob, *, seconds: float) -> None:
         self._desk = desk
         self.job = job
         self.seconds = seconds
@@ -80,8 +75,8 @@ class Question:
         self.answer.set_exception(error)
 
 
-class Batches(Protocol):
-    """The pool, as questions and batches know it."""
+class Desk(Protocol):
+    """The desk, as questions and batches know it (`question_desk.py`)."""
 
     def begin(self, worker: Worker, question: Question) -> None:
         """Send `question` with `worker`, and whoever else can go."""
@@ -89,6 +84,10 @@ class Batches(Protocol):
 
     def again(self, questions: Sequence[Question]) -> None:
         """Have questions wait once more, before all others."""
+        ...
+
+    def held_up(self, batch: Batch) -> None:
+        """The first batch of a reader takes longer than was thought: those behind it are free to go."""
         ...
 
     def heard(self, ran: Ran) -> list[QueryRun]:
@@ -104,7 +103,7 @@ class Batches(Protocol):
         ...
 
     def over(self, batch: Batch) -> None:
-        """All of a batch is answered: its reader is free."""
+        """All of the first batch of a reader is answered."""
         ...
 
 
@@ -138,7 +137,7 @@ class Batch:
     __slots__ = ("_answered", "_desk", "_paces", "_timer", "is_quick", "questions", "worker")
 
     def __init__(
-        self, desk: Batches, paces: Paces, worker: Worker, questions: list[Question], *, seconds: float
+        self, desk: Desk, paces: Paces, worker: Worker, questions: list[Question], *, seconds: float
     ) -> None:
         """`seconds` is how long all of it is thought to take."""
         self._desk = desk
@@ -153,27 +152,39 @@ class Batch:
 
     def send(self) -> None:
         """Set out."""
-        self.worker.hear = self._hear
         self.worker.send(OpenWave([Query.of(each.job) for each in self.questions], None, is_in_parts=True))
+
+    def lead(self) -> None:
+        """From now on what the reader says is about this batch."""
+        self.worker.hear = self._hear
         if self.is_quick or len(self.questions) > 1:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(_HELD_UP_SECONDS, self._held_up)
 
-    def lost(self) -> None:
+    def at(self, number: int) -> Question | None:
+        """The question that runs, by the reader's mark."""
+        return self.questions[number] if self._answered <= number < len(self.questions) else None
+
+    def waiting(self, behind: int = _UNKNOWN) -> list[Question]:
+        """The questions that have no answer, of those behind the one of this number."""
+        return [each for each in self.questions[behind + 1 :] if not each.done()]
+
+    def lost(self, culprit: Question | None) -> None:
         """The reader has died: whoever was not answered is asked again, but for the one that it died of."""
         self._end()
-        worker, again = self.worker, []
-        culprit = _UNKNOWN if worker.marked is None else worker.marked[0]
-        for number, question in enumerate(self.questions):
-            if number < self._answered or question.done():
+        again = []
+        for question in self.questions[self._answered :]:
+            if question.done():
                 continue
             question.losses += 1
-            question.deaths += number == culprit
-            failure = self._desk.verdict(worker, question.job, question.deaths) if number == culprit else None
+            failure = None
+            if question is culprit:
+                question.deaths += 1
+                failure = self._desk.verdict(self.worker, question.job, question.deaths)
             if failure is not None:
                 run = self._desk.failed(question.job, failure)
-                question.answer.set_result(Answered(run, _UNKNOWN, worker))
-            elif question.losses >= _LOSSES_MAX and culprit == _UNKNOWN:
+                question.answer.set_result(Answered(run, _UNKNOWN, self.worker))
+            elif question.losses >= _LOSSES_MAX and culprit is None:
                 question.set_exception(WorkerLost())
             else:
                 again.append(question)
@@ -183,10 +194,10 @@ class Batch:
         begin = self._answered
         if isinstance(message, Failed):
             # It is about the first that has no answer; the reader does not look at those behind it.
-            question, behind = self.questions[begin], self.questions[begin + 1 :]
+            question = self.questions[begin]
             self._answered = len(self.questions)
             self._finish()
-            self._desk.again([each for each in behind if not each.done()])
+            self._desk.again(self.waiting(begin))
             if not question.done():
                 question.set_exception(message.error.error())
             return
@@ -194,7 +205,7 @@ class Batch:
         answered = self.questions[begin : begin + len(message.runs)]
         self._answered += len(answered)
         if self._answered == len(self.questions):
-            self._finish()  # First of all: the reader has the next batch while we hand out answers.
+            self._finish()  # First of all: the reader has work while we hand out answers.
         for question, run, sent in zip(answered, self._desk.heard(message), message.runs, strict=True):
             self._paces.learn(question.job.call.path, run, sent.record.seconds)
             if not question.done():
@@ -206,7 +217,8 @@ class Batch:
         self.is_quick = False
         running = self.worker.mark.read()
         at = self._answered if running is None else running[0]
-        self._desk.again([each for each in self.questions[at + 1 :] if not each.done()])
+        self._desk.again(self.waiting(at))
+        self._desk.held_up(self)
 
     def _finish(self) -> None:
         self._end()

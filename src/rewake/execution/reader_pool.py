@@ -5,9 +5,10 @@ wave with it: its queries run again on another, at the same timestamp where the 
 was running at two deaths, or that took too long, fails.
 
     open_wave(jobs) -> idle reader -> OpenWave -> Ran -> Wave -> (More -> Ran)* -> EndWave -> idle
-    pose(job) -> waits for the end of the turn -> idle reader -> Batch -> OpenWave -> Ran* -> idle
+    pose(job) -> the desk -> a reader's batches -> OpenWave -> Ran* -> idle
 
-Not here: where workers come from, which code is current (`worker_runner.py`), batches (`questions.py`).
+Not here: where workers come from, which code is current (`worker_runner.py`), who travels with whom
+(`question_desk.py`).
 """
 
 from __future__ import annotations
@@ -23,15 +24,8 @@ from rewake.execution.call_log import CallLog, CallRecord
 from rewake.execution.calls import Failure
 from rewake.execution.idle_queue import IdleQueue, Taker
 from rewake.execution.lanes import WAVES, Lane
-from rewake.execution.questions import (
-    BATCH_QUESTIONS_MAX,
-    BATCH_SECONDS,
-    LINGER_SECONDS,
-    Answered,
-    Batch,
-    Paces,
-    Question,
-)
+from rewake.execution.question_desk import QuestionDesk
+from rewake.execution.questions import Answered
 from rewake.execution.runner import QueryJob, QueryRun, RunnerClosed
 from rewake.execution.waiting_line import WaitingLine
 from rewake.execution.worker_failures import WorkerLost, given_up
@@ -63,11 +57,7 @@ class ReaderPool:
         self.waits = line.waits
         """How long waves waited for a reader."""
         self._current: set[Worker] = set()
-        self._batches: dict[Worker, Batch] = {}
-        self._paces = Paces()
-        self._will_serve = False  # Set when a question waits; cleared when readers are handed out.
-        # How long what was asked since the last batch set out is thought to take.
-        self._fresh_seconds = 0.0
+        self._desk = QuestionDesk(self, self._idle)
         self._is_closed = False
         self.version = 0
         """Counts versions of the code."""
@@ -127,62 +117,7 @@ class ReaderPool:
             RunnerClosed: there will be no reader.
             Overloaded: it would wait for a reader for too long.
         """
-        if self._is_closed:
-            raise RunnerClosed()
-        question = Question(self, job, seconds=self._paces.of(job.call.path))
-        self._idle.wait(question, lane)
-        self._fresh_seconds += question.seconds
-        self._serve_soon()
-        return question.answer
-
-    def begin(self, worker: Worker, question: Question) -> None:
-        """Send `question` with `worker`, and whoever else can go."""
-        questions, seconds = [question], question.seconds
-        while seconds < BATCH_SECONDS and len(questions) < BATCH_QUESTIONS_MAX:
-            other = self._idle.next()
-            if isinstance(other, Question) and other.seconds < BATCH_SECONDS:
-                questions.append(other)
-                seconds += other.seconds
-                continue
-            if other is not None:
-                self._idle.wait_again(other)  # A wave, or a question that takes its time.
-                self._serve_soon()
-            break
-        if not worker.is_alive:
-            self.again(questions)
-            return
-        self._fresh_seconds = 0.0
-        batch = self._batches[worker] = Batch(self, self._paces, worker, questions, seconds=seconds)
-        self.busy.add(worker)
-        batch.send()
-
-    def again(self, questions: Sequence[Question]) -> None:
-        """Have questions wait once more, before all others."""
-        for question in questions:
-            self._idle.wait_again(question)
-        self._serve_soon()
-
-    def over(self, batch: Batch) -> None:
-        """All of a batch is answered: its reader is free."""
-        del self._batches[batch.worker]
-        self._free(batch.worker, served=len(batch.questions))
-
-    def _serve_soon(self) -> None:
-        if not self._will_serve:
-            self._will_serve = True
-            asyncio.get_running_loop().call_soon(self._serve)
-
-    def _serve(self) -> None:
-        self._will_serve = False
-        if self._is_closed:
-            self._idle.fail(RunnerClosed())
-        elif not self._lingers():
-            self._idle.serve()
-
-    def _lingers(self) -> bool:
-        """Whether what waits goes with a reader that is back soon, rather than have another wake up."""
-        is_little = self._fresh_seconds < LINGER_SECONDS
-        return is_little and any(batch.is_quick for batch in self._batches.values())
+        return self._desk.pose(job, lane)
 
     async def take(self, lane: Lane) -> Worker:
         """An idle reader; waits for one.
@@ -194,20 +129,25 @@ class ReaderPool:
             raise RunnerClosed()
         worker = await self._idle.get(lane)
         if worker.is_alive:
-            self.busy.add(worker)
+            self.took(worker)
         return worker
 
     def give_back(self, worker: Worker, *, is_at_rest: bool = False) -> None:
         """A wave is over: its reader lets the snapshot go, if it `is_at_rest` it has, and takes the next."""
         if not is_at_rest:
             worker.send(EndWave())
-        self._free(worker)
+        self.freed(worker)
 
-    def _free(self, worker: Worker, *, served: int = 1) -> None:
+    def took(self, worker: Worker) -> None:
+        """A reader is at work."""
+        self.busy.add(worker)
+
+    def freed(self, worker: Worker, *, served: int = 1) -> None:
+        """A reader has done all that it had: it is kept, or closed where it is of an older version."""
         self.busy.discard(worker)
         if worker not in self._current:
             worker.close()
-            self._serve_soon()
+            self._desk.serve_soon()
         elif worker.is_alive:
             self._idle.put(worker, served=served)
 
@@ -268,15 +208,13 @@ class ReaderPool:
     def close(self) -> list[Worker]:
         """End all readers; returns them."""
         self._is_closed = True
-        self._idle.fail(RunnerClosed())
+        self._desk.close()
         return self.replace([])
 
     def _worker_ended(self, worker: Worker) -> None:
         self.busy.discard(worker)
         self._idle.take_out(worker)
-        batch = self._batches.pop(worker, None)
-        if batch is not None:
-            batch.lost()
+        self._desk.lost(worker)
         if worker in self._current:
             self._current.discard(worker)
             self._on_lost()
