@@ -15,9 +15,10 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
+
+from msgspec.structs import replace
 
 from benchmarks.load import Outcome
 from benchmarks.processes import private_bytes

@@ -11,9 +11,10 @@ Not here: the errors that name them, which live beside each check; where an oper
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal
+
+import msgspec
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -136,11 +137,11 @@ Unit = Literal[
     "seconds",
     "sockets",
     "transitions",
+    "websockets",
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """What a field of `Limits` may be set to."""
 
     name: str
@@ -155,13 +156,17 @@ class Setting:
         return type(self.default) is int
 
 
-def _setting(default: float, unit: str, least: float, most: float) -> Any:
+_BOUNDS: list[tuple[Any, float, float, float]] = []
+# Unit, least, most and default of each field of `Limits`, in their order.
+
+
+def _setting(default: float, unit: Unit, least: float, most: float) -> Any:
     """A field with its default, its unit, and the least and the most that an operator may set it to."""
-    return field(default=default, metadata={"default": default, "unit": unit, "least": least, "most": most})
+    _BOUNDS.append((unit, least, most, default))
+    return default
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What an operator may set. Each default is the official product's, so applications move unchanged."""
 
     documents_read_max: int = _setting(32_000, "documents", 1, 100 * _MILLION)
@@ -385,6 +390,6 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 SETTINGS: Mapping[str, Setting] = MappingProxyType(
-    {x.name: Setting(name=x.name, **x.metadata) for x in fields(Limits)}
+    {name: Setting(name, *bounds) for name, bounds in zip(Limits.__struct_fields__, _BOUNDS, strict=True)}
 )
 """The fields of `Limits` by name, in their order."""

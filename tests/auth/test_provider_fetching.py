@@ -8,10 +8,11 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rewake.auth import AuthProviderDiscoveryFailed, CustomJwtProvider, OidcProvider, Provider
 from rewake.auth.provider_fetching import Answer, HttpGet, ProviderFetcher, RequestFailed

@@ -7,12 +7,12 @@ import base64
 import itertools
 import json
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rewake.auth import AuthProviderDiscoveryFailed, CustomJwtProvider
 from rewake.auth.key_sets import KeySet, parse_key_set

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
+
+from msgspec.structs import replace
 
 from rewake.auth import ANONYMOUS, AdminKey, Identity
 from rewake.database import ReplayKey

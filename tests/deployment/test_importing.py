@@ -261,7 +261,7 @@ def test_others_write_and_watch_and_never_see_a_part(tmp_path: Path) -> None:
 
 
 def _roomy() -> Any:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from rewake.limits import DEFAULT_LIMITS
 
@@ -271,7 +271,7 @@ def _roomy() -> Any:
 
 
 def test_what_has_served_is_read_at_older_times_and_goes_with_the_log(tmp_path: Path) -> None:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from rewake.limits import DEFAULT_LIMITS
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rewake.database import InvalidSql, SqlTookTooLong
 from rewake.deployment.sql import Sql, SqlUnavailable

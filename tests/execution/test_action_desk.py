@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
+from msgspec.structs import replace
 
 from rewake.execution import CallLog, CallRecord, Failure, RunnerClosed, Success
 from rewake.execution.action_desk import LOST, STOPPING, ActionDesk, TooManyActions, TooManySockets

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent, indent
 
 import pytest
+from msgspec.structs import replace
 
 from rewake.execution import memory_limit
 from rewake.execution.memory_limit import looking

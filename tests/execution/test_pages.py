@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -243,7 +243,7 @@ def test_a_page_with_very_many_items_should_be_split(world: World) -> None:
 
 
 def test_a_page_leaves_some_of_what_the_transaction_may_read() -> None:
-    world = worlds(dataclasses.replace(DEFAULT_LIMITS, documents_read_max=20))
+    world = worlds(msgspec.structs.replace(DEFAULT_LIMITS, documents_read_max=20))
     try:
         fill(world, *range(60))
         cut = read(world, num_items=50)

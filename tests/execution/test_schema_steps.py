@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from rewake.database import CallResult, Database, GroupCommit, Invocation, SchemaMismatch, stored_form
 from rewake.environment import Environment, ManualClock

@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rewake.limits import DEFAULT_LIMITS, MIB
 from tests.execution.worker_stage import CallFailed, Stage, play

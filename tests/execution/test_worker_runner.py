@@ -8,10 +8,10 @@ import shutil
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rewake.database import ReplayKey
 from rewake.environment import KILL_POINT_VARIABLE

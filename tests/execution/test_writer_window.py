@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from rewake.execution.call_log import CallRecord
 from rewake.execution.writer_window import WriterWindow

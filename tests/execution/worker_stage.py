@@ -7,10 +7,11 @@ import json
 import os
 import signal
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
+
+from msgspec.structs import replace
 
 from rewake.auth import ANONYMOUS
 from rewake.database import Database, Invocation, ReplayKey, SchemaChange

@@ -6,11 +6,11 @@ import asyncio
 import gc
 import json
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rewake.auth import AdminKey
 from rewake.database import ScheduledJob, next_due_ms, pending_jobs

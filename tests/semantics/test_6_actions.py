@@ -7,11 +7,11 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rewake.auth import ANONYMOUS, Identity, User
 from rewake.execution import Failure, FunctionCall, RunnerClosed, Success, action_workers

@@ -11,13 +11,14 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
 import uvloop
+from msgspec.structs import replace
 from websockets.asyncio.client import connect
 
 from rewake.auth import AdminKey

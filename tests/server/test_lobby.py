@@ -10,11 +10,12 @@ import socket
 import struct
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 import uvloop
+from msgspec.structs import replace
 
 from rewake.environment import Environment, ManualClock
 from rewake.execution import Turnstile

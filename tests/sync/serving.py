@@ -7,11 +7,12 @@ import json
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 import uvloop
+from msgspec.structs import replace
 from websockets.asyncio.client import ClientConnection, connect
 
 from rewake.environment import Environment

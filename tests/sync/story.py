@@ -25,6 +25,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
+
 from rewake import errors
 from rewake.auth import ANONYMOUS, Admin, Anonymous, Identity, User
 from rewake.environment import Environment, ManualClock, seeded_environment
@@ -137,7 +139,7 @@ class Player:
     def do_limit(self, rest: str) -> None:
         name, _, value = rest.partition(" ")
         number: Any = float(value) if "seconds" in name else int(value)
-        self.limits = replace(self.limits, **{name: number})
+        self.limits = msgspec.structs.replace(self.limits, **{name: number})
 
     def do_redacted(self, rest: str) -> None:
         self.redacted = True

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any, cast
+
+from msgspec.structs import replace
 
 from rewake.environment import Environment
 from rewake.execution import NO_SOURCE, Success

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from rewake.auth.scopes import EVERYTHING, Grant
 from rewake.values import encode
 
 
-@dataclass(frozen=True, slots=True)
-class Anonymous:
+class Anonymous(msgspec.Struct, frozen=True):
     """Nobody in particular."""
 
     @property
@@ -47,8 +48,7 @@ class User:
         return "user:" + self.attributes
 
 
-@dataclass(frozen=True, slots=True)
-class Admin:
+class Admin(msgspec.Struct, frozen=True):
     """A holder of an admin key, perhaps acting as a user.
 
     `grant` is judged at the doors, before a function runs: it is no part of the fingerprint, so it does not

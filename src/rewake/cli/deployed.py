@@ -13,7 +13,6 @@ Not here: later deploys (`deployment/deploys.py`), serving (`serving.py`).
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from rewake.environment import Environment
 from rewake.execution import ProjectSettings, open_archive
 from rewake.limits import DEFAULT_LIMITS, SETTINGS
 
-_ANY_SIZE = dataclasses.replace(
+_ANY_SIZE = msgspec.structs.replace(
     DEFAULT_LIMITS,
     **{
         name: int(each.most)

@@ -15,8 +15,9 @@ Source: wire 7.3; semantics 10.6.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import msgspec
 
 from rewake.database.catalog import TABLES, Catalog, IndexState, Table
 from rewake.database.errors import SnapshotInFuture, SnapshotTooOld
@@ -30,13 +31,12 @@ _CHANGES_MAX = 1_024
 _CHANGE_CHARACTERS_MAX = 4_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(msgspec.Struct, frozen=True):
     """Which fields of a table are wanted. `_id` always is."""
 
     others: bool = True
     """Those that are not named."""
-    named: Mapping[str, bool] = field(default_factory=dict)
+    named: Mapping[str, bool] = msgspec.field(default_factory=dict)
 
     def narrow(self, text: str) -> str:
         """The text of a document with the wanted fields only."""
@@ -51,13 +51,12 @@ class Columns:
         return encode(kept)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """Which tables are wanted, and what of them."""
 
     others: Columns | None = Columns()
     """Those that are not named; None for none of them."""
-    named: Mapping[str, Columns | None] = field(default_factory=dict)
+    named: Mapping[str, Columns | None] = msgspec.field(default_factory=dict)
 
     def of(self, table: str) -> Columns | None:
         """What is wanted of a table; None for nothing."""

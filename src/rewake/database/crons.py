@@ -16,7 +16,6 @@ Source: semantics 6.6.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -49,8 +48,7 @@ class CronFacts(msgspec.Struct, frozen=True):
     """As it is exported: `{"type": "daily", "hourUTC": 4}`."""
 
 
-@dataclass(frozen=True, slots=True)
-class CronChange:
+class CronChange(msgspec.Struct, frozen=True):
     """What a push changed, by identifiers in order."""
 
     added: tuple[str, ...] = ()
@@ -58,8 +56,7 @@ class CronChange:
     deleted: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class JobEnd:
+class JobEnd(msgspec.Struct, frozen=True):
     """How a run of a job ended."""
 
     error: str | None

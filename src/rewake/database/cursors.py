@@ -19,9 +19,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from rewake.database.errors import InvalidCursor
 
@@ -34,8 +35,7 @@ _END, _AFTER = b"\x00", b"\x01"
 _NOT_A_CURSOR = "InvalidCursor: Failed to parse cursor"
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(msgspec.Struct, frozen=True):
     """A position in the results of one query: after the index key `after`, or the end if that is None."""
 
     query: bytes

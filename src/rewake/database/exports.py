@@ -14,8 +14,9 @@ Source: wire 7.6.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from rewake.database.catalog import EXPORTS
 from rewake.database.writes import Fields, WriteTransaction
@@ -44,8 +45,7 @@ class ExportNotFound(NotFound):
     template = "There is no export {name} that can be fetched."
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(msgspec.Struct, frozen=True):
     """One export, as it stands."""
 
     id: str

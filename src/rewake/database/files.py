@@ -20,8 +20,9 @@ Source: semantics 3.7, 6.8.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from rewake.database.catalog import BLOBS, STORAGE
 from rewake.database.errors import InvalidArgument
@@ -64,8 +65,7 @@ class UploadLost(Conflict):
     template = "This upload took too long and was given up. Send the file again."
 
 
-@dataclass(frozen=True, slots=True)
-class FileFacts:
+class FileFacts(msgspec.Struct, frozen=True):
     """A file as whoever serves it needs it."""
 
     id: str

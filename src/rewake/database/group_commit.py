@@ -19,10 +19,10 @@ Kinkade, "Varieties of Concurrency Control in IMS/VS Fast Path" (1985); spec/sem
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from rewake.database.active_schema import ActiveSchemas
 from rewake.database.catalog import Catalog, CatalogCache
@@ -47,16 +47,14 @@ _TRIM_STEP = 256
 _lines_decoder = msgspec.json.Decoder(tuple[str, ...])
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayKey:
+class ReplayKey(msgspec.Struct, frozen=True):
     """By what a client's repeated mutation is recognised: its session and the number of its request."""
 
     session: str
     request: int
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(msgspec.Struct, frozen=True):
     """One mutation to perform.
 
     `id` is unique; after a crash the log is asked by it what became of the mutation.
@@ -66,8 +64,7 @@ class Invocation:
     replay: ReplayKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CallResult:
+class CallResult(msgspec.Struct, frozen=True):
     """What a mutation's body returns: canonical encoded JSON text, and its log lines.
 
     `value` may hold COMMIT_TS; what `perform` answers has the timestamp in its place.
@@ -77,8 +74,7 @@ class CallResult:
     log_lines: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Performed:
+class Performed(msgspec.Struct, frozen=True):
     """What became of a mutation, valid once its group is committed.
 
     Exactly one of `result` and `error` is there. `ts` is the commit timestamp, or for a mutation that wrote

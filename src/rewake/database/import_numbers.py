@@ -13,7 +13,8 @@ Not here: giving the numbers (`importing.py`). Source: wire 7.7; semantics 10.5.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from rewake.database.catalog import STORAGE, Catalog
 from rewake.errors import Conflict, InvalidInput
@@ -50,8 +51,7 @@ class ImportNumberInvalid(InvalidInput):
     template = 'The table "{table}" of the file has the table number {number}; {detail}.'
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """A table of an import."""
 
     name: str
@@ -61,8 +61,7 @@ class Wanted:
     """What the archive says, or the ids in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class NumberPlan:
+class NumberPlan(msgspec.Struct, frozen=True):
     """Which numbers there are afterwards."""
 
     numbers: Mapping[str, int | None]

@@ -20,7 +20,9 @@ are taken (`deployment/importing.py`). Source: DESIGN 7; semantics 10.5.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from rewake.database.catalog import (
     BACKFILLS,
@@ -66,16 +68,14 @@ class ImportNotEmpty(Conflict):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class TableRequest:
+class TableRequest(msgspec.Struct, frozen=True):
     """A table that the file has."""
 
     name: str
     number: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ImportRequest:
+class ImportRequest(msgspec.Struct, frozen=True):
     """What an import is to do."""
 
     id: str
@@ -91,8 +91,7 @@ class ImportRequest:
         return frozenset(table.name for table in self.tables)
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(msgspec.Struct, frozen=True):
     """A hidden table that is ready to be filled."""
 
     document: str

@@ -17,8 +17,10 @@ Source: spec/semantics 2.4, 2.5.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from rewake.database.catalog import BACKFILLS, INDEXES, IndexState, Table, TableIndex
 from rewake.database.writes import Fields, WriteTransaction
@@ -31,8 +33,7 @@ _PAGE = 64
 _BUILD, _REMOVE = "build", "remove"
 
 
-@dataclass(frozen=True, slots=True)
-class BuildingStep:
+class BuildingStep(msgspec.Struct, frozen=True):
     """What one step did. All zero: there was nothing to do."""
 
     index: int = 0

@@ -20,8 +20,9 @@ Not here: the steps themselves (`schema_change.py`, `index_building.py`, `schema
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from rewake.database.errors import SchemaOutrun
 from rewake.database.index_building import BuildingStep
@@ -68,8 +69,7 @@ class Validated(NamedTuple):
 Task = Switch | LookRound | Declare | Build | Check | Validated
 
 
-@dataclass(frozen=True, slots=True)
-class PushProgress:
+class PushProgress(msgspec.Struct, frozen=True):
     """How far a push with background work is."""
 
     documents_checked: int = 0

@@ -17,9 +17,10 @@ Source: semantics 3.7, 6.5.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
 from typing import Any
+
+import msgspec
 
 from rewake.database.catalog import CRONS, SCHEDULED_FUNCTIONS, Table
 from rewake.database.errors import InvalidArgument
@@ -59,8 +60,7 @@ class CannotCancelItself(FunctionError):
     template = "A mutation cannot cancel itself"
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledJob:
+class ScheduledJob(msgspec.Struct, frozen=True):
     """A job as whoever runs it needs it."""
 
     id: str

@@ -26,6 +26,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
+import msgspec
+
 from rewake.database.active_schema import StoredSchema
 from rewake.database.catalog import IndexState, Table, TableIndex
 from rewake.database.errors import SchemaWorkLeft
@@ -69,8 +71,7 @@ class SchemaChange:
         return bool(self.tables_added or self.indexes_added or self.indexes_removed or self.is_schema_changed)
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredSchema:
+class DeclaredSchema(msgspec.Struct, frozen=True):
     """A schema that is pending."""
 
     id: str

@@ -13,8 +13,9 @@ Not here: what a change of schema does to indexes (`schema_change.py`). Source: 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from rewake.database.active_schema import StoredSchema
 from rewake.database.catalog import SCHEMAS
@@ -37,8 +38,7 @@ _WAITING = (SchemaState.PENDING, SchemaState.VALIDATED)
 _ENDED = (SchemaState.FAILED, SchemaState.OVERWRITTEN)
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaRecord:
+class SchemaRecord(msgspec.Struct, frozen=True):
     """A document of `_schemas`."""
 
     id: str

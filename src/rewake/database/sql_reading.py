@@ -16,10 +16,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import apsw
+import msgspec
 
 from rewake.database.catalog import SCHEDULED_FUNCTIONS, STORAGE, SYSTEM_FIELDS, Catalog, Table
 from rewake.errors import InvalidInput
@@ -56,8 +56,7 @@ class SqlTookTooLong(InvalidInput):
     template = "The SQL took longer than {seconds:g} seconds and was ended."
 
 
-@dataclass(frozen=True, slots=True)
-class SqlBounds:
+class SqlBounds(msgspec.Struct, frozen=True):
     """What one statement may take."""
 
     rows: int
@@ -66,8 +65,7 @@ class SqlBounds:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class SqlAnswer:
+class SqlAnswer(msgspec.Struct, frozen=True):
     """The rows of a statement."""
 
     columns: list[str]

@@ -16,9 +16,11 @@ Not here: reading documents and storing verdicts (`staged_validators.py`). Sourc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 
 class StagedState(StrEnum):
@@ -29,8 +31,7 @@ class StagedState(StrEnum):
     INVALID = "invalid"
 
 
-@dataclass(frozen=True, slots=True)
-class StagedVerdict:
+class StagedVerdict(msgspec.Struct, frozen=True):
     """What is known of one table."""
 
     mark: str

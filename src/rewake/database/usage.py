@@ -18,8 +18,9 @@ Source: spec/semantics 5.6, 5.8, 5.9.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from rewake.errors import LimitExceeded
 from rewake.limits import KIB, LIMIT_WARNING_SHARE, MIB, Limits
@@ -118,8 +119,7 @@ class TooManyFileBytesWritten(LimitExceeded):
     template = "Too many bytes of files stored in a single function execution (limit: {limit} bytes)"
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
+class _Measured(msgspec.Struct, frozen=True):
     """One thing that is counted: its name in `ctx.meta`, and what is said and raised about it."""
 
     name: str

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import msgspec
@@ -50,8 +49,7 @@ class Window(msgspec.Struct, frozen=True):
         return [self.start + number * self.width for number in range(self.buckets)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch(Generic[K]):
+class _Stretch(msgspec.Struct, Generic[K], frozen=True):
     """What was added between two samples."""
 
     start: float

@@ -19,7 +19,6 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -38,8 +37,7 @@ from rewake.tracing import NO_TRACING, Tracing
 _log = logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """A change of the house's own: it takes a group for itself.
 
     `finish` is called in the thread once it is committed, `undo` if it was not. One that is not in a group

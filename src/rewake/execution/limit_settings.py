@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from difflib import get_close_matches
 from math import isfinite
+
+from msgspec.structs import replace
 
 from rewake.errors import InvalidInput
 from rewake.limits import DEFAULT_LIMITS, GIB, KIB, MIB, SETTINGS, Limits, Setting
@@ -48,7 +49,7 @@ def limits_from_table(table: object, *, place: str, base: Limits = DEFAULT_LIMIT
     for name, value in table.items():
         setting = _setting_named(name, place=place)
         values[name] = _checked(setting, value, place=f"`{name}` under {place}")
-    return replace(base, **values)  # type: ignore[arg-type]
+    return replace(base, **values)
 
 
 def limits_from_environment(environ: Mapping[str, str], *, base: Limits = DEFAULT_LIMITS) -> Limits:
@@ -64,7 +65,7 @@ def limits_from_environment(environ: Mapping[str, str], *, base: Limits = DEFAUL
         name = variable.removeprefix(VARIABLE_PREFIX).lower()
         setting = _setting_named(name, place="the environment", shown=variable)
         values[name] = _checked(setting, text.strip(), place=f"The environment variable {variable}")
-    return replace(base, **values)  # type: ignore[arg-type]
+    return replace(base, **values)
 
 
 def _setting_named(name: str, *, place: str, shown: str | None = None) -> Setting:

@@ -12,7 +12,9 @@ Source: semantics 5.6.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from rewake.errors import InvalidInput
 
@@ -24,11 +26,10 @@ class InvalidCallLimit(InvalidInput):
     template = "`{name}` in `with_limits` must be a non-negative integer; got {value!r}."
 
 
-@dataclass(frozen=True, slots=True)
-class CallOptions:
+class CallOptions(msgspec.Struct, frozen=True):
     """How a nested call is run."""
 
-    caps: Mapping[str, int] = field(default_factory=dict)
+    caps: Mapping[str, int] = msgspec.field(default_factory=dict)
     """How much more it may use, by the names of `ctx.meta.get_transaction_metrics()`."""
     is_at_begin: bool = False
     """Whether it sees the database as it stood before the caller's own writes, leaving no dependency."""

@@ -23,8 +23,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
+
+import msgspec
 
 from rewake.errors import InvalidInput
 
@@ -45,8 +46,7 @@ class InvalidRoute(InvalidInput):
     code = "InvalidHttpRoute"
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRoute:
+class HttpRoute(msgspec.Struct, frozen=True):
     """What answers one method at one path, or at all paths below a prefix."""
 
     path: str

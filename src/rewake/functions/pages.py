@@ -15,7 +15,6 @@ Source: semantics 3.6; wire 6.3.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
@@ -93,8 +92,7 @@ class PaginationResult(msgspec.Struct, Generic[T], kw_only=True, rename="camel")
         )
 
 
-@dataclass(frozen=True, slots=True)
-class PageEnds:
+class PageEnds(msgspec.Struct, frozen=True):
     """What is known of a page besides its documents."""
 
     is_done: bool

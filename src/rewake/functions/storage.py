@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 Content = bytes | bytearray | memoryview | Iterable[bytes]
 """What a plain `def` action stores: bytes, or pieces such as those of an open binary file."""
@@ -25,8 +26,7 @@ AsyncContent = Content | AsyncIterable[bytes]
 """What an `async def` action stores: pieces may also come from an asynchronous iterator."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileHead:
+class FileHead(msgspec.Struct, frozen=True):
     """What is known of a file without its bytes."""
 
     id: str

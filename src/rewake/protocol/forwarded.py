@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
+
+import msgspec
 
 from rewake.errors import InvalidInput
 
@@ -42,8 +43,7 @@ class CallerFacts(NamedTuple):
     """`http` or `https`, as the caller wrote it."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrustedProxies:
+class TrustedProxies(msgspec.Struct, frozen=True):
     """The proxies whose word counts."""
 
     networks: tuple[_Network, ...]

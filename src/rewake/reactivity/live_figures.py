@@ -8,13 +8,13 @@ Not here: what happened since the start (`rewake.tallies`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from rewake.reactivity.entries import Entry
 
 
-@dataclass(frozen=True, slots=True)
-class LiveFigures:
+class LiveFigures(msgspec.Struct, frozen=True):
     """The work of live queries."""
 
     subscriptions: int

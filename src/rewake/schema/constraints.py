@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -24,8 +23,7 @@ from rewake.limits import SAFE_INTEGER_MAX
 from rewake.values import COMMIT_TS
 
 
-@dataclass(frozen=True, slots=True)
-class Constraint:
+class Constraint(msgspec.Struct, frozen=True):
     """One demand on a value whose type is already right.
 
     `text` is the sentence after `Constraint: `. `source`, if given, is the test as a Python expression of

@@ -13,14 +13,14 @@ along).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ForwardRef, Generic, Literal, TypeVar, get_args, get_origin
+
+import msgspec
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class IdOf:
+class IdOf(msgspec.Struct, frozen=True):
     """The mark that `Id[...]` leaves in an annotation."""
 
     reference: Any

@@ -16,8 +16,9 @@ Source: spec/semantics 2.4.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from rewake.errors import InvalidInput
 from rewake.limits import INDEX_FIELDS_MAX, INDEXES_PER_TABLE_MAX
@@ -46,8 +47,7 @@ _RESERVED_NAMES = frozenset({BY_ID, BY_CREATION_TIME})
 _VECTOR_DIMENSIONS = range(2, 4097)
 
 
-@dataclass(frozen=True, slots=True)
-class IndexDefinition:
+class IndexDefinition(msgspec.Struct, frozen=True):
     """A database index under stored names, without its implicit fields."""
 
     name: str
@@ -70,8 +70,7 @@ IMPLICIT_INDEXES = {name: IndexDefinition(name, ()) for name in (BY_ID, BY_CREAT
 """What every table has without declaring it."""
 
 
-@dataclass(frozen=True, slots=True)
-class SearchIndexDefinition:
+class SearchIndexDefinition(msgspec.Struct, frozen=True):
     """A text search index under stored names. Declared and exported; searching comes later."""
 
     name: str
@@ -88,8 +87,7 @@ class SearchIndexDefinition:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class VectorIndexDefinition:
+class VectorIndexDefinition(msgspec.Struct, frozen=True):
     """A vector index under stored names. Declared and exported; searching comes later."""
 
     name: str
@@ -111,8 +109,7 @@ class VectorIndexDefinition:
 AnyIndexDefinition = IndexDefinition | SearchIndexDefinition | VectorIndexDefinition
 
 
-@dataclass(frozen=True, slots=True)
-class FieldNaming:
+class FieldNaming(msgspec.Struct, frozen=True):
     """How a document class names its fields; given to an index when the class is made."""
 
     owner: Any

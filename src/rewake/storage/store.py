@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
 import apsw
+import msgspec
 
 from rewake.storage.commit_log import LogRow, pack_writes, unpack_writes
 from rewake.storage.failures import GroupDoomed, StorageFailed, failure_of
@@ -84,8 +84,7 @@ _LOG_PAGE = 256
 _TS_END = 2**63 - 1
 
 
-@dataclass(slots=True)
-class Head:
+class Head(msgspec.Struct):
     """The row that is never trimmed.
 
     `last_ts` labels the latest commit, `catalog_ts` the latest that changed tables, indexes or schema. All
