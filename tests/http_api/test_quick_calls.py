@@ -34,22 +34,17 @@ def test_the_answer_is_that_of_the_application(path: str, body: Any, headers: di
     sent = {"Content-Type": "application/json", "Convex-Request-Id": "mine", **headers}
     expected = caller(long).post(path, body, headers=sent)
 
-    async def read() -> bytes:
-        return json.dumps(body).encode()
-
-    scope: dict[str, Any] = {
-        "type": "http",
-        "method": "POST",
-        "path": path,
-        "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
-        "client": ("127.0.0.1", 1),
-    }
-    answer = asyncio.run(QuickCalls(short, limits=Limits()).answer(scope, read))
+    headers_sent = [(name.lower().encode(), value.encode()) for name, value in sent.items()]
+    calls = QuickCalls(short, limits=Limits())
+    head = calls.head(path, headers_sent, "127.0.0.1")
+    assert head is not None
+    answer = asyncio.run(calls.answer(head, json.dumps(body).encode()))
     assert answer.status == expected.status_code
     assert answer.body == expected.content
-    assert [
-        (name.decode(), value.decode()) for name, value in answer.headers
-    ] == expected.headers.multi_items()
+    assert answer.lines.decode() == "".join(
+        f"{name}: {value}\r\n" for name, value in expected.headers.multi_items()
+    )
+    assert not answer.is_last
     assert short.tallies.responses == long.tallies.responses
     assert short.tallies.refusals == long.tallies.refusals
     assert short.ran == long.ran

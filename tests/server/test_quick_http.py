@@ -14,6 +14,7 @@ import pytest
 
 from rewake.auth import AdminKey
 from rewake.deployment import Deployment
+from rewake.errors import Unauthenticated
 from rewake.execution import load_project, read_settings
 from rewake.limits import KIB, Limits
 from rewake.protocol import TrustedProxies
@@ -69,7 +70,7 @@ class Both:
                     got += data
             if b"connection: close" in got:
                 assert await reader.read() == b"", "nothing comes after the last answer"
-            return re.sub(rb"\r\ndate: [^\r]*", b"", got)
+            return re.sub(rb"\r\ndate: [^\r]*|\[Request ID: [0-9a-f]{16}\]", b"", got)
         except ConnectionResetError:
             return got
         finally:
@@ -146,13 +147,14 @@ def request(
     method: str = "POST",
     version: str = "1.1",
     kind: str = "application/json",
+    id: str = "mine",
 ) -> bytes:
-    """A request with an id of its own, so that answers can be compared."""
+    """A request; with an `id`, that of its answer can be compared, too."""
     data = body.encode() if isinstance(body, str) else body
     head = [
         f"{method} {path} HTTP/{version}",
         "Host: here",
-        "Convex-Request-Id: mine",
+        *([f"Convex-Request-Id: {id}"] if id else []),
         *([f"Content-Type: {kind}"] if kind else []),
         *lines,
     ]
@@ -213,7 +215,7 @@ HEADERS = [
 ]
 
 
-def by_chance(chance: random.Random) -> bytes:
+def by_chance(chance: random.Random, id: str = "mine") -> bytes:
     """Some request or other."""
     lines = [each for each in HEADERS if chance.random() < 0.12]
     chance.shuffle(lines)
@@ -231,6 +233,7 @@ def by_chance(chance: random.Random) -> bytes:
         method=chance.choice(["POST"] * 9 + ["GET", "PUT", "OPTIONS"]),
         version=chance.choice(["1.1"] * 9 + ["1.0"]),
         kind=chance.choice(kinds),
+        id=id,
     )
 
 
@@ -249,6 +252,79 @@ def test_whatever_is_asked_is_answered_alike_either_way(tmp_path: Path, seed: in
             await both.compare([by_chance(chance) for _ in range(3)])
 
     play(tmp_path, story, exposure=exposure, redacted=seed == 2, limits=Limits(http_body_bytes_max=200 * KIB))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_was_said_before_is_answered_as_the_first_time(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    said = [by_chance(chance, id="") for _ in range(30)]
+    said += [request(body, id="") for body in (*BODIES, *BODIES)]
+    said += [request(body, f"Origin: {ORIGIN}", path="/api/mutation", id="") for body in BODIES]
+
+    async def story(both: Both) -> None:
+        for _ in range(15):
+            await both.compare([chance.choice(said) for _ in range(8)])
+            await both.compare([b"".join(chance.choice(said) for _ in range(3))], count=3)
+        assert len(quick_door(both.quick).known) >= 2
+        assert not quick_door(both.slow)
+
+    play(tmp_path, story)
+
+
+def quick_door(server: Server) -> Any:
+    return server._listeners[0]._http.quick  # type: ignore[attr-defined]
+
+
+def test_of_a_known_head_every_part_of_a_piece_is_heard(tmp_path: Path) -> None:
+    whole = request(call("main:same", {"value": 1}), id="")
+
+    async def story(both: Both) -> None:
+        plain = await both.compare([whole])
+        assert await both.ask(both.quick, [whole, whole + whole, whole], 4) == 4 * plain
+        for cut in (1, 20, whole.index(b"\r\n\r\n") + 4, len(whole) - 1):
+            reader, writer = await asyncio.open_connection("127.0.0.1", both.quick.port)
+            got = b""
+            for number, piece in enumerate((whole + whole[:cut], whole[cut:] + whole, whole), 1):
+                writer.write(piece)
+                while complete(got) < (1, 3, 4)[number - 1]:
+                    got += await reader.read(1 << 16)
+            assert re.sub(rb"\r\ndate: [^\r]*", b"", got) == 4 * plain
+            writer.close()
+
+    play(tmp_path, story)
+
+
+def test_after_a_known_head_the_next_has_only_so_long(tmp_path: Path) -> None:
+    whole = request(call("main:same", {"value": 1}), id="")
+
+    async def story(both: Both) -> None:
+        await both.ask(both.quick, [whole], 1)
+        got = await both.ask(both.quick, [whole, whole[:20]], 2)
+        assert got.count(b"HTTP/1.1 200 OK") == 1
+        assert b"HTTP/1.1 408 Request Timeout" in got
+
+    play(tmp_path, story, limits=Limits(http_head_seconds_max=1.0))
+
+
+def test_who_asks_is_found_out_each_time(tmp_path: Path) -> None:
+    asking = request(call("main:same", {"value": 1}), f"Authorization: Convex {KEY}", id="")
+
+    async def story(both: Both) -> None:
+        checked: list[str | None] = []
+        whole = both.deployment.authenticate_header
+
+        async def authenticate(authorization: str | None) -> Any:
+            checked.append(authorization)
+            if len(checked) == 3:
+                raise Unauthenticated("The key was revoked.")
+            return await whole(authorization)
+
+        both.deployment.authenticate_header = authenticate  # type: ignore[method-assign]
+        got = await both.ask(both.quick, [asking] * 3, 3)
+        assert re.findall(rb"HTTP/1.1 (\d+)", got) == [b"200", b"200", b"401"]
+        assert checked == [f"Convex {KEY}"] * 3
+
+    play(tmp_path, story)
 
 
 def test_requests_in_one_piece_are_answered_in_their_order(tmp_path: Path) -> None:
@@ -376,17 +452,26 @@ def test_only_plain_requests_go_the_short_way() -> None:
     class Calls:
         is_on = True
         paths = frozenset({"/api/query"})
+        answer = None
+
+        def head(self, path: str, headers: Any, address: str) -> Any:
+            return path, address
 
     calls: Any = Calls()
     door = QuickDoor(calls, (), body_bytes_max=1000)
     length = (b"content-length", b"10")
-    assert door.path_of(b"/api/query", [length]) == "/api/query"
-    assert door.path_of(b"/api/query", [length, (b"connection", b"keep-alive")]) == "/api/query"
-    assert door.path_of(b"/api/query?x", [length]) is None
-    assert door.path_of(b"/api/query", []) is None
-    assert door.path_of(b"/api/query", [(b"content-length", b"1001")]) is None
-    assert door.path_of(b"/api/query", [(b"content-length", b"-1")]) is None
+
+    def head(url: bytes, *headers: tuple[bytes, bytes]) -> Any:
+        return door.head(url, list(headers), "192.0.2.7")
+
+    plain = "/api/query", "192.0.2.7"
+    assert head(b"/api/query", length) == plain
+    assert head(b"/api/query", length, (b"connection", b"keep-alive")) == plain
+    assert head(b"/api/query?x", length) is None
+    assert head(b"/api/query") is None
+    assert head(b"/api/query", (b"content-length", b"1001")) is None
+    assert head(b"/api/query", (b"content-length", b"-1")) is None
     for name in (b"x-forwarded-for", b"transfer-encoding", b"expect", b"upgrade", b"connection"):
-        assert door.path_of(b"/api/query", [length, (name, b"x")]) is None
+        assert head(b"/api/query", length, (name, b"x")) is None
     calls.is_on = False
-    assert door.path_of(b"/api/query", [length]) is None
+    assert head(b"/api/query", length) is None

@@ -4,6 +4,7 @@ Floor 6, a door. `build_app` is the whole of it as one ASGI application, `build_
 stand on the `Backend` port.
 """
 
+from rewake.http_api.call_head import CallHead
 from rewake.http_api.cors import CorsMiddleware
 from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint, ResponseCut, error_response
 from rewake.http_api.metrics import build_metrics
@@ -16,6 +17,7 @@ __all__ = [
     "API_PREFIXES",
     "Answer",
     "Backend",
+    "CallHead",
     "CorsMiddleware",
     "ErrorBoundary",
     "FunctionKind",

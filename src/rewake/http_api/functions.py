@@ -17,8 +17,8 @@ Source: wire 4.1. Not here: what a result looks like (`responses.py`).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple, TypeVar
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -34,25 +34,25 @@ from rewake.http_api.bodies import (
     AnyCallBody,
     BatchBody,
     CallAtBody,
+    CallBody,
     RunBody,
     parse_call,
     parse_json,
     read_json,
-    read_json_text,
-    refuse_other_types,
 )
+from rewake.http_api.call_head import CallHead
 from rewake.http_api.errors import BadParameter, BadTimestamp, TooManyQueries
 from rewake.http_api.formats import OutputFormat, output_format
 from rewake.http_api.ports import Backend
-from rewake.http_api.request_id import keeps_request_id, request_id_of
+from rewake.http_api.request_id import brought_request_id, keeps_request_id, request_id_of, told_under
 from rewake.http_api.request_source import source_of
 from rewake.http_api.responses import function_text, json_response, json_text
 from rewake.limits import Limits
 from rewake.protocol import decode_ts, encode_ts
 
 Body = TypeVar("Body")
-ReadBody = Callable[[], Awaitable[bytes]]
-"""Gives the body of a request, once."""
+Answering = Coroutine[Any, Any, str]
+"""Gives the text of an answer."""
 
 
 class FunctionEndpoints:
@@ -64,12 +64,12 @@ class FunctionEndpoints:
 
     async def query(self, request: Request) -> Response:
         """`POST /api/query`."""
-        return json_response(await self.query_text(request.scope, _body_of(request, self._limits)))
+        asked = await self._asked(request, "query")
+        return json_response(await self._queried(asked, brought_request_id(request.scope)))
 
-    async def query_text(self, scope: Scope, read: ReadBody) -> str:
-        """The answer to `POST /api/query`, whose body `read` gives."""
-        asked = await self._asked(scope, read, "query")
-        return await self._queried(scope, asked)
+    def query_text(self, head: CallHead, identity: Identity, body: bytes, request_id: str) -> Answering:
+        """The answer to `POST /api/query` with this head and body, of this caller."""
+        return self._queried(self._understood(head, identity, body, request_id, "query"), head.request_id)
 
     async def query_by_url(self, request: Request) -> Response:
         """`GET /api/query?path=&args=&format=`; `args` is JSON text and `{}` when left out."""
@@ -82,23 +82,19 @@ class FunctionEndpoints:
         permit_call(identity, path, "query")
         args = parse_json(parameters.get("args", "{}"), msgspec.Raw)
         asked = self._put(request.scope, function_call(path, args), identity, wanted)
-        return json_response(await self._queried(request.scope, asked))
+        return json_response(await self._queried(asked, brought_request_id(request.scope)))
 
     async def mutation(self, request: Request) -> Response:
         """`POST /api/mutation`. Answers after the commit."""
-        return json_response(await self.mutation_text(request.scope, _body_of(request, self._limits)))
+        return json_response(await self._mutated(await self._asked(request, "mutation")))
 
-    async def mutation_text(self, scope: Scope, read: ReadBody) -> str:
-        """The answer to `POST /api/mutation`, whose body `read` gives."""
-        asked = await self._asked(scope, read, "mutation")
-        outcome = await self._backend.mutate(
-            asked.call, asked.identity, request_id=asked.request_id, source=asked.source
-        )
-        return self._answer(asked, outcome.result)
+    def mutation_text(self, head: CallHead, identity: Identity, body: bytes, request_id: str) -> Answering:
+        """The answer to `POST /api/mutation` with this head and body, of this caller."""
+        return self._mutated(self._understood(head, identity, body, request_id, "mutation"))
 
     async def action(self, request: Request) -> Response:
         """`POST /api/action`."""
-        asked = await self._asked(request.scope, _body_of(request, self._limits), "action")
+        asked = await self._asked(request, "action")
         result = await self._backend.act(
             asked.call, asked.identity, request_id=asked.request_id, source=asked.source
         )
@@ -197,20 +193,35 @@ class FunctionEndpoints:
                 result = keeps_request_id(request.scope, result)
         return json_response(self._answer(asked, result))
 
-    async def _asked(self, scope: Scope, read: ReadBody, kind: FunctionKind) -> _Asked:
+    async def _asked(self, request: Request, kind: FunctionKind) -> _Asked:
         """Read a request whose body is one call."""
+        scope = request.scope
         identity = await identity_of(self._backend, scope)
-        refuse_other_types(scope)
-        body = parse_call(await read())
+        body = await self._body(request, CallBody)
         wanted = output_format(body.format, client_of(scope))
         permit_call(identity, body.path, kind)
         return self._put(scope, function_call(body.path, body.args), identity, wanted)
 
-    async def _queried(self, scope: Scope, asked: _Asked) -> str:
+    def _understood(
+        self, head: CallHead, identity: Identity, text: bytes, request_id: str, kind: FunctionKind
+    ) -> _Asked:
+        """As `_asked`, of a request that has come."""
+        body = parse_call(text)
+        wanted = output_format(body.format, head.client)
+        permit_call(identity, body.path, kind)
+        return _Asked(function_call(body.path, body.args), identity, wanted, request_id, head.source)
+
+    async def _queried(self, asked: _Asked, brought: str | None) -> str:
         result, _ = await self._backend.query(
             asked.call, asked.identity, request_id=asked.request_id, source=asked.source
         )
-        return self._answer(asked, keeps_request_id(scope, result))
+        return self._answer(asked, told_under(brought, result))
+
+    async def _mutated(self, asked: _Asked) -> str:
+        outcome = await self._backend.mutate(
+            asked.call, asked.identity, request_id=asked.request_id, source=asked.source
+        )
+        return self._answer(asked, outcome.result)
 
     async def _body(self, request: Request, kind: type[Body]) -> Body:
         return await read_json(request.scope, request.receive, kind, self._limits)
@@ -231,11 +242,7 @@ class FunctionEndpoints:
         return request_id_of(scope, self._backend.environment)
 
 
-def _body_of(request: Request, limits: Limits) -> ReadBody:
-    return lambda: read_json_text(request.scope, request.receive, limits)
-
-
-class _Asked(NamedTuple):
+class _Asked(msgspec.Struct, frozen=True):
     """A request that nothing more can be wrong with: what to run, for whom, and how to answer."""
 
     call: FunctionCall

@@ -13,26 +13,30 @@ Not here: which requests go this way, and how they are read and written (`server
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+import msgspec
 from starlette.types import Scope
 
+from rewake.auth import ANONYMOUS, Identity
+from rewake.http_api.call_head import CallHead, call_head, header_lines
 from rewake.http_api.cors import Cors, Headers, shown
 from rewake.http_api.errors import answer_to
-from rewake.http_api.functions import FunctionEndpoints, ReadBody
+from rewake.http_api.functions import FunctionEndpoints
 from rewake.http_api.observed_requests import count_response
 from rewake.http_api.ports import Backend
+from rewake.http_api.request_id import REQUEST_ID
 from rewake.limits import Limits
+from rewake.protocol import random_request_id
 
-_JSON = (b"content-type", b"application/json")
 
-
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """A whole response."""
 
     status: int
-    headers: Headers
+    lines: bytes
+    """Its headers, as they are written."""
     body: bytes
+    is_last: bool = False
+    """Whether one of them says that the connection ends."""
 
 
 class QuickCalls:
@@ -41,6 +45,7 @@ class QuickCalls:
     def __init__(self, backend: Backend, *, limits: Limits, origins: frozenset[str] | None = None) -> None:
         """`origins` as for `build_app`."""
         self._backend = backend
+        self._limits = limits
         self._cors = Cors(origins)
         functions = FunctionEndpoints(backend, limits)
         self._texts = {"/api/query": functions.query_text, "/api/mutation": functions.mutation_text}
@@ -55,16 +60,37 @@ class QuickCalls:
         """Whether calls may come this way: spans of requests begin in the layers."""
         return not self._backend.tracing.is_on
 
-    async def answer(self, scope: Scope, read: ReadBody) -> Answer:
-        """The answer to a POST request to one of `paths`. Never raises."""
-        added = self._cors.added(scope)
+    def head(self, path: str, headers: Headers, address: str) -> CallHead | None:
+        """The head of a POST request to one of `paths`, for `answer`. None where it says something that a
+        request is refused for. `headers` have lowercase names, `address` is that of the peer.
+        """
+        return call_head(path, headers, address, cors=self._cors, limits=self._limits)
+
+    async def answer(self, head: CallHead, body: bytes) -> Answer:
+        """The answer to a request. Never raises."""
+        request_id = head.request_id or random_request_id(self._backend.environment)
+        header = head.authorization
+        identity: Identity = ANONYMOUS
         try:
-            body = (await self._texts[scope["path"]](scope, read)).encode()
+            if header is not None:
+                identity = await self._backend.authenticate_header(header)
+            text = (await self._texts[head.path](head, identity, body, request_id)).encode()
         except Exception as error:
-            response = answer_to(error, scope, self._backend.environment)
-            count_response(self._backend.tallies, scope, response.status_code)
-            headers = response.raw_headers
-            headers += [*added, *shown(headers)]
-            return Answer(response.status_code, headers, bytes(response.body))
-        count_response(self._backend.tallies, scope, 200)
-        return Answer(200, [(b"content-length", b"%d" % len(body)), _JSON, *added], body)
+            return self._refused(error, head, request_id)
+        self._backend.tallies.responses[200] += 1
+        lines = b"content-length: %d\r\ncontent-type: application/json\r\n%b" % (len(text), head.lines)
+        return Answer(200, lines, text)
+
+    def _refused(self, error: Exception, head: CallHead, request_id: str) -> Answer:
+        scope: Scope = {
+            "method": "POST",
+            "path": head.path,
+            "headers": head.headers,
+            REQUEST_ID: request_id,
+        }
+        response = answer_to(error, scope, self._backend.environment)
+        count_response(self._backend.tallies, scope, response.status_code)
+        headers = response.raw_headers
+        lines = header_lines(headers) + head.lines + header_lines(shown(headers))
+        is_last = (b"connection", b"close") in headers
+        return Answer(response.status_code, lines, bytes(response.body), is_last)

@@ -20,7 +20,8 @@ from rewake.execution import Failure, Success
 from rewake.protocol import random_request_id
 
 _ACCEPTED = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
-_KEY = "rewake.request_id"
+REQUEST_ID = "rewake.request_id"
+"""The key of a scope under which its id is kept."""
 
 
 def request_id_of(scope: Scope, environment: Environment) -> str:
@@ -30,11 +31,11 @@ def request_id_of(scope: Scope, environment: Environment) -> str:
     the id is for finding things again, and a call should not fail over it. It must not be able to forge
     log lines either.
     """
-    known = scope.get(_KEY)
+    known = scope.get(REQUEST_ID)
     if known is not None:
         return str(known)
-    made = _brought(scope) or random_request_id(environment)
-    scope[_KEY] = made
+    made = brought_request_id(scope) or random_request_id(environment)
+    scope[REQUEST_ID] = made
     return made
 
 
@@ -42,12 +43,18 @@ def keeps_request_id(scope: Scope, result: Success | Failure) -> Success | Failu
     """A result that is told under the id that the caller brought, where it brought one: a query's run has an
     id of its own otherwise, under which the log has it.
     """
-    if isinstance(result, Failure) and result.run_id and _brought(scope) is not None:
+    return told_under(brought_request_id(scope), result)
+
+
+def told_under(brought: str | None, result: Success | Failure) -> Success | Failure:
+    """As `keeps_request_id`, for a caller who `brought` this id or none."""
+    if brought is not None and isinstance(result, Failure) and result.run_id:
         return replace(result, run_id="")
     return result
 
 
-def _brought(scope: Scope) -> str | None:
+def brought_request_id(scope: Scope) -> str | None:
+    """The id that the caller of this request brought, where it is one that is accepted."""
     for name, value in scope["headers"]:
         if name == b"convex-request-id" and _ACCEPTED.fullmatch(value):
             return str(value, "ascii")

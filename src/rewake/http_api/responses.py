@@ -36,7 +36,7 @@ def function_text(
     Redacted, it says neither what went wrong nor what was logged; `errorData` is the author's word to the
     client and always arrives.
     """
-    lines = "[]" if is_redacted else json_text(result.log_lines)
+    lines = "[]" if is_redacted or not result.log_lines else json_text(result.log_lines)
     if isinstance(result, Success):
         value = in_format(result.value, output_format)
         return f'{{"status":"success","value":{value},"logLines":{lines}}}'

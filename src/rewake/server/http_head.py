@@ -25,6 +25,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from rewake.execution import Overloaded
+from rewake.http_api import CallHead
 from rewake.server.acceptor import Acceptor
 from rewake.server.caller import Caller
 from rewake.server.entrance import (
@@ -113,7 +114,7 @@ class _BoundedHttp(QuickHttp):
         assert self._is_at_rest()
         self.connections.discard(self)
         self._caller = self.cycle = None  # type: ignore[assignment]
-        return self.parser.should_keep_alive() and not self.parser.should_upgrade()
+        return not self._is_marked
 
     def end(self) -> None:
         """Nobody will have it."""
@@ -142,10 +143,15 @@ class _BoundedHttp(QuickHttp):
         if not self._is_admitted:
             return
         self._has_news = True
-        if not self.has_turn and self.entrance.turnstile.is_crowded and self._is_turned_away(data):
+        begins = not self._is_body_open and not (self._is_head_open and self._head_bytes)
+        if not self.has_turn and self.entrance.turnstile.is_crowded:
+            if begins and self._is_turned_away(data):
+                return
+        elif begins and self.hear_known(data):
+            self.has_turn = False
             return
         self._is_hearing = True
-        super().data_received(data)
+        self.hear(data, begins=begins)
         self._is_hearing = self.has_turn = False
         if self._is_head_open:
             self._head_bytes += len(data)
@@ -217,20 +223,22 @@ class _BoundedHttp(QuickHttp):
 
     def _is_turned_away(self, data: bytes) -> bool:
         """Refuse a call that came in one piece, without a parser; False where it has to be parsed."""
-        is_between = not self._is_body_open and not (self._is_head_open and self._head_bytes)
-        if not is_between or not (self.cycle is None or self.cycle.response_complete):
-            return False
-        if not is_one_call(data):
+        if not (self.cycle is None or self.cycle.response_complete) or not is_one_call(data):
             return False
         answer = self.entrance.refusal_unparsed(lane_of_address(self._address))
         if answer is None:
             return False
-        # As after any request: the next one's time begins with its first byte.
-        self._stop_reading_timer()
-        self._is_head_open = False
+        self._heard_whole()
         self._gathering.write_through([answer])
         self.on_response_complete()
         return True
+
+    def _heard_whole(self) -> None:
+        """A request was heard that no parser saw: as after any, the next one's time begins with its first
+        byte.
+        """
+        self._stop_reading_timer()
+        self._is_head_open = False
 
     def _ask_to_enter(self) -> None:
         """See that a request which would wait for too long goes no further than its head."""
@@ -246,12 +254,14 @@ class _BoundedHttp(QuickHttp):
             if refusal.is_last:
                 self._refuse(refusal.answer)
 
-    def _enter(self, cycle: QuickCycle, scope: Any, body: bytes) -> None:
+    def _enter(self, head: CallHead, body: bytes) -> None:
+        self._heard_whole()
         if self._has_room():
-            self._begin(cycle, scope, body)
-        else:
-            asked = Asked(self.url, self.headers, self._address, is_head=False, keeps_alive=True)
-            self._wait(_Waiting(self, cycle, asked, lambda: self._begin(cycle, scope, body)))
+            super()._enter(head, body)
+            return
+        cycle = self.cycle = QuickCycle()  # type: ignore[assignment]
+        asked = Asked(head.path.encode(), head.headers, self._address, is_head=False, keeps_alive=True)
+        self._wait(_Waiting(self, cycle, asked, lambda: self._begin(cycle, head, body)))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if self._has_room():
@@ -341,11 +351,6 @@ class _BoundedHttp(QuickHttp):
             self._is_admitted = False
             if self._caller is None:
                 self.gate.leave(self._address)
-
-    @property
-    def _address(self) -> str:
-        client: Any = self.client
-        return client[0] if client else ""
 
 
 def _asked(cycle: RequestResponseCycle) -> Asked:

@@ -117,8 +117,7 @@ class Lobby:
     # What a caller asks.
 
     def heard(self, caller: Caller, data: bytes) -> None:
-        waiting = self._waiting.get(caller)
-        if waiting is not None:
+        if self._waiting and (waiting := self._waiting.get(caller)) is not None:
             waiting.data += data  # Behind a call that waits: it has a parser to be told apart with.
             if len(waiting.data) > _READ_BYTES_MAX:
                 caller.pause_reading()
@@ -148,7 +147,8 @@ class Lobby:
 
     def _speak(self, caller: Caller, data: bytes, *, has_turn: bool) -> None:
         if caller.has_spoken:
-            self._no_longer_idle(caller)
+            self._idle.pop(caller, None)
+            self._rested.pop(caller, None)
             caller.speak_on(data, has_turn=has_turn)
         else:
             protocol = self._spare.pop() if self._spare else self._protocol()
@@ -211,7 +211,8 @@ class Lobby:
 
     def _is_idle(self, caller: Caller) -> None:
         self._idle[caller] = self._loop.time()
-        self._set_timer()
+        if self._timer is None:
+            self._set_timer()
 
     def _no_longer_idle(self, caller: Caller) -> None:
         self._silent.pop(caller, None)
@@ -252,7 +253,7 @@ class Lobby:
                 self._loop.call_later(_PAUSE_SECONDS, self._listen, True)
                 break
             self._take(connection, (str(address[0]), int(address[1])))
-        if self._silent:
+        if self._silent and self._timer is None:
             self._set_timer()
 
     def _listen(self, listens: bool) -> None:
@@ -280,9 +281,8 @@ class Lobby:
     # Time.
 
     def _set_timer(self) -> None:
-        if self._timer is None:
-            seconds = min(1.0, self._gate.limits.http_head_seconds_max)
-            self._timer = self._loop.call_later(seconds, self._look_at_the_time)
+        seconds = min(1.0, self._gate.limits.http_head_seconds_max)
+        self._timer = self._loop.call_later(seconds, self._look_at_the_time)
 
     def _look_at_the_time(self) -> None:
         now, self._timer = self._loop.time(), None

@@ -5,29 +5,33 @@ answer in two. A call that came in one piece, as most do, needs none of that: he
 answer is one piece, too. What is different about a request in any way goes the long way, through the ASGI
 application, and nobody can tell by the answer which way a request went.
 
-    head -> is it plain? -> gather the body -> all there when the piece ends? -> answer -> one write
-              `- no ---------------------------------- no `--> a cycle of uvicorn's
+    piece -> is it a call with a known head? -----------------.- answer -> one write
+               `- no: parse -> plain? -> gather the body -> all there when the piece ends?
+                                 `- no ---------------------------- no `--> a cycle of uvicorn's
 
 Plain: POST to one of the addresses, HTTP/1.1, kept alive, a small body of a length that it says, no header
 that proxies or the protocol itself would have to look at; nothing else under way on the connection, and not
 one of very many in one piece, which would keep others waiting.
 
-Not here: what is answered (`http_api/quick_calls.py`), bounds on connections (`http_head.py`).
+Not here: what is answered (`http_api/quick_calls.py`), heads that were seen before (`known_heads.py`), bounds
+on connections (`http_head.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
+import msgspec
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE, STATUS_LINE, HttpToolsProtocol
 
 from rewake.handoff import at_once
-from rewake.http_api import Answer, QuickCalls
+from rewake.http_api import Answer, CallHead, QuickCalls
 from rewake.limits import KIB
 from rewake.protocol import FORWARDING_HEADERS
 from rewake.server.gathering_transport import GatheringTransport
+from rewake.server.known_heads import KnownHeads
 
 _BODY_BYTES_MAX = 64 * KIB
 _IN_A_PIECE_MAX = 16
@@ -47,14 +51,19 @@ class QuickDoor:
         bound on any body.
         """
         self._calls = calls
-        self._added = b"".join(b"%b: %b\r\n" % each for each in headers)
+        self.answer = calls.answer
+        self._ending = b"".join(b"%b: %b\r\n" % each for each in headers) + b"\r\n"
         self._urls = {path.encode(): path for path in calls.paths}
         self._body_bytes_max = min(body_bytes_max, _BODY_BYTES_MAX)
-        # The standing headers of uvicorn, which makes a new list of them each second, as text.
+        self.known = KnownHeads()
+        """The heads of plain requests that were parsed."""
+        # The standing headers of uvicorn, which makes a new list of them each second; and with them the
+        # beginning of an answer with status 200.
         self._standing: tuple[Any, bytes] = (None, b"")
+        self._well = b""
 
-    def path_of(self, url: bytes, headers: list[tuple[bytes, bytes]]) -> str | None:
-        """The path of a plain request; None where it is to go the long way."""
+    def head(self, url: bytes, headers: list[tuple[bytes, bytes]], address: str) -> CallHead | None:
+        """The head of a plain request; None where it is to go the long way."""
         path = self._urls.get(url)
         if path is None or not self._calls.is_on:
             return None
@@ -67,21 +76,18 @@ class QuickDoor:
             elif name == b"origin" and HEADER_VALUE_RE.search(value):
                 return None  # It would stand in the answer.
         is_small = length is not None and length.isdigit() and int(length) <= self._body_bytes_max
-        return path if is_small else None
+        return self._calls.head(path, headers, address) if is_small else None
 
-    async def response(self, scope: Any, body: bytes, standing: Any) -> tuple[Answer, list[bytes]]:
-        """The answer to a plain request, and its bytes; without the end of the head, which may grow."""
-
-        async def read() -> bytes:
-            return body
-
-        answer = await self._calls.answer(scope, read)
+    def pieces(self, answer: Answer, standing: Any, *, ends: bool) -> list[bytes]:
+        """The bytes of an answer, which says that the connection ends where that is new."""
         if self._standing[0] is not standing:
             self._standing = standing, b"".join(b"%b: %b\r\n" % each for each in standing)
-        pieces = [STATUS_LINE[answer.status], self._standing[1]]
-        pieces += [b"%b: %b\r\n" % each for each in answer.headers]
-        pieces.append(self._added)
-        return answer, pieces
+            self._well = STATUS_LINE[200] + self._standing[1]
+        start = self._well if answer.status == 200 else STATUS_LINE[answer.status] + self._standing[1]
+        ending = self._ending
+        if ends and not answer.is_last:
+            ending = ending[:-2] + b"connection: close\r\n\r\n"
+        return [start, answer.lines, ending, answer.body]
 
 
 class _Waker:
@@ -91,18 +97,14 @@ class _Waker:
         """Nobody waits."""
 
 
-class QuickCycle:
+class QuickCycle(msgspec.Struct):
     """A quick call under way, as uvicorn's protocol looks at cycles."""
 
-    __slots__ = ("disconnected", "keep_alive", "response_complete")
-
-    message_event = _Waker()
-    response_started = False
-
-    def __init__(self) -> None:
-        self.disconnected = False
-        self.keep_alive = True
-        self.response_complete = False
+    message_event: ClassVar[_Waker] = _Waker()
+    response_started: ClassVar[bool] = False
+    disconnected: bool = False
+    keep_alive: bool = True
+    response_complete: bool = False
 
 
 class QuickHttp(HttpToolsProtocol):
@@ -112,60 +114,88 @@ class QuickHttp(HttpToolsProtocol):
     flow: FlowControl
     _gathering: GatheringTransport
     # Set when a plain request's head is complete; cleared at the end of its body, or of the piece.
-    _quick_path: str | None = None
+    _quick_head: CallHead | None = None
     _quick_body: Sequence[bytes] = ()
     _quick_left = 0  # Set when a piece comes; counts its requests down.
+    _quick_piece: bytes | None = None  # Set while a piece is parsed that begins with a request.
+    _is_marked = False
+    """Whether the parser remembers something of the last head that it read: an upgrade, an end."""
 
-    def data_received(self, data: bytes) -> None:
+    def hear_known(self, data: bytes) -> bool:
+        """Answer `data`, where it is one plain request whose head is known. The parser is between two."""
+        quick = self.quick
+        if quick is None or self._is_marked or self._is_busy():
+            return False
+        found = quick.known.find(data, self._address)
+        if found is None:
+            return False
+        self._unset_keepalive_if_required()
+        self._enter(*found)
+        return True
+
+    def hear(self, data: bytes, *, begins: bool) -> None:
+        """Parse `data`, with which a request `begins`, or goes on."""
         self._quick_left = _IN_A_PIECE_MAX
+        self._quick_piece = data if begins else None
         super().data_received(data)
-        if self._quick_path is not None:
+        self._quick_piece = None
+        if self._quick_head is not None:
             self._go_the_long_way()
 
     def on_headers_complete(self) -> None:
-        self._quick_path = self._plain_path()
-        if self._quick_path is None:
+        parser = self.parser
+        self._is_marked = parser.should_upgrade() or not parser.should_keep_alive()
+        self._quick_head = self._plain_head()
+        if self._quick_head is None:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        if self._quick_path is None:
+        if self._quick_head is None:
             super().on_body(body)
         else:
             self._quick_body = (*self._quick_body, body)
 
     def on_message_complete(self) -> None:
-        path, self._quick_path = self._quick_path, None
-        if path is None:
+        head, self._quick_head = self._quick_head, None
+        if head is None:
             super().on_message_complete()
             return
-        self.scope["method"], self.scope["path"] = "POST", path
+        body, self._quick_body = b"".join(self._quick_body), ()
+        if self._quick_piece is not None and self.quick is not None:
+            self.quick.known.learn(self._quick_piece, self._address, head)
+        self._enter(head, body)
+
+    def _enter(self, head: CallHead, body: bytes) -> None:
+        """A plain request is there: begin it, now or when it is its turn."""
         cycle = QuickCycle()
         self.cycle = cycle  # type: ignore[assignment]
-        body, self._quick_body = b"".join(self._quick_body), ()
-        self._enter(cycle, self.scope, body)
+        self._begin(cycle, head, body)
 
-    def _enter(self, cycle: QuickCycle, scope: Any, body: bytes) -> None:
-        """A plain request is there: begin it, now or when it is its turn."""
-        self._begin(cycle, scope, body)
+    def _begin(self, cycle: QuickCycle, head: CallHead, body: bytes) -> None:
+        at_once(self._answer(cycle, head, body), over=_nothing)
 
-    def _begin(self, cycle: QuickCycle, scope: Any, body: bytes) -> None:
-        at_once(self._answer(cycle, scope, body), over=_nothing)
+    def _is_busy(self) -> bool:
+        """Whether something else is under way here."""
+        cycle = self.cycle
+        return bool(
+            (cycle is not None and not cycle.response_complete)
+            or self.pipeline
+            or self.flow.write_paused
+            or self._gathering.is_closing()
+        )
 
-    def _plain_path(self) -> str | None:
-        quick, cycle, parser = self.quick, self.cycle, self.parser
-        if quick is None or parser.get_method() != b"POST" or (cycle and not cycle.response_complete):
+    def _plain_head(self) -> CallHead | None:
+        quick, parser = self.quick, self.parser
+        if quick is None or self._is_marked or parser.get_method() != b"POST" or self._is_busy():
             return None
         self._quick_left -= 1
-        if self._quick_left < 0 or self.pipeline or self.flow.write_paused or self.transport.is_closing():
+        if self._quick_left < 0 or parser.get_http_version() != "1.1":
             return None
-        path = quick.path_of(self.url, self.headers)
-        if path is None or parser.get_http_version() != "1.1" or not parser.should_keep_alive():
-            return None
-        return path
+        return quick.head(self.url, self.headers, self._address)
 
     def _go_the_long_way(self) -> None:
         """The rest of the body is still to come, or there is none for the parser stopped."""
-        self._quick_path = None
+        self._quick_head = None
         body, self._quick_body = self._quick_body, ()
         if self.transport.is_closing():
             return
@@ -173,20 +203,24 @@ class QuickHttp(HttpToolsProtocol):
         for piece in body:
             super().on_body(piece)
 
-    async def _answer(self, cycle: QuickCycle, scope: Any, body: bytes) -> None:
-        assert self.quick is not None
-        answer, pieces = await self.quick.response(scope, body, self.server_state.default_headers)
+    async def _answer(self, cycle: QuickCycle, head: CallHead, body: bytes) -> None:
+        quick = self.quick
+        assert quick is not None
+        answer = await quick.answer(head, body)
         cycle.response_complete = True
-        if cycle.disconnected or self.transport.is_closing():
+        if cycle.disconnected:
             return
-        is_last = (b"connection", b"close") in answer.headers
-        if not cycle.keep_alive and not is_last:
-            pieces.append(b"connection: close\r\n")
-        pieces += [b"\r\n", answer.body]
+        ends = answer.is_last or not cycle.keep_alive
+        pieces = quick.pieces(answer, self.server_state.default_headers, ends=ends)
         self._gathering.write_through(pieces)
-        if is_last or not cycle.keep_alive:
+        if ends:
             self.transport.close()
         self.on_response_complete()
+
+    @property
+    def _address(self) -> str:
+        client: Any = self.client
+        return client[0] if client else ""
 
 
 def _nothing() -> None:
