@@ -228,3 +228,40 @@ def test_strangers_are_read_as_the_library_reads_them(seed: int, inflates: bool,
             pytest.fail("a close frame that cannot be read is a breach")
     else:
         assert code is None
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "{}", "é" * 62, "y" * 125, "y" * 126, "y" * 127, "y" * 133, "y" * 300, "y" * BOUND]
+)
+def test_a_text_by_itself_is_read_in_one_step(text: str) -> None:
+    assert FrameReader(message_bytes_max=BOUND).text(frame(1, text.encode())) == text
+
+
+def test_what_is_not_one_text_takes_more_steps() -> None:
+    whole = frame(1, b"whole")
+    begun, over = FrameReader(message_bytes_max=BOUND), FrameReader(message_bytes_max=BOUND)
+    assert begun.receive(frame(1, b"in two", fin=False)) == []
+    assert begun.text(whole) is None
+    over.receive(frame(8, Close(1000, "").serialize()))
+    assert over.text(whole) is None
+    cut = FrameReader(message_bytes_max=BOUND)
+    assert cut.receive(whole[:4]) == []
+    assert cut.text(whole) is None
+
+
+@given(st.data())
+@settings(max_examples=400, deadline=None)
+def test_one_step_reads_what_many_would(draws: st.DataObject) -> None:
+    payload = draws.draw(st.binary(max_size=300) | st.text(max_size=150).map(str.encode))
+    opcode = draws.draw(st.sampled_from([0, 1, 1, 1, 2, 8]))
+    mask = bytes(draws.draw(st.lists(st.integers(0, 255), min_size=4, max_size=4)))
+    masked = bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
+    size = len(payload)
+    length = bytes([size | 0x80]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    data = bytearray(bytes([opcode | 0x80 * draws.draw(st.booleans())]) + length + mask + masked)
+    for _ in range(draws.draw(st.integers(0, 2))):
+        data[draws.draw(st.integers(0, min(9, len(data) - 1)))] = draws.draw(st.integers(0, 255))
+    whole = bytes(data) + draws.draw(st.sampled_from([b"", b"", b"x", frame(1, b"next")]))
+    text = FrameReader(message_bytes_max=200).text(whole)
+    if text is not None:
+        assert read(whole, bound=200) == [text]

@@ -86,8 +86,10 @@ class _Call(_Message, frozen=True, kw_only=True):
         function's answer, not the socket's end, that says what was wrong with it; as an array where it might
         otherwise pass for another number of arguments.
         """
-        if len(self.args) == 1 and not bytes(self.args[0]).lstrip().startswith(b"["):
-            return bytes(self.args[0]).decode()
+        if len(self.args) == 1:
+            text = bytes(self.args[0]).decode()
+            if text[:1] == "{" or not text.lstrip().startswith("["):
+                return text
         return "[" + ",".join(bytes(each).decode() for each in self.args) + "]"
 
 

@@ -20,7 +20,7 @@ from rewake.execution import CalledFrom, RequestSource
 from rewake.protocol import ClientVersion
 from rewake.sync.broadcast import SharedText
 from rewake.sync.closing import NORMAL_CODE
-from rewake.sync.connection import Registry, session_lane
+from rewake.sync.drivers import Door, session_lane
 from rewake.sync.socket import Writer
 from rewake.sync.upgrade import SyncPath, check_client, check_upgrade, refusal_body, sync_path
 
@@ -34,7 +34,7 @@ _TOO_BIG_CODE = 1009
 _REFUSAL_HEADERS = [(b"content-type", b"application/json")]
 
 
-async def serve_sync(door: Registry, scope: Scope, receive: Receive, send: Send) -> bool:
+async def serve_sync(door: Door, scope: Scope, receive: Receive, send: Send) -> bool:
     """Serve a request for the sync endpoint. False when `scope` is for something else, and is untouched."""
     if scope["type"] not in ("websocket", "http"):
         return False
@@ -75,7 +75,7 @@ class _AsgiSocket:
     """One sync socket on a pair of ASGI callables. The `Socket` of its connection."""
 
     def __init__(
-        self, door: Registry, client: ClientVersion, source: RequestSource, receive: Receive, send: Send
+        self, door: Door, client: ClientVersion, source: RequestSource, receive: Receive, send: Send
     ) -> None:
         self._limits = door.limits
         self._receive = receive

@@ -21,20 +21,10 @@ from typing import Any, Protocol
 
 from rewake.auth import ANONYMOUS, Identity, User
 from rewake.errors import Internal, RewakeError, Unauthenticated
-from rewake.execution import (
-    NO_SOURCE,
-    Lane,
-    MutationOutcome,
-    RequestSource,
-    Standing,
-    Turnstile,
-    failure_of,
-)
+from rewake.execution import NO_SOURCE, MutationOutcome, RequestSource, failure_of
 from rewake.limits import Limits
 from rewake.observability import logger
-from rewake.protocol import ClientVersion
 from rewake.storage import StorageFailed
-from rewake.sync.admission import Admission
 from rewake.sync.broadcast import Broadcast
 from rewake.sync.closing import GOING_AWAY_CODE, RESTART_REASON
 from rewake.sync.deflation import Deflater
@@ -56,7 +46,7 @@ from rewake.sync.instructions import (
 from rewake.sync.picture import Footing
 from rewake.sync.ports import Backend, LiveResult, LiveSession, Showing
 from rewake.sync.session import Session
-from rewake.sync.socket import Socket, Writing
+from rewake.sync.socket import Socket
 from rewake.sync.voice import Unison, Voice
 from rewake.tallies import Tallies
 
@@ -66,34 +56,13 @@ BEFORE_RESPONSE = "sync.after_log_row_before_response"
 _log = logger(__name__)
 
 
-def session_lane(socket: object) -> Lane:
-    """The lane in which one socket's messages wait to be heard. They are not turned away: what a session sent
-    has an order, and a client behind a socket that is not read stops by itself.
-    """
-    return Lane(f"socket {id(socket)}", Standing.BEGUN)
-
-
 class Registry(Protocol):
-    """The door, as its sockets and connections see it."""
+    """The door, as its connections see it."""
 
     limits: Limits
-    prefixes: tuple[str, ...]
-    admission: Admission
     standing_notice: str | None
     tallies: Tallies
     deflater: Deflater
-    turnstile: Turnstile
-
-    def connect(
-        self,
-        socket: Socket,
-        client: ClientVersion,
-        source: RequestSource = NO_SOURCE,
-        *,
-        watches_frames: bool = True,
-    ) -> Connection:
-        """A new connection for a socket that was just opened."""
-        ...
 
     def spawn(self, job: Coroutine[Any, Any, None]) -> None:
         """Run `job` to its end, even when the connection ends before it."""
@@ -101,10 +70,6 @@ class Registry(Protocol):
 
     def run_at_once(self, job: Coroutine[Any, Any, None]) -> None:
         """The same, beginning in this very step."""
-        ...
-
-    def write_soon(self, socket: Writing) -> None:
-        """Have `socket` write what it has gathered, once for all that is said to it in this turn."""
         ...
 
     def dropped(self, reason: str) -> None:
@@ -357,9 +322,8 @@ class Connection:
         tallies.messages_sent += 1
         tallies.bytes_sent += instruction.size
         self._socket.write_text(instruction.parts, instruction.size, waits=instruction.waits)
-        unsent = self._socket.unsent_bytes()
-        if unsent:
-            self._feed(self._session.backlog_changed, unsent)
+        if self._socket.holds_unsent:
+            self._feed(self._session.backlog_changed, self._socket.unsent_bytes())
 
     def _ping(self, _: SendPingFrame) -> None:
         self._socket.write_ping()

@@ -6,6 +6,7 @@ Compressed messages are inflated to at most the size that a message may have, so
 become gigabytes.
 
     receive(bytes) -> texts, BINARY, Ping, PONG, Hangup, and as the last of all a Breach
+    text(bytes) -> one text, where that is all there is: most messages come in a piece of their own
 
 What it refuses, with the code of the close frame: a breach of the protocol 1002, text that is no UTF-8 or
 does not inflate 1007, a message over the bound 1009. After a hangup or a breach nothing more is heard.
@@ -30,6 +31,9 @@ except ImportError:  # Where it was installed without its part in C.
 
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _FINAL, _RSV1, _RSV_OTHERS = 0x80, 0x40, 0x30
+_MASKED = 0x80
+_SHORT_HEAD, _LENGTH_OF_TWO = 6, 126
+"""A head with a mask and a length below 126; the length that says that two bytes of length follow."""
 _CONTROL_BYTES_MAX = 125
 _PROTOCOL_ERROR, _INVALID_DATA, _TOO_BIG = 1002, 1007, 1009
 _FLUSH = b"\x00\x00\xff\xff"
@@ -88,6 +92,27 @@ class FrameReader:
         self._opening: int | None = None  # First byte of a message in several frames; None between messages.
         self._message: bytearray | None = None  # What has come of that message, where it is text.
         self._is_over = False  # Set by a hangup or a breach.
+
+    def text(self, data: bytes) -> str | None:
+        """The text, where `data` is one message in one frame and nothing else, as most of what comes is; else
+        None, and `receive` is to be asked.
+        """
+        if self._rest is not None or self._opening is not None or self._is_over or len(data) < _SHORT_HEAD:
+            return None
+        length, start = data[1] - _MASKED, _SHORT_HEAD
+        if length == _LENGTH_OF_TWO:
+            length, start = int.from_bytes(data[2:4], "big"), start + 2
+        elif length > _LENGTH_OF_TWO:
+            return None
+        # Where there is no mask the length is negative.
+        if data[0] != _FINAL | _TEXT or len(data) != start + length > start:
+            return None
+        if length > self._message_bytes_max:
+            return None
+        try:
+            return apply_mask(data[start:], data[start - 4 : start]).decode()
+        except UnicodeDecodeError:
+            return None
 
     def receive(self, data: bytes) -> list[Heard]:
         """Take in bytes as they come; returns what became whole with them."""

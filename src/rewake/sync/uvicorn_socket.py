@@ -35,10 +35,19 @@ from rewake.execution import CalledFrom, Overloaded, RequestSource
 from rewake.protocol import ClientVersion
 from rewake.sync.admission import Place
 from rewake.sync.broadcast import SharedText
-from rewake.sync.connection import Connection, Registry, session_lane
+from rewake.sync.connection import Connection
 from rewake.sync.deflation import Agreement, PlainCount, agree
+from rewake.sync.drivers import Door, session_lane
 from rewake.sync.frame_reader import Breach, FrameReader, Hangup, Heard, Noise, Ping
-from rewake.sync.frames import JOIN_BYTES_MAX, close_echo, close_frame, ping_frame, pong_frame, text_frames
+from rewake.sync.frames import (
+    JOIN_BYTES_MAX,
+    close_echo,
+    close_frame,
+    frame_head,
+    ping_frame,
+    pong_frame,
+    text_frames,
+)
 from rewake.sync.socket import Writer
 from rewake.sync.upgrade import SyncPath, Upgrade, check_upgrade, refusal_body, sync_path
 
@@ -47,7 +56,7 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
 
-def uvicorn_protocol_class(door: Registry) -> type[asyncio.Protocol]:
+def uvicorn_protocol_class(door: Door) -> type[asyncio.Protocol]:
     """A class for uvicorn's `ws` option that serves `door` and leaves other websockets to uvicorn."""
 
     class BoundDoorway(_Doorway):
@@ -77,7 +86,7 @@ class _Doorway(asyncio.Protocol):
     __slots__ = ("_app_state", "_config", "_door", "_inner", "_server_state", "_transport")
 
     def __init__(
-        self, door: Registry, config: Config, server_state: ServerState, app_state: dict[str, Any]
+        self, door: Door, config: Config, server_state: ServerState, app_state: dict[str, Any]
     ) -> None:
         self._door = door
         self._config = config
@@ -187,7 +196,7 @@ class SyncSocket(asyncio.Protocol):
 
     def __init__(
         self,
-        door: Registry,
+        door: Door,
         client: ClientVersion,
         source: RequestSource,
         siblings: set[Any],
@@ -244,6 +253,10 @@ class SyncSocket(asyncio.Protocol):
         raise AssertionError("a session waits") from error
 
     def _hear(self, data: bytes) -> None:
+        text = self._reader.text(data)
+        if text is not None:
+            self._connection.text_received(text)
+            return
         said = self._reader.receive(data)
         if not said or not isinstance(said[0], str):
             self._connection.frame_received()  # Of a text it is known anyway.
@@ -280,19 +293,23 @@ class SyncSocket(asyncio.Protocol):
         if self._closing:
             return
         pieces = self._door.deflater.message(parts, size, self._window_bits) if self._window_bits else None
-        buffers = text_frames(
-            parts if pieces is None else pieces,
-            size if pieces is None else sum(map(len, pieces)),
-            frame_bytes_max=self._door.limits.frame_bytes_max,
-            is_deflated=pieces is not None,
-        )
-        # What was worth compressing is not worth waiting.
-        if not waits or pieces is not None or len(self._gathered) + size > JOIN_BYTES_MAX:
+        if pieces is not None or size > JOIN_BYTES_MAX or size > self._door.limits.frame_bytes_max:
+            buffers = text_frames(
+                parts if pieces is None else pieces,
+                size if pieces is None else sum(map(len, pieces)),
+                frame_bytes_max=self._door.limits.frame_bytes_max,
+                is_deflated=pieces is not None,
+            )
+            # What was worth compressing is not worth waiting.
             self._write(buffers, plain=size)
+            return
+        frame = b"".join((frame_head(size), *parts))
+        if not waits or len(self._gathered) + size > JOIN_BYTES_MAX:
+            self._write((frame,), plain=size)
             return
         if not self._gathered:
             self._door.write_soon(self)
-        self._gathered += b"".join(buffers)
+        self._gathered += frame
 
     def write_shared(self, text: SharedText, skew: bytes) -> bool:
         if self._gathered or self._closing or not text.is_small:
@@ -358,15 +375,17 @@ class SyncSocket(asyncio.Protocol):
 
     def _write(self, buffers: Sequence[bytes | memoryview], *, plain: int) -> None:
         """Write frames, behind those that were gathered; `plain` is how many bytes of text are in them."""
-        gathered, self._gathered = self._gathered, b""
+        gathered = self._gathered
         if gathered:
-            buffers, plain = [gathered, *buffers], plain + len(gathered)
+            self._gathered = b""
+            buffers, plain = (gathered, *buffers), plain + len(gathered)
         wire = sum(map(len, buffers))
         if wire <= JOIN_BYTES_MAX:
             self._transport.write(b"".join(buffers))
         else:
             self._transport.writelines(buffers)
-        self.wrote_shared(wire=wire, plain=plain)
+        if self._window_bits:
+            self.wrote_shared(wire=wire, plain=plain)
 
     def _control(self, heard: Heard) -> None:
         """Act on what is no text."""
