@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
+from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -143,12 +144,24 @@ def _code_of(status: int) -> str:
     return HTTPStatus(status).phrase.title().replace(" ", "")
 
 
-def error_response(error: Exception) -> Response:
-    """The JSON answer for `error`."""
+class Refusal(NamedTuple):
+    """What is said to a caller of an error, without the words of HTTP."""
+
+    status: int
+    code: str
+    message: str
+    headers: tuple[tuple[str, str], ...]
+
+    def response(self) -> Response:
+        """The JSON answer."""
+        # ASCII escapes keep any text, also one with half a surrogate pair, valid UTF-8.
+        body = json.dumps({"code": self.code, "message": self.message}).encode()
+        return Response(body, self.status, dict(self.headers), media_type="application/json")
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """What is said of `error`."""
     status, code, message = describe(error)
-    message = message[:_MESSAGE_LENGTH_MAX]
-    # ASCII escapes keep any text, also one with half a surrogate pair, valid UTF-8.
-    body = json.dumps({"code": code, "message": message}).encode()
     headers = dict(getattr(error, "headers", None) or {})
     if isinstance(error, WrongMethod):
         headers["Allow"] = error.fields["allowed"]
@@ -158,16 +171,21 @@ def error_response(error: Exception) -> Response:
         headers["WWW-Authenticate"] = "Bearer"  # RFC 9110, 15.5.2.
     if isinstance(error, RewakeError) and error.retry_seconds is not None:
         headers["Retry-After"] = str(error.retry_seconds)  # RFC 9110, 10.2.3.
-    return Response(body, status, headers, media_type="application/json")
+    return Refusal(status, code, message[:_MESSAGE_LENGTH_MAX], tuple(headers.items()))
 
 
-def answer_to(error: Exception, scope: Scope, environment: Environment) -> Response:
-    """The answer for `error` of the request in `scope`, where its code is left for those who count. Unknown
+def error_response(error: Exception) -> Response:
+    """The JSON answer for `error`."""
+    return refusal_of(error).response()
+
+
+def noted_refusal(error: Exception, scope: Scope, environment: Environment) -> Refusal:
+    """What is said of `error` of the request in `scope`, where its code is left for those who count. Unknown
     exceptions are logged with their traceback and the request id.
     """
-    response = error_response(error)
-    scope[REFUSAL] = describe(error)[1]
-    if response.status_code == 500:
+    refusal = refusal_of(error)
+    scope[REFUSAL] = refusal.code
+    if refusal.status == 500:
         _log.error(
             "[Request ID: %s] %s %s failed",
             request_id_of(scope, environment),
@@ -175,7 +193,7 @@ def answer_to(error: Exception, scope: Scope, environment: Environment) -> Respo
             scope["path"],
             exc_info=error,
         )
-    return response
+    return refusal
 
 
 class ResponseCut(Exception):
@@ -212,7 +230,7 @@ class ErrorBoundary:
         except ResponseCut:
             raise
         except Exception as error:
-            response = answer_to(error, scope, self._environment)
+            response = noted_refusal(error, scope, self._environment).response()
             if began:
                 raise
             await response(scope, receive, send)

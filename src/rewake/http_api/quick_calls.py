@@ -13,13 +13,15 @@ Not here: which requests go this way, and how they are read and written (`server
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 from starlette.types import Scope
 
 from rewake.auth import ANONYMOUS, Identity
 from rewake.http_api.call_head import CallHead, call_head, header_lines
 from rewake.http_api.cors import Cors, Headers, shown
-from rewake.http_api.errors import answer_to
+from rewake.http_api.errors import Refusal, noted_refusal
 from rewake.http_api.functions import FunctionEndpoints
 from rewake.http_api.observed_requests import count_response
 from rewake.http_api.ports import Backend
@@ -88,9 +90,20 @@ class QuickCalls:
             "headers": head.headers,
             REQUEST_ID: request_id,
         }
-        response = answer_to(error, scope, self._backend.environment)
-        count_response(self._backend.tallies, scope, response.status_code)
-        headers = response.raw_headers
-        lines = header_lines(headers) + head.lines + header_lines(shown(headers))
-        is_last = (b"connection", b"close") in headers
-        return Answer(response.status_code, lines, bytes(response.body), is_last)
+        refusal = noted_refusal(error, scope, self._backend.environment)
+        count_response(self._backend.tallies, scope, refusal.status)
+        return _refused(refusal, head.lines)
+
+
+@lru_cache(maxsize=256)
+def _refused(refusal: Refusal, lines: bytes) -> Answer:
+    """The answer that says so. In a flood it is the same again and again, and has to be cheap."""
+    response = refusal.response()
+    headers = response.raw_headers
+    is_last = (b"connection", b"close") in headers
+    return Answer(
+        refusal.status,
+        header_lines(headers) + lines + header_lines(shown(headers)),
+        bytes(response.body),
+        is_last,
+    )
