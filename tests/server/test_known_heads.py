@@ -67,7 +67,7 @@ class Parsed:
 
 
 def test_a_head_is_known_with_another_length() -> None:
-    known = KnownHeads()
+    known = KnownHeads(body_bytes_max=60_000)
     assert known.find(call(), PEER) is None
     known.learn(call(), PEER, HEAD)
     assert known.find(call(), PEER) == (HEAD, b"{}")
@@ -78,7 +78,7 @@ def test_a_head_is_known_with_another_length() -> None:
 
 
 def test_what_is_not_one_whole_call_is_not_found() -> None:
-    known = KnownHeads()
+    known = KnownHeads(body_bytes_max=60_000)
     known.learn(call(), PEER, HEAD)
     for data in (
         call()[:-1],
@@ -93,6 +93,7 @@ def test_what_is_not_one_whole_call_is_not_found() -> None:
         call(length=""),
         call(length="0000000000002"),
         call(length="9" * 5_000),
+        call(b"x" * 60_001),
         b"",
         b"\r\n\r\n",
         b"Content-Length: \r\n\r\n",
@@ -101,7 +102,7 @@ def test_what_is_not_one_whole_call_is_not_found() -> None:
 
 
 def test_what_is_not_one_whole_call_is_not_learnt() -> None:
-    known = KnownHeads()
+    known = KnownHeads(body_bytes_max=60_000)
     for data in (
         call() + call(),
         call()[:-1],
@@ -118,7 +119,7 @@ def test_what_is_not_one_whole_call_is_not_learnt() -> None:
 
 
 def test_the_oldest_goes() -> None:
-    known = KnownHeads()
+    known = KnownHeads(body_bytes_max=60_000)
     pieces = [call(lines=f"Host: number-{number}") for number in range(HEADS_MAX + 1)]
     for data in pieces:
         known.learn(data, PEER, HEAD)
@@ -167,7 +168,7 @@ def near(chance: random.Random) -> bytes:
 @pytest.mark.parametrize("seed", range(5))
 def test_the_parser_agrees(seed: int) -> None:
     chance = random.Random(seed)
-    known = KnownHeads()
+    known = KnownHeads(body_bytes_max=60_000)
     learnt: dict[int, tuple[Any, ...]] = {}
     heads: list[CallHead] = []
     found = 0

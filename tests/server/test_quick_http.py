@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import re
+import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from rewake.protocol import TrustedProxies
 from rewake.server import Exposure, Server
 from rewake.server.quick_http import QuickDoor
 from tests.execution.worker_stage import write_project
+from tests.server.certificate import make_certificate
 
 KEY = "quick|00ff"
 MAIN = """
@@ -55,12 +57,13 @@ class Both:
         self.deployment = deployment
         self.quick = quick
         self.slow = slow
+        self.encryption: ssl.SSLContext | None = None
 
     async def ask(self, server: Server, pieces: list[bytes], count: int) -> bytes:
         """Send `pieces`, each when what was asked before is answered; gives `count` answers in all, or what
         came until the server hung up.
         """
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=self.encryption)
         try:
             got = b""
             for number, piece in enumerate(pieces):
@@ -304,6 +307,28 @@ def test_after_a_known_head_the_next_has_only_so_long(tmp_path: Path) -> None:
         assert b"HTTP/1.1 408 Request Timeout" in got
 
     play(tmp_path, story, limits=Limits(http_head_seconds_max=1.0))
+
+
+def test_a_known_head_is_heard_over_tls(tmp_path: Path) -> None:
+    tls = make_certificate(tmp_path)
+
+    async def story(both: Both) -> None:
+        both.encryption = ssl.create_default_context(cafile=tls.certificate)
+        asked = [request(call("main:same", {"value": value}), id="") for value in (1, 22, 333)]
+        got = await both.compare([*asked, b"".join(asked), *asked], count=9)
+        assert re.findall(rb'"value":(\d+)', got) == [b"1", b"22", b"333"] * 3
+        assert len(quick_door(both.quick).known) == 1
+
+    play(tmp_path, story, exposure=Exposure(tls=tls))
+
+
+def test_of_a_known_head_the_body_is_bounded_too(tmp_path: Path) -> None:
+    async def story(both: Both) -> None:
+        small, large = (request(call("main:same", {"value": "x" * size}), id="") for size in (10, 3_000))
+        got = await both.compare([small, small, large, small])
+        assert re.findall(rb"HTTP/1.1 (\d+)", got) == [b"200", b"200", b"400", b"200"]
+
+    play(tmp_path, story, limits=Limits(http_body_bytes_max=2_000))
 
 
 def test_who_asks_is_found_out_each_time(tmp_path: Path) -> None:

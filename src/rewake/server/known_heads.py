@@ -32,7 +32,9 @@ _DIGITS_MAX = 6
 class KnownHeads:
     """The heads that were seen at one listener."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, body_bytes_max: int) -> None:
+        """A call with a larger body is not found."""
+        self._body_bytes_max = body_bytes_max
         self._heads: dict[tuple[bytes, bytes, str], CallHead] = {}
 
     def __len__(self) -> int:
@@ -47,9 +49,12 @@ class KnownHeads:
         begin += len(_LENGTHS[0])
         stop = data.find(b"\r", begin, end + 1)
         head = self._heads.get((data[:begin], data[stop:end], address))
-        if head is None or not _is_length(data[begin:stop], len(data) - end - len(_END)):
+        if head is None:
             return None
-        return head, data[end + len(_END) :]
+        body = data[end + len(_END) :]
+        if len(body) > self._body_bytes_max or not _is_length(data[begin:stop], len(body)):
+            return None
+        return head, body
 
     def learn(self, data: bytes, address: str, head: CallHead) -> None:
         """Remember `head`, where `data` was one call and nothing else. It is what the parser made of the

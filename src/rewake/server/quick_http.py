@@ -55,7 +55,7 @@ class QuickDoor:
         self._ending = b"".join(b"%b: %b\r\n" % each for each in headers) + b"\r\n"
         self._urls = {path.encode(): path for path in calls.paths}
         self._body_bytes_max = min(body_bytes_max, _BODY_BYTES_MAX)
-        self.known = KnownHeads()
+        self.known = KnownHeads(body_bytes_max=self._body_bytes_max)
         """The heads of plain requests that were parsed."""
         # The standing headers of uvicorn, which makes a new list of them each second; and with them the
         # beginning of an answer with status 200.
