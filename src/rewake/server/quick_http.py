@@ -97,7 +97,7 @@ class _Waker:
         """Nobody waits."""
 
 
-class QuickCycle(msgspec.Struct):
+class QuickCycle(msgspec.Struct, eq=False):
     """A quick call under way, as uvicorn's protocol looks at cycles."""
 
     message_event: ClassVar[_Waker] = _Waker()
