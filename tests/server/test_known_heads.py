@@ -101,6 +101,15 @@ def test_what_is_not_one_whole_call_is_not_found() -> None:
         assert known.find(data, PEER) is None, data
 
 
+def test_a_head_that_has_not_come_whole_is_not_found_whatever_its_length_says() -> None:
+    known = KnownHeads(body_bytes_max=60_000)
+    last = b"POST /api/query HTTP/1.1\r\nHost: here\r\nContent-Length: "
+    known.learn(last + b"2\r\n\r\n{}", PEER, HEAD)
+    assert known.find(last + b"2\r\n\r\n{}", PEER) == (HEAD, b"{}")
+    for digits in (b"%d" % number for number in range(2_000)):
+        assert known.find(last + digits, PEER) is None, digits
+
+
 def test_what_is_not_one_whole_call_is_not_learnt() -> None:
     known = KnownHeads(body_bytes_max=60_000)
     for data in (

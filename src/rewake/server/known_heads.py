@@ -43,6 +43,8 @@ class KnownHeads:
     def find(self, data: bytes, address: str) -> tuple[CallHead, bytes] | None:
         """The head and the body of the call that `data` is, where its head is known from this address."""
         end = data.find(_END)
+        if end < 0:
+            return None
         begin = data.find(_LENGTHS[0], 0, end)
         if begin < 0:
             begin = data.find(_LENGTHS[1], 0, end)
