@@ -90,12 +90,17 @@ def test_touched_by_the_old_key_or_the_new_one_of_an_index_that_was_read() -> No
 def test_recorder_gathers_points_and_growing_spans() -> None:
     recorder = ReadRecorder()
     recorder.point(1, b"k")
+    recorder.interval(2, (b"a", None))
     span = recorder.span(1, b"m", b"m")
-    assert recorder.read_set() == ReadSet({1: [(b"k", b"k\0")]})
+    assert recorder.read_set() == ReadSet({1: [(b"k", b"k\0")], 2: [(b"a", None)]})
     span.upper = b"p"
-    assert recorder.read_set() == ReadSet({1: [(b"k", b"k\0"), (b"m", b"p")]})
-    assert recorder.parts == 2
-    assert len(recorder.read_set()) == 2
+    # What was taken earlier does not grow with it.
+    read_set = recorder.read_set()
+    recorder.point(2, b"z")
+    recorder.point(1, b"x")
+    assert read_set == ReadSet({1: [(b"k", b"k\0"), (b"m", b"p")], 2: [(b"a", None)]})
+    assert recorder.parts == 5
+    assert len(recorder.read_set()) == 4
 
 
 def test_what_is_empty_is_left_out() -> None:

@@ -124,3 +124,23 @@ def test_a_push_that_never_ends_loading_is_given_up_and_the_old_code_serves_on(t
         database.close()
 
     asyncio.run(run())
+
+
+def test_every_run_of_a_query_has_an_id_of_its_own(tmp_path):
+    # Ids are drawn many at a time: more runs than one draw gives.
+    async def run() -> None:
+        database = Database.open(":memory:", environment=Environment())
+        runner = InlineRunner(database, load(tmp_path, notes=""))
+        await runner.start(lambda report: None)
+        try:
+            unknown = QueryJob(FunctionCall("notes:none", "{}"), ANONYMOUS, Visibility.PUBLIC)
+            wave = await runner.open_wave([unknown] * 150)
+            ids = [run.result.run_id for run in wave.runs]
+            await wave.close()
+            assert len(set(ids)) == 150
+            assert {len(id) for id in ids} == {16}
+        finally:
+            await runner.close()
+            database.close()
+
+    asyncio.run(run())

@@ -147,13 +147,13 @@ VARIABLE_REFUSALS: Mapping[str, type[InvalidInput]] = MappingProxyType(
 def read_variable(transaction: ReadTransaction, name: str) -> str | None:
     """The value of a variable, or None where it is not set; either way taken down as read."""
     lower, upper = _interval(name)
-    transaction.recorder.span(_BY_NAME, lower, upper)
+    transaction.recorder.interval(_BY_NAME, (lower, upper))
     return stored_variable(transaction.reads, name)
 
 
 def read_variables(transaction: ReadTransaction) -> dict[str, str]:
     """All variables that operators set, by name; each change of any is a change of what was read."""
-    transaction.recorder.span(_BY_NAME, b"", None)
+    transaction.recorder.interval(_BY_NAME, (b"", None))
     return stored_variables(transaction.reads)
 
 

@@ -11,9 +11,10 @@ Source: spec/semantics 7.1.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from rewake.database.catalog import MODULES
-from rewake.database.read_set import ReadSet
+from rewake.database.read_set import Interval, ReadSet
 from rewake.database.reads import ReadTransaction
 from rewake.database.writes import WriteTransaction
 from rewake.schema import QuerySpec
@@ -24,14 +25,18 @@ _BY_PATH = MODULES.indexes["by_path"].id
 
 def record_module_read(transaction: ReadTransaction, module: str) -> None:
     """Take down that the result depends on the code of `module`, which need not exist."""
-    prefix = encode_key([module])
-    transaction.recorder.span(_BY_PATH, prefix, key_successor(prefix))
+    transaction.recorder.interval(_BY_PATH, _interval_of(module))
 
 
 def module_read_set(module: str) -> ReadSet:
     """The read set of a result that depends on the code of `module` and on nothing else."""
+    return ReadSet({_BY_PATH: [_interval_of(module)]})
+
+
+@lru_cache(maxsize=4_096)
+def _interval_of(module: str) -> Interval:
     prefix = encode_key([module])
-    return ReadSet({_BY_PATH: [(prefix, key_successor(prefix))]})
+    return prefix, key_successor(prefix)
 
 
 def stored_modules(transaction: ReadTransaction) -> dict[str, str]:

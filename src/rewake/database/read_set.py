@@ -163,14 +163,19 @@ class ReadRecorder:
 
     def point(self, index_id: int, key: bytes) -> None:
         """Record one complete key, whether or not something is there."""
+        self.interval(index_id, (key, key + b"\0"))
+
+    def interval(self, index_id: int, interval: Interval) -> None:
+        """Record an interval."""
         parts = self._intervals.get(index_id)
         if parts is None:
-            parts = self._intervals[index_id] = []
-        parts.append((key, key + b"\0"))
+            self._intervals[index_id] = [interval]
+        else:
+            parts.append(interval)
         self.parts += 1
 
     def span(self, index_id: int, lower: bytes, upper: bytes | None) -> Span:
-        """Record an interval that may grow while its scan goes on."""
+        """Record an interval that grows while its scan goes on."""
         span = Span(lower, upper)
         self._spans.append((index_id, span))
         self.parts += 1
@@ -178,9 +183,11 @@ class ReadRecorder:
 
     def read_set(self) -> ReadSet:
         """What was read until now."""
-        intervals = {index_id: list(parts) for index_id, parts in self._intervals.items()}
-        for index_id, span in self._spans:
-            intervals.setdefault(index_id, []).append((span.lower, span.upper))
+        intervals = self._intervals
+        if self._spans:
+            intervals = dict(intervals)
+            for index_id, span in self._spans:
+                intervals[index_id] = [*intervals.get(index_id, ()), (span.lower, span.upper)]
         return ReadSet(intervals)
 
 

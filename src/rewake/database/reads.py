@@ -232,14 +232,14 @@ class ReadTransaction:
         """Look a table up by name, and take down that it was."""
         if name not in self._seen:
             self._seen.add(name)
-            self.recorder.span(TABLES_BY_NAME, *_name_interval(name))
+            self.recorder.interval(TABLES_BY_NAME, _name_interval(name))
         return self.catalog.tables.get(name)
 
     def _table_of_number(self, number: int) -> Table | None:
         """Look a table up by the number in its ids, and take down that it was."""
         if number not in self._seen:
             self._seen.add(number)
-            self.recorder.span(TABLES_BY_NUMBER, *_number_interval(number))
+            self.recorder.interval(TABLES_BY_NUMBER, _number_interval(number))
         return self.catalog.numbers.get(number)
 
     def locate(self, id: str, table: str | None, operation: Operation) -> Table | None:
@@ -355,7 +355,7 @@ class ReadTransaction:
         """Take down that a declared index was looked up, whether or not it is there."""
         if (table.tablet, name) not in self._seen:
             self._seen.add((table.tablet, name))
-            self.recorder.span(INDEXES_BY_NAME, *_index_interval(table.tablet, name))
+            self.recorder.interval(INDEXES_BY_NAME, _index_interval(table.tablet, name))
 
     def record_point(self, index_id: int, key: bytes) -> None:
         self.recorder.point(index_id, key)

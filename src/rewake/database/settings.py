@@ -25,7 +25,7 @@ def stored_setting(reads: Reads, name: str) -> str | None:
 def read_setting(transaction: ReadTransaction, name: str) -> str | None:
     """The same, taken down as read."""
     key = encode_key([name])
-    transaction.recorder.span(_BY_NAME, key, key_successor(key))
+    transaction.recorder.interval(_BY_NAME, (key, key_successor(key)))
     return stored_setting(transaction.reads, name)
 
 

@@ -19,7 +19,7 @@ def count_documents(transaction: ReadTransaction, name: str) -> int:
     table = transaction.table_named(name)
     if table is None:
         return 0
-    transaction.recorder.span(table.by_id, b"", None)
+    transaction.recorder.interval(table.by_id, (b"", None))
     reads = transaction.reads
     if isinstance(reads, ReaderStore):
         return reads.count(table.by_id)

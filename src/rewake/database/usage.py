@@ -353,11 +353,16 @@ class Usage:
     def is_near_a_limit(self, *, parts: int) -> bool:
         """Whether `measures` are worth a look: asked after every run, so without making them."""
         share = LIMIT_WARNING_SHARE
-        return (
+        if (
             self.documents_read >= share * self.documents_read_most
             or self.bytes_read >= share * self.bytes_read_most
             or parts >= share * self.database_queries_most
-            or self.documents_written >= share * self.documents_written_most
+        ):
+            return True
+        if not (self.documents_written or self.functions_scheduled or self.files_read or self.files_written):
+            return False
+        return (
+            self.documents_written >= share * self.documents_written_most
             or self.bytes_written >= share * self.bytes_written_most
             or self.functions_scheduled >= share * self.functions_scheduled_most
             or self.scheduled_function_args_bytes >= share * self.scheduled_function_args_bytes_most

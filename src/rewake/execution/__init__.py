@@ -82,6 +82,7 @@ from rewake.execution.runner import (
 )
 from rewake.execution.scheduled_calls import end_of
 from rewake.execution.side_effects import SideEffectRefused
+from rewake.execution.surroundings import Surroundings
 from rewake.execution.system_context import SYSTEM_PREFIX
 from rewake.execution.system_functions import system_registry
 from rewake.execution.template_process import TemplateProcess
@@ -156,6 +157,7 @@ __all__ = [
     "SideEffectRefused",
     "Standing",
     "Success",
+    "Surroundings",
     "Template",
     "TemplateProcess",
     "TooManyActions",

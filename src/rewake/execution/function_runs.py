@@ -11,17 +11,17 @@ Not here: what happens inside a run (`host.py`), groups (`group_writer.py`), thr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 
 import msgspec
 
-from rewake.auth import Identity, denial_of
+from rewake.auth import denial_of
 from rewake.database import (
     CallResult,
     Database,
     GroupCommit,
-    ReadTransaction,
     Snapshot,
     WriteInterrupted,
     WriteTransaction,
@@ -31,23 +31,23 @@ from rewake.database import (
     record_module_read,
 )
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
-from rewake.execution.call_log import NO_USAGE, CallRecord, identity_kind
+from rewake.execution.call_log import CallRecord, identity_kind
 from rewake.execution.calls import (
-    NO_SOURCE,
+    CalledFrom,
     Failure,
     MutationOutcome,
-    RequestSource,
     Success,
     Visibility,
 )
 from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
 from rewake.execution.memory_limit import OutOfMemory, watched_memory
-from rewake.execution.mutation_files import BlobKeysWanted, MutationFiles
+from rewake.execution.mutation_files import BlobKeysWanted
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.runner import MutationJob, QueryJob, QueryRun
 from rewake.execution.scheduled_calls import end_of
 from rewake.execution.standard_sources import holding
+from rewake.execution.surroundings import Surroundings
 from rewake.execution.system_context import SYSTEM_PREFIX
 from rewake.execution.system_functions import (
     SystemIdentityRequired,
@@ -62,6 +62,9 @@ from rewake.observability import logger
 from rewake.tracing import NO_TRACING, Tracing, mark_failed
 
 _log = logger(__name__)
+
+_ID_BYTES = 8
+_IDS_DRAWN = 64
 
 
 class Mutated(msgspec.Struct, frozen=True):
@@ -86,11 +89,17 @@ class FunctionRuns:
         self.has_run_out_of_memory = False
         """Whether a run has failed for want of memory; reset by whoever looks."""
         self._database = database
-        self._environment = database.environment
         self._limits = database.limits
-        self._cursors = database.cursors
-        self._uploads = database.uploads
-        self._deployment_name = database.name
+        self._monotonic = database.environment.clock.monotonic
+        self._ids = _RunIds(database.environment.random_bytes)
+        self._around = Surroundings(
+            seed=lambda: database.environment.random_bytes(16),
+            cursors=database.cursors,
+            uploads=database.uploads,
+            blobs=lambda: database.blobs,
+            deployment_name=database.name,
+            time_limit=time_limit,
+        )
 
     def perform(self, group: GroupCommit, job: MutationJob, registry: Registry) -> Mutated:
         """Run one mutation inside the group, or find what it came to before.
@@ -112,64 +121,76 @@ class FunctionRuns:
             return done
 
     def _perform(self, group: GroupCommit, job: MutationJob, registry: Registry) -> Mutated:
-        started = self._environment.clock.monotonic()
-        host: Host | None = None
-        failure: Failure | None = None
-        path = job.call.path
-
-        def body(transaction: WriteTransaction) -> CallResult:
-            nonlocal host, failure, path
-            host = self._host(
-                transaction,
-                job.identity,
-                system_registry() if _is_system(job) else registry,
-                request_id=job.request_id,
-                scheduled="" if is_cron(job.scheduled) else job.scheduled,
-                source=job.source,
-                files=MutationFiles(lambda: self._database.blobs, job.keys),
-            )
-            if job.scheduled:
-                result = self._run_scheduled(host, transaction, job)
-                _refuse_wanting(host)
-                # Whatever became of the function, its job has changed, and that is kept.
-                if isinstance(result, Failure):
-                    failure = result
-                    return CallResult("null", result.log_lines)
-                return CallResult(result.value, result.log_lines)
-            # Here and not before: what was recorded for a repeated mutation counts, whatever became of the
-            # function since.
-            record, result = self._run(host, job, "mutation")
-            _refuse_wanting(host)
-            if record is not None:
-                path = record.path.public
-            try:
-                transaction.raise_if_torn()
-            except WriteInterrupted as torn:
-                result = failure_of(torn, root=None, log_lines=result.log_lines)
-            if isinstance(result, Failure):
-                failure = result
-                raise _RolledBack()
-            return CallResult(result.value, result.log_lines)
-
-        performed = group.perform(job.invocation, body)
+        started = self._monotonic()
+        attempt = _Attempt(job.call.path)
+        performed = group.perform(
+            job.invocation, lambda transaction: self._run_in(transaction, job, registry, attempt)
+        )
         outcome: MutationOutcome | None = None
         error: RewakeError | None = None
-        if failure is not None:
-            outcome = MutationOutcome(failure, performed.ts)
+        if attempt.failure is not None:
+            outcome = MutationOutcome(attempt.failure, performed.ts)
         elif performed.result is not None:
-            done = Success(performed.result.value, tuple(performed.result.log_lines))
-            outcome = MutationOutcome(done, performed.ts)
+            outcome = MutationOutcome(
+                Success(performed.result.value, performed.result.log_lines), performed.ts
+            )
         else:
             assert performed.error is not None, "a mutation comes to a result or an error"
             known = performed.error
             error = known if isinstance(known, RewakeError) else _internal(known)
         is_wanting = isinstance(error, BlobKeysWanted)
-        if performed.is_replay or is_wanting or (failure is None and _is_system(job)):
+        if attempt.host is None or is_wanting or (attempt.failure is None and _is_system(job)):
             # Nothing ran or is kept, or nothing that an author or an operator wants to read of.
             return Mutated(outcome, error, None)
-        came_to = None if outcome is None else outcome.result
-        record = self._record(path, host, job, started=started, result=came_to)
+        record = self._record(
+            attempt.path,
+            "mutation",
+            attempt.host,
+            job,
+            started=started,
+            result=None if outcome is None else outcome.result,
+            request_id=job.request_id,
+            called_from=job.source.called_from,
+            scheduled=job.scheduled,
+        )
         return Mutated(outcome, error, record)
+
+    def _run_in(
+        self, transaction: WriteTransaction, job: MutationJob, registry: Registry, attempt: _Attempt
+    ) -> CallResult:
+        """The body of a mutation: what its group runs, unless it has run before."""
+        host = attempt.host = Host(
+            system_registry() if _is_system(job) else registry,
+            transaction,
+            job.identity,
+            self._around,
+            request_id=job.request_id,
+            scheduled="" if is_cron(job.scheduled) else job.scheduled,
+            source=job.source,
+            keys=job.keys,
+        )
+        if job.scheduled:
+            result = self._run_scheduled(host, transaction, job)
+            _refuse_wanting(host)
+            # Whatever became of the function, its job has changed, and that is kept.
+            if isinstance(result, Failure):
+                attempt.failure = result
+                return CallResult("null", result.log_lines)
+            return CallResult(result.value, result.log_lines)
+        # Here and not before: what was recorded for a repeated mutation counts, whatever became of the
+        # function since.
+        record, result = self._run(host, job, "mutation")
+        _refuse_wanting(host)
+        if record is not None:
+            attempt.path = record.name
+        try:
+            transaction.raise_if_torn()
+        except WriteInterrupted as torn:
+            result = failure_of(torn, root=None, log_lines=result.log_lines)
+        if isinstance(result, Failure):
+            attempt.failure = result
+            raise _RolledBack()
+        return CallResult(result.value, result.log_lines)
 
     def _run_scheduled(
         self, host: Host, transaction: WriteTransaction, job: MutationJob
@@ -202,7 +223,7 @@ class FunctionRuns:
         """
         if not self._tracing.is_on or not job.trace:
             return self._query(snapshot, job, registry)
-        waited = max(0.0, self._environment.clock.monotonic() - job.asked_at)
+        waited = max(0.0, self._monotonic() - job.asked_at)
         facts = {"rewake.queued_seconds": waited}
         with self._tracing.span(f"run {job.call.path[:200]}", parent=job.trace, attributes=facts) as span:
             run, record = self._query(snapshot, job, registry)
@@ -212,18 +233,32 @@ class FunctionRuns:
             return run, record
 
     def _query(self, snapshot: Snapshot, job: QueryJob, registry: Registry) -> tuple[QueryRun, CallRecord]:
-        started = self._environment.clock.monotonic()
+        started = self._monotonic()
         transaction = snapshot.transaction()
         own = system_registry_for(registry) if _is_system(job) else registry
-        host = self._host(transaction, job.identity, own, journal=job.journal)
+        host = Host(own, transaction, job.identity, self._around, journal=job.journal)
         record, result = self._run(host, job, "query")
         snapshot.raise_if_failed()
-        path = record.path.public if record is not None else job.call.path
-        line = self._record(path, host, job, started=started, result=result)
+        if record is None:
+            path, module = job.call.path, registry.module_of(job.call.path)
+        else:
+            path, module = record.name, record.path.module
+        # A query answers whoever asks for it, so its run has an id of its own.
+        line = self._record(
+            path,
+            "query",
+            host,
+            job,
+            started=started,
+            result=result,
+            request_id=self._ids.next(),
+            called_from=job.called_from,
+        )
         if isinstance(result, Failure):
             result = replace(result, run_id=line.request_id)
-        module = registry.module_of(job.call.path)
-        for name in sorted(host.modules | ({module} if module is not None else set())):
+        if module is not None:
+            host.modules.add(module)
+        for name in sorted(host.modules):
             record_module_read(transaction, name)
         run = QueryRun(
             result=result,
@@ -231,7 +266,7 @@ class FunctionRuns:
             read_set=transaction.read_set,
             read_identity=host.observed.identity,
             read_clock=host.observed.clock,
-            code_hash=registry.code_hash(job.call.path) or "",
+            code_hash="" if module is None else registry.module_hashes.get(module, ""),
             seconds=line.seconds,
         )
         return run, line
@@ -254,81 +289,79 @@ class FunctionRuns:
         except (FunctionTimedOut, OutOfMemory):
             # In code of the author's that makes the text of an exception.
             assert limit is not None
-        log_lines = host.log_lines.rendered()
         # By its type: an author's exception may lie about its class, or fail when asked.
         if memory.is_out or issubclass(type(host.error), MemoryError):
             self.has_run_out_of_memory = True
-            result = out_of_memory(self._limits, log_lines)
+            result = out_of_memory(self._limits, host.log_lines.rendered())
         elif result is None or (limit is not None and limit.is_reached):
             seconds = self._limits.function_seconds_max if limit is None else limit.spent
-            result = timed_out(self._limits, log_lines, seconds=seconds)
+            result = timed_out(self._limits, host.log_lines.rendered(), seconds=seconds)
         return record, result
-
-    def _seed(self) -> bytes:
-        return self._environment.random_bytes(16)
-
-    def _host(
-        self,
-        transaction: ReadTransaction | WriteTransaction,
-        identity: Identity,
-        registry: Registry,
-        *,
-        journal: str | None = None,
-        request_id: str = "",
-        scheduled: str = "",
-        source: RequestSource = NO_SOURCE,
-        files: MutationFiles | None = None,
-    ) -> Host:
-        return Host(
-            registry=registry,
-            transaction=transaction,
-            identity=identity,
-            now_ms=transaction.now_ms,
-            seed=self._seed,
-            cursors=self._cursors,
-            uploads=self._uploads,
-            journal=journal,
-            request_id=request_id,
-            deployment_name=self._deployment_name,
-            scheduled=scheduled,
-            source=source,
-            files=files,
-            time_limit=self._time_limit,
-        )
 
     def _record(
         self,
         path: str,
-        host: Host | None,
+        kind: FunctionKind,
+        host: Host,
         job: MutationJob | QueryJob,
         *,
         started: float,
         result: Success | Failure | None,
+        request_id: str,
+        called_from: CalledFrom,
+        scheduled: str = "",
     ) -> CallRecord:
+        has_failed = host.error is not None
         return CallRecord(
             path=path,
-            kind="query" if isinstance(job, QueryJob) else "mutation",
-            seconds=self._environment.clock.monotonic() - started,
-            log_lines=tuple(host.log_lines.lines) if host is not None else (),
+            kind=kind,
+            seconds=self._monotonic() - started,
+            log_lines=tuple(host.log_lines.lines),
             error=result.message if isinstance(result, Failure) else None,
-            traceback=host.traceback() if host is not None else None,
-            # A query answers whoever asks for it, so its run has an id of its own.
-            request_id=self._environment.random_bytes(8).hex()
-            if isinstance(job, QueryJob)
-            else job.request_id,
-            limit=host.limit_reached() if host is not None else None,
-            usage=host.usage(args=job.call.args, result=result) if host is not None else NO_USAGE,
+            traceback=host.traceback() if has_failed else None,
+            request_id=request_id,
+            limit=host.limit_reached() if has_failed else None,
+            usage=host.usage(args=job.call.args, result=result),
             identity=identity_kind(job.identity),
-            scheduled="" if isinstance(job, QueryJob) else job.scheduled,
-            trace=self._tracing.current(),
-            called_from=job.called_from if isinstance(job, QueryJob) else job.source.called_from,
+            scheduled=scheduled,
+            trace=self._tracing.current() if self._tracing.is_on else "",
+            called_from=called_from,
         )
+
+
+class _Attempt:
+    """One mutation while its group performs it, and what is known of that by the end."""
+
+    __slots__ = ("failure", "host", "path")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.host: Host | None = None
+        """None until it runs, and so for good where its result was recorded before."""
+        self.failure: Failure | None = None
+
+
+class _RunIds:
+    """Ids of runs, unguessable, drawn many at a time: each draw is a system call. From any thread."""
+
+    def __init__(self, random_bytes: Callable[[int], bytes]) -> None:
+        self._random_bytes = random_bytes
+        self._ready: list[str] = []
+
+    def next(self) -> str:
+        try:
+            return self._ready.pop()
+        except IndexError:
+            drawn = self._random_bytes(_ID_BYTES * _IDS_DRAWN).hex()
+            ids = [drawn[at : at + 2 * _ID_BYTES] for at in range(0, len(drawn), 2 * _ID_BYTES)]
+            self._ready += ids[1:]
+            return ids[0]
 
 
 def _refuse_wanting(host: Host) -> None:
     """Take back a mutation that wants keys, whatever its author made of that."""
-    if host.files.wanted:
-        raise BlobKeysWanted(count=host.files.wanted)
+    if host.keys_wanted:
+        raise BlobKeysWanted(count=host.keys_wanted)
 
 
 def _is_system(job: MutationJob | QueryJob) -> bool:

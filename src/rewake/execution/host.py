@@ -14,19 +14,17 @@ Source: semantics 5.6, 5.7, 6.3; wire 6.3 for the texts.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from random import Random
+from threading import get_ident
 from typing import Any
 
 import msgspec
 
-from rewake.auth import Identity, UploadGrant, UploadSeal
-from rewake.blobs import BlobStore
+from rewake.auth import Identity, UploadGrant
 from rewake.database import (
     STORAGE_PATH,
-    CursorSeal,
     ReadTransaction,
     WriteTransaction,
     cancel_scheduled,
@@ -47,14 +45,14 @@ from rewake.execution.checked_values import (
     encoded_return,
 )
 from rewake.execution.failures import author_traceback, failure_of
-from rewake.execution.mutation_files import FilesOutOfPlace, MutationFiles
+from rewake.execution.mutation_files import MutationFiles
 from rewake.execution.output import LogLines, collecting
 from rewake.execution.pages import Pages, SecondPage
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.scheduled_calls import schedule_for, scheduled_call
 from rewake.execution.side_effects import guarded
+from rewake.execution.surroundings import Surroundings
 from rewake.execution.system_context import SYSTEM_PREFIX, SystemCtx, SystemQueryCtx
-from rewake.execution.time_limit import TimeLimit
 from rewake.functions import (
     CallOptions,
     Content,
@@ -72,11 +70,7 @@ from rewake.functions import (
 )
 from rewake.schema import QuerySpec, TableDefinition
 from rewake.storage import GroupDoomed, StorageFailed
-from rewake.values import (
-    Value,
-    decode,
-    normalize,
-)
+from rewake.values import InvalidId, Value, decode, decode_id, normalize
 
 
 class RunIsOver(FunctionError):
@@ -114,60 +108,60 @@ class Observed(msgspec.Struct):
 class Host:
     """One run of one function, nested calls included."""
 
+    # One is made for every run. What few runs ask for stands here until one does.
+    error: BaseException | None = None
+    """Set by `run` when it gives a Failure: the exception behind it."""
+    _random: Random | None = None
+    _pages: Pages | None = None
+    _files: MutationFiles | None = None
+    _called_directly: frozenset[str] = frozenset()
+    """Functions that were called as plain ones: each is told of once."""
+
     def __init__(
         self,
-        *,
         registry: Registry,
         transaction: ReadTransaction | WriteTransaction,
         identity: Identity,
-        now_ms: float,
-        seed: Callable[[], bytes],
-        cursors: CursorSeal,
-        uploads: UploadSeal,
+        around: Surroundings,
+        *,
         journal: str | None = None,
         request_id: str = "",
-        deployment_name: str = "",
         scheduled: str = "",
         source: RequestSource = NO_SOURCE,
-        files: MutationFiles | None = None,
-        time_limit: TimeLimit | None = None,
+        keys: Sequence[str] | None = None,
     ) -> None:
-        self.time_limit = time_limit
+        now_ms = transaction.now_ms
+        self.around = around
+        self.time_limit = around.time_limit
         self.registry = registry
         self.limits = transaction.limits
         self.observed = Observed()
         self.log_lines = LogLines(self.limits, now_ms=lambda: now_ms)
-        self._transaction = transaction
-        self._identity = identity
-        self._now_ms = now_ms
-        self._seed = seed
-        self._random: Random | None = None  # Seeding costs more than most functions draw.
-        self.thread = threading.get_ident()
+        self.transaction = transaction
+        """The transaction of the run; while a callee reads at its begin, that one's."""
+        self.identity = identity
+        """Who called."""
+        self.now_ms = now_ms
+        """The frozen time of the run."""
+        self.thread = get_ident()
         """The thread of the run."""
         self._running: list[FunctionRecord] = []
         self._journal = journal
         self.request_id = request_id
-        self.deployment_name = deployment_name
-        self._cursors = cursors
-        self.uploads = uploads
-        self.files = files or MutationFiles(_no_blobs, None)
-        self._called_directly: set[str] = set()
-        """Functions that were called as plain ones: each is told of once."""
+        # What files may be stored under; None where nobody can reserve any.
+        self._keys = keys
         self.source = source.within(scheduled)
         self.scheduled = scheduled
         """The id of the job that this run is; empty without one."""
-        self.pages = Pages(transaction, cursors, journal=journal)
         self.modules: set[str] = set()
         """Modules of the functions that were called, nested ones too: the result depends on their code."""
-        self.error: BaseException | None = None
-        """Set by `run` when it gives a Failure: the exception behind it."""
 
     # What a runner calls.
 
     def run(self, record: FunctionRecord, args: str) -> Success | Failure:
         """Run the outermost function of a call. Never raises what an author can cause."""
         try:
-            path, lines = record.path.public, self.log_lines
+            path, lines = record.name, self.log_lines
             value = decoded_arguments(path, args, limits=self.limits, log_lines=lines)
             value = self._enter(record, value)
             if self.time_limit is not None:
@@ -190,7 +184,9 @@ class Host:
         """What the next run of this query should be given. A failed run decides nothing: the page that was
         there keeps its end.
         """
-        return self.pages.journal if self.error is None else self._journal
+        if self.error is not None:
+            return self._journal
+        return None if self._pages is None else self._pages.journal
 
     def traceback(self) -> str | None:
         """The author's traceback of a failed run, where an exception of theirs ended it."""
@@ -224,7 +220,7 @@ class Host:
 
     def usage(self, *, args: str, result: Success | Failure | None) -> CallUsage:
         """What the run used, for the call log."""
-        used = self._transaction.usage
+        used = self.transaction.usage
         return CallUsage(
             used.documents_read,
             used.bytes_read,
@@ -238,19 +234,19 @@ class Host:
 
     def _warn(self) -> None:
         """Add a log line for each limit that the transaction has come near to."""
-        for measure in self._transaction.warnings():
+        for measure in self.transaction.warnings():
             warn(measure, self.log_lines)
 
     def _enter(self, record: FunctionRecord, value: Value) -> Value:
         """Check arguments, call the handler, check the result; all as values."""
         self.modules.add(record.path.module)
-        arguments = checked_arguments(record, value, self._transaction.catalog)
+        arguments = checked_arguments(record, value, self.transaction.catalog)
         face = _Face(self, record)
         context = _context_of(record, face)
         self._running.append(record)
         lines, caller = self.log_lines, self.log_lines.function
         if len(self._running) > 1:
-            lines.function = record.path.public
+            lines.function = record.name
         try:
             with guarded(), collecting(lines):
                 result = record.function.handler(context, **arguments)
@@ -258,7 +254,7 @@ class Host:
             lines.function = caller
             self._running.pop()
             face.is_open = False
-        return checked_return(record, result, self._transaction.catalog)
+        return checked_return(record, result, self.transaction.catalog)
 
     def call_nested(
         self, reference: object, arguments: dict[str, Any], kinds: tuple[str, ...], options: CallOptions
@@ -270,7 +266,7 @@ class Host:
         with (
             self._chance_of_its_own(),
             self._snapshot(options),
-            self._transaction.capped(options.caps),
+            self.transaction.capped(options.caps),
             self._part(record),
         ):
             result = self._enter(record, normalize(value))
@@ -285,7 +281,7 @@ class Host:
             raise NestedCallRefused(
                 f"Cannot call a {callee} function from a {kind} function"
                 if caller.kind == "query"
-                else f"`run_{kinds[0]}` was given {record.path.public}, which is a {record.kind}."
+                else f"`run_{kinds[0]}` was given {record.name}, which is a {record.kind}."
             )
         depth = len(self._running) + 1
         if depth > self.limits.nested_calls_max:
@@ -304,18 +300,18 @@ class Host:
     @contextmanager
     def _snapshot(self, options: CallOptions) -> Iterator[None]:
         """Let a callee read at the begin of the transaction, where it is to."""
-        transaction, pages = self._transaction, self.pages
+        transaction, pages = self.transaction, self.pages
         if options.is_at_begin and isinstance(transaction, WriteTransaction):
-            self._transaction = transaction.at_begin()
-            self.pages = Pages(self._transaction, self._cursors, journal=None)
+            self.transaction = transaction.at_begin()
+            self._pages = Pages(self.transaction, self.around.cursors, journal=None)
         try:
             yield
         finally:
-            self._transaction, self.pages = transaction, pages
+            self.transaction, self._pages = transaction, pages
 
     def _part(self, record: FunctionRecord) -> AbstractContextManager[None]:
         """What a mutation does is undone by itself if it fails."""
-        transaction = self._transaction
+        transaction = self.transaction
         if record.kind == "mutation" and isinstance(transaction, WriteTransaction):
             return transaction.savepoint()
         return nullcontext()
@@ -325,7 +321,7 @@ class Host:
         name = f"{function.__module__}.{function.__qualname__}"
         if name in self._called_directly:
             return
-        self._called_directly.add(name)
+        self._called_directly |= {name}
         self.log_lines.add(
             "WARN",
             f"{function.__name__} is a registered {function.kind} and was called directly: it ran as a part "
@@ -349,25 +345,30 @@ class Host:
     # What a face passes on.
 
     @property
-    def transaction(self) -> ReadTransaction | WriteTransaction:
-        """The transaction of the run."""
-        return self._transaction
+    def pages(self) -> Pages:
+        """The pages that the run reads."""
+        if self._pages is None:
+            self._pages = Pages(self.transaction, self.around.cursors, journal=self._journal)
+        return self._pages
 
     @property
-    def identity(self) -> Identity:
-        """Who called."""
-        return self._identity
+    def files(self) -> MutationFiles:
+        """Files as a mutation reaches them."""
+        if self._files is None:
+            self._files = MutationFiles(self.around.blobs, self._keys)
+        return self._files
 
     @property
-    def now_ms(self) -> float:
-        """The frozen time of the run."""
-        return self._now_ms
+    def keys_wanted(self) -> int:
+        """How many keys for files the run wants; 0 as long as those that it has are enough."""
+        return 0 if self._files is None else self._files.wanted
 
     @property
     def chance(self) -> Random:
         """The generator of the innermost running function."""
         if self._random is None:
-            self._random = Random(self._seed())
+            # Seeding costs more than most functions draw.
+            self._random = Random(self.around.seed())
         return self._random
 
 
@@ -384,10 +385,10 @@ class _Face:
 
     def _opened(self) -> Host:
         host = self._host
-        if not self.is_open or threading.get_ident() != host.thread:
-            raise RunIsOver(function=self._record.path.public)
+        if not self.is_open or get_ident() != host.thread:
+            raise RunIsOver(function=self._record.name)
         limit = host.time_limit
-        if limit is not None:
+        if limit is not None and limit.is_reached:
             limit.check()
         return host
 
@@ -405,8 +406,13 @@ class _Face:
     def table(self, name: str) -> TableDefinition | None:
         return self._opened().registry.schema.tables.get(name)
 
-    def table_name(self, number: int) -> str | None:
-        return self._opened().transaction.catalog.table_name(number)
+    def table_of_id(self, id: str) -> TableDefinition | None:
+        host = self._opened()
+        try:
+            name = host.transaction.catalog.table_name(decode_id(id).table_number)
+        except InvalidId:
+            return None
+        return None if name is None else host.registry.schema.tables.get(name)
 
     def read_identity(self) -> Identity:
         host = self._opened()
@@ -444,7 +450,7 @@ class _Face:
         )
 
     def deployment_metadata(self) -> DeploymentMetadata:
-        return DeploymentMetadata(name=self._opened().deployment_name)
+        return DeploymentMetadata(name=self._opened().around.deployment_name)
 
     def snapshot_ts(self) -> int:
         host = self._opened()
@@ -480,7 +486,7 @@ class _Face:
         host = self._opened()
         expires_ms = int(host.now_ms + host.limits.upload_url_seconds * 1e3)
         grant = UploadGrant(expires_ms, bytes_max, host.chance.randbytes(8))
-        return f"{origin(host.transaction)}{STORAGE_PATH}/upload?token={host.uploads.seal(grant)}"
+        return f"{origin(host.transaction)}{STORAGE_PATH}/upload?token={host.around.uploads.seal(grant)}"
 
     def delete_file(self, id: str) -> None:
         host = self._opened()
@@ -519,10 +525,6 @@ def _context_of(record: FunctionRecord, face: _Face) -> QueryCtx:
     if record.kind == "query":
         return SystemQueryCtx(face) if is_system else QueryCtx(face)
     return SystemCtx(face) if is_system else MutationCtx(face)
-
-
-def _no_blobs() -> BlobStore:
-    raise FilesOutOfPlace()
 
 
 def _metric(used: int, limit: int) -> TransactionMetric:

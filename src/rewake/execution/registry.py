@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class WrongFunctionKind(FunctionError):
     template = "Trying to execute {path} as {asked}, but it is defined as {actual}."
 
 
-class FunctionRecord(msgspec.Struct, frozen=True):
+class FunctionRecord(msgspec.Struct, frozen=True, dict=True):
     """One function that can be called."""
 
     path: FunctionPath
@@ -50,6 +51,11 @@ class FunctionRecord(msgspec.Struct, frozen=True):
     arguments: ArgumentsCodec
     returns: TypeCodec | None
     """None where the handler has no return annotation: anything that is a value may be returned."""
+
+    @cached_property
+    def name(self) -> str:
+        """`module:function`, as people read it."""
+        return self.path.public
 
     def facts(self) -> FunctionFacts:
         """The function without its code."""

@@ -84,11 +84,12 @@ class TimeLimit:
         self._root = None if root is None else os.path.join(root, "")
         # Whose a file is: True the author's, False the house's, None of whoever calls it.
         self._owners: dict[str, bool | None] = {}
+        # Up to which all processor time is given to somebody: moved by every tick.
+        self._counted_to = 0.0
         # Of the run under way: set by `running`, grown by ticks.
         self._block = _Running(self)
         self._is_running = False
         self._spent = 0.0
-        self._counted_to = 0.0
         self._is_in_tick = False
         self.is_reached = False
         """Whether the run under way, or the last one, was over its time."""
@@ -96,12 +97,13 @@ class TimeLimit:
     @property
     def spent(self) -> float:
         """Processor time of the author's in the run under way, or the last one, in seconds."""
-        return self._spent
+        return max(0.0, self._spent)
 
     def start(self) -> None:
         """Count from now on. Call it in the main thread."""
         signal.signal(signal.SIGPROF, self._tick)
         signal.siginterrupt(signal.SIGPROF, False)
+        self._counted_to = processor_seconds()
         signal.setitimer(signal.ITIMER_PROF, _TICK_SECONDS, _TICK_SECONDS)
 
     def stop(self) -> None:
@@ -115,8 +117,9 @@ class TimeLimit:
 
     def begin(self) -> None:
         """A run begins."""
-        self._spent, self.is_reached = 0.0, False
-        self._counted_to = processor_seconds()
+        # Asking the processor's clock is a system call. What passed since the last tick is a tick at the
+        # most, and not held against the run.
+        self._spent, self.is_reached = -_TICK_SECONDS, False
         self._is_running = True
 
     def end(self) -> None:
@@ -133,7 +136,7 @@ class TimeLimit:
             raise FunctionTimedOut()
 
     def _tick(self, _number: int, frame: FrameType | None) -> None:
-        if self._is_in_tick or not self._is_running:
+        if self._is_in_tick:
             return
         self._is_in_tick = True
         try:
@@ -141,7 +144,7 @@ class TimeLimit:
         except Exception:
             is_due = False  # No memory, or no stack left: the next tick looks again.
         # No call from here on, or the next tick would begin inside this one.
-        if self.is_reached:
+        if self.is_reached and self._is_running:
             _TICK.again  # noqa: B018
         self._is_in_tick = False
         if is_due:
@@ -151,11 +154,13 @@ class TimeLimit:
         """Give the time since the last tick to whose it is; True where it is time to interrupt, and the place
         for it.
         """
-        is_authors, is_own = self._whose(frame)
         now = processor_seconds()
+        passed, self._counted_to = now - self._counted_to, now
+        if not self._is_running:
+            return False
+        is_authors, is_own = self._whose(frame)
         if is_authors:
-            self._spent += now - self._counted_to
-        self._counted_to = now
+            self._spent += passed
         if self._spent >= self._most:
             self.is_reached = True
         return self.is_reached and is_authors and (is_own or self._spent >= self._most + _PATIENCE_SECONDS)

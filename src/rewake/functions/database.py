@@ -24,7 +24,7 @@ from rewake.errors import InvalidInput
 from rewake.functions.ports import Host
 from rewake.functions.query import Query
 from rewake.schema import Document, Id, TableDefinition, is_document_class, plain_value
-from rewake.values import COMMIT_TS, Int64, InvalidId, decode_id, decode_stored
+from rewake.values import COMMIT_TS, Int64, decode_stored
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
@@ -246,7 +246,7 @@ class DatabaseWriter(DatabaseReader):
             raise InvalidArgument("Invalid argument `value` for `db.patch`: Value must be an Object")
         value: dict[str, Any] = {name: plain_value(field) for name, field in (mapping or {}).items()}
         if fields:
-            definition = self._definition_of(id)
+            definition = self._host.table_of_id(id)
             value.update(
                 definition.codec.patch_to_value(fields)
                 if definition is not None
@@ -299,10 +299,6 @@ class DatabaseWriter(DatabaseReader):
             )
         return definition
 
-    def _definition_of(self, id: str) -> TableDefinition | None:
-        table = _table_of_id(self._host, id)
-        return self._host.table(table) if table is not None else None
-
 
 class TableWriter(TableReader[T]):
     """One table, to read and write. An id of another table is an error."""
@@ -346,16 +342,8 @@ def table_of(table: object) -> str:
 
 def decode_document(host: Host, id: str, text: str) -> Any:
     """An instance of the class of the table that `id` belongs to, or a dict where the table has no class."""
-    table = _table_of_id(host, id)
-    definition = host.table(table) if table is not None else None
+    definition = host.table_of_id(id)
     return decode_stored(text) if definition is None else definition.codec.decode(text)
-
-
-def _table_of_id(host: Host, id: str) -> str | None:
-    try:
-        return host.table_name(decode_id(id).table_number)
-    except InvalidId:
-        return None
 
 
 def _value_of(fields: dict[str, Any]) -> dict[str, Any]:

@@ -86,8 +86,8 @@ class Host(FilesHost, Protocol):
         """How the running code declares the table, or None where it does not."""
         ...
 
-    def table_name(self, number: int) -> str | None:
-        """The name of the table whose ids carry this number."""
+    def table_of_id(self, id: str) -> TableDefinition | None:
+        """The same for the table that `id` belongs to."""
         ...
 
     def read_identity(self) -> Identity:

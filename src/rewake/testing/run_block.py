@@ -21,7 +21,7 @@ from rewake.auth import Identity
 from rewake.database import CallResult, GroupCommit, Invocation, WriteTransaction
 from rewake.deployment import Deployment
 from rewake.errors import Conflict
-from rewake.execution import NO_SOURCE, FunctionRecord, Host, Registry, RequestSource
+from rewake.execution import NO_SOURCE, FunctionRecord, Host, Registry, RequestSource, Surroundings
 from rewake.functions import MutationCtx, QueryCtx, internal_mutation
 from rewake.loop_thread import LoopThread
 from rewake.protocol import FunctionPath
@@ -54,17 +54,13 @@ def open_block(
     """
     registry = deployment.registry
     with _ParkedWriter(loop, deployment).transaction() as transaction:
-        host = Host(
-            registry=registry,
-            transaction=transaction,
-            identity=identity,
-            now_ms=transaction.now_ms,
+        around = Surroundings(
             seed=lambda: deployment.environment.random_bytes(16),
             cursors=deployment.cursors,
             uploads=deployment.files.uploads,
             deployment_name=deployment.deployment_name,
-            source=source.signed_in(identity),
         )
+        host = Host(registry, transaction, identity, around, source=source.signed_in(identity))
         with host.opened(_record(registry, kind)) as ctx:
             yield ctx
 

@@ -66,6 +66,9 @@ def encode_key(values: Sequence[Value | Unset]) -> bytes:
         InvalidValue: one of them is neither a value nor UNSET.
     """
     try:
+        if len(values) == 1:  # As most are: ids, times, indexes of one field.
+            key: bytes = _ENCODERS[type(values[0])](values[0])
+            return key
         return b"".join([_ENCODERS[type(value)](value) for value in values])
     except (_Unusual, KeyError, UnicodeEncodeError):  # KeyError: a type that has no encoder.
         straight = [value if value is UNSET else normalize(value) for value in values]
@@ -155,7 +158,7 @@ def _encode_string(text: str) -> bytes:
     content = text.encode()
     if b"\0" in content:
         content = content.replace(b"\0", b"\0\xff")
-    return b"\x10" + content + b"\0"
+    return b"\x10%b\0" % content
 
 
 def _encode_bytes(content: bytes) -> bytes:
