@@ -26,7 +26,7 @@ def test_arguments_over_their_limit_are_refused_with_both_sizes() -> None:
 def test_a_result_over_its_limit_is_refused_with_both_sizes() -> None:
     value = "x" * (3 * MIB)
     with pytest.raises(ReturnTooLarge) as caught:
-        check_return_size(value, encode(value), path="m:f", limits=LIMITS, log_lines=LogLines())
+        check_return_size(encode(value), path="m:f", limits=LIMITS, log_lines=LogLines())
     assert caught.value.message == "Function m:f return value is too large (actual: 3 MiB, limit: 2 MiB)"
 
 

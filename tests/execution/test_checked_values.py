@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 
 from rewake.errors import RewakeError
@@ -16,7 +17,7 @@ from rewake.execution.checked_values import (
     checked_arguments,
     checked_return,
     decoded_arguments,
-    encoded_return,
+    returned_text,
 )
 from rewake.execution.output import LogLines
 from rewake.limits import Limits
@@ -120,20 +121,42 @@ def test_what_is_no_value_is_refused_with_the_function_named(find: Find) -> None
     assert error.message.startswith("Function m:untyped return value invalid: ")
 
 
-def test_results_are_bounded() -> None:
+def text_of(record: FunctionRecord, result: Any, lines: LogLines | None = None) -> str:
+    return returned_text(record, result, TABLES, limits=LIMITS, log_lines=lines or LogLines())
+
+
+def test_results_become_text_by_a_writer_or_through_values(find: Find) -> None:
+    assert text_of(find("typed"), [1, 2]) == "[1.0,2.0]"
+    assert text_of(find("typed"), (1, 2.0)) == "[1.0,2.0]"
+    assert text_of(find("untyped"), {"b": (1, None), "a": UNSET}) == '{"b":[1.0,null]}'
+    assert text_of(find("untyped"), UNSET) == "null"
+
+
+def test_what_no_writer_takes_is_refused_in_the_words_of_the_way_through_values(find: Find) -> None:
+    for name, result in (
+        ("typed", "text"),
+        ("typed", [1, "a"]),
+        ("untyped", object()),
+        ("untyped", "\ud800"),
+    ):
+        said = refusal(partial(checked_return, find(name), result, TABLES)).message
+        assert refusal(partial(text_of, find(name), result)).message == said
+
+
+def test_results_are_bounded(find: Find) -> None:
     lines = LogLines()
-    encoded_return("m:f", "x" * 900, kind="action", limits=LIMITS, log_lines=lines)
+    text_of(find("untyped"), "x" * 900, lines)
     assert [line.code for line in lines.lines] == ["warning:ReturnTooLarge"]
-    error = refusal(lambda: encoded_return("m:f", "x" * 2_000, kind="action", limits=LIMITS, log_lines=lines))
-    assert error.message == "Function m:f return value is too large (actual: 2 KiB, limit: 1 KiB)"
+    error = refusal(lambda: text_of(find("untyped"), "x" * 2_000))
+    assert error.message == "Function m:untyped return value is too large (actual: 2 KiB, limit: 1 KiB)"
 
 
 @pytest.mark.parametrize("kind", ["query", "action"])
-def test_only_a_mutation_can_return_the_timestamp_of_its_commit(kind: Any) -> None:
-    def encoded(kind: Any) -> str:
-        return encoded_return("m:f", {"ts": COMMIT_TS}, kind=kind, limits=LIMITS, log_lines=LogLines())
+def test_only_a_mutation_can_return_the_timestamp_of_its_commit(find: Find, kind: Any) -> None:
+    def text(kind: Any) -> str:
+        return text_of(msgspec.structs.replace(find("untyped"), kind=kind), {"ts": COMMIT_TS})
 
-    assert encoded("mutation") == '{"ts":{"$commitTs":null}}'
-    assert refusal(lambda: encoded(kind)).message == (
-        "Function m:f return value invalid: queries cannot return an unresolved commit timestamp"
+    assert text("mutation") == '{"ts":{"$commitTs":null}}'
+    assert refusal(lambda: text(kind)).message == (
+        "Function m:untyped return value invalid: queries cannot return an unresolved commit timestamp"
     )

@@ -34,9 +34,8 @@ from rewake.execution.call_log import CallRecord, CallUsage, RunLogLine, identit
 from rewake.execution.calls import Failure, FunctionCall, Success, Visibility
 from rewake.execution.checked_values import (
     checked_arguments,
-    checked_return,
     decoded_arguments,
-    encoded_return,
+    returned_text,
 )
 from rewake.execution.failures import author_traceback, failure_of
 from rewake.execution.output import LogLines, collecting
@@ -169,8 +168,7 @@ class ActionRun:
         value = decoded_arguments(self.path, self.job.call.args, limits=limits, log_lines=lines)
         arguments = checked_arguments(record, value, tables)
         returned = self._perform(record, arguments)
-        value = checked_return(record, returned, tables)
-        return encoded_return(self.path, value, kind="action", limits=limits, log_lines=lines)
+        return returned_text(record, returned, tables, limits=limits, log_lines=lines)
 
     def stop(self, reason: str) -> None:
         """Have the run end soon, with `reason` as its failure. From any thread; harmless when it is over."""

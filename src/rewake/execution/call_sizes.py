@@ -14,7 +14,7 @@ from rewake.database import Measure
 from rewake.errors import LimitExceeded
 from rewake.execution.output import LogLines
 from rewake.limits import KIB, MIB, Limits
-from rewake.values import Value, value_size
+from rewake.values import Value, decode_stored, value_size
 
 
 class _TooLarge(LimitExceeded):
@@ -47,24 +47,24 @@ def check_arguments_size(value: Value, text: str, *, path: str, limits: Limits, 
     Raises:
         ArgumentsTooLarge: with the text of semantics 5.8.
     """
-    size = _size(value, text, limits.arguments_bytes_max)
-    if size == 0:
+    if _is_small(text, limits.arguments_bytes_max):
         return
+    size = value_size(value)
     if size > limits.arguments_bytes_max:
         raise ArgumentsTooLarge(path=path, observed=size, limit=limits.arguments_bytes_max)
     what = "Large size of the function arguments"
     warn(Measure("", size, limits.arguments_bytes_max, what, " bytes", ArgumentsTooLarge.code), log_lines)
 
 
-def check_return_size(value: Value, text: str, *, path: str, limits: Limits, log_lines: LogLines) -> None:
-    """Refuse a result that is too large; one that comes near gets a log line. `text` is its encoding.
+def check_return_size(text: str, *, path: str, limits: Limits, log_lines: LogLines) -> None:
+    """Refuse a result that is too large; one that comes near gets a log line. `text` is its canonical text.
 
     Raises:
         ReturnTooLarge: with the text of semantics 5.8.
     """
-    size = _size(value, text, limits.return_bytes_max)
-    if size == 0:
+    if _is_small(text, limits.return_bytes_max):
         return
+    size = value_size(decode_stored(text))
     if size > limits.return_bytes_max:
         raise ReturnTooLarge(path=path, observed=size, limit=limits.return_bytes_max)
     what = "Large size of the function return value"
@@ -77,7 +77,6 @@ def warn(measure: Measure, log_lines: LogLines) -> None:
         log_lines.add("WARN", measure.warning, f"warning:{measure.code}")
 
 
-def _size(value: Value, text: str, limit: int) -> int:
-    """The size, 0 where it is far from the limit."""
-    # The size model counts at most a few times the text, so short texts need no second look.
-    return 0 if len(text) <= limit // 10 else value_size(value)
+def _is_small(text: str, limit: int) -> bool:
+    """Whether a value is far from the limit: it counts at most a few times its text."""
+    return len(text) <= limit // 10

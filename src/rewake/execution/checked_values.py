@@ -2,7 +2,7 @@
 
 Floor 3, `execution`. The steps around every handler, whatever kind of function it is.
 
-    text -> decode, bounded -> check -> bind -> handler -> value -> check -> encode, bounded -> text
+    text -> decode, bounded -> check -> bind -> handler -> check and encode, bounded -> text
 
 Not here: the transaction and the context that a handler is given (`host.py`, `action_run.py`).
 Source: semantics 2.2, 5.8; wire 6.3.
@@ -17,9 +17,9 @@ from rewake.errors import FunctionError, InvalidInput
 from rewake.execution.call_sizes import check_arguments_size, check_return_size
 from rewake.execution.output import LogLines
 from rewake.execution.registry import FunctionRecord
-from rewake.functions import FunctionKind, Query
+from rewake.functions import Query
 from rewake.limits import Limits
-from rewake.schema import TableNames, ValidationFailed, plain_value
+from rewake.schema import NotPlain, TableNames, ValidationFailed, plain_value
 from rewake.values import (
     UNSET,
     InvalidValue,
@@ -97,7 +97,7 @@ def checked_return(record: FunctionRecord, result: Any, tables: TableNames) -> V
         )
     if result is UNSET:
         result = None  # Nothing as a whole is null (semantics 1.6), with a hint and without.
-    path = record.path.public
+    path = record.name
     convert: Callable[[Any], Any] = plain_value if record.returns is None else record.returns.to_value
     try:
         value = normalize(convert(result))
@@ -114,19 +114,22 @@ def checked_return(record: FunctionRecord, result: Any, tables: TableNames) -> V
     return value
 
 
-def encoded_return(
-    path: str, value: Value, *, kind: FunctionKind, limits: Limits, log_lines: LogLines
+def returned_text(
+    record: FunctionRecord, result: Any, tables: TableNames, *, limits: Limits, log_lines: LogLines
 ) -> str:
-    """The text of what a handler returned.
+    """The text of what a handler returned, checked.
 
     Raises:
-        ReturnInvalid: it holds a commit timestamp to come, and there is no commit.
+        ReturnInvalid: as `checked_return`; or it holds a commit timestamp to come, and there is no commit.
         ReturnTooLarge: it is too large.
     """
-    text = encode(value)
-    if kind != "mutation" and holds_commit_ts(text):
-        raise ReturnInvalid(_not_a_value(path, "queries cannot return an unresolved commit timestamp"))
-    check_return_size(value, text, path=path, limits=limits, log_lines=log_lines)
+    try:
+        text = record.write_result(result, tables)
+    except NotPlain:
+        text = encode(checked_return(record, result, tables))
+    if record.kind != "mutation" and holds_commit_ts(text):
+        raise ReturnInvalid(_not_a_value(record.name, "queries cannot return an unresolved commit timestamp"))
+    check_return_size(text, path=record.name, limits=limits, log_lines=log_lines)
     return text
 
 

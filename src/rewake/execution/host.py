@@ -42,7 +42,7 @@ from rewake.execution.checked_values import (
     checked_arguments,
     checked_return,
     decoded_arguments,
-    encoded_return,
+    returned_text,
 )
 from rewake.execution.failures import author_traceback, failure_of
 from rewake.execution.mutation_files import MutationFiles
@@ -163,11 +163,11 @@ class Host:
         try:
             path, lines = record.name, self.log_lines
             value = decoded_arguments(path, args, limits=self.limits, log_lines=lines)
-            value = self._enter(record, value)
+            result = self._enter(record, value)
             if self.time_limit is not None:
                 self.time_limit.check()
-            kind = record.kind
-            text = encoded_return(path, value, kind=kind, limits=self.limits, log_lines=lines)
+            tables = self.transaction.catalog
+            text = returned_text(record, result, tables, limits=self.limits, log_lines=lines)
         except (GroupDoomed, StorageFailed):
             raise  # Not the function's failure: the runner must know.
         except BaseException as error:
@@ -237,8 +237,8 @@ class Host:
         for measure in self.transaction.warnings():
             warn(measure, self.log_lines)
 
-    def _enter(self, record: FunctionRecord, value: Value) -> Value:
-        """Check arguments, call the handler, check the result; all as values."""
+    def _enter(self, record: FunctionRecord, value: Value) -> Any:
+        """Check arguments and call the handler."""
         self.modules.add(record.path.module)
         arguments = checked_arguments(record, value, self.transaction.catalog)
         face = _Face(self, record)
@@ -249,12 +249,11 @@ class Host:
             lines.function = record.name
         try:
             with guarded(), collecting(lines):
-                result = record.function.handler(context, **arguments)
+                return record.function.handler(context, **arguments)
         finally:
             lines.function = caller
             self._running.pop()
             face.is_open = False
-        return checked_return(record, result, self.transaction.catalog)
 
     def call_nested(
         self, reference: object, arguments: dict[str, Any], kinds: tuple[str, ...], options: CallOptions
@@ -269,7 +268,8 @@ class Host:
             self.transaction.capped(options.caps),
             self._part(record),
         ):
-            result = self._enter(record, normalize(value))
+            returned = self._enter(record, normalize(value))
+            result = checked_return(record, returned, self.transaction.catalog)
         return result if record.returns is None else record.returns.to_python(result)
 
     def _check_nested(self, record: FunctionRecord, kinds: tuple[str, ...], options: CallOptions) -> None:

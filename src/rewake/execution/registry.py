@@ -31,7 +31,15 @@ from rewake.execution.analysis import (
 from rewake.execution.calls import Visibility
 from rewake.functions import FunctionKind, FunctionMetadata, HttpRouter, RegisteredFunction
 from rewake.protocol import FunctionPath
-from rewake.schema import ArgumentsCodec, DeclaredVariable, Schema, TypeCodec, variables_to_json
+from rewake.schema import (
+    ArgumentsCodec,
+    DeclaredVariable,
+    Schema,
+    TypeCodec,
+    WriteText,
+    text_writer,
+    variables_to_json,
+)
 
 
 class WrongFunctionKind(FunctionError):
@@ -56,6 +64,11 @@ class FunctionRecord(msgspec.Struct, frozen=True, dict=True):
     def name(self) -> str:
         """`module:function`, as people read it."""
         return self.path.public
+
+    @cached_property
+    def write_result(self) -> WriteText:
+        """Writes what the handler returns. Generated on first use."""
+        return text_writer(self.returns)
 
     def facts(self) -> FunctionFacts:
         """The function without its code."""

@@ -53,6 +53,7 @@ from rewake.schema.schemas import Schema, define_schema, schema_from_json
 from rewake.schema.stored_documents import DocumentUnreadable
 from rewake.schema.subset import is_subset
 from rewake.schema.tables import TableBuilder, TableDefinition, define_table
+from rewake.schema.text_writers import NotPlain, WriteText, text_writer
 from rewake.schema.type_codec import codec_for
 from rewake.schema.validator import Validator
 from rewake.schema.validators import (
@@ -89,6 +90,7 @@ __all__ = [
     "InvalidIndexRange",
     "InvalidSchema",
     "InvalidValidator",
+    "NotPlain",
     "Order",
     "Purpose",
     "QuerySpec",
@@ -122,6 +124,7 @@ __all__ = [
     "Validator",
     "VectorIndex",
     "VectorIndexDefinition",
+    "WriteText",
     "arguments_codec",
     "as_object_validator",
     "codec_for",
@@ -142,6 +145,7 @@ __all__ = [
     "plain_value",
     "range_bounds",
     "schema_from_json",
+    "text_writer",
     "v",
     "validator_from_json",
     "variables_from_json",

@@ -36,6 +36,38 @@ class Native(Enum):
     WHOLE_NUMBERS = "yes, if it may take `1.0` for an int"
 
 
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """An array of elements of one type."""
+
+    codec: TypeCodec
+
+
+@dataclass(frozen=True, slots=True)
+class OrNull:
+    """Null, or something of a type."""
+
+    codec: TypeCodec
+
+
+@dataclass(frozen=True, slots=True)
+class FieldOf:
+    """A field of a class: the attribute, the name under which it is stored, and its type."""
+
+    attribute: str
+    stored: str
+    codec: TypeCodec
+    is_optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceOf:
+    """An object whose fields are attributes of an instance."""
+
+    kind: type
+    fields: tuple[FieldOf, ...]
+
+
 @dataclass(slots=True, eq=False)
 class TypeCodec:
     """See the head of this module. Immutable once the type that it stands for is complete."""
@@ -48,6 +80,8 @@ class TypeCodec:
     native: Native = Native.NO
     attributes: Mapping[str, tuple[str, TypeCodec]] | None = None
     """For a class with fields: Python attribute -> (stored name, codec)."""
+    made_of: ListOf | OrNull | InstanceOf | None = None
+    """For a type whose objects can be written part by part (`text_writers`)."""
 
     def to_python(self, value: Value) -> Any:
         """What the author's code sees of a value that `validator` accepted.

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from rewake.schema.class_fields import ClassField, ClassShape
-from rewake.schema.codec import Native, TypeCodec, combined
+from rewake.schema.codec import FieldOf, InstanceOf, Native, TypeCodec, combined
 from rewake.schema.errors import UnsupportedType
 from rewake.schema.mismatch import does_not_match
 from rewake.schema.plain_values import AS_THEY_ARE, plain_value
@@ -46,7 +46,12 @@ def object_codec(kind: type, shape: ClassShape, fields: list[FieldCodec]) -> Typ
         encode=_mapping_encoder(fields) if shape.is_mapping else _instance_encoder(kind, fields),
         native=combined(natives) if shape.is_struct else Native.NO,
         attributes=_attributes(kind, fields),
+        made_of=None if shape.is_mapping else InstanceOf(kind, tuple(map(_part, fields))),
     )
+
+
+def _part(field: FieldCodec) -> FieldOf:
+    return FieldOf(field.field.name, field.field.stored, field.codec, field.is_optional)
 
 
 def _field_validator(kind: type, field: FieldCodec) -> Validator:

@@ -28,7 +28,7 @@ from typing import Annotated, Any, ForwardRef, Literal, NewType, TypeVar, Union,
 from rewake.schema.annotations import NO_SCOPE, Scope, class_names, evaluate, module_names
 from rewake.schema.builders import v
 from rewake.schema.class_fields import SYSTEM_FIELDS, ClassField, shape_of
-from rewake.schema.codec import Native, Purpose, TypeCodec, combined
+from rewake.schema.codec import ListOf, Native, Purpose, TypeCodec, combined
 from rewake.schema.constraints import WHOLE_NUMBER, Constraint, constraints_of
 from rewake.schema.errors import InvalidValidator, UnsupportedType
 from rewake.schema.field_codecs import FieldCodec, object_codec
@@ -223,7 +223,11 @@ class CodecBuilder:
         identity = inner is None and make is list
         native = Native.NO if make is tuple else element.native
         return TypeCodec(
-            v.array(element.validator), None if identity else decode, encode=encode, native=native
+            v.array(element.validator),
+            None if identity else decode,
+            encode=encode,
+            native=native,
+            made_of=ListOf(element),
         )
 
     def _record(self, arguments: tuple[Any, ...], *, names: Mapping[str, Any], where: str) -> TypeCodec:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rewake.schema.codec import Native, TypeCodec, combined
+from rewake.schema.codec import Native, OrNull, TypeCodec, combined
 from rewake.schema.plain_values import plain_value
 from rewake.schema.validator import Validator
 from rewake.schema.validators import (
@@ -80,6 +80,7 @@ def _nullable(validator: Validator, inner: TypeCodec) -> TypeCodec:
         encode=encode,
         native=Native.NO if literal else combined([inner.native]),
         attributes=inner.attributes,
+        made_of=OrNull(inner),
     )
 
 
