@@ -18,7 +18,7 @@ from rewake.database import (
 )
 from rewake.environment import Environment, ManualClock, seeded_environment
 from rewake.limits import Limits
-from rewake.storage import GroupDoomed, OutcomeUnknown, StorageFailed, StorageFull
+from rewake.storage import GroupDoomed, Keys, OutcomeUnknown, StorageFailed, StorageFull
 from rewake.values import COMMIT_TS, Int64, decode_id, encode
 from tests.database.world import START_NS, World, documents, query
 
@@ -307,20 +307,20 @@ def _no_connection() -> apsw.Connection:
 
 def test_a_write_that_python_gave_up_half_way_cannot_be_kept(world: World) -> None:
     store = world.group._store
-    insert_entry = store.insert_entry
+    insert_entries = store.insert_entries
 
     def careless(tx: WriteTransaction) -> None:
         for number in range(2):
             with suppress(RecursionError, WriteInterrupted):
                 tx.insert("t", {"n": number})
 
-    def interrupted(index_id: int, key: bytes, row: int) -> None:
-        store.insert_entry = insert_entry  # type: ignore[method-assign]
+    def interrupted(keys: Keys, row: int) -> None:
+        store.insert_entries = insert_entries  # type: ignore[method-assign]
         raise RecursionError("maximum recursion depth exceeded")
 
     world.insert("t", {"n": 5})
     world.group.begin()
-    store.insert_entry = interrupted  # type: ignore[method-assign]
+    store.insert_entries = interrupted  # type: ignore[method-assign]
     performed = world.perform(careless)
     world.group.commit()
     assert isinstance(performed.error, WriteInterrupted)
@@ -329,17 +329,17 @@ def test_a_write_that_python_gave_up_half_way_cannot_be_kept(world: World) -> No
 
 def test_a_part_that_was_interrupted_can_be_taken_back_alone(world: World) -> None:
     store = world.group._store
-    insert_entry = store.insert_entry
+    insert_entries = store.insert_entries
 
     def nested(tx: WriteTransaction) -> None:
         tx.insert("t", {"n": 1})
         with suppress(WriteInterrupted), tx.savepoint(), suppress(RecursionError):
-            store.insert_entry = interrupted  # type: ignore[method-assign]
+            store.insert_entries = interrupted  # type: ignore[method-assign]
             tx.insert("t", {"n": 2})
         tx.insert("t", {"n": 3})
 
-    def interrupted(index_id: int, key: bytes, row: int) -> None:
-        store.insert_entry = insert_entry  # type: ignore[method-assign]
+    def interrupted(keys: Keys, row: int) -> None:
+        store.insert_entries = insert_entries  # type: ignore[method-assign]
         raise RecursionError("maximum recursion depth exceeded")
 
     world.group.begin()

@@ -139,11 +139,10 @@ class Table:
     def keys_of(self, document: Mapping[str, Any], id_key: bytes) -> tuple[tuple[int, bytes], ...]:
         """(index id, key) of a document in every index of the table; `id_key` is its key in by_id."""
         suffix = encode_key([document["_creationTime"]]) + id_key
-        return (
-            (self.by_id, id_key),
-            (self.by_creation_time, suffix),
-            *((index.id, index.prefix_of(document) + suffix) for index in self.declared),
-        )
+        keys = [(self.by_id, id_key), (self.by_creation_time, suffix)]
+        for index in self.declared:
+            keys.append((index.id, index.prefix_of(document) + suffix))
+        return tuple(keys)
 
     @cached_property
     def _indexed_fields(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ Kinkade, "Varieties of Concurrency Control in IMS/VS Fast Path" (1985); spec/sem
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import NamedTuple
 
 import msgspec
@@ -145,7 +146,7 @@ class GroupCommit:
         except GroupDoomed as error:
             self._store.rollback()
             raise error.reason from error
-        self._began, self._head = replace(head), head
+        self._began, self._head = copy(head), head
         self._rows = []
 
     def perform(self, invocation: Invocation, body: Callable[[WriteTransaction], CallResult]) -> Performed:
@@ -304,7 +305,7 @@ class GroupCommit:
                 invocation.replay.request,
                 ts=ts,
                 result=result.value,
-                log_lines=msgspec.json.encode(result.log_lines).decode(),
+                log_lines=msgspec.json.encode(result.log_lines).decode() if result.log_lines else "[]",
                 now_ms=self._environment.clock.now_ns() // 10**6,
             )
         self._store.keep_mutation()

@@ -252,9 +252,9 @@ class WriteTransaction(ReadTransaction):
     def log_writes(self) -> tuple[LogWrite, ...]:
         """The net effect on each document, in the order of first touch. What came to nothing is left out."""
         return tuple(
-            LogWrite(tablet, id, pending.old, pending.new, joined_keys(pending.old_keys, pending.new_keys))
-            for (tablet, id), pending in self._pending.items()
-            if pending.old != pending.new
+            LogWrite(tablet, id, old, new, joined_keys(old_keys, new_keys))
+            for (tablet, id), (old, old_keys, new, new_keys) in self._pending.items()
+            if old != new
         )
 
     def earliest_ts(self) -> int:
@@ -284,8 +284,7 @@ class WriteTransaction(ReadTransaction):
         self.raise_if_torn()
         self._is_torn = True
         row = self.store.insert_document(table.tablet, text)
-        for index_id, key in keys:
-            self.store.insert_entry(index_id, key, row)
+        self.store.insert_entries(keys, row)
         self._note(table, id, old=None, old_keys=(), new=text, new_keys=keys)
         self._is_torn = False
 
@@ -457,7 +456,7 @@ class WriteTransaction(ReadTransaction):
         if (
             3 * size > DOCUMENT_BYTES_MAX
             or text.count("{") + text.count("[") > DOCUMENT_NESTING_MAX
-            or len([name for name in document if name[:1] == "_"]) > len(_SYSTEM_FIELDS)
+            or text.count('"_') > len(_SYSTEM_FIELDS)
         ):
             check_document_limits(document)
 

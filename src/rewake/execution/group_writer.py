@@ -68,6 +68,8 @@ class Writing(msgspec.Struct, eq=False):
     record: CallRecord | None = None
     """Its line of the call log; set when it is performed, told after COMMIT."""
     is_told: bool = False
+    prepared: Any = None
+    """What `prepare` made of it, for the hearer; as lasting as the outcome."""
 
 
 class WorkSource(Protocol):

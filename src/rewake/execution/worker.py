@@ -205,7 +205,7 @@ class WriterWorker(_Worker):
 
     def _perform(self, group: GroupCommit, item: Writing) -> None:
         assert isinstance(item.job, MutationJob)
-        item.outcome = item.error = item.record = None
+        item.outcome = item.error = item.record = item.prepared = None
         self._mark.set(item.asker, self._clock.monotonic())
         try:
             done = self._runs.perform(group, item.job, self._registry)
@@ -214,12 +214,16 @@ class WriterWorker(_Worker):
         item.outcome, item.error, item.record = done.outcome, done.error, done.record
 
     def _prepare(self, items: list[Writing]) -> None:
-        outcomes = [_outcome(item) for item in items if item.outcome is not None]
+        outcomes = []
+        for item in items:
+            if item.outcome is not None:
+                item.prepared = _outcome(item)
+                outcomes.append(item.prepared)
         self._mark.leave(pack_prepared(Prepared(outcomes)))
 
     def _tell(self, report: GroupReport, items: list[Writing]) -> None:
         rows = [row.keys_only() for row in report.rows]
-        outcomes = [_outcome(item) for item in items]
+        outcomes = [_outcome(item) if item.error or not item.prepared else item.prepared for item in items]
         self._pipe.send(Told(rows, report.last_ts, outcomes, report.commit_seconds))
 
 

@@ -92,9 +92,14 @@ class DocumentCodec:
         `fields` may use Python attributes or stored names.
         """
         value: dict[str, Value | Unset] = {}
+        attributes = (self._codec and self._codec.attributes) or {}
         for name, thing in fields.items():
-            stored = name if self._codec is None else self._codec.stored_path(name)
-            value[stored] = self.field_to_value(stored, thing)
+            if name in attributes:
+                stored, inner = attributes[name]
+                value[stored] = inner.encode(thing)
+            else:
+                stored = self.stored_path(name)
+                value[stored] = self.field_to_value(stored, thing)
         return value
 
     def stored_path(self, path: str) -> str:

@@ -17,14 +17,14 @@ Not here: what a tablet or an index means, limits, read sets (`database`); openi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn, Protocol
 
 import apsw
 import msgspec
 
-from rewake.storage.commit_log import LogRow, pack_writes, unpack_writes
+from rewake.storage.commit_log import Keys, LogRow, pack_writes, unpack_writes
 from rewake.storage.failures import GroupDoomed, StorageFailed, failure_of
 
 KEY_END = b"\xff"
@@ -130,6 +130,7 @@ class ReaderStore:
         self._connection = self._connect()
         self._cursor = self._connection.cursor()
         self._run = self._cursor.execute
+        self._run_many = self._cursor.executemany
 
     def begin(self) -> Head:
         """Take a snapshot; it lasts until `end`. The head is read inside it and so labels it truly."""
@@ -390,6 +391,10 @@ class WriterStore(ReaderStore):
         """Add an index entry."""
         self._statement(_INSERT_ENTRY, (index_id, key, row))
 
+    def insert_entries(self, keys: Keys, row: int) -> None:
+        """Add all index entries of a document."""
+        self._statement(_INSERT_ENTRY, [(index_id, key, row) for index_id, key in keys], self._run_many)
+
     def delete_entry(self, index_id: int, key: bytes) -> None:
         """Remove an index entry."""
         self._statement(_DELETE_ENTRY, (index_id, key))
@@ -448,11 +453,13 @@ class WriterStore(ReaderStore):
             f" WHERE e.index_id = {index_id:d}"
         )
 
-    def _statement(self, text: str, bindings: tuple[object, ...] = ()) -> None:
+    def _statement(
+        self, text: str, bindings: Sequence[Any] = (), run: Callable[..., object] | None = None
+    ) -> None:
         if self.doomed is not None:
             raise GroupDoomed(self.doomed)
         try:
-            self._run(text, bindings)
+            (run or self._run)(text, bindings)
         except apsw.Error as error:
             self._fail(error)
         except MemoryError as error:

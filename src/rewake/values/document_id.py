@@ -17,6 +17,7 @@ Source: spec/wire-protocol 3.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -159,6 +160,7 @@ class InternalIds:
         return self._ready.pop() + (now_ns // _DAY_NS & 0xFFFF).to_bytes(_DAY_BYTES, "big")
 
 
+@lru_cache(maxsize=4_096)
 def _encode_table_number(number: int) -> bytes:
     groups = bytearray()
     while number > 0x7F:
