@@ -47,6 +47,11 @@ class Handoff(Generic[T]):
         self._resume: Callable[[], None] | None = None
         self._future: asyncio.Future[None] | None = None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is an answer, also where whoever waited has gone away."""
+        return self._is_settled
+
     def done(self) -> bool:
         """Whether it is settled, or whoever waited has gone away."""
         return self._is_settled or (self._future is not None and self._future.done())

@@ -259,6 +259,25 @@ def test_a_wave_without_more_gives_its_reader_back_at_once_and_knows_its_timesta
     play(tmp_path, story, readers=1)
 
 
+def test_a_reader_whose_caller_went_away_is_at_rest_for_the_next(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        for is_all in (False, True):
+            opening = asyncio.ensure_future(
+                stage.runner.open_wave([query_job("main:get", name="a")], is_all=is_all)
+            )
+            while not stage.runner._readers.busy:
+                await asyncio.sleep(0)
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+            wave = await stage.runner.open_wave([query_job("main:get", name="a")])
+            assert wave.runs[0].result == Success("0.0")
+            await wave.close()
+            assert await stage.query("main:get", name="a") == 0
+
+    play(tmp_path, story, readers=1)
+
+
 def test_a_wave_whose_reader_dies_during_a_push_is_given_up(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         wave = await stage.runner.open_wave([query_job("main:get", name="a")])

@@ -120,6 +120,8 @@ class SimulatedRunner:
         self.let_go: list[bool] = []
         """Of each wave: whether its snapshot is let go as soon as its runs are over."""
         self.waves_opened = 0
+        self.asked_for = 0
+        """How many waves were asked for; of those that wait at a gate, none is opened."""
         self.breaks_next = 0
         """How many of the next steps fail."""
         self.stuck_at: int | None = None
@@ -198,6 +200,7 @@ class SimulatedRunner:
     async def open_wave(
         self, jobs: Sequence[QueryJob], *, at: int | None = None, lane: Lane = WAVES, is_all: bool = False
     ) -> SimulatedWave:
+        self.asked_for += 1
         await self._pass_gate()
         latest = self.history.last_ts if self.stuck_at is None else self.stuck_at
         wave = SimulatedWave(self, latest if at is None else at)

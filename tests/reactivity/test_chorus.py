@@ -86,6 +86,28 @@ def test_who_asks_for_something_while_the_wave_runs_is_owed_what_the_chorus_is_o
     play(story)
 
 
+def test_who_asked_for_a_wave_meanwhile_joins_nobody_who_is_owed_a_result():
+    async def story(stage: Stage) -> None:
+        watchers = [stage.watch("m:get") for _ in range(2)]
+        await stage.rest()
+        stage.runner.commit_and_deliver(("a", 0))
+        await stage.rest()
+        stage.runner.is_gated = True
+        stage.runner.commit_and_deliver(("a", 1))
+        await stage.rest()
+        watchers[1].session.request_wave()
+        await stage.pass_gate()
+        # The wave will show 1 to both, for the second time in a row, and owe them 2 from then on.
+        stage.runner.commit_and_deliver(("a", 2))
+        while stage.runner.gates:
+            await stage.pass_gate()
+        for watcher in watchers:
+            watcher.check()
+            assert watcher.shown == {0: '"v0 m:get a 2"'}
+
+    play(story)
+
+
 def test_what_is_touched_again_while_the_wave_runs_is_shown_again():
     async def story(stage: Stage) -> None:
         watchers = await singing(stage)

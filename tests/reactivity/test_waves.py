@@ -184,3 +184,57 @@ def test_one_query_that_takes_long_is_run_once_for_all_who_show_it():
         assert all(watcher.ts == 11 for watcher in watchers)
 
     play(story)
+
+
+def test_a_wave_is_shown_in_the_step_in_which_its_results_are_known():
+    async def story(stage: Stage) -> None:
+        watcher = stage.watch("m:get")
+        await gated(stage)
+        stage.runner.commit_and_deliver(("a", 1))
+        await stage.rest()
+        await stage.pass_gate()
+        (gate,) = stage.runner.gates
+        steps: list[int] = []
+        gate.add_done_callback(lambda _: steps.append(len(watcher.transitions)))
+        await stage.pass_gate()
+        # Our callback comes behind the one of who waited first.
+        assert steps == [2]
+
+    play(story)
+
+
+def test_who_is_shown_what_is_stale_already_is_told_again_and_others_go_on():
+    async def story(stage: Stage) -> None:
+        watcher, other = stage.watch("m:get"), stage.watch("m:get", key="b")
+        await stage.rest()
+        (entry, *_) = (each for each in stage.live._entries.values() if each.call.args == '{"key":"a"}')
+        # As where the code was replaced while the run travelled: the row of the switch is still to come.
+        entry.stale_since = stage.live.position + 1
+        watcher.session.await_result(watcher.session._subscriptions[0])
+        stage.live.await_wave(watcher.session)
+        stage.runner.commit_and_deliver(("b", 1))
+        await stage.rest()
+        assert other.shown == {0: '"v0 m:get b 1"'}
+
+    play(story)
+
+
+def test_the_reader_has_a_wave_before_who_wrote_is_answered():
+    async def story(stage: Stage) -> None:
+        stage.watch("m:get")
+        writer = stage.watch()
+        await stage.rest()
+        order: list[str] = []
+        begin = writer.begin_wave
+
+        def noted() -> bool:
+            order.append(f"{stage.runner.asked_for} waves asked for")
+            return begin()
+
+        writer.begin_wave = noted  # type: ignore[method-assign]
+        stage.runner.commit_and_deliver(("a", 1))
+        writer.session.request_wave()
+        await stage.rest()
+        assert order == ["2 waves asked for"]
+
+    play(story)

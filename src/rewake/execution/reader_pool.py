@@ -14,9 +14,7 @@ Not here: where workers come from, which code is current (`worker_runner.py`), w
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from rewake.database import ReadSet, module_read_set
 from rewake.execution.analysis import module_of
@@ -29,7 +27,7 @@ from rewake.execution.questions import Answered
 from rewake.execution.runner import QueryJob, QueryRun, RunnerClosed
 from rewake.execution.waiting_line import WaitingLine
 from rewake.execution.worker_failures import WorkerLost, given_up
-from rewake.execution.worker_messages import EndWave, FromFront, More, OpenWave, Query, Ran
+from rewake.execution.worker_messages import EndWave, FromFront, FromWorker, More, OpenWave, Query, Ran
 from rewake.execution.worker_process import Worker
 from rewake.handoff import Handoff
 
@@ -151,22 +149,17 @@ class ReaderPool:
         elif worker.is_alive:
             self._idle.put(worker, served=served)
 
-    async def ask(self, worker: Worker, message: FromFront) -> Ran:
-        """Have a taken reader run queries.
+    def put_to_rest(self, worker: Worker, asked: Handoff[FromWorker], *, is_short: bool) -> None:
+        """Whoever `asked` a reader went away while it works: who comes next must find it at rest."""
 
-        Raises:
-            WorkerLost: it died.
-            RewakeError: it cannot.
-        """
-        asking = asyncio.ensure_future(worker.ask(message))
-        try:
-            answer = await asyncio.shield(asking)
-        except asyncio.CancelledError:
-            # The caller went away while the reader works: whoever comes next must find it at rest.
-            asking.add_done_callback(lambda done: self._put_to_rest(worker, done))
-            raise
-        assert isinstance(answer, Ran)
-        return answer
+        def heard(message: FromWorker) -> None:
+            worker.hear = _nothing
+            self.give_back(worker, is_at_rest=is_short)
+
+        if asked.is_settled:
+            self.give_back(worker, is_at_rest=is_short)
+        else:
+            worker.hear = heard
 
     def heard(self, ran: Ran) -> list[QueryRun]:
         """The runs of an answer that is used; their records go to the call log."""
@@ -219,11 +212,6 @@ class ReaderPool:
             self._current.discard(worker)
             self._on_lost()
 
-    def _put_to_rest(self, worker: Worker, asking: asyncio.Future[Any]) -> None:
-        if not asking.cancelled():
-            asking.exception()  # Nobody wants to know.
-        self.give_back(worker)
-
 
 class WorkerWave:
     """A snapshot held by a reader process. Implements `Wave`."""
@@ -247,7 +235,7 @@ class WorkerWave:
     async def run(self, jobs: Sequence[QueryJob]) -> list[QueryRun]:
         """Run `jobs` on the snapshot, which is taken now if there is none."""
         runs: dict[int, QueryRun] = {}
-        deaths: Counter[int] = Counter()
+        deaths: dict[int, int] = {}
         losses = 0
         while True:
             left = [number for number in range(len(jobs)) if number not in runs]
@@ -263,14 +251,15 @@ class WorkerWave:
             message: FromFront = OpenWave(queries, at, is_short=is_short)
             if worker is self._worker:
                 message = More(queries)
+            asked = worker.ask(message)
             try:
-                ran = await self._pool.ask(worker, message)
+                ran = await asked
             except WorkerLost:
                 losses += 1
                 self._worker = None
                 if worker.marked is not None:
                     culprit = left[worker.marked[0]]
-                    deaths[culprit] += 1
+                    deaths[culprit] = deaths.get(culprit, 0) + 1
                     failure = self._pool.verdict(worker, jobs[culprit], deaths[culprit])
                     if failure is not None:
                         runs[culprit] = self._pool.failed(jobs[culprit], failure)
@@ -278,12 +267,14 @@ class WorkerWave:
                     raise
                 continue
             except asyncio.CancelledError:
-                self._worker = None  # The pool looks after it.
+                self._worker = None
+                self._pool.put_to_rest(worker, asked, is_short=is_short)
                 raise
             except BaseException:
                 self._worker = None
                 self._pool.give_back(worker)
                 raise
+            assert isinstance(ran, Ran)
             if self._worker is None and self.ts < 0:
                 self._version = self._pool.version if self._pool.is_current(worker) else -1
             self._worker = self._ran_on = worker
@@ -304,3 +295,7 @@ class WorkerWave:
         worker, self._worker = self._worker, None
         if worker is not None:
             self._pool.give_back(worker)
+
+
+def _nothing(message: FromWorker) -> None:
+    """For a reader that nobody asked anything."""

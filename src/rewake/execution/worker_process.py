@@ -40,6 +40,7 @@ from rewake.execution.worker_messages import (
     pack,
     unpack_from_worker,
 )
+from rewake.handoff import Handoff
 from rewake.limits import Limits
 from rewake.observability import logger
 
@@ -74,7 +75,7 @@ class _Peer(asyncio.Protocol):
         self.loading = ""
         """The file of the project that was imported last; of a template."""
         # Who waits for the next message, instead of `hear`.
-        self._asked: asyncio.Future[FromWorker] | None = None
+        self._asked: Handoff[FromWorker] | None = None
         self._decoder = FrameDecoder()
         self._sending: asyncio.WriteTransport | None = None
 
@@ -102,38 +103,25 @@ class _Peer(asyncio.Protocol):
         """End the process now."""
         raise NotImplementedError
 
-    async def ask(self, message: FromFront) -> FromWorker:
-        """Send `message` and wait for the one that comes back.
+    def ask(self, message: FromFront) -> Handoff[FromWorker]:
+        """Send `message`; to be awaited is the one that comes back.
 
-        Raises:
+        Raises, where it is awaited:
             WorkerLost: the process ended first.
             RewakeError: what the process says cannot be done.
         """
-        if not self.is_alive:
-            raise WorkerLost()
         self.send(message)
-        return await self._next()
+        return self.expect()
 
-    async def _next(self) -> FromWorker:
-        self._expect()
-        return await self._expected()
-
-    def _expect(self) -> None:
-        """From now on the next message is kept for `_expected`."""
-        assert self._asked is None, "one question at a time"
-        self._asked = asyncio.get_running_loop().create_future()
-        if not self.is_alive:
-            self._asked.set_exception(WorkerLost())
-
-    async def _expected(self) -> FromWorker:
-        assert self._asked is not None
-        try:
-            heard = await self._asked
-        finally:
-            self._asked = None
-        if isinstance(heard, Failed):
-            raise heard.error.error()
-        return heard
+    def expect(self) -> Handoff[FromWorker]:
+        """The next message, which goes to whoever awaits this."""
+        assert self._asked is None or self._asked.done(), "one question at a time"
+        asked: Handoff[FromWorker] = Handoff()
+        if self.is_alive:
+            self._asked = asked
+        else:
+            asked.set_exception(WorkerLost())
+        return asked
 
     # Called by the transport.
 
@@ -153,11 +141,14 @@ class _Peer(asyncio.Protocol):
                 self._hear(message)
 
     def _hear(self, message: FromWorker) -> None:
+        asked, self._asked = self._asked, None
         try:
-            if self._asked is not None and not self._asked.done():
-                self._asked.set_result(message)
-            else:
+            if asked is None or asked.done():
                 self.hear(message)
+            elif isinstance(message, Failed):
+                asked.set_exception(message.error.error())
+            else:
+                asked.set_result(message)
         except Exception:
             _log.exception("a message of a worker process could not be taken in")
 
@@ -170,9 +161,9 @@ class _Peer(asyncio.Protocol):
         self.is_alive = False
         if not self.ended.done():
             self.ended.set_result(None)
-        if self._asked is not None and not self._asked.done():
-            self._asked.set_exception(WorkerLost())
-            self._asked.exception()  # It was looked at, should nobody wait for it any more.
+        asked, self._asked = self._asked, None
+        if asked is not None and not asked.done():
+            asked.set_exception(WorkerLost())
 
 
 class Worker(_Peer):
@@ -189,6 +180,8 @@ class Worker(_Peer):
         """Whether it is being killed because a run takes too long; set by whoever does it."""
         self.pid = 0
         self._pid_descriptor = -1
+        self.begun: Handoff[FromWorker]
+        """Its first message; set as it is forked, for it may be ready before anybody waits for that."""
 
     async def ready(self) -> None:
         """Wait until it has opened the database.
@@ -196,7 +189,7 @@ class Worker(_Peer):
         Raises:
             WorkerLost, RewakeError: it could not.
         """
-        message = await self._expected()
+        message = await self.begun
         assert isinstance(message, Ready)
         self.pid = message.pid
         if hasattr(os, "pidfd_open"):
@@ -249,7 +242,7 @@ class Template(_Peer):
             WorkerLost: the process ended meanwhile.
         """
         template = cls(settings, process := process or TemplateProcess.start())
-        template._expect()  # Before anything is read: one that has begun may have said it already.
+        begun = template.expect()  # Before anything is read: one that has begun may have said it already.
         try:
             await template.connect(process.pipe)
         except BaseException:
@@ -260,7 +253,7 @@ class Template(_Peer):
             if not process.has_begun:
                 template.send(Begin.of(settings, sys.path))
             async with asyncio.timeout(seconds := (limits or settings.limits).load_seconds_max):
-                message = await template._expected()
+                message = await begun
         except TimeoutError:
             await template.end()
             raise LoadingTooSlow.of(seconds, template.loading) from None
@@ -278,7 +271,7 @@ class Template(_Peer):
             WorkerLost: the template has ended.
         """
         worker = Worker()
-        worker._expect()  # It may be ready before anybody waits for that.
+        worker.begun = worker.expect()
         ours, theirs = socket.socketpair()
         with theirs:
             await worker.connect(ours)

@@ -314,7 +314,8 @@ class LiveSession:
         What is owed is from then on owed to the chorus, and the entry knows the chorus instead.
         """
         singer = wave.singer
-        if singer is None or subscription.journal is not None or not entry.is_shared:
+        # Who asked for a wave meanwhile begins one alone, and must know by itself what it is owed.
+        if singer is None or self.wants_wave or subscription.journal is not None or not entry.is_shared:
             return False
         chorus = Chorus.at(self._hub, entry, subscription.query_id, singer, wave)
         if chorus is None:

@@ -21,9 +21,9 @@ Not here: what is stale, what a run was worth (`live_queries.py`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextvars import Context
-from typing import Any, Protocol
+from typing import Protocol
 
 from rewake.environment import Environment
 from rewake.execution import QueryJob, QueryRun, Readers
@@ -32,6 +32,7 @@ from rewake.observability import logger
 from rewake.reactivity.chorus import Chorus
 from rewake.reactivity.entries import Entry, LiveResult
 from rewake.reactivity.live_session import LiveSession
+from rewake.reactivity.lone_runs import LoneRuns
 from rewake.reactivity.recent_rows import RecentRows
 from rewake.reactivity.showable_position import ShowablePosition
 from rewake.reactivity.showing import Showing
@@ -100,7 +101,9 @@ class Waves:
         """How many waves run."""
         self._seconds_each = 0.0  # How long a query takes its reader; one wave counts for an eighth.
         self._will_turn = False  # Set by whatever a turn is to look at; cleared by the turn.
-        self._tasks: set[asyncio.Task[Any]] = set()
+        # In a context of its own: a wave belongs to none of the requests that brought it about.
+        self._context = Context()
+        self._runs = LoneRuns()  # A wave runs as these do: at once, so that it is shown at once.
 
     # What the hub tells.
 
@@ -123,43 +126,51 @@ class Waves:
         """Look at what happened in the next turn of the loop: what comes in together goes into one wave."""
         if not self._will_turn:
             self._will_turn = True
-            asyncio.get_running_loop().call_soon(self._turn)
+            asyncio.get_running_loop().call_soon(self._turn, context=self._context)
 
     async def ended(self) -> None:
         """Wait for the waves under way."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._runs.ended()
 
     # Beginning.
 
     def _turn(self) -> None:
         self._will_turn = False
         self._showable.advance(self._hub.position)
-        if not self._hub.is_closed:
-            self._answer_asking()
-            self._start()
-
-    def _answer_asking(self) -> None:
-        """Show sessions that only asked for a wave where the log stands, as after a mutation that touched
-        nothing of theirs: a wave without a query. It waits for no other, however long those run.
-        """
+        if self._hub.is_closed:
+            return
         asking, self._asking = self._asking, {}
+        only_asking = []
         for session in asking:
             if session.in_wave or session.has_queries_to_show:
                 self._dirty[session] = None
-            elif self._begins(session):
+            else:
+                self._dirty.pop(session, None)
+                only_asking.append(session)
+        if self._dirty and self.under_way < _WAVES_MAX:
+            self._start()  # First of all: a reader works while we go on.
+        self._answer(only_asking)
+
+    def _answer(self, only_asking: Sequence[LiveSession]) -> None:
+        """Show sessions that only asked for a wave where the log stands, as after a mutation that touched
+        nothing of theirs: a wave without a query. It waits for no other, however long those run.
+        """
+        for session in only_asking:
+            if self._begins(session):
                 self._finish_one(session, self._showable.ts, {})
 
     def _start(self) -> None:
-        while self._dirty and self.under_way < _WAVES_MAX:
-            wave = self._gather()
-            if wave is None:
-                return
+        dirty, self._dirty = self._dirty, {}
+        most = self._limits.wave_queries_max
+        if not self.under_way and len(dirty) * self._seconds_each > _SHARED_SECONDS:
+            most = min(most, (len(dirty) + 1) // 2)
+        waiting = iter(dirty)
+        # Who becomes dirty while these run waits for the next turn: a result that is valid where the log
+        # stands and stale from there on would be shown again and again in this one.
+        while self.under_way < _WAVES_MAX and (wave := self._gather(waiting, most)) is not None:
             self.under_way += 1
-            # In a context of its own: it belongs to none of the requests that brought it about.
-            task = asyncio.get_running_loop().create_task(self._run(wave), context=Context())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._runs.begin(self._run(wave))
+        self._dirty = {**dict.fromkeys(waiting), **self._dirty}
 
     def _begins(self, session: LiveSession) -> bool:
         """Have a session begin a wave, where it has any use for one and can."""
@@ -172,15 +183,10 @@ class Waves:
             self._fail(session)
             return False
 
-    def _gather(self) -> Wave | None:
-        """Take dirty sessions into a wave, until it has enough queries to run."""
+    def _gather(self, waiting: Iterator[LiveSession | Chorus], most: int) -> Wave | None:
+        """Take dirty sessions into a wave, until it has `most` queries to run."""
         wave, position = Wave(), self._hub.position
         to_run: set[Entry] = set()
-        dirty, self._dirty = self._dirty, {}
-        most = self._limits.wave_queries_max
-        if not self.under_way and len(dirty) * self._seconds_each > _SHARED_SECONDS:
-            most = min(most, (len(dirty) + 1) // 2)
-        waiting = iter(dirty)
         for session in waiting:
             if session.in_wave:
                 self._dirty[session] = None
@@ -196,7 +202,6 @@ class Waves:
                 to_run.update(e for e in entries if e is not None and not e.is_valid_at(position))
             if len(wave.entries) + len(to_run) >= most:
                 break
-        self._dirty.update(dict.fromkeys(waiting))
         return wave if wave.begun or wave.joined or wave.choruses else None
 
     # Running.
@@ -207,8 +212,7 @@ class Waves:
         try:
             needed = self._entries_to_run(wave, None, {})
             if needed:
-                with self._recent.keeping():
-                    await self._run_on_snapshot(wave, needed)
+                await self._run_on_snapshot(wave, needed)
             else:
                 # Everything is known at a position of the log, which is a snapshot like any other.
                 self._finish(wave, self._showable.ts, {})
@@ -231,15 +235,9 @@ class Waves:
     async def _run_on_snapshot(self, wave: Wave, needed: list[Entry]) -> None:
         held: list[Entry] = []
         shown: dict[Entry, LiveResult] = {}
-
-        def make_jobs() -> list[QueryJob]:
-            for entry in needed:
-                entry.runs += 1
-            held.extend(needed)
-            return [entry.rerun_job() for entry in needed]
-
+        keeping = self._recent.begin()
         try:
-            jobs = make_jobs()
+            jobs = _jobs_of(needed, held)
             snapshot = await self._runner.open_wave(jobs, is_all=_is_about(wave, needed))
             try:
                 await self._showable.reached(snapshot.ts)
@@ -252,7 +250,7 @@ class Waves:
                     needed = self._entries_to_run(wave, snapshot.ts, shown)
                     if not needed:
                         break
-                    jobs = make_jobs()
+                    jobs = _jobs_of(needed, held)
                     runs = await snapshot.more(jobs)
                 # At once, while every pending query is known at this timestamp.
                 self._finish(wave, snapshot.ts, shown)
@@ -260,6 +258,7 @@ class Waves:
                 await snapshot.close()
         finally:
             self._hub.ran(held)
+            self._recent.end(keeping)
 
     def _entries_to_run(self, wave: Wave, ts: int | None, shown: dict[Entry, LiveResult]) -> list[Entry]:
         """The pending entries of a wave without an answer at `ts` (None: the snapshot is not yet taken)."""
@@ -320,6 +319,16 @@ class Waves:
             session.fail_wave()
         except Exception:
             _log.exception("a session could not even be told that its wave failed")
+
+
+def _jobs_of(entries: Sequence[Entry], held: list[Entry]) -> list[QueryJob]:
+    """What is run for these, which are `held` until `Knowing.ran`."""
+    jobs = []
+    for entry in entries:
+        jobs.append(entry.rerun_job())
+        entry.runs += 1
+        held.append(entry)
+    return jobs
 
 
 def _is_about(wave: Wave, entries: Sequence[Entry]) -> bool:
