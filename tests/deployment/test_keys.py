@@ -208,7 +208,7 @@ class BrokenStore:
     deployment_name = "test"
     environment = seeded_environment(1)
 
-    def follow(self, listener: object) -> None:
+    def follow(self, listener: object, *, tablet: int) -> None:
         """Nothing is committed here."""
 
     async def run_system(self, path: str, args: str) -> Failure:

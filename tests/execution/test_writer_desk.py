@@ -87,6 +87,30 @@ def test_work_is_taken_in_order_and_no_more_than_allowed() -> None:
     assert [work.number for work in desk.take()[0]] == [5, 6]
 
 
+def test_where_nothing_waits_work_passes_the_line_and_goes_with_the_next_take() -> None:
+    desk = new_desk(taken_max=2)
+    assert [desk.pass_through(mutation, None) for _ in range(3)] == [True, True, False]
+    desk.hand_in(mutation, None, HOUSE)
+    assert not desk.is_idle
+    assert [work.number for work in desk.take()[0]] == [1, 2]
+    desk.told(Told([], 1, [done(1), done(2)]))
+    assert not desk.pass_through(mutation, None), "past somebody who waits"
+    assert [work.number for work in desk.take()[0]] == [3]
+    assert desk._line.waits.count == 3
+
+
+def test_what_passed_the_line_is_lost_and_runs_again_as_what_the_writer_had() -> None:
+    desk = new_desk(taken_max=10)
+    assert desk.pass_through(mutation, None)
+    assert die(desk) == []
+    assert [work.number for work in desk.take()[0]] == [1]
+    assert desk.take() == ([], [])
+    desk.told(Told([], 1, [done(1)]))
+    assert desk.pass_through(mutation, None)
+    assert [work.number for work in desk.give_up()] == [2]
+    assert desk.take() == ([], [])
+
+
 def test_prepared_outcomes_stand_when_the_log_has_their_group() -> None:
     desk, _ = desk_with(3)
     assert die(desk, prepared=[done(1), done(2)], committed={"i2"}) == [1, 2]
@@ -236,7 +260,8 @@ class Worlds(RuleBasedStateMachine):
 
     @rule()
     def hand_in(self) -> None:
-        self.desk.hand_in(mutation, None, HOUSE)
+        if not self.desk.pass_through(mutation, None):
+            self.desk.hand_in(mutation, None, HOUSE)
         self.handed_in += 1
 
     @rule()

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 from rewake.auth import AdminKey, Identity
 from rewake.database import (
+    VARIABLES_TABLET,
     CursorSeal,
     Database,
     DeployNote,
@@ -92,8 +93,9 @@ class Deployment(FunctionCalls):
         """Tokens of users."""
         self._is_open = False
         self._push_lock = asyncio.Lock()
-        # Those who follow the commit log besides the live queries.
-        self._followers: list[Callable[[GroupReport], None]] = []
+        # Those who hear of commits besides the live queries, by the table that they ask about.
+        self._followers: dict[int, list[Callable[[], None]]] = {}
+        self.follow(self.sign_in.variables_changed, tablet=VARIABLES_TABLET)
         self._reads = HouseReads(database)
         self._staged_news = StagedNews()
         self.scheduler = Scheduler(self)
@@ -299,9 +301,9 @@ class Deployment(FunctionCalls):
 
     # What the scheduler asks.
 
-    def follow(self, listener: Callable[[GroupReport], None]) -> None:
-        """Have `listener` hear of every commit group from now on, after the live queries."""
-        self._followers.append(listener)
+    def follow(self, listener: Callable[[], None], *, tablet: int) -> None:
+        """Have `listener` called after each commit group that writes to a table, after the live queries."""
+        self._followers.setdefault(tablet, []).append(listener)
 
     async def read(self, work: Callable[[Reads], T]) -> T:
         """Run a short read of the house's own on the latest snapshot, in a thread."""
@@ -379,11 +381,12 @@ class Deployment(FunctionCalls):
     def _on_group(self, report: GroupReport) -> None:
         """Hear of a commit group: live queries first, before anybody is answered."""
         self.live.on_group(report)
-        self.sign_in.on_group(report)
         self.metrics.on_group(report)
-        for follower in self._followers:
-            follower(report)
-        self._house.count_rows(len(report.rows))
+        if report.rows:
+            for tablet in report.tablets & self._followers.keys():
+                for follower in self._followers[tablet]:
+                    follower()
+            self._house.count_rows(len(report.rows))
 
     async def tend_schema(self) -> None:
         """Build staged indexes, clear away dropped ones and check staged validators, for a while."""

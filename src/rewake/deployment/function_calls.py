@@ -76,9 +76,10 @@ class FunctionCalls:
         """Spans of requests, where they are wanted."""
         self._calls = TracedCalls(runner, tracing) if tracing.is_on else runner
         self._mutations = Mutations(self._calls, self.run_system, limits=database.limits)
-        self._queries = CallsUnderWay(database.limits.queries_under_way_max, kind="queries")
-        self._writes = CallsUnderWay(database.limits.mutations_under_way_max, kind="mutations")
-        self._arguments = ArgumentsUnderWay(database.limits.arguments_under_way_bytes_max)
+        self._arguments = taken = ArgumentsUnderWay(database.limits.arguments_under_way_bytes_max)
+        queries, mutations = database.limits.queries_under_way_max, database.limits.mutations_under_way_max
+        self._queries = CallsUnderWay(queries, kind="queries", arguments=taken)
+        self._writes = CallsUnderWay(mutations, kind="mutations", arguments=taken)
         readers: Readers = TracedWaves(runner, tracing, clock=self._clock) if tracing.is_on else runner
         bounds, position = database.limits, database.last_ts()
         given = database.environment
@@ -119,16 +120,19 @@ class FunctionCalls:
         Raises:
             TooManyCalls, Overloaded: not now; it was not begun.
         """
-        refusal = self._refuse_component(call)
-        if refusal is not None:
+        if call.component and (refusal := self._refuse_component(call)) is not None:
             return MutationOutcome(refusal, self.live.position)
         invocation = Invocation(self.environment.random_bytes(16).hex(), replay)
         seen = visibility or visibility_of(identity, call.path, "mutation")
         lane = lane_of(identity, source, request_id=request_id, replay=replay)
         source = source.signed_in(identity)
         job = MutationJob(call, identity, seen, invocation, request_id, source=source, lane=lane)
-        with self._writes, self._arguments.of(call):
+        size = len(call.args)
+        self._writes.take(size)
+        try:
             return await self._mutations.run(job)
+        finally:
+            self._writes.give_back(size)
 
     async def act(
         self,
@@ -200,16 +204,18 @@ class FunctionCalls:
         """
         lane = lane_of(identity, source, request_id=request_id)
         seen = visibility or visibility_of(identity, call.path, "query")
-        refusal = self._refuse_component(call)
-        if refusal is not None:
+        if call.component and (refusal := self._refuse_component(call)) is not None:
             return refusal, self.live.position
-        if at is not None:
-            with self._queries, self._arguments.of(call):
+        size = len(call.args)
+        self._queries.take(size)
+        try:
+            if at is not None:
                 results, ts = await self.live.read_many([call], identity, seen, at=at, lane=lane)
-            return results[0].result, ts
-        with self._queries, self._arguments.of(call):
+                return results[0].result, ts
             result, ts = await self.live.query(call, identity, seen, source.called_from, lane)
-        return result.result, ts
+            return result.result, ts
+        finally:
+            self._queries.give_back(size)
 
     async def query_many(
         self,

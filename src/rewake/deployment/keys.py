@@ -20,7 +20,7 @@ from rewake.auth import Admin, AdminKey, FreshKey, Grant, Identity, IssuedKey, K
 from rewake.database import ADMIN_KEYS_TABLET, KEY_REFUSALS, stored_keys
 from rewake.environment import Environment
 from rewake.errors import INTERNAL_MESSAGE, Internal, Unauthenticated
-from rewake.execution import Failure, GroupReport, Success
+from rewake.execution import Failure, Success
 from rewake.limits import KEY_USE_SECONDS
 from rewake.storage import Reads
 from rewake.values import decode, encode, normalize
@@ -40,7 +40,7 @@ class Store(Protocol):
 
     async def run_system(self, path: str, args: str) -> Success | Failure: ...
 
-    def follow(self, listener: Callable[[GroupReport], None]) -> None: ...
+    def follow(self, listener: Callable[[], None], *, tablet: int) -> None: ...
 
 
 class Keys:
@@ -56,7 +56,7 @@ class Keys:
         self._good: frozenset[str] = frozenset()
         """Ids of the keys that were good when listeners last heard of it."""
         self._loading: asyncio.Task[None] | None = None  # Of the latest change in the commit log.
-        store.follow(self._on_group)
+        store.follow(self._written, tablet=ADMIN_KEYS_TABLET)
 
     async def load(self) -> None:
         """Read what is stored: at the start, and after each change. Tell listeners where a key is good no
@@ -129,10 +129,9 @@ class Keys:
         if used:
             await self.load()
 
-    def _on_group(self, report: GroupReport) -> None:
+    def _written(self) -> None:
         """Hear of commits: keys are changed by the functions of this object, and by whoever calls these."""
-        if report.wrote_to(ADMIN_KEYS_TABLET):
-            self._loading = asyncio.ensure_future(self.load())
+        self._loading = asyncio.ensure_future(self.load())
 
     def _compare(self) -> None:
         good = frozenset(id for id, key in self._ring.issued.items() if _is_good(key, self._now_ms()))

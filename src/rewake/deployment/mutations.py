@@ -38,7 +38,7 @@ class KeysUnavailable(Unavailable):
 class Runs(Protocol):
     """The runner, as mutations reach it."""
 
-    async def mutate(self, job: MutationJob) -> MutationOutcome: ...
+    def mutate(self, job: MutationJob) -> Awaitable[MutationOutcome]: ...
 
 
 RunSystem = Callable[[str, str], Awaitable[Success | Failure]]

@@ -19,10 +19,10 @@ from typing import Protocol, TypeVar
 from rewake.auth import Provider, User, filled, variables_of
 from rewake.auth.provider_fetching import Get
 from rewake.auth.token_verifier import TokenVerifier
-from rewake.database import VARIABLES_TABLET, stored_variables
+from rewake.database import stored_variables
 from rewake.environment import Clock
 from rewake.errors import InvalidInput
-from rewake.execution import Analysis, GroupReport
+from rewake.execution import Analysis
 from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.storage import Reads, StorageFailed
@@ -97,9 +97,9 @@ class SignIn:
         except StorageFailed as problem:
             _log.error("the variables of auth providers cannot be read now: %s", problem)
 
-    def on_group(self, report: GroupReport) -> None:
-        """Hear of a commit group: it may have changed a variable."""
-        if self._reads_variables and report.wrote_to(VARIABLES_TABLET):
+    def variables_changed(self) -> None:
+        """Hear of a commit that wrote to environment variables."""
+        if self._reads_variables:
             self._listed = None
             self._changes += 1
 

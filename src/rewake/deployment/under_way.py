@@ -31,23 +31,42 @@ class TooManyCalls(RateLimited):
 class CallsUnderWay:
     """The places of one kind of calls. `with calls:` takes one, and gives it back."""
 
-    def __init__(self, most: int, *, kind: str, setting: str = "") -> None:
+    def __init__(
+        self, most: int, *, kind: str, setting: str = "", arguments: ArgumentsUnderWay | None = None
+    ) -> None:
         self._most = most
+        self._arguments = arguments
         self.kind = kind
         """`queries` or `mutations`."""
         self._setting = setting or f"{kind}_under_way_max"
         self.count = 0
         """How many are under way."""
 
-    def __enter__(self) -> None:
+    def take(self, size: int = 0) -> None:
+        """Take a place, and memory for arguments of this `size`.
+
+        Raises:
+            TooManyCalls, ArgumentsFull: there is none.
+        """
         if self.count >= self._most:
             raise TooManyCalls(limit=self._most, kind=self.kind, setting=self._setting)
+        if size and self._arguments is not None:
+            self._arguments.take(size)
         self.count += 1
+
+    def give_back(self, size: int = 0) -> None:
+        """Give back what was taken."""
+        self.count -= 1
+        if size and self._arguments is not None:
+            self._arguments.give_back(size)
+
+    def __enter__(self) -> None:
+        self.take()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.count -= 1
+        self.give_back()
 
 
 class ArgumentsFull(Unavailable):

@@ -14,7 +14,7 @@ then the outcomes of its mutations. Nothing of a group leaves before its COMMIT 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -154,13 +154,10 @@ class GroupReport(msgspec.Struct, frozen=True):
     commit_seconds: float = 0.0
     """How long COMMIT took, which waits for the disk."""
 
-    def wrote_to(self, tablet: int) -> bool:
-        """Whether something was written to a table. All who listen ask, for every group."""
-        for row in self.rows:
-            for write in row.writes:
-                if write.tablet == tablet:
-                    return True
-        return False
+    @property
+    def tablets(self) -> set[int]:
+        """The tables that were written to."""
+        return {write.tablet for row in self.rows for write in row.writes}
 
 
 class WorkerFacts(msgspec.Struct, frozen=True):
@@ -248,7 +245,7 @@ class Runner(Protocol):
         """
         ...
 
-    async def mutate(self, job: MutationJob) -> MutationOutcome:
+    def mutate(self, job: MutationJob) -> Awaitable[MutationOutcome]:
         """Run one mutation; returns after its group was committed and `on_group` was told.
 
         Raises:

@@ -11,7 +11,7 @@ Not here: the span of the run itself (`function_runs.py`, `action_run.py`), of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -32,7 +32,7 @@ FAILED = "function_failed"
 class Runs(Protocol):
     """The runner, as far as it is asked here."""
 
-    async def mutate(self, job: MutationJob) -> MutationOutcome:
+    def mutate(self, job: MutationJob) -> Awaitable[MutationOutcome]:
         """Run one mutation."""
         ...
 

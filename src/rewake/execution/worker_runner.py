@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from rewake.database import Database, DeployNote, Evidence, OnProgress, SchemaChange, TrimResult, no_progress
@@ -59,6 +60,7 @@ from rewake.execution.worker_plan import WorkerPlan
 from rewake.execution.worker_process import Template, Worker, all_ended
 from rewake.execution.worker_rollout import WorkerRollout
 from rewake.execution.writer_seat import WriterSeat
+from rewake.handoff import Handoff
 from rewake.observability import logger
 from rewake.tallies import Tallies
 
@@ -171,12 +173,11 @@ class WorkerRunner:
 
     # Calls.
 
-    async def mutate(self, job: MutationJob) -> MutationOutcome:
+    def mutate(self, job: MutationJob) -> Handoff[MutationOutcome]:
         """Run one mutation in the writer's next group."""
         if self._is_closed:
             raise RunnerClosed()
-        outcome = await self._seat.hand_in(lambda number: Mutate.of(number, job), job.lane)
-        return outcome.mutated
+        return self._seat.hand_in(partial(Mutate.of, job=job), job.lane)
 
     async def act(self, job: ActionJob) -> Success | Failure:
         """Run one action in the process for actions."""
@@ -193,7 +194,7 @@ class WorkerRunner:
         """Forget old log rows and replay records, one small step of them."""
         if self._is_closed:
             raise RunnerClosed()
-        outcome = await self._seat.hand_in(Trim)
+        outcome: Outcome = await self._seat.hand_in(Trim)
         assert outcome.trimmed is not None
         return outcome.trimmed
 
@@ -201,7 +202,7 @@ class WorkerRunner:
         """See `Runner.restart_log`."""
         if self._is_closed:
             raise RunnerClosed()
-        outcome = await self._seat.hand_in(lambda number: RestartLog(number, patience_seconds))
+        outcome: Outcome = await self._seat.hand_in(lambda number: RestartLog(number, patience_seconds))
         return outcome.has_restarted
 
     async def open_wave(
@@ -274,7 +275,7 @@ class WorkerRunner:
         assert outcome.stepped is not None
         return outcome.stepped
 
-    async def _served(self, work: Coroutine[Any, Any, Outcome], serving: Template) -> Outcome:
+    async def _served(self, work: Handoff[Outcome], serving: Template) -> Outcome:
         """What `work` of a seated writer comes to, unless the code that serves is lost.
 
         Whoever brings it back may be waiting for us.

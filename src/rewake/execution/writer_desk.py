@@ -68,6 +68,8 @@ class WriterDesk:
         # What writers that died had taken: it goes before everything that waits in the line.
         self._again: deque[Work] = deque()
         self._taken: OrderedDict[int, Work] = OrderedDict()
+        # Of what was taken, that which goes with the next `take`.
+        self._ready: list[Work] = []
         self._next_number = 1
 
     @property
@@ -93,11 +95,24 @@ class WriterDesk:
         self._line.join(Work(self._next_number, make(self._next_number), asker), lane)
         self._next_number += 1
 
+    def pass_through(self, make: Callable[[int], Mutate | HouseWork], asker: Any) -> bool:
+        """Have the writer take work with the next `take`, where nothing waits and it has room: that is most
+        work, and the line costs more than the rest of its way. False, and nothing has happened, elsewhere.
+        """
+        if self._again or self._line or len(self._taken) >= self._window.size:
+            return False
+        number = self._next_number
+        work = self._taken[number] = Work(number, make(number), asker)
+        self._ready.append(work)
+        self._next_number += 1
+        self._line.waits.observe(0.0)
+        return True
+
     def take(self) -> tuple[list[Work], list[Delivery]]:
         """Work to send to the writer now, in order; and outcomes that were decided without it and whose turn
         it is.
         """
-        taken: list[Work] = []
+        taken, self._ready = self._ready, []
         delivered: list[Delivery] = []
         while len(self._taken) < self._window.size:
             work = self._again[0] if self._again else self._line.next()
@@ -125,9 +140,13 @@ class WriterDesk:
 
     def told(self, told: Told) -> list[Delivery]:
         """A group is over; returns what to deliver, in the order in which the work was taken."""
-        self._window.ran([outcome.record for outcome in told.outcomes])
-        self._line.done(len(told.outcomes))
-        return self._deliver({outcome.number: outcome for outcome in told.outcomes})
+        records, outcomes = [], {}
+        for outcome in told.outcomes:
+            records.append(outcome.record)
+            outcomes[outcome.number] = outcome
+        self._window.ran(records)
+        self._line.done(len(records))
+        return self._deliver(outcomes)
 
     def died(
         self,
@@ -165,18 +184,26 @@ class WriterDesk:
                 work.verdict = Outcome(work.number, error=ErrorFacts.of(WorkerLost()))
         self._again.extendleft(reversed(self._taken.values()))
         self._taken.clear()
+        self._ready.clear()
         return delivered
 
     def give_up(self) -> list[Work]:
         """Empty the desk; returns what was on it."""
         left = [*self._taken.values(), *self._again, *self._line.clear()]
         self._taken.clear()
+        self._ready.clear()
         self._again.clear()
         return left
 
     def _deliver(self, outcomes: dict[int, Outcome]) -> list[Delivery]:
-        order = [number for number in self._taken if number in outcomes]
-        return [(self._taken.pop(number), outcomes[number]) for number in order]
+        delivered = []
+        for number in tuple(self._taken):
+            if not outcomes:
+                break
+            outcome = outcomes.pop(number, None)
+            if outcome is not None:
+                delivered.append((self._taken.pop(number), outcome))
+        return delivered
 
 
 def _invocation(work: Work) -> str | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from rewake.database import Database, DeployNote, Evidence, SchemaChange
 from rewake.environment import pause
@@ -72,16 +73,23 @@ class WriterSeat:
         self._idle: list[asyncio.Future[None]] = []
         self._recovering: set[asyncio.Task[None]] = set()
 
-    async def hand_in(self, make: Callable[[int], Mutate | HouseWork], lane: Lane = HOUSE) -> Outcome:
-        """Have work done; returns after COMMIT, when `on_group` was told.
+    def hand_in(self, make: Callable[[int], Mutate | HouseWork], lane: Lane = HOUSE) -> Handoff[Any]:
+        """Have work done. To be awaited is its `Outcome`, of a mutation the `MutationOutcome`: after COMMIT,
+        when `on_group` was told.
 
-        Raises:
+        Raises, here or where it is awaited:
             Overloaded: it would wait, or has waited, for too long; it was not begun.
         """
-        asker: Handoff[Outcome] = Handoff()
-        self._desk.hand_in(make, asker, lane)
-        self._pump_soon()
-        return await asker
+        asker: Handoff[Any] = Handoff()
+        worker = self.worker
+        is_open = worker is not None and worker.is_alive and not self._is_held
+        if not (is_open and self._desk.pass_through(make, asker)):
+            self._desk.hand_in(make, asker, lane)
+        if not self._will_pump:
+            # In the next turn of the loop: what is handed in together goes to the worker in one piece.
+            self._will_pump = True
+            asyncio.get_running_loop().call_soon(self._pump)
+        return asker
 
     @property
     def queued(self) -> int:
@@ -105,6 +113,7 @@ class WriterSeat:
 
     async def hold(self) -> None:
         """Send nothing more, and wait until the worker has nothing."""
+        self._pump()  # What has passed through is the worker's already.
         self._is_held = True
         while not self._desk.is_idle:
             await self._idle_future()
@@ -196,12 +205,6 @@ class WriterSeat:
 
     # Events.
 
-    def _pump_soon(self) -> None:
-        """Pump in the next turn of the loop: what is handed in together goes to the worker in one piece."""
-        if not self._will_pump:
-            self._will_pump = True
-            asyncio.get_running_loop().call_soon(self._pump)
-
     def _pump(self) -> None:
         self._will_pump = False
         worker = self.worker
@@ -219,7 +222,9 @@ class WriterSeat:
 
     def _hear(self, message: FromWorker) -> None:
         if isinstance(message, Told):
-            ran = sum([outcome.result is not None for outcome in message.outcomes])
+            ran = 0
+            for outcome in message.outcomes:
+                ran += outcome.result is not None
             self.tell(GroupReport(tuple(message.rows), message.last_ts, ran, message.commit_seconds))
             self._tell_askers(self._desk.told(message))
             for work in self._desk.too_late():
@@ -282,7 +287,7 @@ class WriterSeat:
             if outcome.error is not None:
                 work.asker.set_exception(outcome.error.error())
             else:
-                work.asker.set_result(outcome)
+                work.asker.set_result(outcome.mutated if isinstance(work.message, Mutate) else outcome)
 
     # Waiting for idleness.
 

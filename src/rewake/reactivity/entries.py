@@ -212,9 +212,14 @@ class Entry:
         return count + sum(map(len, self.choruses.values())) if self.choruses else count
 
     @property
+    def is_shown(self) -> bool:
+        """Whether any live query shows this entry."""
+        return self._shown is not None or bool(self.choruses)
+
+    @property
     def is_shared(self) -> bool:
         """Whether several live queries show this entry."""
-        return isinstance(self._shown, _Several) or self.subscription_count > 1
+        return isinstance(self._shown, _Several) or (bool(self.choruses) and self.subscription_count > 1)
 
     def attach(self, subscription: Hashable) -> None:
         """A live query shows this entry from now on."""

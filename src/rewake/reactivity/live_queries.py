@@ -115,12 +115,13 @@ class LiveQueries:
             return
         entry.stale_since = ts
         self.wakes += 1
-        if entry.subscription_count:
-            self._tallies.invalidated(entry.key.question.path)
         # It stays in the wake index: the run to come will most probably read the same.
         self._pin(entry)
-        self._mark_pending(entry)
-        self._settle(entry)
+        if entry.is_shown:
+            self._tallies.invalidated(entry.key.question.path)
+            self._mark_pending(entry)
+        else:
+            self._settle(entry)
 
     def _mark_pending(self, entry: Entry) -> None:
         # Who waited for it already is in a wave or on the way into one, and is asked again after that.
@@ -306,6 +307,7 @@ class LiveQueries:
         touch = self._recent.first_touch(run.read_set, after=ts)
         if touch is None and (self._runner.code_hash(entry.key.question.path) or "") != run.code_hash:
             touch = ts + 1  # The code was replaced while the run travelled.
+        was_stale = entry.stale_since is not None
         entry.result, entry.valid_from, entry.stale_since = result, ts, touch
         entry.expires_at = (
             self._environment.clock.monotonic() + self._limits.clock_result_seconds
@@ -323,8 +325,9 @@ class LiveQueries:
                 entry.watched = mark
         elif (outgrown := self._fresh.put(entry, run.read_set)) is not None:
             self._forget(outgrown)
-        if touch is not None or (before is not None and result is not before):
-            # Stale again already; or others still show what this run has replaced (it had failed, or aged).
+        if not was_stale and (touch is not None or (before is not None and result is not before)):
+            # Stale already; or others still show what this run has replaced (it had failed, or aged). While
+            # an entry is stale, all who show it wait for a result anyway.
             self._mark_pending(entry)
         return result
 
@@ -383,7 +386,7 @@ class LiveQueries:
         """Once nobody shows or runs an entry: keep a valid result for the next reader, within the cache's
         bound; forget anything else.
         """
-        if entry.runs or entry.subscription_count:
+        if entry.runs or entry.is_shown:
             return
         is_known = self._entries.get(entry.key) is entry
         if not is_known or not entry.serves_new_reader(self._environment.clock.monotonic()):

@@ -308,6 +308,15 @@ class LiveSession:
             self._hub.await_wave(self)
         return True
 
+    def show_nothing(self, wave: Showing) -> bool:
+        """Begin and finish a wave that was asked for and brings no result. False: begin it in earnest."""
+        if self._pending or self._operations or self._notices or not self.has_news:
+            return False
+        if not self._listener.show(wave, ()):
+            return False
+        self.wants_wave = False
+        return True
+
     def _sings(self, subscription: Subscription, entry: Entry, wave: Showing, *, is_owed: bool) -> bool:
         """Join those who were just shown this wave and are to be shown the next ones together, if any are.
 

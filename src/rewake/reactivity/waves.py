@@ -149,15 +149,25 @@ class Waves:
                 only_asking.append(session)
         if self._dirty and self.under_way < _WAVES_MAX:
             self._start()  # First of all: a reader works while we go on.
-        self._answer(only_asking)
+        if only_asking:
+            self._answer(only_asking)
 
     def _answer(self, only_asking: Sequence[LiveSession]) -> None:
         """Show sessions that only asked for a wave where the log stands, as after a mutation that touched
         nothing of theirs: a wave without a query. It waits for no other, however long those run.
         """
+        wave = Showing(self._showable.ts, {})
         for session in only_asking:
-            if self._begins(session):
-                self._finish_one(session, self._showable.ts, {})
+            try:
+                is_shown = session.show_nothing(wave)
+            except Exception:
+                _log.exception("a session could not be shown where the log stands and is dropped")
+                self._fail(session)
+                continue
+            if not is_shown and self._begins(session):
+                self._finish_one(session, wave.ts, {})
+        if wave.for_all is not None:
+            wave.for_all.end()
 
     def _start(self) -> None:
         dirty, self._dirty = self._dirty, {}

@@ -35,7 +35,7 @@ from rewake.database import (
 )
 from rewake.environment import Environment
 from rewake.errors import RewakeError
-from rewake.execution import Failure, GroupReport, Success, end_of
+from rewake.execution import Failure, Success, end_of
 from rewake.functions import FunctionKind
 from rewake.limits import Limits
 from rewake.observability import logger
@@ -65,8 +65,8 @@ class House(Protocol):
     @property
     def limits(self) -> Limits: ...
 
-    def follow(self, listener: Callable[[GroupReport], None]) -> None:
-        """Have `listener` hear of every commit group from now on."""
+    def follow(self, listener: Callable[[], None], *, tablet: int) -> None:
+        """Have `listener` called after each commit group that writes to a table."""
         ...
 
     async def read(self, work: Callable[[Reads], T]) -> T:
@@ -106,7 +106,7 @@ class Scheduler:
         self._tasks: set[asyncio.Task[None]] = set()
         self._serving: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
-        house.follow(self._heard)
+        house.follow(self._news.set, tablet=backlog.tablet)
 
     async def start(self) -> None:
         """Serve until `stop`: first of all, settle what a crash left behind."""
@@ -163,10 +163,6 @@ class Scheduler:
             await self._change_job("trim", before_ms=before_ms, limit=float(_STEP))
 
     # The driver.
-
-    def _heard(self, report: GroupReport) -> None:
-        if report.wrote_to(self._backlog.tablet):
-            self._news.set()
 
     async def _serve(self) -> None:
         is_recovered = False
