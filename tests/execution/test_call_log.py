@@ -80,7 +80,8 @@ def test_what_came_together_stands_in_order_with_growing_cursors() -> None:
     log.listen(heard.append)
     told = [record(number) for number in range(4)]
     house = CallRecord("_system/cli/tables:default", "query", 0.0, (), None, None, "")
-    log.append_all([*told[:2], house, *told[2:]])
+    for each in (*told[:2], house, *told[2:]):
+        log.append(each)
     assert heard == told
     assert log.records == told[-3:]
     cursors = [entry.cursor for entry in log.after(0)]

@@ -16,7 +16,6 @@ from rewake.protocol import (
     Authenticate,
     Connect,
     Event,
-    FunctionPath,
     InvalidMessage,
     ModifyQuerySet,
     Mutation,
@@ -70,7 +69,7 @@ def test_modify_query_set_keeps_arguments_as_they_came() -> None:
     add, remove = message.modifications
     assert isinstance(add, Add)
     assert add.arguments == '{"limit": 10, "n":1.50}'
-    assert add.path == FunctionPath("messages", "list")
+    assert add.canonical_path == "messages.js:list"
     assert remove == Remove(7)
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -166,28 +166,22 @@ class CallLog:
         self._listeners.append(listener)
 
     def append(self, record: CallRecord) -> None:
-        """Take a record: see `append_all`."""
-        self.append_all((record,))
-
-    def append_all(self, records: Sequence[CallRecord]) -> None:
-        """Take records. A listener that raises is reported and does not disturb the run.
+        """Take a record. A listener that raises is reported and does not disturb the run.
 
         What the house did for itself is left out where it went well.
         """
-        told = [each for each in records if each.error is not None or not each.path.startswith(SYSTEM_PREFIX)]
-        if not told:
+        if record.error is None and record.path.startswith(SYSTEM_PREFIX):
             return
-        self._take(told)
+        self._take(record)
         for listener in self._listeners:
-            for record in told:
-                try:
-                    listener(record)
-                except Exception:
-                    _log.exception("a listener of the call log failed")
+            try:
+                listener(record)
+            except Exception:
+                _log.exception("a listener of the call log failed")
 
     def progress(self, progress: RunProgress) -> None:
         """Take a line of an action that still runs; its record will hold it again."""
-        self._take((progress,))
+        self._take(progress)
 
     def after(self, cursor: float) -> list[LogEntry]:
         """The entries that are kept and come after `cursor`, oldest first; 0 for all."""
@@ -232,15 +226,14 @@ class CallLog:
             found.append(LogEntry(at, news))
         return found[::-1]
 
-    def _take(self, news: Sequence[CallRecord | RunProgress]) -> None:
+    def _take(self, news: CallRecord | RunProgress) -> None:
         with self._lock:
             entries, now = self._entries, self._clock.now_ns() / 1e6
-            for each in news:
-                # A millisecond may bring many, and a clock may go back.
-                self._cursor = max(now, self._cursor + _CURSOR_STEP_MS)
-                size = _size_of(each)
-                entries.append((self._cursor, each, size))
-                self._bytes += size
+            # A millisecond may bring many, and a clock may go back.
+            self._cursor = max(now, self._cursor + _CURSOR_STEP_MS)
+            size = _size_of(news)
+            entries.append((self._cursor, news, size))
+            self._bytes += size
             while len(entries) > 1 and (len(entries) > self._records_max or self._bytes > self._bytes_max):
                 self._bytes -= entries.popleft()[2]
             waiting, self._waiting = self._waiting, []

@@ -163,8 +163,11 @@ class ReaderPool:
 
     def heard(self, ran: Ran) -> list[QueryRun]:
         """The runs of an answer that is used; their records go to the call log."""
-        self._call_log.append_all([run.record for run in ran.runs])
-        return [run.run for run in ran.runs]
+        runs = []
+        for each in ran.runs:
+            self._call_log.append(each.record)
+            runs.append(each.run)
+        return runs
 
     def failed(self, job: QueryJob, failure: Failure) -> QueryRun:
         """The run of a query that took its reader with it. It is asked again when its code changes."""
@@ -238,13 +241,13 @@ class WorkerWave:
         deaths: dict[int, int] = {}
         losses = 0
         while True:
-            left = [number for number in range(len(jobs)) if number not in runs]
+            left = [number for number in range(len(jobs)) if number not in runs] if runs else range(len(jobs))
             worker = self._worker or await self._pool.take(self._lane)
             if worker is not self._worker and self.ts >= 0 and self._version != self._pool.version:
                 # Its reader died during a push: new code must not meet the schema of an old snapshot.
                 self._pool.give_back(worker)
                 raise WorkerLost()
-            queries = [Query.of(jobs[number]) for number in left]
+            queries = [*map(Query.of, [jobs[number] for number in left] if runs else jobs)]
             # Another reader goes on at the wave's own timestamp.
             at = self._at if self.ts < 0 else self.ts
             is_short = self._is_all and at is None
@@ -282,8 +285,10 @@ class WorkerWave:
             if is_short:
                 self._worker = None
                 self._pool.give_back(worker, is_at_rest=True)
-            for number, run in zip(left, self._pool.heard(ran), strict=True):
-                runs[number] = run
+            heard = self._pool.heard(ran)
+            if not runs:
+                return heard
+            runs.update(zip(left, heard, strict=True))
             return [runs[number] for number in range(len(jobs))]
 
     async def more(self, jobs: Sequence[QueryJob]) -> list[QueryRun]:

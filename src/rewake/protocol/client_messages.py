@@ -23,7 +23,7 @@ from uuid import UUID
 import msgspec
 
 from rewake.errors import InvalidInput
-from rewake.protocol.function_path import FunctionPath, InvalidFunctionPath
+from rewake.protocol.function_path import InvalidFunctionPath, canonical_path
 from rewake.protocol.timestamps import InvalidTimestamp, decode_ts
 from rewake.values import unicode_advice
 
@@ -69,14 +69,14 @@ class _Call(_Message, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         try:
-            FunctionPath.parse(self.udf_path)
+            canonical_path(self.udf_path)
         except InvalidFunctionPath as problem:
             raise ValueError(problem.message) from None
 
     @property
-    def path(self) -> FunctionPath:
-        """The function, taken apart."""
-        return FunctionPath.parse(self.udf_path)
+    def canonical_path(self) -> str:
+        """The function, in the one form that stands for all."""
+        return canonical_path(self.udf_path)
 
     @property
     def arguments(self) -> str:

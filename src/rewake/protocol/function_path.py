@@ -63,6 +63,12 @@ class FunctionPath(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
+def canonical_path(text: str) -> str:
+    """`FunctionPath.canonical` of any accepted form, remembered; raises as `FunctionPath.parse`."""
+    return _parse(text).canonical
+
+
+@lru_cache(maxsize=4096)
 def _canonical(module: str, function: str) -> str:
     """`FunctionPath.canonical`, remembered: thousands of subscriptions hold one text."""
     return f"{module}{_EXTENSION}:{function}"

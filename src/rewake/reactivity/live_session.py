@@ -167,7 +167,7 @@ class LiveSession:
     @property
     def has_queries_to_show(self) -> bool:
         """Whether a wave would be about queries: new, stale or changed ones."""
-        return bool(self.pending or self._operations)
+        return bool(self._pending or self._operations)
 
     def add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
         """Watch a query from the next wave on."""
@@ -183,7 +183,8 @@ class LiveSession:
 
     def request_wave(self) -> None:
         """Make a wave for this session even if nothing changed."""
-        self.stand_alone()
+        if self._chorus is not None:
+            self.stand_alone()
         self._hub.request_wave(self)
 
     def tell(self, line: str) -> None:
@@ -229,7 +230,8 @@ class LiveSession:
 
     def await_result(self, subscription: Subscription) -> bool:
         """The client is owed a result. False: it was before."""
-        self.stand_alone()
+        if self._chorus is not None:
+            self.stand_alone()
         pending = self._pending
         if pending is None:
             self._pending = subscription
@@ -310,7 +312,7 @@ class LiveSession:
 
     def show_nothing(self, wave: Showing) -> bool:
         """Begin and finish a wave that was asked for and brings no result. False: begin it in earnest."""
-        if self._pending or self._operations or self._notices or not self.has_news:
+        if self._pending or self._operations or self._notices or self.is_closed or not self.wants_wave:
             return False
         if not self._listener.show(wave, ()):
             return False

@@ -22,7 +22,7 @@ class LoneRuns:
 
     def __init__(self) -> None:
         self._count = 0
-        self._ended = asyncio.Event()  # Set whenever the last of them has ended.
+        self._ended: asyncio.Event | None = None  # Made by who waits; set whenever the last has ended.
 
     def __len__(self) -> int:
         return self._count
@@ -41,12 +41,12 @@ class LoneRuns:
     async def ended(self) -> None:
         """Wait until none is under way."""
         while self._count:
-            self._ended.clear()
+            self._ended = asyncio.Event()
             await self._ended.wait()
 
     def _one_over(self) -> None:
         self._count -= 1
-        if not self._count:
+        if not self._count and self._ended is not None:
             self._ended.set()
 
 

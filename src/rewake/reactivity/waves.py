@@ -110,12 +110,15 @@ class Waves:
     def ask(self, session: LiveSession) -> None:
         """Have `session` take part in a wave, whether or not it waits for anything."""
         self._asking[session] = None
-        self.turn_soon()
+        if not self._will_turn:
+            self.turn_soon()
 
     def await_wave(self, sessions: Iterable[LiveSession | Chorus]) -> None:
         """What these sessions show may have to run again."""
-        self._dirty.update(dict.fromkeys(sessions))
-        self.turn_soon()
+        for session in sessions:
+            self._dirty[session] = None
+        if not self._will_turn:
+            self.turn_soon()
 
     def drop(self, session: LiveSession) -> None:
         """A session was closed."""
@@ -248,20 +251,21 @@ class Waves:
         keeping = self._recent.begin()
         try:
             jobs = _jobs_of(needed, held)
-            snapshot = await self._runner.open_wave(jobs, is_all=_is_about(wave, needed))
+            snapshot = await self._runner.open_wave(jobs, is_all=not wave.begun or _is_about(wave, needed))
             try:
                 await self._showable.reached(snapshot.ts)
                 runs = snapshot.runs
-                mean = sum(run.seconds for run in runs) / len(runs)
-                self._seconds_each += (mean - self._seconds_each) / 8
+                seconds = 0.0
                 while True:
                     for entry, job, run in zip(needed, jobs, runs, strict=True):
                         shown[entry] = self._hub.accept(entry, job, run, snapshot.ts)
+                        seconds += run.seconds
                     needed = self._entries_to_run(wave, snapshot.ts, shown)
                     if not needed:
                         break
                     jobs = _jobs_of(needed, held)
                     runs = await snapshot.more(jobs)
+                self._seconds_each += (seconds / len(held) - self._seconds_each) / 8
                 # At once, while every pending query is known at this timestamp.
                 self._finish(wave, snapshot.ts, shown)
             finally:
@@ -273,8 +277,11 @@ class Waves:
     def _entries_to_run(self, wave: Wave, ts: int | None, shown: dict[Entry, LiveResult]) -> list[Entry]:
         """The pending entries of a wave without an answer at `ts` (None: the snapshot is not yet taken)."""
         at = self._hub.position if ts is None else ts
-        now = self._environment.clock.monotonic()
-        needed = {entry: None for entry in wave.entries if entry not in shown and not entry.is_valid_at(at)}
+        now = self._environment.clock.monotonic() if wave.begun else 0.0
+        needed: dict[Entry, None] = {}
+        for joined in wave.entries:
+            if joined not in shown and not joined.is_valid_at(at):
+                needed[joined] = None
         for session in wave.begun:
             for subscription in session.pending:
                 entry = subscription.entry

@@ -138,26 +138,31 @@ class Broadcast:
         """
         if len(updates) == 1:
             query_id, live = updates[0]
-            key: tuple[object, ...] = (start, skew_length, query_id, id(live))
+            name: tuple[int, ...] = (query_id, id(live))
         else:
-            key = (start, skew_length, *_named(updates))
+            name = _named(updates)
+        key = (start, skew_length, name)
         try:
             return self._texts[key]
         except KeyError:
-            text = self._texts[key] = self._make(start, updates, skew_length)
+            text = self._texts[key] = self._make(start, updates, name, skew_length)
             return text
 
-    def _make(self, start: StateVersion, updates: Updates, skew_length: int) -> SharedText | None:
-        name = _named(updates)
+    def _make(
+        self, start: StateVersion, updates: Updates, name: tuple[int, ...], skew_length: int
+    ) -> SharedText | None:
         rest = self._rests.get(name)
         if rest is None:
             middle = transition_middle(self.server_ns)
             rest = self._rests[name] = Rest(modification_parts(middle, (), updates, self._render), updates)
-        end = start._replace(ts=self.ts)
+        end = StateVersion(start.query_set, start.identity, self.ts)
         text = SharedText(transition_start(start=start, end=end), rest, skew_length=skew_length, end=end)
         return text if text.size <= self._bytes_max else None
 
 
 def _named(updates: Updates) -> tuple[int, ...]:
     """Updates, for comparison."""
-    return tuple(each for query_id, live in updates for each in (query_id, id(live)))
+    name: list[int] = []
+    for query_id, live in updates:
+        name += (query_id, id(live))
+    return tuple(name)

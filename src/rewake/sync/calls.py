@@ -101,4 +101,4 @@ class Calls:
 
 def function_call(message: Add | Mutation | Action) -> FunctionCall:
     """What the house is asked to run."""
-    return FunctionCall(message.path.canonical, message.arguments, message.component_path or "")
+    return FunctionCall(message.canonical_path, message.arguments, message.component_path or "")

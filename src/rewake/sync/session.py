@@ -17,6 +17,7 @@ Rules that clients rely on, and where they live:
 - Mutations run one at a time, under the identity of the moment they arrived: `Calls`.
 - No call is answered twice: `Calls`. Nothing is heard or said after the end: `_end`.
 - At most two Transitions wait for a slow reader: `Backlog`.
+- Who is quiet is asked for a sign of life, and given up without one: `Pulse`.
 
 Not here: queries and their results (`reactivity`), frames (`frames.py`), timers (`ticker.py`).
 Source: wire 1.4 to 1.15.
@@ -25,8 +26,9 @@ Source: wire 1.4 to 1.15.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
+from typing import Any
 
 from rewake.auth import ANONYMOUS, Admin, Identity, User, has_expired
 from rewake.errors import RateLimited
@@ -50,7 +52,7 @@ from rewake.protocol.server_messages import PING, clock_skew, transition_chunks
 from rewake.sync.backlog import Backlog
 from rewake.sync.broadcast import Broadcast, SharedText
 from rewake.sync.calls import Calls, function_call
-from rewake.sync.closing import CLOSING_SECONDS, CLOSING_TIMEOUT, close_reason, ending_of
+from rewake.sync.closing import CLOSING_TIMEOUT, close_reason, ending_of
 from rewake.sync.faults import (
     BaseVersionMismatch,
     BinaryMessage,
@@ -80,6 +82,7 @@ from rewake.sync.instructions import (
 )
 from rewake.sync.picture import Footing, Picture
 from rewake.sync.ports import Facts, LiveResult
+from rewake.sync.pulse import Pulse
 from rewake.sync.rendering import action_response, modification_tail, mutation_response
 
 
@@ -100,14 +103,12 @@ class Session:
         "_calls",
         "_client",
         "_facts",
-        "_frame_at",
         "_held",
         "_identity",
         "_limits",
-        "_message_at",
         "_phase",
         "_picture",
-        "_ping_at",
+        "_pulse",
         "_redacted",
         "_replays_first",
         "_watches_frames",
@@ -129,7 +130,6 @@ class Session:
         `redacted` keeps error texts and log lines from clients (wire 6.1). `watches_frames` says whether the
         driver sees pings and pongs: only then can a client that is gone be told from a quiet one.
         """
-        now = facts.monotonic()
         self._facts = facts
         self._limits = limits
         self._client = client
@@ -153,9 +153,7 @@ class Session:
         # Time, and the reader.
         self._backlog = Backlog(limits)
         self._wave_refused = False  # Set when a wave had to wait for the reader; cleared when there is room.
-        self._frame_at = now  # The last frame of any kind from the client.
-        self._message_at = now  # The last message to the client; after the end, the moment of the end.
-        self._ping_at = now  # The last ping frame to the client.
+        self._pulse = Pulse(facts.monotonic(), limits)
 
     # What the driver asks.
 
@@ -177,24 +175,19 @@ class Session:
     @property
     def next_tick(self) -> float:
         """When `tick` wants to be called next, on the monotonic clock."""
-        if self._phase is _Phase.ENDED:
-            return self._message_at + CLOSING_SECONDS
-        return min(
-            self._ping_at + self._limits.socket_ping_seconds,
-            self._message_at + self._limits.socket_silence_seconds,
-        )
+        return self._pulse.closing_until if self._phase is _Phase.ENDED else self._pulse.next_tick
 
     # Events from the client.
 
     def frame_received(self) -> None:
         """A frame of any kind arrived."""
-        self._frame_at = self._facts.monotonic()
+        self._pulse.heard = self._facts.monotonic()
 
     def text_received(self, text: str) -> list[Instruction]:
         """A text message arrived."""
         if self._phase is _Phase.ENDED:
             return []
-        self._frame_at = self._facts.monotonic()
+        self._pulse.heard = self._facts.monotonic()
         try:
             message = parse_client_message(text)
         except InvalidMessage as problem:
@@ -327,17 +320,17 @@ class Session:
             return None
         text = self._picture.show(broadcast, updates, skew_length=len(self.skew))
         if text is not None:
-            self._message_at = broadcast.monotonic
+            self._pulse.said = broadcast.monotonic
         return text
 
     def footing(self, query_id: int, fingerprint: bytes) -> Footing:
         """Where the client stands after a `show` of this answer."""
-        return Footing(self._picture.version, query_id, fingerprint, self._message_at)
+        return Footing(self._picture.version, query_id, fingerprint, self._pulse.said)
 
     def catch_up(self, footing: Footing) -> None:
         """Take over what its client was told since `show` together with others (`voice.py`)."""
         self._picture.catch_up(footing)
-        self._message_at = max(self._message_at, footing.monotonic)
+        self._pulse.said = max(self._pulse.said, footing.monotonic)
 
     def transition_waits(self, size: int, unsent_bytes: int) -> list[Instruction]:
         """Of the text that `show` gave, `size` bytes long, `unsent_bytes` did not get through."""
@@ -366,19 +359,18 @@ class Session:
 
     def tick(self, unsent_bytes: int) -> list[Instruction]:
         """Time passed."""
-        now = self._facts.monotonic()
+        now, pulse = self._facts.monotonic(), self._pulse
         if self._phase is _Phase.ENDED:
-            return [Drop(CLOSING_TIMEOUT)] if now >= self.next_tick else []
-        limits = self._limits
-        if self._watches_frames and now - self._frame_at >= limits.socket_inactivity_seconds:
-            return self._fail(InactiveClient(seconds=limits.socket_inactivity_seconds))
+            return [Drop(CLOSING_TIMEOUT)] if now >= pulse.closing_until else []
+        if self._watches_frames and pulse.is_gone(now):
+            return self._fail(InactiveClient(seconds=self._limits.socket_inactivity_seconds))
         instructions = self.backlog_changed(unsent_bytes)
         if self.has_ended:
             return instructions
-        if now >= self._ping_at + limits.socket_ping_seconds:
-            self._ping_at = now
+        if pulse.wants_ping(now):
+            pulse.pinged = now
             instructions.append(SEND_PING_FRAME)
-        if now >= self._message_at + limits.socket_silence_seconds:
+        if pulse.wants_message(now):
             instructions.append(self._send((PING,)))
         return instructions
 
@@ -386,21 +378,11 @@ class Session:
 
     def _handle(self, message: ClientMessage) -> list[Instruction]:
         """Act on one message, in its turn."""
-        if isinstance(message, Event) or self._phase is _Phase.ENDED:
+        if self._phase is _Phase.OPEN:
+            return _HANDLERS[type(message)](self, message)
+        if self._phase is _Phase.ENDED or isinstance(message, Event):
             return []
-        if isinstance(message, Connect):
-            return self._on_connect(message)
-        if self._phase is _Phase.NEW:
-            return self._fail(ConnectMisplaced())
-        if isinstance(message, Mutation | Action) and self._has_expired():
-            return self._fail(TokenExpired())
-        if isinstance(message, ModifyQuerySet):
-            return self._on_modify_query_set(message)
-        if isinstance(message, Mutation):
-            return self._on_mutation(message)
-        if isinstance(message, Action):
-            return self._on_action(message)
-        return self._on_authenticate(message)
+        return self._on_connect(message) if isinstance(message, Connect) else self._fail(ConnectMisplaced())
 
     def _on_connect(self, message: Connect) -> list[Instruction]:
         if self._phase is not _Phase.NEW:
@@ -434,6 +416,8 @@ class Session:
         return instructions
 
     def _on_mutation(self, message: Mutation) -> list[Instruction]:
+        if self._has_expired():
+            return self._fail(TokenExpired())
         if not self._may_call(message):
             return self._fail(ComponentCallNotAllowed())
         try:
@@ -442,6 +426,8 @@ class Session:
             return self._fail(problem)
 
     def _on_action(self, message: Action) -> list[Instruction]:
+        if self._has_expired():
+            return self._fail(TokenExpired())
         if not self._may_call(message):
             return self._fail(ComponentCallNotAllowed())
         try:
@@ -475,7 +461,7 @@ class Session:
         """Account for a message that is about to be written."""
         size = sum(map(len, parts))
         self._backlog.wrote(size, ends_transition=ends_transition)
-        self._message_at = self._facts.monotonic()
+        self._pulse.said = self._facts.monotonic()
         return Send(parts, size, waits)
 
     def _fail(self, error: Exception, *, authenticating: bool = False) -> list[Instruction]:
@@ -493,7 +479,17 @@ class Session:
     def _end(self) -> None:
         """Nothing more is heard or said. Calls that wait are forgotten: the client sends them again."""
         self._phase = _Phase.ENDED
-        self._message_at = self._facts.monotonic()
+        self._pulse.said = self._facts.monotonic()
         self._calls.forget_waiting()
         self._held = None
         self._picture.forget()
+
+
+_HANDLERS: dict[type, Callable[[Session, Any], list[Instruction]]] = {
+    Action: Session._on_action,
+    Authenticate: Session._on_authenticate,
+    Connect: Session._on_connect,
+    Event: lambda session, message: [],
+    ModifyQuerySet: Session._on_modify_query_set,
+    Mutation: Session._on_mutation,
+}
