@@ -152,15 +152,17 @@ def test_a_snapshot_is_held_only_for_who_shows_more_than_the_wave_runs():
     play(story)
 
 
-@pytest.mark.parametrize(("seconds", "waves"), [(0.0001, 1), (0.01, 2)])
-def test_work_that_takes_long_is_shared_by_two_waves(seconds: float, waves: int):
+@pytest.mark.parametrize(
+    ("seconds", "keys", "waves"), [(0.0001, "abcd", 1), (0.01, "abcd", 2), (0.0001, "abcde", 2)]
+)
+def test_work_of_many_or_that_takes_long_is_shared_by_two_waves(seconds: float, keys: str, waves: int):
     async def story(stage: Stage) -> None:
         stage.runner.seconds_each = seconds
         stage.watch("m:get", key="known")
         await stage.rest()
         before = stage.runner.waves_opened
         await gated(stage)
-        watchers = [stage.watch("m:get", key=key) for key in "abcd"]
+        watchers = [stage.watch("m:get", key=key) for key in keys]
         await stage.rest()
         assert stage.live._waves.under_way == waves
         stage.runner.is_gated = False
@@ -168,7 +170,7 @@ def test_work_that_takes_long_is_shared_by_two_waves(seconds: float, waves: int)
             await stage.pass_gate()
         assert stage.runner.waves_opened == before + waves
         told = [watcher.transitions for watcher in watchers]
-        assert told == [[(1, {0: f'"v0 m:get {key} None"'})] for key in "abcd"]
+        assert told == [[(1, {0: f'"v0 m:get {key} None"'})] for key in keys]
 
     play(story)
 

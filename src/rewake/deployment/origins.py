@@ -13,6 +13,7 @@ Not here: listening (`server`), the origin of a single request (`http_api/discov
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import msgspec
@@ -73,8 +74,9 @@ def checked_origin(url: str) -> str:
 async def announce(origins: Origins, files: Files, variables: Variables) -> None:
     """Tell functions where they are reached, and have URLs of files begin so."""
     try:
-        await files.serve_at(origins.cloud)
-        await variables.announce(cloud_url=origins.cloud, site_url=origins.site)
+        # Together: both fit into one commit.
+        announcing = variables.announce(cloud_url=origins.cloud, site_url=origins.site)
+        await asyncio.gather(files.serve_at(origins.cloud), announcing)
     except Unavailable as error:
         # A full disk is no reason not to serve what can be read.
         _log.warning("functions cannot be told where they are reached: %s", error)

@@ -318,6 +318,8 @@ class WorkerRunner:
         try:
             roles = ["writer", *["reader"] * self._plan.readers]
             writer, *readers = [await self._fork(template, role) for role in roles]
+            # It opens the database while the others switch; where they do not, it ends with its template.
+            actor = await self._fork(template, "actions") if self._crew is not None else None
             await asyncio.gather(*(worker.ready() for worker in (writer, *readers)))
             port = WorkerRollout(
                 self, self._database, template, writer, readers, invocation=invocation, deploy=deploy
@@ -326,23 +328,21 @@ class WorkerRunner:
         finally:
             if self._template is not template:
                 await template.end()
-        await self._seat_actions(template)
+        if actor is not None and self._crew is not None:
+            await self._seat_actions(self._crew, actor)
         return changes
 
-    async def _seat_actions(self, template: Template) -> None:
-        """Let actions run the code of `template`, which serves, from now on."""
-        if self._crew is None:
-            return
+    async def _seat_actions(self, crew: ActionWorkers, actor: Worker) -> None:
+        """Let actions run in `actor` from now on, whose code serves."""
         try:
-            actor = await self._fork(template, "actions")
             await actor.ready()
         except RewakeError as error:
             # The push is committed. Better no actions for a moment than those of the code from before.
             _log.error("the process for actions cannot be started; it is tried again: %s", error.message)
-            self._crew.vacate()
+            crew.vacate()
         else:
-            self._crew.seat(actor)
-        self._actions.close_sockets(self._crew)
+            crew.seat(actor)
+        self._actions.close_sockets(crew)
 
     async def switch(
         self,

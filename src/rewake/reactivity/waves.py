@@ -43,7 +43,10 @@ _log = logger(__name__)
 _WAVES_MAX = 2
 """Waves under way at once: one that travels while another runs. More adds nothing with one reader."""
 _SHARED_SECONDS = 0.002
-"""So much work for readers is shared by two of them. Of less, one large wave costs less than two."""
+_FEW_SESSIONS = 4
+"""More work for readers, or more sessions, than that are two waves where none is under way: one is shown
+while the other runs. Of less, one costs less than two.
+"""
 
 
 class Knowing(Protocol):
@@ -175,8 +178,10 @@ class Waves:
     def _start(self) -> None:
         dirty, self._dirty = self._dirty, {}
         most = self._limits.wave_queries_max
-        if not self.under_way and len(dirty) * self._seconds_each > _SHARED_SECONDS:
-            most = min(most, (len(dirty) + 1) // 2)
+        count = len(dirty)
+        is_much = count > _FEW_SESSIONS or count * self._seconds_each > _SHARED_SECONDS
+        if is_much and not self.under_way:
+            most = min(most, (count + 1) // 2)
         waiting = iter(dirty)
         # Who becomes dirty while these run waits for the next turn: a result that is valid where the log
         # stands and stale from there on would be shown again and again in this one.

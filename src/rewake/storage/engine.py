@@ -39,8 +39,9 @@ from rewake.storage.store import BUSY_MS, ReaderStore, WriterStore
 
 MEMORY = ":memory:"
 
-_LOG_BYTES = 8 * MIB
-"""The write-ahead log's first size: what a few seconds of small commits take between two checkpoints."""
+_LOG_BYTES = 2 * MIB
+"""The write-ahead log's first size: what the commits of the first second take. It grows once to what is
+written between two checkpoints; more in advance is what the first start waits for."""
 
 _FRAME_BYTES = 4096 + 24
 """A page in the write-ahead log, with its head. Source: the SQLite file format, 4.1."""
