@@ -36,9 +36,9 @@ def test_a_query_set_in_one_step() -> None:
     assert (message.base_version, message.new_version) == (1, 2)
     first, second = message.modifications
     assert isinstance(first, protocol.Add)
-    assert (first.query_id, first.path.public, first.arguments, first.journal) == (
+    assert (first.query_id, first.canonical_path, first.arguments, first.journal) == (
         3,
-        "m:f",
+        "m.js:f",
         '{"é":1.0}',
         'j"',
     )
