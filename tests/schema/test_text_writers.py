@@ -152,6 +152,22 @@ def test_fields_are_in_order_and_absent_ones_left_out() -> None:
     assert written(codec_for(Box), Box([note])) == f'{{"extra":null,"notes":[{inner}]}}'
 
 
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (Annotated[int | None, msgspec.Meta(ge=1)], 1, 0.0),
+        (Annotated[int | None, msgspec.Meta(ge=1)], None, 0),
+        (Annotated[str | None, msgspec.Meta(max_length=1)], "a", "ab"),
+        (Annotated[list[str] | None, msgspec.Meta(max_length=1)], ["a"], ["a", "b"]),
+        (list[Annotated[float | None, msgspec.Meta(lt=2)]], [1.0, None], [2.0]),
+    ],
+)
+def test_a_constraint_on_what_may_be_null_is_one_on_the_rest(kind: Any, good: Any, bad: Any) -> None:
+    codec = codec_for(kind)
+    assert written(codec, good) == long_way(codec, good) is not None
+    assert written(codec, bad) is long_way(codec, bad) is None
+
+
 def test_an_id_of_another_table_is_not_written() -> None:
     codec = codec_for(list[UserId])
     assert written(codec, [an_id("users")]) == f'["{an_id("users")}"]'

@@ -181,6 +181,7 @@ class CodecBuilder:
             codec = _explicit(explicit, codec)
         if constraints:
             codec.validator = _constrained(codec.validator, constraints, where=where)
+            codec.made_of = None  # Its parts know nothing of them.
         return codec
 
     def _union(self, members: tuple[Any, ...], *, names: Mapping[str, Any], where: str) -> TypeCodec:
