@@ -18,14 +18,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
 
-from rewake.execution.calls import Failure
 from rewake.execution.idle_queue import IdleQueue
 from rewake.execution.lanes import Lane
-from rewake.execution.questions import BATCH_SECONDS, Answered, Batch, Paces, Question
-from rewake.execution.runner import QueryJob, QueryRun, RunnerClosed
-from rewake.execution.worker_messages import Ran
+from rewake.execution.questions import BATCH_SECONDS, Answered, Batch, Paces, Question, Readers
+from rewake.execution.runner import QueryJob, RunnerClosed
 from rewake.execution.worker_process import Worker
 from rewake.handoff import Handoff
 
@@ -38,34 +35,6 @@ _SHARE = 3
 _BATCHES_MAX = 2  # At one reader.
 
 
-class Readers(Protocol):
-    """The pool, as the desk knows it."""
-
-    def took(self, worker: Worker) -> None:
-        """A batch sets out: the reader is at work."""
-        ...
-
-    def freed(self, worker: Worker, *, served: int) -> None:
-        """The last batch at a reader is answered."""
-        ...
-
-    def is_current(self, worker: Worker) -> bool:
-        """Whether a reader is one of those that take work now."""
-        ...
-
-    def heard(self, ran: Ran) -> list[QueryRun]:
-        """The runs of an answer; their records go to the call log."""
-        ...
-
-    def failed(self, job: QueryJob, failure: Failure) -> QueryRun:
-        """The run of a query that took its reader with it."""
-        ...
-
-    def verdict(self, worker: Worker, job: QueryJob, deaths: int) -> Failure | None:
-        """What to fail `job` with; None to run it again."""
-        ...
-
-
 class QuestionDesk:
     """Of one pool. Implements `Desk`. Used from one event loop."""
 
@@ -75,11 +44,11 @@ class QuestionDesk:
         self._paces = Paces()
         # What each reader has, oldest first.
         self._batches: dict[Worker, deque[Batch]] = {}
-        self._travelling = 0  # Questions in all of these.
         # How long what waits is thought to take, about: who gave up is not taken off.
         self._waiting_seconds = 0.0
         self._will_serve = False
-        self._is_closed = False
+        self.is_closed = False
+        """Whether there will be no reader any more."""
 
     def pose(self, job: QueryJob, lane: Lane) -> Handoff[Answered]:
         """Have `job` run on the latest snapshot, with others that are asked in this turn of the event loop,
@@ -89,7 +58,7 @@ class QuestionDesk:
             RunnerClosed: there will be no reader.
             Overloaded: it would wait for a reader for too long.
         """
-        if self._is_closed:
+        if self.is_closed:
             raise RunnerClosed()
         question = Question(self, job, seconds=self._paces.of(job.call.path))
         self._idle.wait(question, lane)
@@ -99,7 +68,8 @@ class QuestionDesk:
 
     def begin(self, worker: Worker, question: Question) -> None:
         """Send `question` with `worker`, and whoever else can go."""
-        callers = 1 + len(self._idle) + self._travelling
+        travelling = sum(len(each.questions) for batches in self._batches.values() for each in batches)
+        callers = 1 + len(self._idle) + travelling
         most = min(BATCH_QUESTIONS_MAX, max(FEW_QUESTIONS, -(-callers // _SHARE)))
         questions, seconds = [question], question.seconds
         while seconds < BATCH_SECONDS and len(questions) < most:
@@ -117,10 +87,9 @@ class QuestionDesk:
         if not worker.is_alive:
             self.again(questions)
             return
-        batch = Batch(self, self._paces, worker, questions, seconds=seconds)
+        batch = Batch(self, self._readers, self._paces, worker, questions, seconds=seconds)
         batches = self._batches.setdefault(worker, deque())
         batches.append(batch)
-        self._travelling += len(questions)
         self._readers.took(worker)
         batch.send()
         if batches[0] is batch:
@@ -143,7 +112,6 @@ class QuestionDesk:
         worker, count = batch.worker, len(batch.questions)
         batches = self._batches[worker]
         batches.popleft()
-        self._travelling -= count
         if batches:
             batches[0].lead()
             self._idle.served(count)
@@ -159,24 +127,11 @@ class QuestionDesk:
             return
         culprit = None if worker.marked is None else batches[0].at(worker.marked[0])
         for batch in batches:
-            self._travelling -= len(batch.questions)
             batch.lost(culprit)
-
-    def heard(self, ran: Ran) -> list[QueryRun]:
-        """The runs of an answer; their records go to the call log."""
-        return self._readers.heard(ran)
-
-    def failed(self, job: QueryJob, failure: Failure) -> QueryRun:
-        """The run of a query that took its reader with it."""
-        return self._readers.failed(job, failure)
-
-    def verdict(self, worker: Worker, job: QueryJob, deaths: int) -> Failure | None:
-        """What to fail `job` with; None to run it again."""
-        return self._readers.verdict(worker, job, deaths)
 
     def close(self) -> None:
         """There will be no reader any more for who waits."""
-        self._is_closed = True
+        self.is_closed = True
         self._idle.fail(RunnerClosed())
 
     def serve_soon(self) -> None:
@@ -187,7 +142,7 @@ class QuestionDesk:
 
     def _serve(self) -> None:
         self._will_serve = False
-        if self._is_closed:
+        if self.is_closed:
             self._idle.fail(RunnerClosed())
         while len(self._idle) and self._serve_one():
             pass

@@ -90,6 +90,26 @@ class Desk(Protocol):
         """The first batch of a reader takes longer than was thought: those behind it are free to go."""
         ...
 
+    def over(self, batch: Batch) -> None:
+        """All of the first batch of a reader is answered."""
+        ...
+
+
+class Readers(Protocol):
+    """The pool, as the desk and its batches know it."""
+
+    def took(self, worker: Worker) -> None:
+        """A batch sets out: the reader is at work."""
+        ...
+
+    def freed(self, worker: Worker, *, served: int) -> None:
+        """The last batch at a reader is answered."""
+        ...
+
+    def is_current(self, worker: Worker) -> bool:
+        """Whether a reader is one of those that take work now."""
+        ...
+
     def heard(self, ran: Ran) -> list[QueryRun]:
         """The runs of an answer; their records go to the call log."""
         ...
@@ -100,10 +120,6 @@ class Desk(Protocol):
 
     def verdict(self, worker: Worker, job: QueryJob, deaths: int) -> Failure | None:
         """What to fail `job` with; None to run it again."""
-        ...
-
-    def over(self, batch: Batch) -> None:
-        """All of the first batch of a reader is answered."""
         ...
 
 
@@ -134,13 +150,21 @@ class Paces:
 class Batch:
     """Questions that travel with one reader, until the last is answered or the reader has died."""
 
-    __slots__ = ("_answered", "_desk", "_paces", "_timer", "is_quick", "questions", "worker")
+    __slots__ = ("_answered", "_desk", "_paces", "_readers", "_timer", "is_quick", "questions", "worker")
 
     def __init__(
-        self, desk: Desk, paces: Paces, worker: Worker, questions: list[Question], *, seconds: float
+        self,
+        desk: Desk,
+        readers: Readers,
+        paces: Paces,
+        worker: Worker,
+        questions: list[Question],
+        *,
+        seconds: float,
     ) -> None:
         """`seconds` is how long all of it is thought to take."""
         self._desk = desk
+        self._readers = readers
         self._paces = paces
         self.worker = worker
         self.questions = questions
@@ -180,9 +204,9 @@ class Batch:
             failure = None
             if question is culprit:
                 question.deaths += 1
-                failure = self._desk.verdict(self.worker, question.job, question.deaths)
+                failure = self._readers.verdict(self.worker, question.job, question.deaths)
             if failure is not None:
-                run = self._desk.failed(question.job, failure)
+                run = self._readers.failed(question.job, failure)
                 question.answer.set_result(Answered(run, _UNKNOWN, self.worker))
             elif question.losses >= _LOSSES_MAX and culprit is None:
                 question.set_exception(WorkerLost())
@@ -206,7 +230,7 @@ class Batch:
         self._answered += len(answered)
         if self._answered == len(self.questions):
             self._finish()  # First of all: the reader has work while we hand out answers.
-        for question, run, sent in zip(answered, self._desk.heard(message), message.runs, strict=True):
+        for question, run, sent in zip(answered, self._readers.heard(message), message.runs, strict=True):
             self._paces.learn(question.job.call.path, run, sent.record.seconds)
             if not question.done():
                 question.answer.set_result(Answered(run, message.ts, self.worker))

@@ -56,7 +56,6 @@ class ReaderPool:
         """How long waves waited for a reader."""
         self._current: set[Worker] = set()
         self._desk = QuestionDesk(self, self._idle)
-        self._is_closed = False
         self.version = 0
         """Counts versions of the code."""
         self.busy: set[Worker] = set()
@@ -123,7 +122,7 @@ class ReaderPool:
         Raises:
             RunnerClosed: there will be none.
         """
-        if self._is_closed:
+        if self._desk.is_closed:
             raise RunnerClosed()
         worker = await self._idle.get(lane)
         if worker.is_alive:
@@ -203,7 +202,6 @@ class ReaderPool:
 
     def close(self) -> list[Worker]:
         """End all readers; returns them."""
-        self._is_closed = True
         self._desk.close()
         return self.replace([])
 

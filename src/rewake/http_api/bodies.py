@@ -77,18 +77,14 @@ async def read_json(scope: Scope, receive: Receive, kind: type[Body], limits: Li
         BodyTooSlow: it took longer than `http_body_seconds_max`.
     """
     refuse_other_types(scope)
-    return parse_json(await read_json_text(scope, receive, limits), kind)
-
-
-async def read_json_text(scope: Scope, receive: Receive, limits: Limits) -> bytes:
-    """Read a body that is JSON as far as the head says. What is raised: as `read_json`."""
     try:
         async with asyncio.timeout(limits.http_body_seconds_max):
-            return await read_body(scope, receive, bytes_max=limits.http_body_bytes_max)
+            text = await read_body(scope, receive, bytes_max=limits.http_body_bytes_max)
     except TimeoutError:
         raise BodyTooSlow(seconds=limits.http_body_seconds_max) from None
     except BodyTooLarge as error:
         raise BadJsonBody(error.message)
+    return parse_json(text, kind)
 
 
 def refuse_other_types(scope: Scope) -> None:

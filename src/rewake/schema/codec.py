@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+import msgspec
+
 from rewake.schema.validator import Validator
 from rewake.values import Unset, Value
 
@@ -36,22 +38,19 @@ class Native(Enum):
     WHOLE_NUMBERS = "yes, if it may take `1.0` for an int"
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(msgspec.Struct, frozen=True):
     """An array of elements of one type."""
 
     codec: TypeCodec
 
 
-@dataclass(frozen=True, slots=True)
-class OrNull:
+class OrNull(msgspec.Struct, frozen=True):
     """Null, or something of a type."""
 
     codec: TypeCodec
 
 
-@dataclass(frozen=True, slots=True)
-class FieldOf:
+class FieldOf(msgspec.Struct, frozen=True):
     """A field of a class: the attribute, the name under which it is stored, and its type."""
 
     attribute: str
@@ -60,8 +59,7 @@ class FieldOf:
     is_optional: bool
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceOf:
+class InstanceOf(msgspec.Struct, frozen=True):
     """An object whose fields are attributes of an instance."""
 
     kind: type
