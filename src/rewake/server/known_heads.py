@@ -42,19 +42,12 @@ class KnownHeads:
 
     def find(self, data: bytes, address: str) -> tuple[CallHead, bytes] | None:
         """The head and the body of the call that `data` is, where its head is known from this address."""
-        end = data.find(_END)
-        if end < 0:
+        parts = _parts(data)
+        if parts is None:
             return None
-        begin = data.find(_LENGTHS[0], 0, end)
-        if begin < 0:
-            begin = data.find(_LENGTHS[1], 0, end)
-        begin += len(_LENGTHS[0])
-        stop = data.find(b"\r", begin, end + 1)
-        head = self._heads.get((data[:begin], data[stop:end], address))
-        if head is None:
-            return None
-        body = data[end + len(_END) :]
-        if len(body) > self._body_bytes_max or not _is_length(data[begin:stop], len(body)):
+        before, digits, after, body = parts
+        head = self._heads.get((before, after, address))
+        if head is None or len(body) > self._body_bytes_max or not _is_length(digits, len(body)):
             return None
         return head, body
 
@@ -64,17 +57,31 @@ class KnownHeads:
         """
         if head.request_id is not None:
             return  # It has another each time.
-        end = data.find(_END)
-        begin = max(data.find(name, 0, end) for name in _LENGTHS) + len(_LENGTHS[0])
-        stop = data.find(b"\r", begin, end + 1)
-        if not data.startswith(b"POST ") or not 0 < end <= HEAD_BYTES_MAX or begin < len(_LENGTHS[0]):
+        parts = _parts(data)
+        if parts is None or not data.startswith(b"POST "):
             return
-        if not _is_length(data[begin:stop], len(data) - end - len(_END)):
+        before, digits, after, body = parts
+        if len(before) + len(digits) + len(after) > HEAD_BYTES_MAX or not _is_length(digits, len(body)):
             return
         heads = self._heads
-        heads[data[:begin], data[stop:end], address] = head
+        heads[before, after, address] = head
         if len(heads) > HEADS_MAX:
             del heads[next(iter(heads))]
+
+
+def _parts(data: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
+    """The head up to its length, the digits of that, the rest of the head, and what comes behind it; None
+    where the head is not whole or says no length.
+    """
+    end = data.find(_END)
+    if end < 0:
+        return None
+    begin = data.find(_LENGTHS[0], 0, end)
+    if begin < 0 and (begin := data.find(_LENGTHS[1], 0, end)) < 0:
+        return None
+    begin += len(_LENGTHS[0])
+    stop = data.find(b"\r", begin, end + 1)
+    return data[:begin], data[begin:stop], data[stop:end], data[end + len(_END) :]
 
 
 def _is_length(digits: bytes, length: int) -> bool:
