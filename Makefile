@@ -61,7 +61,7 @@ format: .make/python ## Put the code into its form
 	@$(BIN)/ruff format .
 
 .PHONY: bench
-bench: .make/bench ## Measure against floors in the same run (ONLY="fan_out mixed" some questions; benchmarks/README.md)
+bench: .make/bench-packages ## Measure against floors in the same run (ONLY="fan_out mixed" some questions; benchmarks/README.md)
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 .PHONY: setup-system
@@ -90,7 +90,7 @@ $(BIN)/python: | needs-python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-.make/bench: .make/python
+.make/bench-packages: .make/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@
 
