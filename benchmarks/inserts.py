@@ -1,8 +1,9 @@
 """One-document inserts from 16 closed-loop websocket clients, beside the hand-written application.
 
 To reach: twice the hand-written application with the same durability, one commit a request; and not below the
-same application with fsync off. Its group commit variants are printed too. The floor is one loop of the
-standard library's json and sqlite3: read a request, insert, commit with fsync, write an answer.
+same application with fsync off. Its group commit variants are printed too. The floors are one loop of the
+standard library's json and sqlite3: read a request, insert, commit with fsync, write an answer; and a front
+and a worker with nothing in them but that.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.load import BODY
 from benchmarks.report import Table, ratio, run_alone, verdict
-from benchmarks.subjects import Notes, bare_rows, handwritten, rewake
+from benchmarks.subjects import Notes, bare_rows, bare_worker, handwritten, rewake
 
 CLIENTS = 16
 BY_HAND = [("full", "each"), ("full", "group"), ("off", "each"), ("off", "group")]
@@ -27,6 +28,8 @@ def measure(scratch: Path, *, seconds: float = 3.0) -> Table:
         with handwritten(scratch, sync=sync, commit=commit) as subject:
             outcome = subject.put_under(door="websocket", workload="insert", clients=CLIENTS, seconds=seconds)
             by_hand[sync, commit] = subject.name, outcome
+    with bare_worker(scratch) as subject:
+        hops = subject.put_under(door="websocket", workload="insert", clients=CLIENTS, seconds=seconds)
     with rewake(scratch) as subject:
         ours = subject.put_under(door="websocket", workload="insert", clients=CLIENTS, seconds=seconds)
     table = Table(
@@ -35,6 +38,8 @@ def measure(scratch: Path, *, seconds: float = 3.0) -> Table:
     )
     over = ratio(ours.rate, floor)
     table.add("json and sqlite3, one loop, fsync", f"{floor:,.0f}", "", "", over, "")
+    figures = [f"{hops.rate:,.0f}", f"{hops.p50_us:,.0f}", f"{hops.p99_us:,.0f}"]
+    table.add("bare front and worker, fsync", *figures, ratio(ours.rate, hops.rate), "")
     for which, (name, other) in by_hand.items():
         figures = [f"{other.rate:,.0f}", f"{other.p50_us:,.0f}", f"{other.p99_us:,.0f}"]
         bar = BARS.get(which)
@@ -50,7 +55,7 @@ def measure(scratch: Path, *, seconds: float = 3.0) -> Table:
     table.add("Rewake", f"{ours.rate:,.0f}", f"{ours.p50_us:,.0f}", f"{ours.p99_us:,.0f}", "", "")
     table.notes.append(f"Of a core: generator {ours.generator_cpu:.0%}, Rewake {ours.server_cpu:.0%}.")
     table.notes.append(f"Failed inserts in Rewake: {ours.failures}.")
-    table.failures = [ours, *(other for _, other in by_hand.values())]
+    table.failures = [ours, hops, *(other for _, other in by_hand.values())]
     return table
 
 

@@ -4,8 +4,8 @@
 
 16 closed-loop clients, over HTTP, and over websockets, where a read is a query added to the set and
 answered by a Transition. To reach: the hand-written application's rate over HTTP, 1.2 x that over
-websockets. The floor is one loop of the standard library's sqlite3 and json: read the row by its key,
-encode it, nothing else.
+websockets. The floors are one loop of the standard library's sqlite3 and json: read the row by its key,
+encode it, nothing else; and a front and a reader process with nothing in them but that.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.load import BODY, Outcome
 from benchmarks.report import Table, ratio, run_alone, verdict
-from benchmarks.subjects import Notes, Subject, bare_rows, handwritten, rewake, write_notes
+from benchmarks.subjects import Notes, Subject, bare_rows, bare_worker, handwritten, rewake, write_notes
 
 CLIENTS = 16
 CHANNELS = 1_000
@@ -32,6 +32,11 @@ def measure(scratch: Path, *, documents: int = 60_000, seconds: float = 3.0) -> 
     floor = _floor(scratch, notes, seconds)
     with handwritten(scratch, sync="full", commit="each", notes=notes) as subject:
         theirs = _both_doors(subject, list(range(1, documents + 1)), ids_file, seconds)
+    with bare_worker(scratch, notes=notes) as subject:
+        ids_file.write_text(json.dumps(list(range(1, documents + 1))))
+        hops = subject.put_under(
+            door="websocket", workload="read", clients=CLIENTS, seconds=seconds, ids_file=str(ids_file)
+        )
     with rewake(scratch) as subject:
         ours = _both_doors(subject, write_notes(subject, notes), ids_file, seconds)
     table = Table(
@@ -41,6 +46,8 @@ def measure(scratch: Path, *, documents: int = 60_000, seconds: float = 3.0) -> 
     best = max(each.rate for each in ours.values())
     over = ratio(best, floor)
     table.add("sqlite3 and json, one loop", f"{floor:,.0f}", "", "", over, "")
+    beside = ratio(ours["websocket"].rate, hops.rate)
+    _row(table, "websocket, bare front and worker", hops, beside, "")
     shares = {door: ours[door].rate / theirs["http"].rate for door in BARS}
     table.judge(
         "; ".join(f"{door} {share:.2f} x" for door, share in shares.items()),
@@ -57,7 +64,7 @@ def measure(scratch: Path, *, documents: int = 60_000, seconds: float = 3.0) -> 
         table.notes.append(
             f"{door}: {answers:,} reads of {documents // 2:,} documents; {_generator(ours[door])}"
         )
-    table.failures = [each for outcomes in (ours, theirs) for each in outcomes.values()]
+    table.failures = [each for outcomes in (ours, theirs) for each in outcomes.values()] + [hops]
     return table
 
 

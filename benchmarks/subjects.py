@@ -132,15 +132,7 @@ def handwritten(
     """The hand-written application, on an empty database or one with the accounts or `notes` in it."""
     folder = fresh(scratch / f"handwritten-{sync}-{commit}")
     database = folder / "app.db"
-    if has_accounts or notes:
-        with sqlite3.connect(database) as db:
-            db.executescript(SCHEMA)
-            if has_accounts:
-                rows = ((number, BALANCE) for number in range(1, ACCOUNTS + 1))
-                db.executemany("INSERT INTO accounts VALUES (?, ?)", rows)
-            if notes:
-                db.executemany("INSERT INTO notes VALUES (?, ?, ?, ?)", notes.rows())
-        db.close()
+    _fill(database, has_accounts=has_accounts, notes=notes)
     name = "by hand, fsync" if sync == "full" else "by hand, no fsync"
     if commit == "group":
         name += ", group commit"
@@ -148,6 +140,31 @@ def handwritten(
     command += ["--sync", sync, "--commit", commit, *(["--cache"] if keeps_lists else [])]
     with _served(name, "handwritten", folder, command) as subject:
         yield subject
+
+
+@contextmanager
+def bare_worker(scratch: Path, *, notes: Notes | None = None) -> Iterator[Subject]:
+    """A front and two workers with nothing in them: the floor under every server of several processes."""
+    folder = fresh(scratch / "bare-worker")
+    database = folder / "app.db"
+    _fill(database, notes=notes)
+    command = ["-m", "benchmarks.bare_worker", "--database", str(database)]
+    with _served("bare front and worker", "handwritten", folder, command) as subject:
+        yield subject
+
+
+def _fill(database: Path, *, has_accounts: bool = False, notes: Notes | None = None) -> None:
+    """The hand-written application's tables, with what is to be in them before it starts."""
+    if not has_accounts and notes is None:
+        return
+    with sqlite3.connect(database) as db:
+        db.executescript(SCHEMA)
+        if has_accounts:
+            rows = ((number, BALANCE) for number in range(1, ACCOUNTS + 1))
+            db.executemany("INSERT INTO accounts VALUES (?, ?)", rows)
+        if notes is not None:
+            db.executemany("INSERT INTO notes VALUES (?, ?, ?, ?)", notes.rows())
+    db.close()
 
 
 def bare_rows(path: Path, notes: Notes) -> sqlite3.Connection:
