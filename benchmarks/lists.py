@@ -12,47 +12,66 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.load import BODY
 from benchmarks.report import Table, ratio, run_alone
 from benchmarks.subjects import NO_CACHE, Notes, bare_rows, handwritten, rewake, write_notes
+from benchmarks.turns import always, in_turns
 
 CLIENTS = 16
+WARM_UP_SECONDS = 0.3
 ROWS = 50
 LATEST = "SELECT id, channel, body, created FROM notes WHERE channel = ? ORDER BY created DESC LIMIT 50"
 FIELDS = ("id", "channel", "body", "created")
 
 
-def measure(scratch: Path, *, channels: int = 500, seconds: float = 2.0) -> Table:
+def measure(scratch: Path, *, channels: int = 500, seconds: float = 1.0) -> Table:
     """Fill, list, and compare."""
     notes = Notes(channels * ROWS, channels, BODY)
-    load = {"workload": "list", "clients": CLIENTS, "seconds": seconds, "channels": channels}
+    load = {
+        "workload": "list",
+        "clients": CLIENTS,
+        "seconds": seconds,
+        "warm_up_seconds": WARM_UP_SECONDS,
+        "channels": channels,
+    }
     doors = ("http", "websocket")
     floor = _floor(bare_rows(scratch / "bare-rows.db", notes), channels, min(seconds, 1.0))
-    with handwritten(scratch, sync="full", commit="each", notes=notes) as subject:
-        theirs = {door: subject.put_under(door=door, **load) for door in doors}
-    with rewake(scratch, settings=NO_CACHE) as subject:
-        write_notes(subject, notes)
-        ours = {door: subject.put_under(door=door, **load) for door in doors}
+    with ExitStack() as servers:
+        theirs = servers.enter_context(handwritten(scratch, sync="full", commit="each", notes=notes))
+        ours = servers.enter_context(rewake(scratch, settings=NO_CACHE))
+        write_notes(ours, notes)
+        subjects = {"by hand": theirs, "Rewake": ours}
+        seen = in_turns(
+            {
+                f"{door}, {name}": always(subject, **load, door=door)
+                for door in doors
+                for name, subject in subjects.items()
+            }
+        )
     table = Table(
         f"The latest {ROWS} of {channels:,} channels, {CLIENTS} closed-loop clients",
         ["", "lists/s", "p50 us", "p99 us", "Rewake beside it"],
     )
-    best = max(each.rate for each in ours.values())
+    best = max(seen[f"{door}, Rewake"].middle.rate for door in doors)
     table.add("sqlite3 and json, one loop", f"{floor:,.0f}", "", "", ratio(best, floor))
     for door in doors:
-        for name, outcome, beside in (
-            ("by hand", theirs[door], ratio(ours[door].rate, theirs[door].rate)),
-            ("Rewake", ours[door], ""),
+        ours_here, theirs_here = seen[f"{door}, Rewake"], seen[f"{door}, by hand"]
+        for name, each, beside in (
+            ("by hand", theirs_here, f"{ours_here.over(theirs_here):.2f} x"),
+            ("Rewake", ours_here, ""),
         ):
-            figures = [f"{outcome.rate:,.0f}", f"{outcome.p50_us:,.0f}", f"{outcome.p99_us:,.0f}"]
+            middle = each.middle
+            figures = [f"{middle.rate:,.0f}", f"{middle.p50_us:,.0f}", f"{middle.p99_us:,.0f}"]
             table.add(f"{door}, {name}", *figures, beside)
-        table.by_hand[f"lists/s, {door}, {channels} channels"] = theirs[door].rate
+        table.by_hand[f"lists/s, {door}, {channels} channels"] = theirs_here.best
+        middle = ours_here.middle
         table.notes.append(
-            f"{door}, of a core: generator {ours[door].generator_cpu:.0%}, Rewake {ours[door].server_cpu:.0%}"
+            f"{door}, of a core: generator {middle.generator_cpu:.0%}, Rewake {middle.server_cpu:.0%}"
         )
-    table.failures = [*ours.values(), *theirs.values()]
+    table.failures = [each.middle for each in seen.values()]
     return table
 
 
@@ -69,4 +88,4 @@ def _floor(db: sqlite3.Connection, channels: int, seconds: float) -> float:
 
 
 if __name__ == "__main__":
-    run_alone(measure, "lists", channels=2_000, seconds=4.0)
+    run_alone(measure, "lists", channels=2_000, seconds=2.0)

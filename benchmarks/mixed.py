@@ -11,16 +11,19 @@ easiest case. Both keep results that nothing has changed.
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.load import BODY
-from benchmarks.report import Table, ratio, run_alone
+from benchmarks.report import Table, run_alone
 from benchmarks.subjects import NOTES_PER_CALL, Notes, handwritten, rewake, write_notes
+from benchmarks.turns import always, in_turns
 
 CLIENTS = 64
+WARM_UP_SECONDS = 0.3
 
 
-def measure(scratch: Path, *, documents: int = 50_000, channels: int = 1_000, seconds: float = 3.0) -> Table:
+def measure(scratch: Path, *, documents: int = 50_000, channels: int = 1_000, seconds: float = 1.0) -> Table:
     """Fill both and mix. Every channel has 50 documents or more, or the answers would be called wrong."""
     assert documents >= 50 * channels, "50 documents a channel at least"
     notes = Notes(documents, channels, BODY)
@@ -29,26 +32,32 @@ def measure(scratch: Path, *, documents: int = 50_000, channels: int = 1_000, se
         "door": "websocket",
         "clients": CLIENTS,
         "seconds": seconds,
+        "warm_up_seconds": WARM_UP_SECONDS,
         "channels": channels,
     }
-    outcomes = {}
-    for commit in ("each", "group"):
-        with handwritten(scratch, sync="full", commit=commit, notes=notes, keeps_lists=True) as subject:
-            outcomes[subject.name] = subject.put_under(**load)
-    with rewake(scratch) as subject:
+    with ExitStack() as servers:
+        subjects = [
+            servers.enter_context(
+                handwritten(scratch, sync="full", commit=commit, notes=notes, keeps_lists=True)
+            )
+            for commit in ("each", "group")
+        ]
+        subjects.append(servers.enter_context(rewake(scratch)))
         begun = time.monotonic()
-        write_notes(subject, notes)
+        write_notes(subjects[-1], notes)
         filled = time.monotonic() - begun
-        ours = outcomes["Rewake"] = subject.put_under(**load)
+        seen = in_turns({subject.name: always(subject, **load) for subject in subjects})
     table = Table(
         f"80 % live reads and 20 % writes, {documents:,} documents, {CLIENTS} closed-loop clients",
         ["", "calls/s", "p50 us", "p99 us", "Rewake beside it"],
     )
-    for name, outcome in outcomes.items():
-        figures = [f"{outcome.rate:,.0f}", f"{outcome.p50_us:,.0f}", f"{outcome.p99_us:,.0f}"]
-        table.add(name, *figures, "" if outcome is ours else ratio(ours.rate, outcome.rate))
-        if outcome is not ours:
-            table.by_hand[f"calls/s, {documents} documents, {name}"] = outcome.rate
+    for name, each in seen.items():
+        middle, is_ours = each.middle, name == "Rewake"
+        figures = [f"{middle.rate:,.0f}", f"{middle.p50_us:,.0f}", f"{middle.p99_us:,.0f}"]
+        table.add(name, *figures, "" if is_ours else f"{seen['Rewake'].over(each):.2f} x")
+        if not is_ours:
+            table.by_hand[f"calls/s, {documents} documents, {name}"] = each.best
+    ours = seen["Rewake"].middle
     table.notes.append(f"Of a core: generator {ours.generator_cpu:.0%}, Rewake {ours.server_cpu:.0%}.")
     table.notes.append(
         f"Processor time of a call: {ours.server_us:,.0f} us, of which the front {ours.front_us:,.0f}."
@@ -56,9 +65,9 @@ def measure(scratch: Path, *, documents: int = 50_000, channels: int = 1_000, se
     table.notes.append(
         f"Rewake was filled at {documents / filled:,.0f} documents/s, {NOTES_PER_CALL:,} a mutation."
     )
-    table.failures = list(outcomes.values())
+    table.failures = [each.middle for each in seen.values()]
     return table
 
 
 if __name__ == "__main__":
-    run_alone(measure, "mixed", documents=1_000_000, channels=1_000, seconds=10.0)
+    run_alone(measure, "mixed", documents=1_000_000, channels=1_000, seconds=4.0)

@@ -107,13 +107,18 @@ class Subject:
 
 @contextmanager
 def rewake(
-    scratch: Path, *, data: Path | None = None, settings: Mapping[str, str] | None = None
+    scratch: Path,
+    *,
+    data: Path | None = None,
+    settings: Mapping[str, str] | None = None,
+    folder_name: str = "rewake",
 ) -> Iterator[Subject]:
     """The server under test, on an empty database, or on the one in the folder `data`, which stays.
 
-    `settings` are environment variables such as REWAKE_LIMIT_*.
+    `settings` are environment variables such as REWAKE_LIMIT_*. Two servers at a time want folders of their
+    own.
     """
-    folder = fresh(scratch / "rewake")
+    folder = fresh(scratch / folder_name)
     command = ["-m", "rewake", "serve", str(PROJECT), "--data", str(data or folder / "data")]
     with _served("Rewake", "rewake", folder, command, settings) as subject:
         yield subject

@@ -12,6 +12,8 @@ import json
 import random
 import sqlite3
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
 
@@ -27,12 +29,15 @@ from benchmarks.subjects import (
     open_accounts,
     rewake,
 )
+from benchmarks.turns import Turns, always, in_turns
 
 CLIENTS = (16, 64)
 DOORS = ("http", "websocket")
 CHOICES = {"uniform": 0.0, "Zipf 1.5": 1.5}
-SECONDS = 1.0
+SECONDS = 0.5
 WARM_UP_SECONDS = 0.3
+TURNS = 2
+ROWS, IDS = "account_rows.json", "account_ids.json"
 EVENNESS_MIN = 0.9
 BY_HAND = [("full", "each"), ("full", "group"), ("off", "each")]
 COLUMNS = ["door, clients, accounts", "Rewake", "p99 us", "by hand, fsync", "with group commit", "no fsync"]
@@ -41,30 +46,51 @@ Case = tuple[str, int, str]
 
 
 def measure(scratch: Path, *, seconds: float = SECONDS) -> Table:
-    ids_file = scratch / "accounts.json"
-    ids_file.write_text(json.dumps(list(range(1, ACCOUNTS + 1))))
     floor = _floor(scratch, min(1.0, seconds))
-    by_hand: dict[tuple[str, str], dict[Case, Outcome]] = {}
-    for sync, commit in BY_HAND:
-        with handwritten(scratch, sync=sync, commit=commit, has_accounts=True) as subject:
-            by_hand[sync, commit] = _all_cases(subject, ids_file, seconds)
-    with rewake(scratch) as subject:
-        ids_file.write_text(json.dumps(open_accounts(subject)))
-        ours = _all_cases(subject, ids_file, seconds)
+    with ExitStack() as servers:
+        by_hand = {
+            which: servers.enter_context(
+                handwritten(scratch, sync=which[0], commit=which[1], has_accounts=True)
+            )
+            for which in BY_HAND
+        }
+        subject = servers.enter_context(rewake(scratch))
+        (scratch / ROWS).write_text(json.dumps(list(range(1, ACCOUNTS + 1))))
+        (scratch / IDS).write_text(json.dumps(open_accounts(subject)))
+        everybody = [(each, scratch / ROWS) for each in by_hand.values()] + [(subject, scratch / IDS)]
+        seen: dict[Case, dict[str, Turns]] = {}
+        for door, clients in product(DOORS, CLIENTS):
+            reached = in_turns(
+                {
+                    f"{choice}, {each.name}": _load(each, (door, clients, choice), ids_file, seconds)
+                    for choice, (each, ids_file) in product(CHOICES, everybody)
+                },
+                turns=TURNS,
+            )
+            for choice in CHOICES:
+                seen[door, clients, choice] = {
+                    each.name: reached[f"{choice}, {each.name}"] for each, _ in everybody
+                }
         money = money_in(subject)
+        names = [by_hand[which].name for which in BY_HAND]
 
     title = f"Fund transfer, {ACCOUNTS:,} accounts, closed-loop clients (transfers/s, Rewake beside it)"
     table = Table(title, [*COLUMNS, "bars 2 x, 1 x"])
-    for case, outcome in ours.items():
-        others = [by_hand[which][case].rate for which in BY_HAND]
-        cells = [f"{rate:,.0f} ({ratio(outcome.rate, rate)})" for rate in others]
-        is_reached = outcome.rate >= 2 * others[0] and outcome.rate >= others[2]
+    shares: dict[Case, list[float]] = {}
+    for case, reached in seen.items():
+        outcome = reached[subject.name].middle
+        shares[case] = [reached[subject.name].over(reached[name]) for name in names]
+        rates = [reached[name].middle.rate for name in names]
+        cells = [f"{rate:,.0f} ({share:.2f} x)" for rate, share in zip(rates, shares[case], strict=True)]
+        is_reached = shares[case][0] >= 2 and shares[case][2] >= 1
         door, clients, choice = case
         figures = [f"{outcome.rate:,.0f}", f"{outcome.p99_us:,.0f}"]
         table.add(f"{door}, {clients}, {choice}", *figures, *cells, verdict(is_reached))
-        for (sync, commit), rate in zip(BY_HAND, others, strict=True):
-            table.by_hand[f"transfers/s, {door}, {clients}, {choice}, {sync}, {commit}"] = rate
-    evenness = _evenness(ours)
+        for (sync, commit), name in zip(BY_HAND, names, strict=True):
+            described = f"transfers/s, {door}, {clients}, {choice}, {sync}, {commit}"
+            table.by_hand[described] = reached[name].best
+    ours = {case: reached[subject.name].middle for case, reached in seen.items()}
+    evenness = _evenness({case: reached[subject.name] for case, reached in seen.items()})
     table.notes.append(
         f"Zipf beside uniform, worst case: {evenness:.0%}; bar 90 %: {verdict(evenness >= EVENNESS_MIN)}."
     )
@@ -77,17 +103,14 @@ def measure(scratch: Path, *, seconds: float = SECONDS) -> Table:
         f"{max(each.generator_cpu for each in ours.values()):.0%}, "
         f"Rewake {max(each.server_cpu for each in ours.values()):.0%}."
     )
-    same, unsafe = (
-        min(ours[case].rate / by_hand[which][case].rate for case in ours)
-        for which in (BY_HAND[0], BY_HAND[2])
-    )
+    same, unsafe = (min(each[place] for each in shares.values()) for place in (0, 2))
     failures = sum(outcome.failures for outcome in ours.values())
     table.judge(
         f"{same:.2f} x; {unsafe:.2f} x without fsync, worst cases; Zipf {evenness:.0%}; {failures} failures",
         is_reached=same >= 2 and unsafe >= 1 and evenness >= EVENNESS_MIN and not failures,
         over_floor=f"best case {ratio(best, floor)}",
     )
-    table.failures = [*ours.values(), *(each for cases in by_hand.values() for each in cases.values())]
+    table.failures = [each.middle for reached in seen.values() for each in reached.values()]
     expected = ACCOUNTS * BALANCE
     state = "whole" if money == expected else "not whole"
     if money != expected:
@@ -97,26 +120,24 @@ def measure(scratch: Path, *, seconds: float = SECONDS) -> Table:
     return table
 
 
-def _all_cases(subject: Subject, ids_file: Path, seconds: float) -> dict[Case, Outcome]:
-    outcomes = {}
-    for door, clients, choice in product(DOORS, CLIENTS, CHOICES):
-        print(f"  {door}, {clients} clients, {choice}", flush=True)
-        outcomes[door, clients, choice] = subject.put_under(
-            door=door,
-            workload="transfer",
-            clients=clients,
-            zipf=CHOICES[choice],
-            ids_file=str(ids_file),
-            seconds=seconds,
-            warm_up_seconds=WARM_UP_SECONDS,
-        )
-    return outcomes
+def _load(subject: Subject, case: Case, ids_file: Path, seconds: float) -> Callable[[int], Outcome]:
+    door, clients, choice = case
+    return always(
+        subject,
+        door=door,
+        workload="transfer",
+        clients=clients,
+        zipf=CHOICES[choice],
+        ids_file=str(ids_file),
+        seconds=seconds,
+        warm_up_seconds=WARM_UP_SECONDS,
+    )
 
 
-def _evenness(ours: dict[Case, Outcome]) -> float:
+def _evenness(ours: dict[Case, Turns]) -> float:
     """Whether a few busy accounts are as fast as many: with one writer they should be."""
     return min(
-        ours[door, clients, "Zipf 1.5"].rate / ours[door, clients, "uniform"].rate
+        ours[door, clients, "Zipf 1.5"].over(ours[door, clients, "uniform"])
         for door, clients in product(DOORS, CLIENTS)
     )
 
@@ -149,4 +170,4 @@ def _floor(scratch: Path, seconds: float) -> float:
 
 
 if __name__ == "__main__":
-    run_alone(measure, "transfers", seconds=4.0)
+    run_alone(measure, "transfers", seconds=2.0)
