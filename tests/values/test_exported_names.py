@@ -44,6 +44,7 @@ EXPORTED = [
     "encode_key",
     "get_path",
     "holds_commit_ts",
+    "key_of_id",
     "key_offsets",
     "key_successor",
     "nesting",

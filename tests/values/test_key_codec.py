@@ -16,6 +16,7 @@ from rewake.values import (
     decode_key,
     encode,
     encode_key,
+    key_of_id,
     key_offsets,
     key_successor,
 )
@@ -218,3 +219,11 @@ def test_kin_of_values_have_the_keys_of_what_they_mean() -> None:
 
     fields: list[Any] = [UNSET, Text("a"), bytearray(b"b"), Int64(5)]
     assert encode_key(fields) == encode_key([UNSET, "a", b"b", Int64(5)])
+
+
+def test_the_key_of_an_id_is_that_of_its_text() -> None:
+    class Odd(str):
+        def encode(self, *_: Any) -> bytes:
+            return b"odd"
+
+    assert key_of_id("0123") == key_of_id(Odd("0123")) == encode_key(["0123"])

@@ -20,10 +20,12 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from rewake.database.staged_verdict import StagedVerdict
-from rewake.schema import Schema, Validator, schema_from_json
+from rewake.schema import Schema, Validator, WriteDocument, document_writer, schema_from_json
 
 _STAGED = "staged:"
 """No table is called so."""
@@ -96,6 +98,15 @@ class ActiveSchemas:
         """The validators by table; empty where nothing is enforced."""
         return self._known_of(stored).enforced
 
+    def writer(self, stored: StoredSchema, table: str) -> WriteDocument | None:
+        """What checks and writes the documents of a table in one pass, where there is such a thing."""
+        latest = self._latest
+        known = latest[1] if latest is not None and latest[0] is stored else self._known_of(stored)
+        if table not in known.writers:
+            validator = known.enforced.get(table)
+            known.writers[table] = None if validator is None else document_writer(validator)
+        return known.writers[table]
+
     def staged(self, stored: StoredSchema) -> Mapping[str, Validator]:
         """The staged validators by table."""
         return self._known_of(stored).staged
@@ -111,9 +122,11 @@ class ActiveSchemas:
         return known
 
 
-class _Validators(NamedTuple):
+class _Validators(msgspec.Struct, frozen=True):
     enforced: Mapping[str, Validator]
     staged: Mapping[str, Validator]
+    writers: dict[str, WriteDocument | None] = {}
+    """By table, of those whose writers were asked for."""
 
 
 def _validators_of(schema: Schema) -> _Validators:

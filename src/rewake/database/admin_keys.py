@@ -18,7 +18,8 @@ import msgspec
 
 from rewake.auth import IssuedKey, Scope
 from rewake.database.catalog import ADMIN_KEYS
-from rewake.database.writes import Fields, WriteTransaction
+from rewake.database.document_writes import Fields
+from rewake.database.writes import WriteTransaction
 from rewake.errors import Conflict, InvalidInput, NotFound
 from rewake.limits import ADMIN_KEYS_MAX, KEY_LABEL_LENGTH_MAX
 from rewake.storage import Reads

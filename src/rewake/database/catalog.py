@@ -41,6 +41,7 @@ from functools import cached_property
 from typing import Any
 
 from rewake.database.active_schema import StoredSchema
+from rewake.database.index_keys import WriteKeys, keys_writer
 from rewake.database.staged_verdict import StagedVerdict
 from rewake.storage import Reads
 from rewake.values import UNSET, decode_stored_document, encode_key, get_path, parse_field_path
@@ -136,13 +137,13 @@ class Table:
         """Every index that is maintained, apart from the implicit ones."""
         return (*self.indexes.values(), *self.beside)
 
-    def keys_of(self, document: Mapping[str, Any], id_key: bytes) -> tuple[tuple[int, bytes], ...]:
-        """(index id, key) of a document in every index of the table; `id_key` is its key in by_id."""
-        suffix = encode_key([document["_creationTime"]]) + id_key
-        keys = [(self.by_id, id_key), (self.by_creation_time, suffix)]
-        for index in self.declared:
-            keys.append((index.id, index.prefix_of(document) + suffix))
-        return tuple(keys)
+    @cached_property
+    def keys_of(self) -> WriteKeys:
+        """`keys_of(document, id_key)`: (index id, key) in every index of the table; `id_key` is the key in
+        by_id. Generated on first use.
+        """
+        declared = [(index.id, index.paths) for index in self.declared]
+        return keys_writer(self.by_id, self.by_creation_time, declared)
 
     @cached_property
     def _indexed_fields(self) -> tuple[str, ...]:
@@ -151,9 +152,12 @@ class Table:
 
     def has_same_keys(self, document: Mapping[str, Any], changed: Mapping[str, Any]) -> bool:
         """Whether two states of a document have the same indexed fields: the very same objects."""
-        return all(document.get(name, UNSET) is changed.get(name, UNSET) for name in self._indexed_fields)
+        is_same = True
+        for name in self._indexed_fields:
+            is_same = is_same and document.get(name, UNSET) is changed.get(name, UNSET)
+        return is_same
 
-    @property
+    @cached_property
     def is_system(self) -> bool:
         """Whether the table is the system's."""
         return self.name[0] == "_"

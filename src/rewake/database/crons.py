@@ -22,8 +22,9 @@ import msgspec
 
 from rewake.database.catalog import CRON_RUNS, CRONS
 from rewake.database.cron_times import first_ms, next_ms, offset_of
+from rewake.database.document_writes import Fields
 from rewake.database.scheduled import claim, finish, is_cron
-from rewake.database.writes import Fields, WriteTransaction
+from rewake.database.writes import WriteTransaction
 from rewake.limits import KIB
 from rewake.storage import Reads
 from rewake.values import decode, decode_stored_document, encode, encode_key, key_successor, normalize

@@ -27,7 +27,8 @@ from typing import Any
 import msgspec
 
 from rewake.database.catalog import DEPLOY_PARTS, DEPLOYS, Table
-from rewake.database.writes import Fields, WriteTransaction
+from rewake.database.document_writes import Fields
+from rewake.database.writes import WriteTransaction
 from rewake.errors import Conflict
 from rewake.storage import Reads
 from rewake.values import Value, decode_stored_document, encode_key, key_successor

@@ -19,9 +19,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from rewake.database.catalog import ENVIRONMENT_VARIABLES
+from rewake.database.document_writes import Fields
 from rewake.database.reads import ReadTransaction
 from rewake.database.settings import put_setting, stored_setting
-from rewake.database.writes import Fields, WriteTransaction
+from rewake.database.writes import WriteTransaction
 from rewake.errors import InvalidInput
 from rewake.limits import (
     VARIABLE_NAME_LENGTH_MAX,

@@ -19,7 +19,8 @@ from typing import Any
 import msgspec
 
 from rewake.database.catalog import EXPORTS
-from rewake.database.writes import Fields, WriteTransaction
+from rewake.database.document_writes import Fields
+from rewake.database.writes import WriteTransaction
 from rewake.errors import InvalidInput, NotFound
 from rewake.storage import Reads
 from rewake.values import Int64, Value, decode_stored_document, encode_key, key_successor

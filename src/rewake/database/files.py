@@ -25,10 +25,11 @@ from typing import Any
 import msgspec
 
 from rewake.database.catalog import BLOBS, STORAGE
+from rewake.database.document_writes import Fields
 from rewake.database.errors import InvalidArgument
 from rewake.database.reads import ReadTransaction
 from rewake.database.settings import put_setting, read_setting, stored_setting
-from rewake.database.writes import Fields, WriteTransaction
+from rewake.database.writes import WriteTransaction
 from rewake.errors import Conflict
 from rewake.storage import Reads
 from rewake.values import InvalidId, decode_id, decode_stored_document, encode_key, key_successor

@@ -20,7 +20,8 @@ from dataclasses import replace
 from typing import Any
 
 from rewake.database.catalog import TABLETS, HiddenTable, IndexState, Table, TableIndex, TabletRole, hidden_of
-from rewake.database.writes import Fields, WriteTransaction
+from rewake.database.document_writes import Fields
+from rewake.database.writes import WriteTransaction
 from rewake.limits import SCHEMA_STEP_ROWS_MAX
 from rewake.values import Int64, decode_stored_document, encode_key
 

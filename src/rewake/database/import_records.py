@@ -16,9 +16,10 @@ from __future__ import annotations
 from typing import Any
 
 from rewake.database.catalog import IMPORTS
+from rewake.database.document_writes import Fields
 from rewake.database.hidden_tables import give_up_hidden
 from rewake.database.reads import ReadTransaction
-from rewake.database.writes import Fields, WriteTransaction
+from rewake.database.writes import WriteTransaction
 from rewake.errors import NotFound
 from rewake.limits import IMPORTS_KEPT
 from rewake.schema import QuerySpec

@@ -38,6 +38,7 @@ from rewake.database.catalog import (
     TableIndex,
     TabletRole,
 )
+from rewake.database.document_writes import Fields
 from rewake.database.files import restore_file
 from rewake.database.hidden_tables import (
     build,
@@ -51,7 +52,7 @@ from rewake.database.import_numbers import NumberPlan, Wanted, plan_numbers
 from rewake.database.import_rows import ImportMetChange, copy_step
 from rewake.database.schema_change import define_view_of, schema_of
 from rewake.database.staged_validators import check_again
-from rewake.database.writes import Fields, WriteTransaction
+from rewake.database.writes import WriteTransaction
 from rewake.errors import Conflict
 from rewake.limits import TABLES_MAX
 from rewake.schema import QuerySpec

@@ -23,7 +23,8 @@ from typing import Any
 import msgspec
 
 from rewake.database.catalog import BACKFILLS, INDEXES, IndexState, Table, TableIndex
-from rewake.database.writes import Fields, WriteTransaction
+from rewake.database.document_writes import Fields
+from rewake.database.writes import WriteTransaction
 from rewake.limits import SCHEMA_STEP_ROWS_MAX
 from rewake.schema import IndexDefinition, QuerySpec
 from rewake.values import decode_stored, decode_stored_document

@@ -50,7 +50,7 @@ from rewake.database.usage import BOUNDLESS, Measure, Usage
 from rewake.limits import Limits
 from rewake.schema import QuerySpec, interval_for
 from rewake.storage import Reads
-from rewake.values import InvalidId, Value, decode_id, encode_key, key_successor
+from rewake.values import InvalidId, Value, decode_id, encode_key, key_of_id, key_successor
 
 Operation = Literal["get", "patch", "replace", "delete"]
 
@@ -262,7 +262,7 @@ class ReadTransaction:
         return found
 
     def find(self, table: Table, id: str) -> str | None:
-        key = encode_key([id])
+        key = key_of_id(id)
         self.record_point(table.by_id, key)
         text = self.reads.find(table.by_id, key)
         if text is not None:

@@ -23,8 +23,9 @@ from typing import Any
 import msgspec
 
 from rewake.database.catalog import CRONS, SCHEDULED_FUNCTIONS, Table
+from rewake.database.document_writes import Fields
 from rewake.database.errors import InvalidArgument
-from rewake.database.writes import Fields, WriteTransaction
+from rewake.database.writes import WriteTransaction
 from rewake.errors import FunctionError
 from rewake.limits import MIB
 from rewake.storage import Reads

@@ -19,7 +19,8 @@ import msgspec
 
 from rewake.database.active_schema import StoredSchema
 from rewake.database.catalog import SCHEMAS
-from rewake.database.writes import Fields, WriteTransaction
+from rewake.database.document_writes import Fields
+from rewake.database.writes import WriteTransaction
 from rewake.schema import QuerySpec
 from rewake.values import decode_stored_document
 

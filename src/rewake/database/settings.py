@@ -8,8 +8,9 @@ Not here: what the texts mean (`files.py`, `environment_variables.py`).
 from __future__ import annotations
 
 from rewake.database.catalog import SETTINGS
+from rewake.database.document_writes import Fields
 from rewake.database.reads import ReadTransaction
-from rewake.database.writes import Fields, WriteTransaction
+from rewake.database.writes import WriteTransaction
 from rewake.storage import Reads
 from rewake.values import decode_stored_document, encode_key, key_successor
 

@@ -23,6 +23,7 @@ from rewake.schema.declared_variables import (
     variables_from_json,
     variables_to_json,
 )
+from rewake.schema.document_writers import WriteDocument, as_it_is, document_writer
 from rewake.schema.documents import Document, UnsavedDocument, field, is_document_class, mark_stored
 from rewake.schema.errors import InvalidSchema, InvalidValidator, UnknownReference, UnsupportedType
 from rewake.schema.ids import Id, IdOf
@@ -124,13 +125,16 @@ __all__ = [
     "Validator",
     "VectorIndex",
     "VectorIndexDefinition",
+    "WriteDocument",
     "WriteText",
     "arguments_codec",
+    "as_it_is",
     "as_object_validator",
     "codec_for",
     "declared_variables",
     "define_schema",
     "define_table",
+    "document_writer",
     "explicit_arguments",
     "field",
     "function_names",

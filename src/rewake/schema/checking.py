@@ -14,7 +14,8 @@ globals, and what is written are only variables of ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from rewake.schema.mismatch import TableNames
@@ -46,12 +47,14 @@ def id_belongs(text: str, table: str, tables: TableNames | None) -> bool:
 class CheckWriter:
     """Collects the functions and constants of one check."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Mapping[str, object] = MappingProxyType({})) -> None:
+        """`names` are further globals of what is written."""
         self._globals: dict[str, Any] = {
             "COMMIT_TS": COMMIT_TS,
             "Int64": Int64,
             "id_belongs": id_belongs,
             "ABSENT": object(),
+            **names,
         }
         self._functions: list[str] = []
         self._written: dict[int, str] = {}
@@ -84,8 +87,12 @@ class CheckWriter:
 
     def compile(self, expression: str) -> Accepts:
         """Make the check whose answer is `expression` of `x` and `tables`."""
-        self._functions.append(f"def accepts(x, tables):\n    return {expression}\n")
+        accepts: Accepts = self.compile_function("accepts(x, tables)", [f"return {expression}"])
+        return accepts
+
+    def compile_function(self, head: str, body: list[str]) -> Any:
+        """Make the function with this head, such as `name(x)`, together with those that it calls."""
+        self._functions.append(f"def {head}:\n" + "".join(f"    {line}\n" for line in body))
         namespace = self._globals
         exec(compile("\n".join(self._functions), "<rewake validator>", "exec"), namespace)
-        accepts: Accepts = namespace["accepts"]
-        return accepts
+        return namespace[head.partition("(")[0]]

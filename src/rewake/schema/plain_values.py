@@ -22,7 +22,7 @@ from typing import Any
 
 import msgspec
 
-from rewake.limits import VALUE_NESTING_MAX
+from rewake.limits import SAFE_INTEGER_MAX, VALUE_NESTING_MAX
 from rewake.schema.refusals import advice_for
 from rewake.values import UNSET, CommitTsPlaceholder, Int64, InvalidValue, TooNested, Unset, normalize
 
@@ -36,6 +36,11 @@ def plain_value(thing: object) -> Any:
     Raises:
         InvalidValue: it stands for none.
     """
+    kind = type(thing)
+    if kind in AS_THEY_ARE:
+        return thing
+    if type(thing) is int and -SAFE_INTEGER_MAX <= thing <= SAFE_INTEGER_MAX:
+        return float(thing)
     return _plain(thing, 0)
 
 

@@ -41,7 +41,7 @@ from rewake.values.formats import (
     stored_as_clean,
     stored_as_export,
 )
-from rewake.values.key_codec import InvalidKey, decode_key, encode_key, key_offsets, key_successor
+from rewake.values.key_codec import InvalidKey, decode_key, encode_key, key_of_id, key_offsets, key_successor
 from rewake.values.names import (
     check_field_name,
     check_identifier,
@@ -98,6 +98,7 @@ __all__ = [
     "encode_key",
     "get_path",
     "holds_commit_ts",
+    "key_of_id",
     "key_offsets",
     "key_successor",
     "nesting",

@@ -43,7 +43,11 @@ _BEHIND_EVERY_TAG = b"\xfe"
 
 _INTEGER_WIDTHS = {0x04: 8, 0x05: 4, 0x06: 2, 0x07: 1, 0x08: 0, 0x09: 1, 0x0A: 2, 0x0B: 4, 0x0C: 8}
 
-_pack_float = Struct(">Bd").pack
+STRING_KEY = b"\x10%b\0"
+"""A string without a zero byte, around its UTF-8."""
+FLOAT_TAG = _FLOAT
+pack_tagged_float = Struct(">Bd").pack
+"""A tag and a double. With `FLOAT_TAG` and the negative of a positive Float64, that number's encoding."""
 _pack_bits = Struct(">BQ").pack
 _pack_double = Struct(">d").pack
 _unpack_double = Struct(">d").unpack
@@ -73,6 +77,12 @@ def encode_key(values: Sequence[Value | Unset]) -> bytes:
     except (_Unusual, KeyError, UnicodeEncodeError):  # KeyError: a type that has no encoder.
         straight = [value if value is UNSET else normalize(value) for value in values]
         return b"".join([_ENCODERS[type(value)](value) for value in straight])
+
+
+def key_of_id(id: str) -> bytes:
+    """`encode_key` of the text of an id alone, which is ASCII."""
+    # As `str` does it: a class derived from that may encode itself otherwise.
+    return STRING_KEY % str.encode(id)
 
 
 def decode_key(key: bytes) -> list[Value | Unset]:
@@ -143,7 +153,7 @@ def _encode_int64(number: int) -> bytes:
 
 def _encode_float(number: float) -> bytes:
     if number > 0.0:
-        return _pack_float(_FLOAT, -number)  # Negating is flipping the sign bit, in one call.
+        return pack_tagged_float(_FLOAT, -number)  # Negating is flipping the sign bit, in one call.
     bits = int.from_bytes(_pack_double(number), "big")
     return _pack_bits(_FLOAT, bits ^ (0xFFFF_FFFF_FFFF_FFFF if bits >> 63 else 1 << 63))
 
@@ -158,7 +168,7 @@ def _encode_string(text: str) -> bytes:
     content = text.encode()
     if b"\0" in content:
         content = content.replace(b"\0", b"\0\xff")
-    return b"\x10%b\0" % content
+    return STRING_KEY % content
 
 
 def _encode_bytes(content: bytes) -> bytes:

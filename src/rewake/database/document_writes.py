@@ -1,0 +1,362 @@
+"""Document writes: rows, index entries, and what a mutation came to.
+
+Floor 2, `database`, under `writes`, where authors' calls and their rules are. A document changes at once,
+inside the group's transaction, so that the mutation's later reads see it by themselves; nobody else does
+before the group commits. What the mutation came to is gathered per document, old against new, and becomes its
+one row of the commit log.
+
+    schema, bounds -> text -> rows and index entries -> pending
+
+A document of a plain class is written and checked in one pass (`schema/document_writers.py`); what that does
+not take goes through `encode` and the validator, which say what is wrong.
+
+A sub-transaction is a savepoint in SQLite and a mark in the journal of what is pending. Taking it back
+restores both, and the catalog; ids and creation times go on, and what was read stays read.
+
+A document may hold COMMIT_TS until the mutation is over; only this mutation can see it, at the place of the
+largest Int64 in every index. `resolve_commit_ts` then moves such documents to their true places, before the
+log is written.
+
+Not here: savepoint of the mutation itself, its timestamp, the log (`group_commit.py`).
+Source: spec/semantics 2.2, 4, 5.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import inf, nextafter
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from rewake.database.active_schema import ActiveSchemas
+from rewake.database.catalog import AUTHOR_VISIBLE, Catalog, Table
+from rewake.database.errors import SchemaEnforcementError, WriteInterrupted
+from rewake.database.reads import ReadTransaction
+from rewake.environment import Environment
+from rewake.limits import DOCUMENT_BYTES_MAX, DOCUMENT_NESTING_MAX, Limits
+from rewake.schema import ValidationFailed, WriteDocument, as_it_is
+from rewake.storage import GroupDoomed, Head, Keys, LogWrite, WriterStore, joined_keys
+from rewake.values import (
+    InternalIds,
+    Value,
+    check_document_limits,
+    decode_stored_document,
+    encode,
+    encode_id,
+    holds_commit_ts,
+    key_of_id,
+    normalize,
+    resolve_commit_ts,
+)
+
+Fields = dict[str, Value]
+_SYSTEM_FIELDS = frozenset({"_id", "_creationTime"})
+
+
+class _Pending(msgspec.Struct, frozen=True, gc=False):
+    """What a mutation did to one document so far: its first old state and its latest new one."""
+
+    old: str | None
+    old_keys: Keys
+    new: str | None
+    new_keys: Keys
+
+
+class DocumentWrites(ReadTransaction):
+    """Changes of documents, inside the group's transaction."""
+
+    def __init__(
+        self,
+        store: WriterStore,
+        catalog: Catalog,
+        *,
+        head: Head,
+        schemas: ActiveSchemas,
+        environment: Environment,
+        limits: Limits,
+        ids: InternalIds,
+    ) -> None:
+        now_ns = environment.clock.now_ns()
+        super().__init__(store, catalog, ts=head.last_ts, now_ms=now_ns / 1e6, limits=limits)
+        self.store = store
+        self._begin_catalog = catalog
+        self.schemas = schemas
+        self.head = head
+        self.environment = environment
+        self._ids = ids
+        self._now_ns = now_ns
+        # Time of the next insert; every insert moves it to the next double, so times grow within a mutation.
+        self._creation_time = max(head.last_ts, now_ns) / 1e6
+        self._first_creation_time = self._creation_time
+        self._pending: dict[tuple[int, str], _Pending] = {}
+        # Documents that were read by their ids and not written since, with their rows.
+        self._rows: dict[tuple[int, str], tuple[str, int]] = {}
+        self._journal: list[tuple[tuple[int, str], _Pending | None]] = []
+        # Set by the first document that holds COMMIT_TS, also where a savepoint takes that document back.
+        self._has_commit_ts = False
+        # Set while a document, its index entries and its place in the log are not in step; stays set when
+        # Python itself gave up in between (too deep a recursion), which an author may have caught.
+        self._is_torn = False
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Do what follows as a part: if it raises, its writes are taken back and the error goes on.
+
+        What it read stays in the read set, and what it used counts towards the limits.
+        """
+        catalog, mark = self.catalog, len(self._journal)
+        self.store.begin_part()
+        try:
+            yield
+            self.raise_if_torn()
+        except GroupDoomed:
+            raise
+        except BaseException:
+            self._is_torn = True
+            self.store.drop_part()
+            self._undo_to(mark)
+            self.catalog = catalog
+            self.version += 1
+            self._is_torn = False
+            raise
+        self._is_torn = True
+        self.store.keep_part()
+        self._is_torn = False
+
+    # -- what `group_commit` and `schema_change` call ---------------------------------------------------
+
+    def has_written(self) -> bool:
+        """Whether any document came out other than it was."""
+        written = False
+        for pending in self._pending.values():
+            written = written or pending.old != pending.new
+        return written
+
+    def resolve_commit_ts(self, ts: int) -> None:
+        """Put the mutation's own timestamp into every document that waits for it, and into its index keys."""
+        if not self._has_commit_ts:
+            return
+        tables = {table.tablet: table for table in self.catalog.tables.values()}
+        for (tablet, id), pending in self._pending.items():
+            if pending.new is None or not holds_commit_ts(pending.new):
+                continue
+            table, id_key = tables[tablet], key_of_id(id)
+            found = self.store.find_row(table.by_id, id_key)
+            assert found is not None, "a document that was written last has a row"
+            text, row = resolve_commit_ts(pending.new, ts), found[1]
+            keys = table.keys_of(decode_stored_document(text), id_key)
+            self._move(row, text, table.keys_of(decode_stored_document(pending.new), id_key), keys)
+            self._pending[tablet, id] = replace(pending, new=text, new_keys=keys)
+
+    def raise_if_torn(self) -> None:
+        """Refuse to go on where a write stopped half way.
+
+        Raises:
+            WriteInterrupted: whatever the author made of the error, the mutation must be taken back.
+            GroupDoomed: the storage stopped it, and the whole group must be taken back.
+        """
+        if self._is_torn:
+            if self.store.doomed is not None:
+                raise GroupDoomed(self.store.doomed)
+            raise WriteInterrupted()
+
+    def log_writes(self) -> tuple[LogWrite, ...]:
+        """The net effect on each document, in the order of first touch. What came to nothing is left out."""
+        writes = []
+        for (tablet, id), pending in self._pending.items():
+            if pending.old != pending.new:
+                keys = joined_keys(pending.old_keys, pending.new_keys)
+                writes.append(LogWrite(tablet, id, pending.old, pending.new, keys))
+        return tuple(writes)
+
+    def earliest_ts(self) -> int:
+        """A timestamp that lies behind every creation time given out, so that commit order is creation order.
+
+        Matters only where the clock stands still or goes back; otherwise the clock is ahead of both.
+        """
+        if self._creation_time == self._first_creation_time:
+            return 0
+        # Doubles of this size lie 256 ns apart, in ns as in ms.
+        return int(self._creation_time * 1e6) + 256
+
+    def insert_into(self, table: Table, fields: Fields) -> str:
+        """Store a new document of `table`, which may be a system table. `fields` are in normal form."""
+        self._enforce(table, fields)
+        id = encode_id(table.number, self._ids.next(self._now_ns))
+        self.store_document(table, {**fields, "_id": id, "_creationTime": self._creation_time})
+        if not table.is_system or table.tablet in AUTHOR_VISIBLE:
+            self._creation_time = nextafter(self._creation_time, inf)
+        return id
+
+    def insert_plain(self, table: Table, fields: dict[str, Any]) -> str | None:
+        """Store a new document of an author's table in one pass. None where that is not for these fields,
+        which are what the author gave: then nothing has happened, and the general way says what is wrong.
+        """
+        write = self._writer_of(table)
+        if write is None:
+            return None
+        id = encode_id(table.number, self._ids.next(self._now_ns))
+        written = write(fields, id, self._creation_time, self.catalog, normalize)
+        if written is None:
+            return None
+        text, document = written
+        self.table_named(table.name)
+        self.usage.count_write(text)
+        self._insert(table, id, document, text)
+        self._creation_time = nextafter(self._creation_time, inf)
+        return id
+
+    def store_document(self, table: Table, document: Fields) -> None:
+        """Store a new document under the id and the creation time that it has, which nobody else has."""
+        text = encode(document)
+        self._check_document(table, document, text)
+        self._insert(table, str(document["_id"]), document, text)
+
+    def delete_from(self, table: Table, id: str, row: int, *, old: str, document: Fields) -> None:
+        """Remove a document that was found at `row`."""
+        keys = table.keys_of(document, key_of_id(id))
+        if not table.is_system:
+            self.usage.count_write(old)
+        self.raise_if_torn()
+        self._is_torn = True
+        self.store.delete_document(row)
+        for index_id, key in keys:
+            self.store.delete_entry(index_id, key)
+        self._note(table, id, old=old, old_keys=keys, new=None, new_keys=())
+        self._is_torn = False
+
+    def update_in(
+        self, table: Table, id: str, row: int, *, old: str, document: Fields, changed: Fields
+    ) -> None:
+        """Give a document that was found at `row` the content `changed`, unless that is what it has."""
+        written = self._rewritten(table, changed)
+        text = encode(changed) if written is None else written
+        if text == old:
+            return
+        if written is not None:
+            self.usage.count_write(text)
+        else:
+            self._enforce(table, {name: part for name, part in changed.items() if name not in _SYSTEM_FIELDS})
+            self._check_document(table, changed, text)
+        id_key = key_of_id(id)
+        old_keys = table.keys_of(document, id_key)
+        is_same = table.has_same_keys(document, changed)
+        new_keys = old_keys if is_same else table.keys_of(changed, id_key)
+        if self._is_torn:
+            self.raise_if_torn()
+        self._is_torn = True
+        self._move(row, text, old_keys, new_keys)
+        self._note(table, id, old=old, old_keys=old_keys, new=text, new_keys=new_keys)
+        self._is_torn = False
+
+    def target(self, table: Table, id: str) -> tuple[str, int, Fields] | None:
+        """A document that is about to be changed: its text, where it lies, and its content."""
+        found = self._find_row(table, id)
+        if found is None:
+            return None
+        text, row = found
+        return text, row, decode_stored_document(text)
+
+    def find(self, table: Table, id: str) -> str | None:
+        found = self._find_row(table, id)
+        return None if found is None else found[0]
+
+    def _find_row(self, table: Table, id: str) -> tuple[str, int] | None:
+        """A document and where it lies. Whoever reads one is likely to write it next."""
+        key = key_of_id(id)
+        self.record_point(table.by_id, key)
+        place = (table.tablet, id)
+        found = self._rows.get(place)
+        if found is None:
+            found = self.store.find_row(table.by_id, key)
+            if found is None:
+                return None
+            self._rows[place] = found
+        self.usage.count_read(found[0])
+        return found
+
+    # -- within -----------------------------------------------------------------------------------------
+
+    def _insert(self, table: Table, id: str, document: Fields, text: str) -> None:
+        keys = table.keys_of(document, key_of_id(id))
+        if self._is_torn:
+            self.raise_if_torn()
+        self._is_torn = True
+        row = self.store.insert_document(table.tablet, text)
+        self.store.insert_entries(keys, row)
+        self._note(table, id, old=None, old_keys=(), new=text, new_keys=keys)
+        self._is_torn = False
+
+    def _move(self, row: int, text: str, old_keys: Keys, new_keys: Keys) -> None:
+        """Give the document at `row` another text, and entries where that one belongs."""
+        self.store.update_document(row, text)
+        for (index_id, old_key), (_, new_key) in zip(old_keys, new_keys, strict=True):
+            if old_key != new_key:
+                self.store.delete_entry(index_id, old_key)
+                self.store.insert_entry(index_id, new_key, row)
+
+    def _writer_of(self, table: Table) -> WriteDocument | None:
+        """What checks and writes documents of an author's table in one pass, where there is such a thing."""
+        schema = self.catalog.schema
+        return None if schema is None or table.is_system else self.schemas.writer(schema, table.name)
+
+    def _rewritten(self, table: Table, changed: Fields) -> str | None:
+        """The text of a changed document, checked in one pass; None where that is not for it."""
+        write = self._writer_of(table)
+        if write is None:
+            return None
+        fields = {**changed}
+        id, time = fields.pop("_id"), fields.pop("_creationTime")
+        if type(id) is not str or type(time) is not float:
+            return None
+        written = write(fields, id, time, self.catalog, as_it_is)
+        return None if written is None else written[0]
+
+    def _enforce(self, table: Table, fields: Fields) -> None:
+        schema = self.catalog.schema
+        validator = None if schema is None else self.schemas.validators(schema).get(table.name)
+        if validator is None:
+            return
+        try:
+            validator.check(fields, self.catalog)
+        except ValidationFailed as error:
+            raise SchemaEnforcementError(table=table.name, detail=str(error)) from None
+
+    def _check_document(self, table: Table, document: Fields, text: str) -> None:
+        """Check what a stored document may be, and charge it. Documents of the system are free."""
+        if table.is_system:
+            return
+        self._has_commit_ts |= holds_commit_ts(text)
+        size = self.usage.count_write(text)
+        # No value takes more than three times its text, so most documents need no walk.
+        if (
+            3 * size > DOCUMENT_BYTES_MAX
+            or text.count("{") + text.count("[") > DOCUMENT_NESTING_MAX
+            or text.count('"_') > len(_SYSTEM_FIELDS)
+        ):
+            check_document_limits(document)
+
+    def _note(
+        self, table: Table, id: str, *, old: str | None, old_keys: Keys, new: str | None, new_keys: Keys
+    ) -> None:
+        """Remember what happened to a document, for the log and for taking it back."""
+        place = (table.tablet, id)
+        before = self._pending.get(place)
+        self._rows.pop(place, None)
+        self._journal.append((place, before))
+        if before is not None:
+            old, old_keys = before.old, before.old_keys
+        self._pending[place] = _Pending(old, old_keys, new, new_keys)
+        self.version += 1
+
+    def _undo_to(self, mark: int) -> None:
+        self._rows.clear()
+        while len(self._journal) > mark:
+            place, before = self._journal.pop()
+            if before is None:
+                del self._pending[place]
+            else:
+                self._pending[place] = before

@@ -1,0 +1,118 @@
+"""A document written in one pass is the one that the general way writes, and so is what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rewake.database import WriteTransaction, apply_schema
+from rewake.database.active_schema import ActiveSchemas
+from rewake.errors import RewakeError
+from rewake.limits import Limits
+from rewake.schema import define_schema, define_table, v
+from rewake.values import COMMIT_TS, UNSET, Int64
+from tests.database.world import World
+
+SCHEMA = define_schema(
+    {
+        "notes": define_table(
+            {
+                "body": v.string(),
+                "n": v.number(),
+                "Place": v.optional(v.nullable(v.string())),
+                "more": v.optional(v.array(v.any())),
+            }
+        )
+        .index("by_n", ["n", "body"])
+        .index("by_place", ["Place"]),
+        "others": define_table(v.any()),
+    }
+)
+_FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "body": st.sampled_from(["", "text", "é", "\ud800", 5, None, UNSET]),
+    "n": st.sampled_from([0, 1, 2.5, -0.0, 2**53 + 1, float("nan"), "1", True, UNSET]),
+    "Place": st.sampled_from(["here", None, UNSET, 1.0, COMMIT_TS]),
+    "more": st.sampled_from([[], [1, {"a": "b"}], [COMMIT_TS], (1,), [UNSET], "text", [[[[]]]], {1, 2}]),
+    "extra": st.just(1.0),
+    "_id": st.sampled_from(["x", UNSET]),
+    "_creationTime": st.sampled_from([1.0, UNSET]),
+}
+_GOOD = st.fixed_dictionaries(
+    {"body": st.sampled_from(["a", "b"]), "n": st.sampled_from([1, 2.0])},
+    optional={"Place": st.sampled_from(["here", None]), "more": st.just([1, [Int64(2)]])},
+)
+_CHANGES = st.one_of(
+    _GOOD,
+    st.fixed_dictionaries({}, optional=_FIELDS),
+    st.fixed_dictionaries(
+        {name: _FIELDS[name] for name in ("body", "n")}, optional={"Place": _FIELDS["Place"]}
+    ),
+)
+_STEPS = st.lists(st.tuples(st.sampled_from(["insert", "patch", "replace"]), _CHANGES), max_size=5)
+
+
+def told(steps: list[tuple[str, Any]]) -> list[Any]:
+    """What each step comes to, and what the log says of all."""
+    world, answers = World(), []
+    try:
+        world.mutate(lambda tx: apply_schema(tx, SCHEMA))
+
+        def body(tx: WriteTransaction) -> None:
+            id = tx.insert("notes", {"body": "first", "n": 0})
+            for verb, fields in steps:
+                try:
+                    done = tx.insert("notes", fields) if verb == "insert" else getattr(tx, verb)(id, fields)
+                    answers.append(tx.get(done or id))
+                except RewakeError as error:
+                    answers.append((type(error), str(error).replace(id, "the id")))
+            answers.append((tx.usage.documents_written, tx.usage.bytes_written))
+
+        for row in world.mutate(body).rows:
+            answers += [(write.old, write.new, write.keys) for write in row.writes]
+        return answers
+    finally:
+        world.close()
+
+
+def plain(answers: list[Any]) -> str:
+    """Without what chance gives: ids."""
+    text, ids = repr(answers), {}
+    for answer in answers:
+        if isinstance(answer, str):
+            id = answer.split('"_id":"')[1].split('"')[0]
+            ids.setdefault(id, f"<{len(ids)}>")
+        elif len(answer) == 3:
+            id = answer[1].split('"_id":"')[1].split('"')[0]
+            ids.setdefault(id, f"<{len(ids)}>")
+    for id, name in ids.items():
+        text = text.replace(id, name)
+    return text
+
+
+@settings(max_examples=60, deadline=None)
+@given(_STEPS)
+def test_both_ways_come_to_the_same(steps: list[tuple[str, Any]]) -> None:
+    quick = plain(told(steps))
+    with mock.patch.object(ActiveSchemas, "writer", return_value=None):
+        assert quick == plain(told(steps))
+
+
+def test_a_document_that_is_written_in_one_pass_is_charged() -> None:
+    world = World(limits=Limits(documents_written_max=3))
+    world.mutate(lambda tx: apply_schema(tx, SCHEMA))
+
+    def body(tx: WriteTransaction) -> None:
+        id = tx.insert("notes", {"body": "a", "n": 1})
+        tx.patch(id, {"n": 2})
+        tx.patch(id, {"n": 2})
+        assert tx.usage.documents_written == 2
+        tx.insert("notes", {"body": "a", "n": 1})
+        with pytest.raises(RewakeError, match="Too many writes"):
+            tx.insert("notes", {"body": "a", "n": 1})
+
+    world.mutate(body)
+    world.close()
