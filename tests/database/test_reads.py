@@ -1,19 +1,26 @@
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rewake.database import (
     IndexNotFound,
     IndexNotReady,
     InvalidArgument,
     ReadTransaction,
+    Snapshot,
     SystemTableRefused,
     apply_schema,
 )
+from rewake.database import reads as reads_module
+from rewake.errors import RewakeError
+from rewake.limits import Limits
 from rewake.schema import InvalidIndexRange, RangeBound, define_schema, define_table, v
-from rewake.values import UNSET, Int64, decode_stored, encode_id
+from rewake.values import UNSET, Int64, decode_stored, encode_id, key_of_id
 from tests.database.world import World, documents, query
 
 SCHEMA = define_schema(
@@ -214,3 +221,80 @@ def test_every_name_and_number_used_is_recorded_once(indexed: World) -> None:
     assert len(read_set.intervals[12]) == 2
     assert len(read_set.intervals[13]) == 1
     assert len(read_set.intervals[22]) == 1
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=st.integers(0, 40),
+    count=st.none() | st.integers(0, 42),
+    order=st.sampled_from(["asc", "desc"]),
+    bound=st.booleans(),
+    documents_max=st.sampled_from([0, 5, 16, 17, 100]),
+    bytes_max=st.sampled_from([500, 3_000, 100_000]),
+    intervals_max=st.sampled_from([2, 3, 100]),
+)
+def test_pages_of_a_scan_are_the_scan(
+    *,
+    rows: int,
+    count: int | None,
+    order: Any,
+    bound: bool,
+    documents_max: int,
+    bytes_max: int,
+    intervals_max: int,
+) -> None:
+    world = World()
+    world.mutate(lambda tx: apply_schema(tx, SCHEMA))
+    if rows:
+        world.insert("t", *({"n": n % 2, "s": "é" * n} for n in range(rows)))
+    bounds = (RangeBound("n", "eq", 0.0),) if bound else ()
+    spec = query("t", "by_n", *bounds, order=order)
+    limits = Limits(
+        documents_read_max=documents_max, bytes_read_max=bytes_max, intervals_read_max=intervals_max
+    )
+
+    def one_by_one(tx: ReadTransaction) -> list[str]:
+        return list(islice(tx.scan(spec, limit_hint=count), count))
+
+    def in_pages(tx: ReadTransaction) -> list[str]:
+        return [text for page in tx.scan_pages(spec, count) for text in page]
+
+    def told(reading: Any, snapshot: Snapshot) -> Any:
+        tx = ReadTransaction(snapshot.reads, snapshot.catalog, ts=snapshot.ts, now_ms=0.0, limits=limits)
+        try:
+            found: Any = reading(tx)
+        except RewakeError as error:
+            found = str(error)
+        return found, tx.read_set, tx.usage.documents_read, tx.usage.bytes_read
+
+    with world.reader.begin() as snapshot:
+        assert told(in_pages, snapshot) == told(one_by_one, snapshot)
+    world.close()
+
+
+def test_pages_are_for_tables_of_the_application(indexed: World) -> None:
+    tx = read(indexed)
+    with pytest.raises(SystemTableRefused):
+        tx.scan_pages(query("_tables"), None)
+    with pytest.raises(IndexNotReady):
+        tx.scan_pages(query("t", "later"), None)
+    assert list(tx.scan_pages(query("nothing"), None)) == []
+
+
+def test_ids_of_what_was_read_in_pages_are_known(indexed: World) -> None:
+    ids = indexed.insert("t", {"n": "\x10"}, {"n": 2}, {"n": b"\x10"})
+    tx = read(indexed)
+    assert not tx.read_ids
+    for index in (None, "by_id", "by_n"):
+        tx.read_ids.clear()
+        assert len(list(tx.scan_pages(query("t", index), 3))) == 1
+        assert tx.read_ids == {"t": {key_of_id(id) for id in ids}}
+    assert tx.table_name(10_001) == "t"
+
+
+def test_so_many_ids_are_known_and_no_more(indexed: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reads_module, "_IDS_KEPT_MAX", 20)
+    indexed.insert("t", *({"n": n} for n in range(100)))
+    tx = read(indexed)
+    assert sum(map(len, tx.scan_pages(query("t"), None))) == 100
+    assert len(tx.read_ids["t"]) == 16 + 32

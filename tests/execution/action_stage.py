@@ -17,6 +17,7 @@ from rewake.execution.action_run import ActionRun
 from rewake.execution.runner import ActionJob
 from rewake.functions import FunctionKind
 from rewake.limits import DEFAULT_LIMITS, Limits
+from rewake.schema import NOTHING_READ
 from tests.deployment.stage import load
 
 WAIT_SECONDS = 60.0
@@ -42,6 +43,8 @@ class Tables:
 
     def table_number(self, name: str) -> int | None:
         return None
+
+    read_ids = NOTHING_READ
 
     def table_name(self, number: int) -> str | None:
         return None

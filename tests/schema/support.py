@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from rewake.schema import (
+    NOTHING_READ,
     Validator,
     VAny,
     VArray,
@@ -34,6 +35,8 @@ NUMBERS = {"users": 10_001, "channels": 10_002, "_storage": 513}
 
 class Tables:
     """The table names of a small deployment."""
+
+    read_ids = NOTHING_READ
 
     def table_name(self, number: int) -> str | None:
         """See `rewake.schema.TableNames`."""

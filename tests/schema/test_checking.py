@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+
 import pytest
 
 from rewake.schema.checking import CheckWriter, id_belongs, table_number_of
+from rewake.values import key_of_id
 from tests.schema.support import TABLES, an_id
 
 
@@ -13,6 +17,20 @@ def test_an_id_belongs_to_the_table_that_its_number_names() -> None:
     assert not id_belongs(an_id("users"), "channels", TABLES)
     assert not id_belongs("nothing", "users", TABLES)
     assert id_belongs("nothing", "users", None)
+
+
+def test_an_id_that_was_just_read_is_not_looked_at_again() -> None:
+    class Reading:
+        read_ids: Mapping[str, Collection[bytes]] = MappingProxyType({"users": {key_of_id("known")}})
+
+        def table_name(self, number: int) -> str | None:
+            return TABLES.table_name(number)
+
+    assert id_belongs("known", "users", Reading())
+    assert not id_belongs("known", "channels", Reading())
+    assert not id_belongs("kn\ud800own", "users", Reading())
+    assert id_belongs(an_id("users"), "users", Reading())
+    assert not id_belongs(an_id("channels"), "users", Reading())
 
 
 @pytest.mark.parametrize("text", ["", "x", "z" * 32, "0" * 10_000])

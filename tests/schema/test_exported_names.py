@@ -5,7 +5,9 @@ from __future__ import annotations
 import rewake.schema
 
 EXPORTED = [
+    "NOTHING_READ",
     "NO_SCOPE",
+    "PLAIN_DOCUMENTS",
     "ArgumentsCodec",
     "Builders",
     "CommitTs",

@@ -112,6 +112,28 @@ def test_both_ways_read_the_same_document(document: Any) -> None:
     assert encode(FAST.document_value(fast)) == text
 
 
+@given(st.lists(FAST_DOCUMENTS, max_size=3))
+def test_many_documents_are_read_as_each_is(documents: list[Any]) -> None:
+    texts = [encode(FAST.document_value(document)) for document in documents]
+    assert repr(FAST.codec.decode_page(texts)) == repr([FAST.codec.decode(text) for text in texts])
+    plain = DocumentCodec(None, None, SCHEMA.scope)
+    assert plain.decode_page(texts) == [plain.decode(text) for text in texts]
+
+
+@given(st.lists(SLOW_DOCUMENTS, max_size=3))
+def test_many_documents_with_values_that_json_lacks_are_read_as_each_is(documents: list[Any]) -> None:
+    texts = [encode(SLOW.document_value(document)) for document in documents]
+    assert repr(SLOW.codec.decode_page(texts)) == repr([SLOW.codec.decode(text) for text in texts])
+    plain = DocumentCodec(None, None, SCHEMA.scope)
+    assert repr(plain.decode_page(texts)) == repr([plain.decode(text) for text in texts])
+
+
+def test_of_many_documents_the_one_that_does_not_fit_is_named() -> None:
+    good = '{"_creationTime":1.0,"_id":"%s"}'
+    with pytest.raises(DocumentUnreadable, match='ID "first"'):
+        FAST.codec.decode_page([good % "first", good % "second"])
+
+
 @given(SLOW_DOCUMENTS)
 def test_documents_with_values_that_json_lacks_round_trip(document: Any) -> None:
     text = encode(SLOW.document_value(document))

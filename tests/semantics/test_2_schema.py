@@ -26,6 +26,7 @@ from rewake import (
 from rewake.database import SchemaEnforcementError, SchemaMismatch, StagedVerdict
 from rewake.execution import FunctionCall
 from rewake.schema import (
+    NOTHING_READ,
     InvalidSchema,
     Schema,
     TableBuilder,
@@ -285,6 +286,8 @@ def test_2_2_a_record_names_its_keys_and_values() -> None:
 
 
 class Tables:
+    read_ids = NOTHING_READ
+
     def table_name(self, number: int) -> str | None:
         return None
 

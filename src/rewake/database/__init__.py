@@ -188,8 +188,9 @@ from rewake.database.index_building import BuildingStep, take_step
 from rewake.database.modules import module_read_set, record_module_read, store_modules, stored_modules
 from rewake.database.past_tables import PastPage, PastTables, TableReplaced
 from rewake.database.read_set import Interval, ReadSet
-from rewake.database.reads import Part, ReadTransaction, SystemReads
+from rewake.database.reads import ReadTransaction, SystemReads
 from rewake.database.rollout import OnProgress, PushProgress, Rollout, no_progress
+from rewake.database.scan_parts import Part
 from rewake.database.scheduled import (
     CannotCancelItself,
     InvalidScheduledId,

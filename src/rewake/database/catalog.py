@@ -43,8 +43,17 @@ from typing import Any
 from rewake.database.active_schema import StoredSchema
 from rewake.database.index_keys import WriteKeys, keys_writer
 from rewake.database.staged_verdict import StagedVerdict
+from rewake.schema import NOTHING_READ
 from rewake.storage import Reads
-from rewake.values import UNSET, decode_stored_document, encode_key, get_path, parse_field_path
+from rewake.values import (
+    UNSET,
+    decode_stored_document,
+    encode_id,
+    encode_key,
+    get_path,
+    key_of_id,
+    parse_field_path,
+)
 
 SYSTEM_FIELDS = ("_creationTime", "_id")
 """What every declared index ends with."""
@@ -156,6 +165,11 @@ class Table:
         for name in self._indexed_fields:
             is_same = is_same and document.get(name, UNSET) is changed.get(name, UNSET)
         return is_same
+
+    @cached_property
+    def id_key_bytes(self) -> int:
+        """The length of every key in by_id, with which every other key ends."""
+        return len(key_of_id(encode_id(self.number, bytes(16))))
 
     @cached_property
     def is_system(self) -> bool:
@@ -293,6 +307,9 @@ class Catalog:
     """Tables by name and by number, and the active schema. Never changed once made."""
 
     __slots__ = ("hidden", "numbers", "schema", "storage_numbers", "tables")
+
+    read_ids = NOTHING_READ
+    """See `TableNames`: it is transactions that read."""
 
     def __init__(
         self,

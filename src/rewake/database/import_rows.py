@@ -26,7 +26,7 @@ from rewake.database.hidden_tables import (
 from rewake.database.writes import WriteTransaction
 from rewake.errors import Conflict, InvalidInput
 from rewake.limits import SCHEMA_STEP_ROWS_MAX
-from rewake.schema import ValidationFailed
+from rewake.schema import NOTHING_READ, ValidationFailed
 from rewake.values import Int64, decode_stored_document
 
 _PAGE = 64
@@ -51,6 +51,8 @@ class ImportedRowRefused(InvalidInput):
 
 class _Afterwards:
     """The table numbers that there will be after the switch, for the validators of ids."""
+
+    read_ids = NOTHING_READ
 
     def __init__(self, transaction: WriteTransaction, owner: str) -> None:
         self._catalog = transaction.catalog

@@ -11,32 +11,26 @@ Source: spec/semantics 7.1.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 from rewake.database.catalog import MODULES
-from rewake.database.read_set import Interval, ReadSet
+from rewake.database.catalog_places import name_interval
+from rewake.database.read_set import ReadSet
 from rewake.database.reads import ReadTransaction
 from rewake.database.writes import WriteTransaction
 from rewake.schema import QuerySpec
-from rewake.values import decode_stored_document, encode_key, key_successor
+from rewake.values import decode_stored_document
 
 _BY_PATH = MODULES.indexes["by_path"].id
 
 
 def record_module_read(transaction: ReadTransaction, module: str) -> None:
     """Take down that the result depends on the code of `module`, which need not exist."""
-    transaction.recorder.interval(_BY_PATH, _interval_of(module))
+    transaction.recorder.interval(_BY_PATH, name_interval(module))
 
 
 def module_read_set(module: str) -> ReadSet:
     """The read set of a result that depends on the code of `module` and on nothing else."""
-    return ReadSet({_BY_PATH: [_interval_of(module)]})
-
-
-@lru_cache(maxsize=4_096)
-def _interval_of(module: str) -> Interval:
-    prefix = encode_key([module])
-    return prefix, key_successor(prefix)
+    return ReadSet({_BY_PATH: [name_interval(module)]})
 
 
 def stored_modules(transaction: ReadTransaction) -> dict[str, str]:

@@ -19,10 +19,8 @@ Source: spec/semantics 3.1 to 3.3, 5.2.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -37,6 +35,7 @@ from rewake.database.catalog import (
     Table,
     TableIndex,
 )
+from rewake.database.catalog_places import index_interval, name_interval, number_interval
 from rewake.database.cursors import FINGERPRINT_BYTES
 from rewake.database.errors import (
     IndexNotFound,
@@ -46,11 +45,12 @@ from rewake.database.errors import (
     SystemTableRefused,
 )
 from rewake.database.read_set import Interval, ReadRecorder, ReadSet, Span
+from rewake.database.scan_parts import Part
 from rewake.database.usage import BOUNDLESS, Measure, Usage
 from rewake.limits import Limits
 from rewake.schema import QuerySpec, interval_for
 from rewake.storage import Reads
-from rewake.values import InvalidId, Value, decode_id, encode_key, key_of_id, key_successor
+from rewake.values import InvalidId, decode_id, key_of_id
 
 Operation = Literal["get", "patch", "replace", "delete"]
 
@@ -60,6 +60,9 @@ _PAGE_MAX = 256
 
 Small at first, because most scans take few; doubled, because some take all.
 """
+
+_IDS_KEPT_MAX = 1_024
+"""So many ids of a table are kept for checks of what is returned; more are checked as any other."""
 
 _ONLY_SYSTEM_GET = "System tables can only be accessed with db.system."
 _ONLY_SYSTEM_QUERY = "System tables can only be accessed from db.system.query()."
@@ -71,29 +74,6 @@ _NO_USER_NORMALIZE = "User tables can only be accessed from db.normalizeId()."
 
 _NO_TABLE = Table(name="", number=0, tablet=0, by_id=0, by_creation_time=0)
 """Stands for a table that does not exist yet: it has the implicit indexes, and nothing in them."""
-
-
-@dataclass(slots=True)
-class Part:
-    """A part of a scan: behind the key `after`, up to and with the key `until`, in the order of the scan.
-
-    None is the beginning, or the end. `keys` gets the key of each document before it is given out.
-    """
-
-    after: bytes | None = None
-    until: bytes | None = None
-    keys: list[bytes] = field(default_factory=list)
-
-    def narrow(self, interval: Interval, *, descending: bool) -> Interval:
-        """What remains of a query's interval."""
-        lower, upper = interval
-        low, high = (self.until, self.after) if descending else (self.after, self.until)
-        if low is not None:
-            lower = max(lower, low if descending else low + b"\0")
-        if high is not None:
-            edge = high if descending else high + b"\0"
-            upper = edge if upper is None else min(upper, edge)
-        return lower, upper if upper is None else max(lower, upper)
 
 
 class ReadTransaction:
@@ -115,6 +95,8 @@ class ReadTransaction:
         # Parts that may be recorded before intervals are merged and counted again; only ever raised, except
         # by a cap for as long as it lasts.
         self._intervals_allowed = limits.intervals_read_max
+        # See `TableNames`. Grows with pages that are read, up to a bound.
+        self.read_ids: dict[str, set[bytes]] = {}
         # Counts writes, so that a scan knows when its page is out of date. Only a WriteTransaction raises it.
         self.version = 0
 
@@ -210,6 +192,28 @@ class ReadTransaction:
             raise SystemTableRefused(_ONLY_SYSTEM_QUERY)
         return self.scan_any(spec, limit_hint, part)
 
+    def scan_pages(self, spec: QuerySpec, count: int | None) -> Iterator[list[str]]:
+        """`scan` to its end, or for the first `count` documents, many at a time: for who does nothing else
+        until all are there.
+
+        Raises:
+            As `scan`.
+        """
+        if spec.table[:1] == "_":
+            raise SystemTableRefused(_ONLY_SYSTEM_QUERY)
+        table, index, (lower, upper) = self._range_of(spec)
+        if table is None:
+            return iter(())
+        return self._walk_pages(
+            table,
+            index.id,
+            lower,
+            upper,
+            descending=spec.order == "desc",
+            limit=_first_page(count),
+            count=count,
+        )
+
     def fingerprint(self, spec: QuerySpec, *, function: str) -> bytes:
         """What a page cursor is bound to: the function and what it reads in which order, not how much.
 
@@ -226,20 +230,24 @@ class ReadTransaction:
             raise SystemTableRefused(_ONLY_SYSTEM_NORMALIZE)
         return self._normalize_id(table, text)
 
+    def table_name(self, number: int) -> str | None:
+        """See `TableNames`."""
+        return self.catalog.table_name(number)
+
     # -- shared with `SystemReads` and the writing half -----------------------------------------------
 
     def table_named(self, name: str) -> Table | None:
         """Look a table up by name, and take down that it was."""
         if name not in self._seen:
             self._seen.add(name)
-            self.recorder.interval(TABLES_BY_NAME, _name_interval(name))
+            self.recorder.interval(TABLES_BY_NAME, name_interval(name))
         return self.catalog.tables.get(name)
 
     def _table_of_number(self, number: int) -> Table | None:
         """Look a table up by the number in its ids, and take down that it was."""
         if number not in self._seen:
             self._seen.add(number)
-            self.recorder.interval(TABLES_BY_NUMBER, _number_interval(number))
+            self.recorder.interval(TABLES_BY_NUMBER, number_interval(number))
         return self.catalog.numbers.get(number)
 
     def locate(self, id: str, table: str | None, operation: Operation) -> Table | None:
@@ -286,7 +294,7 @@ class ReadTransaction:
             return iter(())
         descending = spec.order == "desc"
         lower, upper = interval if part is None else part.narrow(interval, descending=descending)
-        page = _PAGE_MIN if limit_hint is None else max(1, min(limit_hint, _PAGE_MAX))
+        page = _first_page(limit_hint)
         keys = None if part is None else part.keys
         return self._walk(index.id, lower, upper, descending=descending, limit=page, keys=keys)
 
@@ -351,11 +359,71 @@ class ReadTransaction:
             span = span or self._record_span(index_id, lower, upper)
             span.upper = upper
 
+    def _walk_pages(
+        self,
+        table: Table,
+        index_id: int,
+        lower: bytes,
+        upper: bytes | None,
+        *,
+        descending: bool,
+        limit: int,
+        count: int | None,
+    ) -> Iterator[list[str]]:
+        """`_walk` for who takes whole pages, and nothing in between that writes: up to `count` documents."""
+        span: Span | None = None
+        begin, end = lower, upper
+        while count is None or count > 0:
+            if count is not None:
+                limit = min(limit, count)
+                count -= limit
+            page = self.reads.page(index_id, lower, upper, descending=descending, limit=limit)
+            if page:
+                texts = [text for _, text in page]
+                self._remember_ids(table, page)
+                last = page[-1][0]
+                if descending:
+                    span = span or self._record_span(index_id, page[0][0], end)
+                else:
+                    span = span or self._record_span(index_id, begin, page[0][0] + b"\0")
+                if not self.usage.count_page(texts):
+                    self._count_until_refused(page, span, descending=descending)
+                if descending:
+                    span.lower = upper = last
+                else:
+                    span.upper = lower = last + b"\0"
+                yield texts
+            if len(page) < limit:
+                # The rest is empty, and was looked at.
+                if descending:
+                    span = span or self._record_span(index_id, lower, end)
+                    span.lower = lower
+                else:
+                    span = span or self._record_span(index_id, lower, upper)
+                    span.upper = upper
+                return
+            limit = min(2 * limit, _PAGE_MAX)
+
+    def _remember_ids(self, table: Table, page: list[tuple[bytes, str]]) -> None:
+        ids = self.read_ids.setdefault(table.name, set())
+        if len(ids) < _IDS_KEPT_MAX:
+            end = -table.id_key_bytes
+            ids.update([key[end:] for key, _ in page])
+
+    def _count_until_refused(self, page: list[tuple[bytes, str]], span: Span, *, descending: bool) -> None:
+        """Charge the documents of a page one by one, where not all of them may be read."""
+        for key, text in page:
+            if descending:
+                span.lower = key
+            else:
+                span.upper = key + b"\0"
+            self.usage.count_read(text)
+
     def _record_index(self, table: Table, name: str) -> None:
         """Take down that a declared index was looked up, whether or not it is there."""
         if (table.tablet, name) not in self._seen:
             self._seen.add((table.tablet, name))
-            self.recorder.interval(INDEXES_BY_NAME, _index_interval(table.tablet, name))
+            self.recorder.interval(INDEXES_BY_NAME, index_interval(table.tablet, name))
 
     def record_point(self, index_id: int, key: bytes) -> None:
         self.recorder.point(index_id, key)
@@ -412,25 +480,6 @@ class SystemReads:
         return self._transaction._normalize_id(table, text)
 
 
-# Where in the catalog a name or a number lies. Pure functions, asked for in every transaction.
-
-
-@lru_cache(maxsize=4_096)
-def _name_interval(name: str) -> Interval:
-    return _prefix_interval([name])
-
-
-@lru_cache(maxsize=4_096)
-def _number_interval(number: int) -> Interval:
-    return _prefix_interval([float(number)])
-
-
-@lru_cache(maxsize=4_096)
-def _index_interval(tablet: int, name: str) -> Interval:
-    return _prefix_interval([float(tablet), name])
-
-
-def _prefix_interval(values: Sequence[Value]) -> Interval:
-    """All keys that begin with these fields."""
-    prefix = encode_key(values)
-    return prefix, key_successor(prefix)
+def _first_page(count: int | None) -> int:
+    """How many documents to read first, where `count` are expected."""
+    return _PAGE_MIN if count is None else max(1, min(count, _PAGE_MAX))

@@ -260,6 +260,14 @@ class Usage:
         if self.bytes_read > self.bytes_read_most:
             raise self._exceeded(TooManyBytesRead, "bytes_read", self.bytes_read)
 
+    def count_page(self, texts: list[str]) -> bool:
+        """Charge many documents that a read gives out; or none, and False, if too many."""
+        documents, size = self.documents_read + len(texts), self.bytes_read + _length("".join(texts))
+        if documents > self.documents_read_most or size > self.bytes_read_most:
+            return False
+        self.documents_read, self.bytes_read = documents, size
+        return True
+
     def count_write(self, text: str) -> int:
         """Charge one written document; returns its bytes."""
         size = _length(text)

@@ -166,8 +166,7 @@ class Host:
             result = self._enter(record, value)
             if self.time_limit is not None:
                 self.time_limit.check()
-            tables = self.transaction.catalog
-            text = returned_text(record, result, tables, limits=self.limits, log_lines=lines)
+            text = returned_text(record, result, self.transaction, limits=self.limits, log_lines=lines)
         except (GroupDoomed, StorageFailed):
             raise  # Not the function's failure: the runner must know.
         except BaseException as error:
@@ -269,7 +268,7 @@ class Host:
             self._part(record),
         ):
             returned = self._enter(record, normalize(value))
-            result = checked_return(record, returned, self.transaction.catalog)
+            result = checked_return(record, returned, self.transaction)
         return result if record.returns is None else record.returns.to_python(result)
 
     def _check_nested(self, record: FunctionRecord, kinds: tuple[str, ...], options: CallOptions) -> None:

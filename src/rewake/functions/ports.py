@@ -49,6 +49,10 @@ class Transaction(Reads, Protocol):
         """The same reads for tables of the system."""
         ...
 
+    def scan_pages(self, spec: QuerySpec, count: int | None) -> Iterator[list[str]]:
+        """What `scan` gives, to the end or the first `count`, many at a time."""
+        ...
+
 
 class WritableTransaction(Transaction, Protocol):
     """What mutations may do besides."""

@@ -22,7 +22,15 @@ from rewake.functions.field_filter import FieldFilter
 from rewake.functions.pages import PaginationOptions, PaginationResult
 from rewake.functions.ports import Host
 from rewake.limits import QUERY_OPERATORS_MAX
-from rewake.schema import Document, Index, QuerySpec, RangeBound, range_bounds
+from rewake.schema import (
+    PLAIN_DOCUMENTS,
+    Document,
+    Index,
+    QuerySpec,
+    RangeBound,
+    TableDefinition,
+    range_bounds,
+)
 from rewake.values import decode_stored
 
 T = TypeVar("T")
@@ -134,12 +142,14 @@ class Query(Generic[T]):
 
     def collect(self) -> list[T]:
         """All documents."""
-        return list(self)
+        return self._read_pages(None) if self._is_plain else list(self)
 
     def take(self, count: int, /) -> list[T]:
         """The first `count` documents, or fewer."""
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             raise InvalidQuery("Arg 1 `n` to `take` must be a non-negative integer")
+        if self._is_plain:
+            return self._read_pages(count)
         return list(islice(self._begin_reading(count), count))
 
     def first(self) -> T | None:
@@ -204,6 +214,21 @@ class Query(Generic[T]):
         is_filtered = self._filters or self._field_filters
         return self._read(reads.scan(spec, limit_hint=None if is_filtered else count), decode)
 
+    @property
+    def _is_plain(self) -> bool:
+        """Whether every document that is read is given out, seen by no condition of the author's."""
+        return not self._filters and not self._field_filters and self._table[:1] != "_"
+
+    def _read_pages(self, count: int | None) -> list[T]:
+        """All documents, or the first `count`, of a plain query."""
+        self._use()
+        decode, documents = self._page_decoder(), list[T]()
+        for texts in self._host.transaction.scan_pages(self._spec(), count):
+            documents += decode(texts)
+            self._host.check_open()
+        self._is_exhausted = count is None or len(documents) < count
+        return documents
+
     def _spec(self) -> QuerySpec:
         return QuerySpec(self._table, self._index, self._bounds, self._order or "asc")
 
@@ -239,15 +264,24 @@ class Query(Generic[T]):
                 raise InvalidQuery(f'`filter` was given "{bound.field}", and {kind} has no such field.')
 
     def _decoder(self) -> Callable[[str], Any]:
+        definition = self._definition()
+        return decode_stored if definition is None else definition.codec.decode
+
+    def _page_decoder(self) -> Callable[[list[str]], list[Any]]:
+        definition = self._definition()
+        return PLAIN_DOCUMENTS.decode_page if definition is None else definition.codec.decode_page
+
+    def _definition(self) -> TableDefinition | None:
+        """The table whose class the documents are to be of; None where they are to be dicts."""
         if self._class is None:
-            return decode_stored
+            return None
         definition = self._host.table(self._table)
         if definition is None or definition.document_class is not self._class:
             raise InvalidQuery(
                 f"The class {self._class.__name__} is not the one that this project's schema has for "
                 f'table "{self._table}". Import it from schema.py.'
             )
-        return definition.codec.decode
+        return definition
 
     def _use(self) -> None:
         if self._is_chained:

@@ -48,12 +48,12 @@ from rewake.schema.indexes import (
     VectorIndex,
     VectorIndexDefinition,
 )
-from rewake.schema.mismatch import TableNames, ValidationFailed
+from rewake.schema.mismatch import NOTHING_READ, TableNames, ValidationFailed
 from rewake.schema.plain_values import plain_value
 from rewake.schema.schemas import Schema, define_schema, schema_from_json
 from rewake.schema.stored_documents import DocumentUnreadable
 from rewake.schema.subset import is_subset
-from rewake.schema.tables import TableBuilder, TableDefinition, define_table
+from rewake.schema.tables import PLAIN_DOCUMENTS, TableBuilder, TableDefinition, define_table
 from rewake.schema.text_writers import NotPlain, WriteText, text_writer
 from rewake.schema.type_codec import codec_for
 from rewake.schema.validator import Validator
@@ -75,7 +75,9 @@ from rewake.schema.validators import (
 )
 
 __all__ = [
+    "NOTHING_READ",
     "NO_SCOPE",
+    "PLAIN_DOCUMENTS",
     "ArgumentsCodec",
     "Builders",
     "CommitTs",

@@ -20,6 +20,7 @@ from typing import Any
 
 from rewake.schema.mismatch import TableNames
 from rewake.values import COMMIT_TS, ID_LENGTHS, Int64, InvalidId, Value, decode_id
+from rewake.values.key_codec import STRING_KEY
 
 Accepts = Callable[[Value, TableNames | None], bool]
 
@@ -37,6 +38,9 @@ def table_number_of(text: str) -> int | None:
 def id_belongs(text: str, table: str, tables: TableNames | None) -> bool:
     """Whether `text` is an id of `table`. Without `tables` any string is: only the shape was asked for."""
     if tables is None:
+        return True
+    known = tables.read_ids.get(table)
+    if known is not None and text.isascii() and STRING_KEY % text.encode() in known:
         return True
     try:
         return tables.table_name(decode_id(text).table_number) == table

@@ -14,6 +14,8 @@ The prefixes (`ArgumentValidationError: `, the table's name) belong to whoever a
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from rewake.errors import InvalidInput
@@ -23,8 +25,19 @@ Path = tuple[str, ...]
 """Steps from the root to a place in a value, as they are printed: `.name`, `[3]`, `.keys()`, `.values()`."""
 
 
+NOTHING_READ: Mapping[str, Collection[bytes]] = MappingProxyType({})
+"""`TableNames.read_ids` of what reads no documents."""
+
+
 class TableNames(Protocol):
     """What checking an id needs to know of a deployment: which table a number stands for."""
+
+    @property
+    def read_ids(self) -> Mapping[str, Collection[bytes]]:
+        """By table, the keys (`key_of_id`) of ids that are known to be of it without another look: those of
+        documents that were just read.
+        """
+        ...
 
     def table_name(self, number: int) -> str | None:
         """The name of the table with this number, or None where no table has it."""

@@ -43,6 +43,8 @@ class DocumentCodec:
         self._codec = codec
         self._decoder = _fast_decoder(kind, codec, scope)
         """None where only the slow way is right."""
+        self._page_decoder = _page_decoder(kind, self._decoder)
+        """The same for many documents."""
 
     def decode(self, text: str) -> Any:
         """Read the canonical text of a stored document, system fields included.
@@ -68,6 +70,25 @@ class DocumentCodec:
             if difference is not None:
                 raise self._unreadable(document, difference)
         return self._codec.to_python(document)
+
+    def decode_page(self, texts: list[str]) -> list[Any]:
+        """Read many stored documents.
+
+        Raises:
+            DocumentUnreadable: one of them is none of this class.
+        """
+        if self._codec is None:
+            documents = decode_stored(f"[{','.join(texts)}]")
+            assert isinstance(documents, list), "they were put into one"
+            return documents
+        if self._page_decoder is not None:
+            whole = f"[{','.join(texts)}]"
+            if _SPECIAL not in whole:
+                try:
+                    return self._page_decoder.decode(whole)
+                except msgspec.ValidationError:
+                    pass  # One by one it is found out which.
+        return [self.decode(text) for text in texts]
 
     def _unreadable(self, document: dict[str, Value], difference: ValidationFailed) -> DocumentUnreadable:
         kind: Any = self._kind
@@ -136,6 +157,12 @@ def _fast_decoder(
         # A nested struct whose strings only we can look up, or a type that msgspec will not take: the slow
         # way is as right, and slower.
         return None
+
+
+def _page_decoder(
+    kind: Any, decoder: msgspec.json.Decoder[Any] | None
+) -> msgspec.json.Decoder[list[Any]] | None:
+    return None if decoder is None else msgspec.json.Decoder(list[kind], strict=decoder.strict)
 
 
 def _settle_annotations(kind: type[Any], scope: Scope) -> None:

@@ -16,6 +16,7 @@ Not here: when documents are checked (`database/schema_check.py`). Source: spec/
 from __future__ import annotations
 
 from rewake.schema.constraints import Constraint
+from rewake.schema.mismatch import NOTHING_READ
 from rewake.schema.validator import Validator
 from rewake.schema.validators import (
     VAny,
@@ -37,6 +38,8 @@ Constraints = frozenset[Constraint]
 
 class _NoTables:
     """A deployment without tables, in which no string is an id: a literal proves nothing about ids."""
+
+    read_ids = NOTHING_READ
 
     def table_name(self, number: int) -> str | None:
         return None
