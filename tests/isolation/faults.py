@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import rewake.database.writes
+import rewake.database.document_writes
 import rewake.deployment.housekeeping
 import rewake.reactivity.live_session
 from rewake.database import Database, GroupCommit, Snapshot
@@ -100,12 +100,12 @@ def registers_unchecked(patch: Patch) -> None:
 
 def forgets_old_keys(patch: Patch) -> None:
     """The commit log says under which key a document lies now, and not where it lay."""
-    joined = rewake.database.writes.joined_keys
+    joined = rewake.database.document_writes.joined_keys
 
     def only_new(old_keys: Any, new_keys: Any) -> Any:
         return tuple((index, None if new else old, new) for index, old, new in joined(old_keys, new_keys))
 
-    patch(rewake.database.writes, "joined_keys", only_new)
+    patch(rewake.database.document_writes, "joined_keys", only_new)
 
 
 def reads_two_snapshots(patch: Patch) -> None:

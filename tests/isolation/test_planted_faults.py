@@ -12,7 +12,7 @@ the same on both, is told on threads only.
  b  response before invalidation     LiveQueries.on_group, _mark_stale     G-single-realtime
  c  result registered without the    RecentRows.first_touch                G-single-realtime
     check of D5
- d  old index key missing            writes._joined_keys                   G-single-realtime
+ d  old index key missing            document_writes.joined_keys          G-single-realtime
  e  two snapshots in one transition  FunctionRuns.query                    G-single
  f  cache key without identity       LiveQueries._entry_for                misdirected read
     cache key without journal        live_session.question_key, _pin       forked order
