@@ -74,7 +74,7 @@ def test_published_ids_are_read_and_written(text: str, table_number: int, intern
 def test_the_length_follows_from_the_table_number(table_number: int, length: int) -> None:
     text = encode_id(table_number, COUNTING)
     assert len(text) == length
-    assert decode_id(text) == (table_number, COUNTING)
+    assert decode_id(text) == DocumentId(table_number, COUNTING)
 
 
 def test_ids_of_user_tables_have_32_characters_and_begin_late_in_the_alphabet() -> None:
@@ -86,7 +86,7 @@ def test_ids_of_user_tables_have_32_characters_and_begin_late_in_the_alphabet() 
 
 @given(table_numbers, internal_ids)
 def test_decoding_inverts_encoding(table_number: int, internal: bytes) -> None:
-    assert decode_id(encode_id(table_number, internal)) == (table_number, internal)
+    assert decode_id(encode_id(table_number, internal)) == DocumentId(table_number, internal)
 
 
 @given(table_numbers, internal_ids)

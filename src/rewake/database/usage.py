@@ -253,7 +253,7 @@ class Usage:
     def count_read(self, text: str) -> None:
         """Charge one document that a read gave out, or looked at."""
         self.documents_read += 1
-        # `_length`, without a call for each document of a list.
+        # `_length`, here and below, without a call for each document.
         self.bytes_read += len(text) if text.isascii() else len(text.encode())
         if self.documents_read > self.documents_read_most:
             raise self._exceeded(TooManyDocumentsRead, "documents_read", self.documents_read)
@@ -270,7 +270,7 @@ class Usage:
 
     def count_write(self, text: str) -> int:
         """Charge one written document; returns its bytes."""
-        size = _length(text)
+        size = len(text) if text.isascii() else len(text.encode())
         self.documents_written += 1
         self.bytes_written += size
         if self.documents_written > self.documents_written_most:

@@ -167,7 +167,8 @@ class _Source:
             return "repr(float({x})) if type({x}) is int and -SAFE <= {x} <= SAFE"
         if isinstance(validator, VId) and not constraints:
             table = self._constant(validator.table_name)
-            return f"quote({{x}}) if type({{x}}) is str and id_belongs({{x}}, {table}, tables)"
+            # An id has no character that JSON would escape.
+            return f"'\"' + {{x}} + '\"' if type({{x}}) is str and id_belongs({{x}}, {table}, tables)"
         return None if constraints else _PLAIN.get(kind)
 
 
