@@ -17,7 +17,7 @@ Source: spec/semantics 5.2, 5.3.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -32,11 +32,6 @@ _decoder = msgspec.msgpack.Decoder(dict[int, list[Interval]])
 
 def merge(intervals: Iterable[tuple[bytes, bytes | None] | list[bytes | None]]) -> list[Interval]:
     """Sort intervals, join those that overlap or touch, drop the empty ones."""
-    intervals = list(intervals)
-    if len(intervals) == 1:
-        [(lower, upper)] = intervals
-        assert lower is not None
-        return [(lower, upper)] if upper is None or lower < upper else []
     merged: list[Interval] = []
     for lower, upper in sorted(intervals, key=lambda interval: interval[0]):  # type: ignore[arg-type,return-value]
         assert lower is not None
@@ -63,13 +58,16 @@ class ReadSet:
     """How it came through a pipe; empty where it did not."""
     intervals: dict[int, list[Interval]]
 
-    def __init__(self, intervals: Mapping[int, Iterable[Interval]] | None = None) -> None:
+    def __init__(self, intervals: Mapping[int, Sequence[Interval]] | None = None) -> None:
         self._packed = b""
-        self.intervals = {}
+        self.intervals = found = {}
         for index_id, parts in (intervals or {}).items():
-            merged = merge(parts)
-            if merged:
-                self.intervals[index_id] = merged
+            if len(parts) == 1:  # As most indexes of a small run have.
+                lower, upper = parts[0]
+                if upper is None or lower < upper:
+                    found[index_id] = [(lower, upper)]
+            elif merged := merge(parts):
+                found[index_id] = merged
 
     def covers(self, index_id: int, key: bytes) -> bool:
         """Whether this key of this index was read, or found absent."""
@@ -163,7 +161,12 @@ class ReadRecorder:
 
     def point(self, index_id: int, key: bytes) -> None:
         """Record one complete key, whether or not something is there."""
-        self.interval(index_id, (key, key + b"\0"))
+        parts = self._intervals.get(index_id)
+        if parts is None:
+            self._intervals[index_id] = [(key, key + b"\0")]
+        else:
+            parts.append((key, key + b"\0"))
+        self.parts += 1
 
     def interval(self, index_id: int, interval: Interval) -> None:
         """Record an interval."""

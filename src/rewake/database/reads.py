@@ -167,12 +167,25 @@ class ReadTransaction:
             InvalidArgument: not an id, or an id of another table than `table`.
             SystemTableRefused: an id of a system table; read those through `system`.
         """
+        found = self.get_with_table(id, table=table)
+        return None if found is None else found[1]
+
+    def get_with_table(self, id: str, *, table: str | None = None) -> tuple[str, str] | None:
+        """What `get` gives, behind the name of its table."""
         found = self.locate(id, table, "get")
         if found is None:
             return None
         if found.is_system:
             raise SystemTableRefused(_ONLY_SYSTEM_GET)
-        return self.find(found, id)
+        text = self.find(found, id)
+        return None if text is None else (found.name, text)
+
+    def table_name_of(self, id: str) -> str | None:
+        """The name of the table that `id` belongs to; None where it belongs to none. Reads nothing."""
+        try:
+            return self.catalog.table_name(decode_id(id).table_number)
+        except InvalidId:
+            return None
 
     def scan(
         self, spec: QuerySpec, *, limit_hint: int | None = None, part: Part | None = None
@@ -243,15 +256,8 @@ class ReadTransaction:
             self.recorder.interval(TABLES_BY_NAME, name_interval(name))
         return self.catalog.tables.get(name)
 
-    def _table_of_number(self, number: int) -> Table | None:
-        """Look a table up by the number in its ids, and take down that it was."""
-        if number not in self._seen:
-            self._seen.add(number)
-            self.recorder.interval(TABLES_BY_NUMBER, number_interval(number))
-        return self.catalog.numbers.get(number)
-
     def locate(self, id: str, table: str | None, operation: Operation) -> Table | None:
-        """The table that `id` belongs to, None if no table has its number."""
+        """The table that `id` belongs to, None if no table has its number; its number is taken down."""
         if not isinstance(id, str):
             raise InvalidArgument(
                 f"Invalid argument `id` for `db.{operation}`, expected string "
@@ -261,7 +267,10 @@ class ReadTransaction:
             number = decode_id(id).table_number
         except InvalidId as error:
             raise InvalidArgument(f"Invalid argument `id` for `db.{operation}`: {error}") from None
-        found = self._table_of_number(number)
+        if number not in self._seen:
+            self._seen.add(number)
+            self.recorder.interval(TABLES_BY_NUMBER, number_interval(number))
+        found = self.catalog.numbers.get(number)
         if table is not None and found is not None and found.name != table:
             raise InvalidArgument(
                 f"Invalid argument `id` for `db.{operation}`: "

@@ -14,7 +14,7 @@ Source: semantics 5.6, 5.7, 6.3; wire 6.3 for the texts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from random import Random
 from threading import get_ident
@@ -70,7 +70,7 @@ from rewake.functions import (
 )
 from rewake.schema import QuerySpec, TableDefinition
 from rewake.storage import GroupDoomed, StorageFailed
-from rewake.values import InvalidId, Value, decode, decode_id, normalize
+from rewake.values import Value, decode, normalize
 
 
 class RunIsOver(FunctionError):
@@ -395,6 +395,10 @@ class _Face:
     def transaction(self) -> Any:
         return self._opened().transaction
 
+    def enter(self) -> tuple[Any, Mapping[str, TableDefinition]]:
+        host = self._opened()
+        return host.transaction, host.registry.schema.tables
+
     @property
     def registry(self) -> Registry:
         return self._opened().registry
@@ -404,14 +408,6 @@ class _Face:
 
     def table(self, name: str) -> TableDefinition | None:
         return self._opened().registry.schema.tables.get(name)
-
-    def table_of_id(self, id: str) -> TableDefinition | None:
-        host = self._opened()
-        try:
-            name = host.transaction.catalog.table_name(decode_id(id).table_number)
-        except InvalidId:
-            return None
-        return None if name is None else host.registry.schema.tables.get(name)
 
     def read_identity(self) -> Identity:
         host = self._opened()

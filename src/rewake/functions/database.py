@@ -58,12 +58,13 @@ class DatabaseReader:
         """
         table, id = (None, first) if second is _MISSING else (table_of(first), second)
         _check_id(id, "get")
-        text = self._host.transaction.get(id, table=table)
-        if text is None:
+        transaction, definitions = self._host.enter()
+        found = transaction.get_with_table(id, table=table)
+        if found is None:
             return None
-        if isinstance(first, str) and table is not None:
-            return decode_stored(text)
-        return decode_document(self._host, id, text)
+        name, text = found
+        definition = None if table is not None and isinstance(first, str) else definitions.get(name)
+        return decode_stored(text) if definition is None else definition.codec.decode(text)
 
     @overload
     def get_many(self, ids: Iterable[Id[D]], /) -> list[D | None]: ...
@@ -100,9 +101,10 @@ class DatabaseReader:
     def query(self, table: str, /) -> Query[dict[str, Any]]: ...
     def query(self, table: Any, /) -> Any:
         """Begin a query: every document of the table in order of creation, until narrowed."""
-        if table_of(table)[:1] == "_":
+        name = table_of(table)
+        if name[:1] == "_":
             raise InvalidArgument("System tables can only be accessed from db.system.query().")
-        return Query(self._host, table_of(table), table if isinstance(table, type) else None)
+        return Query(self._host, name, table if isinstance(table, type) else None)
 
     def normalize_id(self, table: type[D] | str, text: str) -> Id[D] | None:
         """`text` as an id of `table`, or None where it is not one. Reads nothing."""
@@ -214,7 +216,8 @@ class DatabaseWriter(DatabaseReader):
                     "`db.insert` takes a document, or a table name and a mapping; not both."
                 )
             table = table_of(type(first))
-            return self._host.transaction.insert(table, self._definition(table).codec.to_value(first))
+            transaction, definitions = self._host.enter()
+            return transaction.insert(table, _declared(definitions, table).codec.to_value(first))
         if not isinstance(first, str):
             raise InvalidArgument(f"`db.insert` takes a document or a table name first; got {first!r}.")
         if not isinstance(second, Mapping):
@@ -245,14 +248,15 @@ class DatabaseWriter(DatabaseReader):
         if mapping is not None and not isinstance(mapping, Mapping):
             raise InvalidArgument("Invalid argument `value` for `db.patch`: Value must be an Object")
         value: dict[str, Any] = {name: plain_value(field) for name, field in (mapping or {}).items()}
+        transaction, definitions = self._host.enter()
         if fields:
-            definition = self._host.table_of_id(id)
+            definition = definitions.get(transaction.table_name_of(id) or "")
             value.update(
                 definition.codec.patch_to_value(fields)
                 if definition is not None
                 else {name: plain_value(field) for name, field in fields.items()}
             )
-        self._host.transaction.patch(id, value, table=table)
+        transaction.patch(id, value, table=table)
 
     @overload
     def replace(self, id: Id[D] | str, document: D | Mapping[str, Any], /) -> None: ...
@@ -270,8 +274,9 @@ class DatabaseWriter(DatabaseReader):
             of_class = table_of(type(document))
             if table not in (None, of_class):
                 raise InvalidArgument(f'A document of table "{of_class}" cannot replace one of "{table}".')
-            value = self._definition(of_class).codec.to_value(document)
-            self._host.transaction.replace(id, value, table=of_class)
+            transaction, definitions = self._host.enter()
+            value = _declared(definitions, of_class).codec.to_value(document)
+            transaction.replace(id, value, table=of_class)
         elif isinstance(document, Mapping):
             self._host.transaction.replace(id, _value_of(dict(document)), table=table)
         else:
@@ -290,14 +295,6 @@ class DatabaseWriter(DatabaseReader):
         table, id = (None, first) if second is _MISSING else (table_of(first), second)
         _check_id(id, "delete")
         self._host.transaction.delete(id, table=table)
-
-    def _definition(self, table: str) -> TableDefinition:
-        definition = self._host.table(table)
-        if definition is None:
-            raise InvalidArgument(
-                f'The class of table "{table}" is not part of this project\'s schema. Import it in schema.py.'
-            )
-        return definition
 
 
 class TableWriter(TableReader[T]):
@@ -340,10 +337,14 @@ def table_of(table: object) -> str:
     raise InvalidArgument(f"A table is named by its document class or its name; got {table!r}.")
 
 
-def decode_document(host: Host, id: str, text: str) -> Any:
-    """An instance of the class of the table that `id` belongs to, or a dict where the table has no class."""
-    definition = host.table_of_id(id)
-    return decode_stored(text) if definition is None else definition.codec.decode(text)
+def _declared(definitions: Mapping[str, TableDefinition], table: str) -> TableDefinition:
+    """How the project declares a table that has a class."""
+    definition = definitions.get(table)
+    if definition is None:
+        raise InvalidArgument(
+            f'The class of table "{table}" is not part of this project\'s schema. Import it in schema.py.'
+        )
+    return definition
 
 
 def _value_of(fields: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Floor 2, `functions`. Author code is blind to the database: `ctx` asks a *host*,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any, Protocol
 
@@ -49,6 +49,14 @@ class Transaction(Reads, Protocol):
         """The same reads for tables of the system."""
         ...
 
+    def get_with_table(self, id: str, *, table: str | None = None) -> tuple[str, str] | None:
+        """What `get` gives, behind the name of its table."""
+        ...
+
+    def table_name_of(self, id: str) -> str | None:
+        """The name of the table that `id` belongs to; None where it is no id, or of no table."""
+        ...
+
     def scan_pages(self, spec: QuerySpec, count: int | None) -> Iterator[list[str]]:
         """What `scan` gives, to the end or the first `count`, many at a time."""
         ...
@@ -82,16 +90,18 @@ class Host(FilesHost, Protocol):
         """The transaction of the run."""
         ...
 
+    def enter(self) -> tuple[WritableTransaction, Mapping[str, TableDefinition]]:
+        """The transaction, and how the running code declares tables, by name: both at the price of one look
+        whether the run is over.
+        """
+        ...
+
     def check_open(self) -> None:
         """Raise where the run is over."""
         ...
 
     def table(self, name: str) -> TableDefinition | None:
         """How the running code declares the table, or None where it does not."""
-        ...
-
-    def table_of_id(self, id: str) -> TableDefinition | None:
-        """The same for the table that `id` belongs to."""
         ...
 
     def read_identity(self) -> Identity:

@@ -103,7 +103,7 @@ class DocumentCodec:
 
         UNSET fields are left out, and system fields unless the document has them.
         """
-        value = plain_value(document) if self._codec is None else self._codec.to_value(document)
+        value = plain_value(document) if self._codec is None else self._codec.encode(document)
         assert isinstance(value, dict), "a document is an object"
         return value
 
