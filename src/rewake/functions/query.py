@@ -184,7 +184,8 @@ class Query(Generic[T]):
             InvalidCursor: the cursor is of another query; official hooks begin again when they see it.
         """
         self._use()
-        decode, page = self._decoder(), list[T]()
+        _, definitions = self._host.enter()
+        decode, page = self._decoder(definitions), list[T]()
 
         def accept(text: str) -> bool:
             if not all(fields.accepts(text) for fields in self._field_filters):
@@ -207,8 +208,8 @@ class Query(Generic[T]):
     def _begin_reading(self, count: int | None) -> Iterator[T]:
         """Check the query, also where nothing will be taken; reading begins with the first step."""
         self._use()
-        decode, spec = self._decoder(), self._spec()
-        transaction = self._host.transaction
+        transaction, definitions = self._host.enter()
+        decode, spec = self._decoder(definitions), self._spec()
         reads = transaction.system if spec.table[:1] == "_" else transaction
         # With a filter nobody knows how many documents `count` takes.
         is_filtered = self._filters or self._field_filters
@@ -222,9 +223,12 @@ class Query(Generic[T]):
     def _read_pages(self, count: int | None) -> list[T]:
         """All documents, or the first `count`, of a plain query."""
         self._use()
-        decode, documents = self._page_decoder(), list[T]()
-        for texts in self._host.transaction.scan_pages(self._spec(), count):
-            documents += decode(texts)
+        transaction, definitions = self._host.enter()
+        definition = self._definition(definitions)
+        codec = PLAIN_DOCUMENTS if definition is None else definition.codec
+        documents = list[T]()
+        for texts in transaction.scan_pages(self._spec(), count):
+            documents += codec.decode_page(texts)
             self._host.check_open()
         self._is_exhausted = count is None or len(documents) < count
         return documents
@@ -263,19 +267,15 @@ class Query(Generic[T]):
                 kind = definition.document_class.__name__
                 raise InvalidQuery(f'`filter` was given "{bound.field}", and {kind} has no such field.')
 
-    def _decoder(self) -> Callable[[str], Any]:
-        definition = self._definition()
+    def _decoder(self, definitions: Mapping[str, TableDefinition]) -> Callable[[str], Any]:
+        definition = self._definition(definitions)
         return decode_stored if definition is None else definition.codec.decode
 
-    def _page_decoder(self) -> Callable[[list[str]], list[Any]]:
-        definition = self._definition()
-        return PLAIN_DOCUMENTS.decode_page if definition is None else definition.codec.decode_page
-
-    def _definition(self) -> TableDefinition | None:
+    def _definition(self, definitions: Mapping[str, TableDefinition]) -> TableDefinition | None:
         """The table whose class the documents are to be of; None where they are to be dicts."""
         if self._class is None:
             return None
-        definition = self._host.table(self._table)
+        definition = definitions.get(self._table)
         if definition is None or definition.document_class is not self._class:
             raise InvalidQuery(
                 f"The class {self._class.__name__} is not the one that this project's schema has for "

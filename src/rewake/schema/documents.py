@@ -116,7 +116,7 @@ class _ClassNaming:
 
     def stored_path(self, path: str) -> str:
         """A dotted path of attributes under stored names."""
-        codec = self._known_codec()
+        codec = self._codec or self._known_codec()
         if codec is not None:
             return codec.stored_path(path)
         head, dot, rest = path.partition(".")
@@ -126,7 +126,7 @@ class _ClassNaming:
 
     def to_value(self, path: str, thing: object) -> Any:
         """The value of an object meant for the field at a stored path."""
-        codec = self._known_codec()
+        codec = self._codec or self._known_codec()
         inner = None if codec is None else codec.at(path)
         return plain_value(thing) if inner is None else inner.encode(thing)
 

@@ -189,6 +189,16 @@ def _listed(fields: Iterable[str]) -> str:
     return json.dumps(list(fields))
 
 
+def _equal_in_order(fields: Sequence[str], bounds: Sequence[RangeBound]) -> list[Value | Unset] | None:
+    """The values of bounds that fix the first fields of an index one after another, as nearly all do."""
+    values: list[Value | Unset] = []
+    for bound in bounds:
+        if bound.operator != "eq" or len(values) == len(fields) or bound.field != fields[len(values)]:
+            return None
+        values.append(bound.value)
+    return values
+
+
 def interval_for(
     table: str, index_name: str, index_fields_with_implicit: Sequence[str], bounds: Sequence[RangeBound]
 ) -> Interval:
@@ -201,12 +211,16 @@ def interval_for(
         InvalidIndexRange: with the texts of semantics 3.3.
     """
     fields = index_fields_with_implicit
+    values = _equal_in_order(fields, bounds)
+    # Field encodings are self-delimiting and simply follow one another in a key.
+    if values is not None:
+        prefix = encode_key(values)
+        return prefix, key_successor(prefix)
     queried = _Range(f"{table}.{index_name}", {})
     for bound in bounds:
         queried.add(bound)
     _check_fields(queried, fields)
     equal = [queried.equal[field].value for field in fields[: len(queried.equal)]]
-    # Field encodings are self-delimiting and simply follow one another in a key.
     prefix = encode_key(equal)
     lower: bytes | None = prefix
     upper = key_successor(prefix) if prefix else None

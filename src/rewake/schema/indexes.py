@@ -174,14 +174,12 @@ class Index(_Declared):
         `lt`, `lte` and their `&` for a range. Whether the bounds fit the index is checked by `interval_for`.
         """
         to_value = self._naming.to_value if self._naming is not None else None
-        # One after the other, so that a field in both is seen to be there twice.
-        return tuple(
-            bound
-            for asked in (fields or {}, named)
-            for bound in range_bounds(
-                {self._stored(path): thing for path, thing in asked.items()}, to_value=to_value
-            )
-        )
+        bounds = range_bounds({self._stored(path): named[path] for path in named}, to_value=to_value)
+        if fields:
+            # One after the other, so that a field in both is seen to be there twice.
+            stored = {self._stored(path): thing for path, thing in fields.items()}
+            bounds = range_bounds(stored, to_value=to_value) + bounds
+        return bounds
 
 
 class SearchIndex(_Declared):

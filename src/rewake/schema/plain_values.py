@@ -53,15 +53,15 @@ def _plain(thing: object, level: int) -> Any:
         return thing
     if kind is int:
         return normalize(thing)
+    if kind is dict:
+        return _plain_dict(thing, level)  # type: ignore[arg-type]
     if isinstance(thing, enum.Enum):
         return _plain(thing.value, level)
     if isinstance(thing, list | tuple):
         return [_plain(element, level + 1) for element in thing]
     if isinstance(thing, Mapping):
         if not all(type(name) is str for name in thing):
-            # Names that are no plain strings: straightened or refused there.
-            thing = normalize(dict(thing))
-            assert isinstance(thing, dict)
+            thing = _with_plain_names(dict(thing))
         return {name: _plain(inner, level + 1) for name, inner in thing.items() if inner is not UNSET}
     if isinstance(thing, msgspec.Struct):
         names = zip(thing.__struct_fields__, thing.__struct_encode_fields__, strict=True)
@@ -78,3 +78,25 @@ def _plain(thing: object, level: int) -> Any:
         raise InvalidValue(advice)
     # Subclasses of the plain types, and ints; what is none of these is refused there.
     return normalize(thing)
+
+
+def _plain_dict(fields: dict[Any, Any], level: int) -> dict[str, Any]:
+    for name in fields:
+        if type(name) is not str:
+            fields = _with_plain_names(fields)
+            break
+    value = {}
+    for name, inner in fields.items():
+        # A call less for each field that is a value already.
+        if type(inner) not in AS_THEY_ARE:
+            value[name] = _plain(inner, level + 1)
+        elif inner is not UNSET:
+            value[name] = inner
+    return value
+
+
+def _with_plain_names(fields: dict[Any, Any]) -> dict[str, Any]:
+    """Names that are no plain strings are straightened or refused by `normalize`."""
+    straight = normalize(fields)
+    assert isinstance(straight, dict)
+    return straight
