@@ -43,6 +43,7 @@ from rewake.values import (
     InternalIds,
     Value,
     check_document_limits,
+    decode_stored,
     decode_stored_document,
     encode,
     encode_id,
@@ -258,7 +259,9 @@ class DocumentWrites(ReadTransaction):
         if found is None:
             return None
         text, row = found
-        return text, row, decode_stored_document(text)
+        document = decode_stored(text)
+        assert isinstance(document, dict), "a stored document is an object"
+        return text, row, document
 
     def find(self, table: Table, id: str) -> str | None:
         found = self._find_row(table, id)
@@ -266,8 +269,10 @@ class DocumentWrites(ReadTransaction):
 
     def _find_row(self, table: Table, id: str) -> tuple[str, int] | None:
         """A document and where it lies. Whoever reads one is likely to write it next."""
-        key = key_of_id(id)
-        self.record_point(table.by_id, key)
+        key, recorder = key_of_id(id), self.recorder
+        recorder.point(table.by_id, key)
+        if recorder.parts > self._intervals_allowed:
+            self._count_intervals()
         place = (table.tablet, id)
         found = self._rows.get(place)
         if found is None:

@@ -245,7 +245,8 @@ class ReadTransaction:
 
     def table_name(self, number: int) -> str | None:
         """See `TableNames`."""
-        return self.catalog.table_name(number)
+        table = self.catalog.numbers.get(number)
+        return None if table is None else table.name
 
     # -- shared with `SystemReads` and the writing half -----------------------------------------------
 
@@ -279,8 +280,10 @@ class ReadTransaction:
         return found
 
     def find(self, table: Table, id: str) -> str | None:
-        key = key_of_id(id)
-        self.record_point(table.by_id, key)
+        key, recorder = key_of_id(id), self.recorder
+        recorder.point(table.by_id, key)
+        if recorder.parts > self._intervals_allowed:
+            self._count_intervals()
         text = self.reads.find(table.by_id, key)
         if text is not None:
             self.usage.count_read(text)
@@ -433,11 +436,6 @@ class ReadTransaction:
         if (table.tablet, name) not in self._seen:
             self._seen.add((table.tablet, name))
             self.recorder.interval(INDEXES_BY_NAME, index_interval(table.tablet, name))
-
-    def record_point(self, index_id: int, key: bytes) -> None:
-        self.recorder.point(index_id, key)
-        if self.recorder.parts > self._intervals_allowed:
-            self._count_intervals()
 
     def _record_span(self, index_id: int, lower: bytes, upper: bytes | None) -> Span:
         span = self.recorder.span(index_id, lower, upper)

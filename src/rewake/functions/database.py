@@ -57,7 +57,8 @@ class DatabaseReader:
         With a table before the id, an id of another table is an error. Depends on that one document only.
         """
         table, id = (None, first) if second is _MISSING else (table_of(first), second)
-        _check_id(id, "get")
+        if not isinstance(id, str):
+            raise _no_id(id, "get")
         transaction, definitions = self._host.enter()
         found = transaction.get_with_table(id, table=table)
         if found is None:
@@ -126,7 +127,8 @@ class SystemReader:
     def get(self, first: Any = None, second: Any = _MISSING, /) -> Any:
         """The system document with this id, or None where there is none (any more)."""
         table, id = (None, first) if second is _MISSING else (table_of(first), second)
-        _check_id(id, "get")
+        if not isinstance(id, str):
+            raise _no_id(id, "get")
         text = self._host.transaction.system.get(id, table=table)
         return None if text is None else decode_stored(text)
 
@@ -244,10 +246,13 @@ class DatabaseWriter(DatabaseReader):
         """
         has_table = third is not None or isinstance(first, type) or (isinstance(second, str) and bool(fields))
         table, id, mapping = (table_of(first), second, third) if has_table else (None, first, second)
-        _check_id(id, "patch")
+        if not isinstance(id, str):
+            raise _no_id(id, "patch")
         if mapping is not None and not isinstance(mapping, Mapping):
             raise InvalidArgument("Invalid argument `value` for `db.patch`: Value must be an Object")
-        value: dict[str, Any] = {name: plain_value(field) for name, field in (mapping or {}).items()}
+        value: dict[str, Any] = {}
+        if mapping:
+            value = {name: plain_value(field) for name, field in mapping.items()}
         transaction, definitions = self._host.enter()
         if fields:
             definition = definitions.get(transaction.table_name_of(id) or "")
@@ -269,7 +274,8 @@ class DatabaseWriter(DatabaseReader):
             NonexistentDocument: there is no such document.
         """
         table, id, document = (None, first, second) if third is _MISSING else (table_of(first), second, third)
-        _check_id(id, "replace")
+        if not isinstance(id, str):
+            raise _no_id(id, "replace")
         if isinstance(document, Document):
             of_class = table_of(type(document))
             if table not in (None, of_class):
@@ -293,7 +299,8 @@ class DatabaseWriter(DatabaseReader):
             NonexistentDocument: there is no such document.
         """
         table, id = (None, first) if second is _MISSING else (table_of(first), second)
-        _check_id(id, "delete")
+        if not isinstance(id, str):
+            raise _no_id(id, "delete")
         self._host.transaction.delete(id, table=table)
 
 
@@ -353,13 +360,13 @@ def _value_of(fields: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def _check_id(id: object, method: str) -> None:
-    if id is None:
-        raise InvalidArgument(f"Must provide arg 1 `id` to `{method}`")
-    if not isinstance(id, str):
-        raise InvalidArgument(
-            f"Invalid argument `id` for `db.{method}`, expected string but got '{type(id).__name__}': {id!r}"
-        )
+def _no_id(thing: object, method: str) -> InvalidArgument:
+    if thing is None:
+        return InvalidArgument(f"Must provide arg 1 `id` to `{method}`")
+    kind = type(thing).__name__
+    return InvalidArgument(
+        f"Invalid argument `id` for `db.{method}`, expected string but got '{kind}': {thing!r}"
+    )
 
 
 def _check_normalized(text: object) -> None:
