@@ -23,6 +23,7 @@ from rewake.schema.type_codec import CodecBuilder
 from rewake.values import UNSET, Unset, Value, decode_stored
 
 _SPECIAL = '"$'
+"""Looked for where there is a `$` at all: one character is found many times as fast as two."""
 
 
 class DocumentUnreadable(ValidationFailed):
@@ -52,7 +53,7 @@ class DocumentCodec:
         Raises:
             DocumentUnreadable: the text is a document, but none of this class.
         """
-        if self._decoder is not None and _SPECIAL not in text:
+        if self._decoder is not None and ("$" not in text or _SPECIAL not in text):
             try:
                 return self._decoder.decode(text)
             except msgspec.ValidationError:
@@ -83,7 +84,7 @@ class DocumentCodec:
             return documents
         if self._page_decoder is not None:
             whole = f"[{','.join(texts)}]"
-            if _SPECIAL not in whole:
+            if "$" not in whole or _SPECIAL not in whole:
                 try:
                     return self._page_decoder.decode(whole)
                 except msgspec.ValidationError:

@@ -126,8 +126,9 @@ def _with_int64(value: Any) -> Any:
 def decode_stored(text: str) -> Value:
     """Read one value from canonical text that `encode` wrote. Nothing is checked."""
     value = _loads(text)
-    # A string that begins with `$` looks the same here and costs only the walk.
-    return _revive(value) if '"$' in text else value
+    # A string that begins with `$` looks the same here and costs only the walk. One character is found many
+    # times as fast as two.
+    return _revive(value) if "$" in text and '"$' in text else value
 
 
 def decode_stored_document(text: str) -> dict[str, Any]:

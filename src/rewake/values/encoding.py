@@ -66,8 +66,9 @@ def encode(value: object) -> str:
 
 def holds_commit_ts(text: str) -> bool:
     """Tell whether a value holds COMMIT_TS, by its canonical text."""
-    # Inside a string the quotes would be escaped, so no string looks like this.
-    return _COMMIT_TS in text
+    # Inside a string the quotes would be escaped, so no string looks like this. One character is found many
+    # times as fast as many.
+    return "$" in text and _COMMIT_TS in text
 
 
 def resolve_commit_ts(text: str, ts: int) -> str:

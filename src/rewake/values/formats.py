@@ -61,12 +61,12 @@ def encode_export(value: object) -> str:
 
 def stored_as_clean(text: str) -> str:
     """Canonical text that `encode` wrote, in the `json` format. Most texts are the same in both."""
-    return encode_clean(decode_stored(text)) if _SPECIAL in text else text
+    return encode_clean(decode_stored(text)) if "$" in text and _SPECIAL in text else text
 
 
 def stored_as_export(text: str) -> str:
     """Canonical text that `encode` wrote, in the `export_json` format."""
-    return encode_export(decode_stored(text)) if _SPECIAL in text else text
+    return encode_export(decode_stored(text)) if "$" in text and _SPECIAL in text else text
 
 
 def _write(value: Any, leaf: Callable[[Any], str]) -> str:
