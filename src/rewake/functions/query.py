@@ -154,7 +154,8 @@ class Query(Generic[T]):
 
     def first(self) -> T | None:
         """The first document, or None."""
-        return next(self._begin_reading(1), None)
+        found = self.take(1)
+        return found[0] if found else None
 
     def unique(self) -> T | None:
         """The only document, or None.
