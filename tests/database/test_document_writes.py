@@ -14,7 +14,7 @@ from rewake.database.active_schema import ActiveSchemas
 from rewake.errors import RewakeError
 from rewake.limits import Limits
 from rewake.schema import define_schema, define_table, v
-from rewake.values import COMMIT_TS, UNSET, Int64
+from rewake.values import COMMIT_TS, UNSET, Int64, decode_stored_document
 from tests.database.world import World
 
 SCHEMA = define_schema(
@@ -115,4 +115,23 @@ def test_a_document_that_is_written_in_one_pass_is_charged() -> None:
             tx.insert("notes", {"body": "a", "n": 1})
 
     world.mutate(body)
+    world.close()
+
+
+def test_an_object_that_writes_while_it_is_looked_at_takes_no_creation_time_twice() -> None:
+    world = World()
+    world.mutate(lambda tx: apply_schema(tx, SCHEMA))
+
+    def body(tx: WriteTransaction) -> None:
+        class Writes(float):
+            @property
+            def __class__(self) -> type:  # type: ignore[override]
+                tx.insert("notes", {"body": "inner", "n": 1})
+                return float
+
+        tx.insert("notes", {"body": "outer", "n": 1, "more": [Writes(1.0)]})
+
+    (row,) = world.mutate(body).rows
+    times = [decode_stored_document(write.new or "")["_creationTime"] for write in row.writes]
+    assert len(times) == len(set(times)) > 1
     world.close()

@@ -199,9 +199,10 @@ class DocumentWrites(ReadTransaction):
         write = self._writer_of(table)
         if write is None:
             return None
-        id = encode_id(table.number, self._ids.next(self._now_ns))
-        written = write(fields, id, self._creation_time, self.catalog, normalize)
-        if written is None:
+        id, time = encode_id(table.number, self._ids.next(self._now_ns)), self._creation_time
+        written = write(fields, id, time, self.catalog, normalize)
+        # An odd object of the author's that is asked for its class may insert another document meanwhile.
+        if written is None or time != self._creation_time:
             return None
         text, document = written
         self.table_named(table.name)
