@@ -195,11 +195,13 @@ ALONE = """
     from types import SimpleNamespace
     from rewake.environment import Environment
     from rewake.execution.output import LogLines
-    from rewake.execution.standard_sources import holding, install_standard_sources
+    from rewake.execution.current_run import current
+    from rewake.execution.standard_sources import hold_sources, install_standard_sources, release_sources
 
     clock = Environment().clock
-    with holding(None):
-        assert abs(time.time() - clock.now_ns() / 1e9) < 60, "nothing is held before"
+    hold_sources()
+    assert abs(time.time() - clock.now_ns() / 1e9) < 60, "nothing is held before"
+    release_sources()
     install_standard_sources()
     install_standard_sources()
     assert "pytest" not in sys.modules
@@ -208,14 +210,20 @@ ALONE = """
         host = SimpleNamespace(
             now_ms=1_700_000_000_123.0,
             chance=Random(seed),
-            observed=SimpleNamespace(clock=False),
+            has_read_clock=False,
+            standard_sources=None,
             log_lines=LogLines(),
         )
-        with holding(host):
+        current.run = host
+        hold_sources()
+        try:
             assert abs(clock.now_ns() / 1e9 - time.time()) > 1e6, "the house's own clock is real"
             made = [random.random(), os.urandom(4).hex(), secrets.token_hex(), str(uuid.uuid4())]
             made += [Random().random(), random.SystemRandom().random()]
             return made, [time.time(), time.ctime(0), time.ctime(None)]
+        finally:
+            release_sources()
+            current.run = None
 
     assert run(1) == run(1)
     assert run(1)[0] != run(2)[0]

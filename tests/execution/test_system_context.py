@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rewake.database import WriteTransaction
-from rewake.execution.system_context import SYSTEM_PREFIX, SystemCtx
+from rewake.execution.calls import SYSTEM_PREFIX
+from rewake.execution.system_context import SystemCtx
 from rewake.testing import Backend
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from rewake.auth import ANONYMOUS, Admin
 from rewake.execution import Failure, FunctionCall, Success
-from rewake.execution.system_context import SYSTEM_PREFIX
+from rewake.execution.calls import SYSTEM_PREFIX
 from rewake.execution.system_functions import system_registry
 from tests.deployment.stage import CallFailed, Stage, play
 

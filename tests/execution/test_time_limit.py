@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -95,6 +96,16 @@ def limit(tmp_path: Path) -> Iterator[TimeLimit]:
     signal.signal(signal.SIGPROF, before)
 
 
+@contextmanager
+def running(limit: TimeLimit) -> Iterator[None]:
+    """A run is under way."""
+    limit.begin()
+    try:
+        yield
+    finally:
+        limit.end()
+
+
 def author(root: Path, source: str) -> Any:
     """A function of an author's file."""
     body = "\n".join(f"    {line}" for line in dedent(source).strip().splitlines())
@@ -107,7 +118,7 @@ def author(root: Path, source: str) -> Any:
 def test_whatever_an_author_does_it_ends(tmp_path: Path, limit: TimeLimit, name: str) -> None:
     function = author(tmp_path, ENDLESS[name])
     begin = processor_seconds()
-    with limit.running(), pytest.raises(FunctionTimedOut):
+    with running(limit), pytest.raises(FunctionTimedOut):
         function()
     assert limit.is_reached
     # No measure of speed: far below what would mean that it had to be lucky.
@@ -118,7 +129,7 @@ def test_what_the_author_says_afterwards_does_not_count(tmp_path: Path, limit: T
     function = author(
         tmp_path, "try:\n    while True:\n        pass\nexcept BaseException:\n    pass\nreturn 1"
     )
-    with limit.running():
+    with running(limit):
         try:
             function()
         except FunctionTimedOut:
@@ -128,7 +139,7 @@ def test_what_the_author_says_afterwards_does_not_count(tmp_path: Path, limit: T
             limit.check()
     # It is over: nothing is raised any more, and the next run begins with all its time.
     limit.check()
-    with limit.running():
+    with running(limit):
         assert not limit.is_reached
         assert author(tmp_path, "return sum(range(1000))")() == 499_500
 
@@ -143,7 +154,7 @@ def test_the_time_of_the_house_is_not_counted(tmp_path: Path, limit: TimeLimit) 
 
     names = author(tmp_path, "while not enough():\n    encode(numbers)").__globals__
     names |= {"enough": enough, "numbers": numbers}
-    with limit.running():
+    with running(limit):
         names["function"]()
     assert not limit.is_reached
 
@@ -157,7 +168,7 @@ def test_the_import_of_a_library_is_not_counted(
         f"import time\nbegin = time.process_time()\nwhile time.process_time() - begin < {3 * MOST}: pass\n"
     )
     monkeypatch.syspath_prepend(str(folder))
-    with limit.running():
+    with running(limit):
         assert author(tmp_path, "import heavy_library\nreturn heavy_library.begin")() > 0
     assert not limit.is_reached
 
@@ -167,7 +178,7 @@ def test_time_outside_a_run_is_nobodys(tmp_path: Path, limit: TimeLimit) -> None
     function = author(tmp_path, "while not enough():\n    pass")
     function.__globals__["enough"] = lambda: processor_seconds() - begin > 3 * MOST
     function()
-    with limit.running():
+    with running(limit):
         pass
     assert not limit.is_reached
 

@@ -21,6 +21,7 @@ from rewake.execution.call_log import (
 )
 from rewake.execution.calls import (
     NO_SOURCE,
+    SYSTEM_PREFIX,
     CalledFrom,
     Failure,
     FunctionCall,
@@ -83,7 +84,6 @@ from rewake.execution.runner import (
 from rewake.execution.scheduled_calls import end_of
 from rewake.execution.side_effects import SideEffectRefused
 from rewake.execution.surroundings import Surroundings
-from rewake.execution.system_context import SYSTEM_PREFIX
 from rewake.execution.system_functions import system_registry
 from rewake.execution.template_process import TemplateProcess
 from rewake.execution.thread_loading import load_in_thread

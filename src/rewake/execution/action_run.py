@@ -31,7 +31,7 @@ from rewake.environment import Clock
 from rewake.errors import FunctionError, LimitExceeded, RewakeError
 from rewake.execution.action_files import ActionFiles
 from rewake.execution.call_log import CallRecord, CallUsage, RunLogLine, identity_kind
-from rewake.execution.calls import Failure, FunctionCall, Success, Visibility
+from rewake.execution.calls import SYSTEM_PREFIX, Failure, FunctionCall, Success, Visibility
 from rewake.execution.checked_values import (
     checked_arguments,
     decoded_arguments,
@@ -42,7 +42,6 @@ from rewake.execution.output import LogLines, collecting
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.runner import ActionJob
 from rewake.execution.scheduled_calls import scheduled_call
-from rewake.execution.system_context import SYSTEM_PREFIX
 from rewake.execution.typed_calls import encoded_arguments, system_call, value_of
 from rewake.functions import (
     ActionCtx,

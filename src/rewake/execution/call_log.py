@@ -25,8 +25,7 @@ import msgspec
 
 from rewake.auth import Admin, Identity, User
 from rewake.environment import Clock, SystemClock
-from rewake.execution.calls import CalledFrom
-from rewake.execution.system_context import SYSTEM_PREFIX
+from rewake.execution.calls import SYSTEM_PREFIX, CalledFrom
 from rewake.limits import MIB
 from rewake.observability import logger
 

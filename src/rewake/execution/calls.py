@@ -19,6 +19,9 @@ from rewake.auth import Identity, User
 from rewake.functions import RequestMetadata
 from rewake.limits import Limits
 
+SYSTEM_PREFIX = "_system/"
+"""What paths of system functions begin with."""
+
 
 class Visibility(StrEnum):
     """From where a call comes: decides whether internal functions can be found."""

@@ -12,7 +12,6 @@ Not here: what happens inside a run (`host.py`), groups (`group_writer.py`), thr
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
 
 import msgspec
@@ -31,24 +30,25 @@ from rewake.database import (
     record_module_read,
 )
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
-from rewake.execution.call_log import CallRecord, identity_kind
+from rewake.execution.call_log import CallRecord, CallUsage, identity_kind
 from rewake.execution.calls import (
+    SYSTEM_PREFIX,
     CalledFrom,
     Failure,
     MutationOutcome,
     Success,
     Visibility,
 )
+from rewake.execution.current_run import current
 from rewake.execution.failures import failure_of
 from rewake.execution.host import Host
-from rewake.execution.memory_limit import OutOfMemory, watched_memory
+from rewake.execution.memory_limit import OutOfMemory
 from rewake.execution.mutation_files import BlobKeysWanted
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.runner import MutationJob, QueryJob, QueryRun
 from rewake.execution.scheduled_calls import end_of
-from rewake.execution.standard_sources import holding
+from rewake.execution.standard_sources import hold_sources, release_sources
 from rewake.execution.surroundings import Surroundings
-from rewake.execution.system_context import SYSTEM_PREFIX
 from rewake.execution.system_functions import (
     SystemIdentityRequired,
     system_registry,
@@ -92,7 +92,7 @@ class FunctionRuns:
         self._limits = database.limits
         self._monotonic = database.environment.clock.monotonic
         self._ids = _RunIds(database.environment.random_bytes)
-        self._around = Surroundings(
+        self.around = Surroundings(
             seed=lambda: database.environment.random_bytes(16),
             cursors=database.cursors,
             uploads=database.uploads,
@@ -122,10 +122,8 @@ class FunctionRuns:
 
     def _perform(self, group: GroupCommit, job: MutationJob, registry: Registry) -> Mutated:
         started = self._monotonic()
-        attempt = _Attempt(job.call.path)
-        performed = group.perform(
-            job.invocation, lambda transaction: self._run_in(transaction, job, registry, attempt)
-        )
+        attempt = _Attempt(self, job, registry, _is_system(job), job.call.path)
+        performed = group.perform(job.invocation, attempt.body)
         outcome: MutationOutcome | None = None
         error: RewakeError | None = None
         if attempt.failure is not None:
@@ -138,14 +136,16 @@ class FunctionRuns:
             assert performed.error is not None, "a mutation comes to a result or an error"
             known = performed.error
             error = known if isinstance(known, RewakeError) else _internal(known)
-        is_wanting = isinstance(error, BlobKeysWanted)
-        if attempt.host is None or is_wanting or (attempt.failure is None and _is_system(job)):
-            # Nothing ran or is kept, or nothing that an author or an operator wants to read of.
+        host = attempt.host
+        if host is None or (attempt.failure is None and attempt.is_system):
+            # Nothing ran, or nothing that an author or an operator wants to read of.
             return Mutated(outcome, error, None)
+        if error is not None and isinstance(error, BlobKeysWanted):
+            return Mutated(outcome, error, None)  # Nothing is kept: it is run again.
         record = self._record(
             attempt.path,
             "mutation",
-            attempt.host,
+            host,
             job,
             started=started,
             result=None if outcome is None else outcome.result,
@@ -154,66 +154,6 @@ class FunctionRuns:
             scheduled=job.scheduled,
         )
         return Mutated(outcome, error, record)
-
-    def _run_in(
-        self, transaction: WriteTransaction, job: MutationJob, registry: Registry, attempt: _Attempt
-    ) -> CallResult:
-        """The body of a mutation: what its group runs, unless it has run before."""
-        host = attempt.host = Host(
-            system_registry() if _is_system(job) else registry,
-            transaction,
-            job.identity,
-            self._around,
-            request_id=job.request_id,
-            scheduled="" if is_cron(job.scheduled) else job.scheduled,
-            source=job.source,
-            keys=job.keys,
-        )
-        if job.scheduled:
-            result = self._run_scheduled(host, transaction, job)
-            _refuse_wanting(host)
-            # Whatever became of the function, its job has changed, and that is kept.
-            if isinstance(result, Failure):
-                attempt.failure = result
-                return CallResult("null", result.log_lines)
-            return CallResult(result.value, result.log_lines)
-        # Here and not before: what was recorded for a repeated mutation counts, whatever became of the
-        # function since.
-        record, result = self._run(host, job, "mutation")
-        _refuse_wanting(host)
-        if record is not None:
-            attempt.path = record.name
-        try:
-            transaction.raise_if_torn()
-        except WriteInterrupted as torn:
-            result = failure_of(torn, root=None, log_lines=result.log_lines)
-        if isinstance(result, Failure):
-            attempt.failure = result
-            raise _RolledBack()
-        return CallResult(result.value, result.log_lines)
-
-    def _run_scheduled(
-        self, host: Host, transaction: WriteTransaction, job: MutationJob
-    ) -> Success | Failure:
-        """Run the mutation of a job, and finish the job, in one transaction."""
-        with transaction.uncounted():
-            is_claimed = claim_job(transaction, job.scheduled, name=job.call.path, args=job.call.args)
-        if not is_claimed:
-            return Success("null")  # Cancelled meanwhile, or done before its outcome was heard.
-        result: Success | Failure
-        try:
-            with transaction.savepoint():
-                _, result = self._run(host, job, "mutation")
-                if isinstance(result, Failure):
-                    raise _RolledBack()
-        except _RolledBack:
-            pass
-        except WriteInterrupted as torn:
-            result = failure_of(torn, root=None, log_lines=result.log_lines)
-        # The function may have used all that it may read.
-        with transaction.uncounted():
-            finish_job(transaction, job.scheduled, end_of(result))
-        return result
 
     def query(self, snapshot: Snapshot, job: QueryJob, registry: Registry) -> tuple[QueryRun, CallRecord]:
         """Run one query on a snapshot.
@@ -236,8 +176,8 @@ class FunctionRuns:
         started = self._monotonic()
         transaction = snapshot.transaction()
         own = system_registry_for(registry) if _is_system(job) else registry
-        host = Host(own, transaction, job.identity, self._around, journal=job.journal)
-        record, result = self._run(host, job, "query")
+        host = Host(own, transaction, job.identity, self.around, journal=job.journal)
+        record, result = self.run(host, job, "query")
         snapshot.raise_if_failed()
         if record is None:
             path, module = job.call.path, registry.module_of(job.call.path)
@@ -264,33 +204,44 @@ class FunctionRuns:
             result=result,
             journal=host.journal if record is not None else job.journal,
             read_set=transaction.read_set,
-            read_identity=host.observed.identity,
-            read_clock=host.observed.clock,
+            read_identity=host.has_read_identity,
+            read_clock=host.has_read_clock,
             code_hash="" if module is None else registry.module_hashes.get(module, ""),
             seconds=line.seconds,
         )
         return run, line
 
-    def _run(
+    def run(
         self, host: Host, job: MutationJob | QueryJob, kind: FunctionKind
     ) -> tuple[FunctionRecord | None, Success | Failure]:
+        """Find the function of a job and run it, within its limits of time and memory."""
+        call = job.call
         try:
             if job.visibility is Visibility.DENIED:
-                raise denial_of(job.call.path, kind)
-            if job.visibility is Visibility.PUBLIC and job.call.path.startswith(SYSTEM_PREFIX):
+                raise denial_of(call.path, kind)
+            if job.visibility is Visibility.PUBLIC and call.path.startswith(SYSTEM_PREFIX):
                 raise SystemIdentityRequired(kind=kind)
-            record = host.registry.find_kind(job.call.path, job.visibility, kind)
+            record = host.registry.find_kind(call.path, job.visibility, kind)
         except RewakeError as error:
             return None, failure_of(error, root=None)
-        limit, memory, result = self._time_limit, watched_memory(), None
+        limit, result = self._time_limit, None
+        assert current.run is None, "one run at a time in a thread"
         try:
-            with limit.running() if limit is not None else nullcontext(), memory, holding(host):
-                result = host.run(record, job.call.args)
+            current.run = host
+            if limit is not None:
+                limit.begin()
+            hold_sources()
+            result = host.run(record, call.args)
         except (FunctionTimedOut, OutOfMemory):
             # In code of the author's that makes the text of an exception.
             assert limit is not None
+        finally:
+            release_sources()
+            current.run = None
+            if limit is not None:
+                limit.end()
         # By its type: an author's exception may lie about its class, or fail when asked.
-        if memory.is_out or issubclass(type(host.error), MemoryError):
+        if host.is_out_of_memory or issubclass(type(host.error), MemoryError):
             self.has_run_out_of_memory = True
             result = out_of_memory(self._limits, host.log_lines.rendered())
         elif result is None or (limit is not None and limit.is_reached):
@@ -312,6 +263,15 @@ class FunctionRuns:
         scheduled: str = "",
     ) -> CallRecord:
         has_failed = host.error is not None
+        used = host.transaction.usage
+        usage = CallUsage(
+            used.documents_read,
+            used.bytes_read,
+            used.documents_written,
+            used.bytes_written,
+            len(job.call.args),
+            len(result.value) if isinstance(result, Success) else None,
+        )
         return CallRecord(
             path=path,
             kind=kind,
@@ -321,7 +281,7 @@ class FunctionRuns:
             traceback=host.traceback() if has_failed else None,
             request_id=request_id,
             limit=host.limit_reached() if has_failed else None,
-            usage=host.usage(args=job.call.args, result=result),
+            usage=usage,
             identity=identity_kind(job.identity),
             scheduled=scheduled,
             trace=self._tracing.current() if self._tracing.is_on else "",
@@ -329,16 +289,76 @@ class FunctionRuns:
         )
 
 
-class _Attempt:
+class _Attempt(msgspec.Struct, eq=False):
     """One mutation while its group performs it, and what is known of that by the end."""
 
-    __slots__ = ("failure", "host", "path")
+    runs: FunctionRuns
+    job: MutationJob
+    registry: Registry
+    is_system: bool
+    path: str
+    """As it is told of: of the job, then of the function."""
+    host: Host | None = None
+    """None until it runs, and so for good where its result was recorded before."""
+    failure: Failure | None = None
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.host: Host | None = None
-        """None until it runs, and so for good where its result was recorded before."""
-        self.failure: Failure | None = None
+    def body(self, transaction: WriteTransaction) -> CallResult:
+        """What the group runs, unless it has run before."""
+        job = self.job
+        host = self.host = Host(
+            system_registry() if self.is_system else self.registry,
+            transaction,
+            job.identity,
+            self.runs.around,
+            request_id=job.request_id,
+            scheduled="" if job.scheduled and is_cron(job.scheduled) else job.scheduled,
+            source=job.source,
+            keys=job.keys,
+        )
+        if job.scheduled:
+            result = self._run_scheduled(host, transaction)
+            host.refuse_wanting()
+            # Whatever became of the function, its job has changed, and that is kept.
+            if isinstance(result, Failure):
+                self.failure = result
+                return CallResult("null", result.log_lines)
+            return CallResult(result.value, result.log_lines)
+        # Here and not before: what was recorded for a repeated mutation counts, whatever became of the
+        # function since.
+        record, result = self.runs.run(host, job, "mutation")
+        host.refuse_wanting()
+        if record is not None:
+            self.path = record.name
+        try:
+            transaction.raise_if_torn()
+        except WriteInterrupted as torn:
+            result = failure_of(torn, root=None, log_lines=result.log_lines)
+        if isinstance(result, Failure):
+            self.failure = result
+            raise _RolledBack()
+        return CallResult(result.value, result.log_lines)
+
+    def _run_scheduled(self, host: Host, transaction: WriteTransaction) -> Success | Failure:
+        """Run the mutation of a job, and finish the job, in one transaction."""
+        job = self.job
+        with transaction.uncounted():
+            is_claimed = claim_job(transaction, job.scheduled, name=job.call.path, args=job.call.args)
+        if not is_claimed:
+            return Success("null")  # Cancelled meanwhile, or done before its outcome was heard.
+        result: Success | Failure
+        try:
+            with transaction.savepoint():
+                _, result = self.runs.run(host, job, "mutation")
+                if isinstance(result, Failure):
+                    raise _RolledBack()
+        except _RolledBack:
+            pass
+        except WriteInterrupted as torn:
+            result = failure_of(torn, root=None, log_lines=result.log_lines)
+        # The function may have used all that it may read.
+        with transaction.uncounted():
+            finish_job(transaction, job.scheduled, end_of(result))
+        return result
 
 
 class _RunIds:
@@ -356,12 +376,6 @@ class _RunIds:
             ids = [drawn[at : at + 2 * _ID_BYTES] for at in range(0, len(drawn), 2 * _ID_BYTES)]
             self._ready += ids[1:]
             return ids[0]
-
-
-def _refuse_wanting(host: Host) -> None:
-    """Take back a mutation that wants keys, whatever its author made of that."""
-    if host.keys_wanted:
-        raise BlobKeysWanted(count=host.keys_wanted)
 
 
 def _is_system(job: MutationJob | QueryJob) -> bool:

@@ -35,7 +35,7 @@ from rewake.database import (
     read_variable,
 )
 from rewake.errors import FunctionError, LimitExceeded, RewakeError
-from rewake.execution.call_log import CallUsage, LimitReached
+from rewake.execution.call_log import LimitReached
 from rewake.execution.call_sizes import warn
 from rewake.execution.calls import NO_SOURCE, Failure, RequestSource, Success, Visibility
 from rewake.execution.checked_values import (
@@ -44,15 +44,15 @@ from rewake.execution.checked_values import (
     decoded_arguments,
     returned_text,
 )
+from rewake.execution.current_run import current
 from rewake.execution.failures import author_traceback, failure_of
-from rewake.execution.mutation_files import MutationFiles
-from rewake.execution.output import LogLines, collecting
+from rewake.execution.mutation_files import BlobKeysWanted, MutationFiles
+from rewake.execution.output import LogLines, lines_of_context
 from rewake.execution.pages import Pages, SecondPage
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.scheduled_calls import schedule_for, scheduled_call
-from rewake.execution.side_effects import guarded
 from rewake.execution.surroundings import Surroundings
-from rewake.execution.system_context import SYSTEM_PREFIX, SystemCtx, SystemQueryCtx
+from rewake.execution.system_context import SystemCtx, SystemQueryCtx
 from rewake.functions import (
     CallOptions,
     Content,
@@ -71,6 +71,14 @@ from rewake.functions import (
 from rewake.schema import QuerySpec, TableDefinition
 from rewake.storage import GroupDoomed, StorageFailed
 from rewake.values import Value, decode, normalize
+
+_CONTEXTS: dict[tuple[str, bool], Callable[[Any], QueryCtx]] = {
+    ("query", False): QueryCtx,
+    ("query", True): SystemQueryCtx,
+    ("mutation", False): MutationCtx,
+    ("mutation", True): SystemCtx,
+}
+"""What a handler is given as `ctx`: by the kind of its function, and whether that is the house's own."""
 
 
 class RunIsOver(FunctionError):
@@ -98,19 +106,18 @@ class NestingTooDeep(LimitExceeded):
     template = "Cross component call depth limit exceeded. Do you have an infinite loop in your app?"
 
 
-class Observed(msgspec.Struct):
-    """What a run looked at besides the database."""
-
-    identity: bool = False
-    clock: bool = False
-
-
 class Host:
     """One run of one function, nested calls included."""
 
     # One is made for every run. What few runs ask for stands here until one does.
     error: BaseException | None = None
     """Set by `run` when it gives a Failure: the exception behind it."""
+    has_read_identity = False
+    has_read_clock = False
+    is_out_of_memory = False
+    """Whether an author's handler has met a MemoryError (`memory_limit.py`)."""
+    standard_sources: Any = None
+    """What Python's clocks and random numbers give the run (`standard_sources.py`)."""
     _random: Random | None = None
     _pages: Pages | None = None
     _files: MutationFiles | None = None
@@ -135,7 +142,6 @@ class Host:
         self.time_limit = around.time_limit
         self.registry = registry
         self.limits = transaction.limits
-        self.observed = Observed()
         self.log_lines = LogLines(self.limits, now_ms=lambda: now_ms)
         self.transaction = transaction
         """The transaction of the run; while a callee reads at its begin, that one's."""
@@ -150,7 +156,7 @@ class Host:
         self.request_id = request_id
         # What files may be stored under; None where nobody can reserve any.
         self._keys = keys
-        self.source = source.within(scheduled)
+        self.source = source.within(scheduled) if scheduled else source
         self.scheduled = scheduled
         """The id of the job that this run is; empty without one."""
         self.modules: set[str] = set()
@@ -164,8 +170,9 @@ class Host:
             path, lines = record.name, self.log_lines
             value = decoded_arguments(path, args, limits=self.limits, log_lines=lines)
             result = self._enter(record, value)
-            if self.time_limit is not None:
-                self.time_limit.check()
+            limit = self.time_limit
+            if limit is not None and limit.is_reached:
+                limit.check()
             text = returned_text(record, result, self.transaction, limits=self.limits, log_lines=lines)
         except (GroupDoomed, StorageFailed):
             raise  # Not the function's failure: the runner must know.
@@ -217,18 +224,6 @@ class Host:
             self._running.pop()
             face.is_open = False
 
-    def usage(self, *, args: str, result: Success | Failure | None) -> CallUsage:
-        """What the run used, for the call log."""
-        used = self.transaction.usage
-        return CallUsage(
-            used.documents_read,
-            used.bytes_read,
-            used.documents_written,
-            used.bytes_written,
-            len(args),
-            len(result.value) if isinstance(result, Success) else None,
-        )
-
     # Steps of a run.
 
     def _warn(self) -> None:
@@ -241,17 +236,22 @@ class Host:
         self.modules.add(record.path.module)
         arguments = checked_arguments(record, value, self.transaction.catalog)
         face = _Face(self, record)
-        context = _context_of(record, face)
-        self._running.append(record)
-        lines, caller = self.log_lines, self.log_lines.function
-        if len(self._running) > 1:
+        context = _CONTEXTS[record.kind, record.is_system](face)
+        running, lines = self._running, self.log_lines
+        was_guarded, caller = current.is_guarded, lines.function
+        if running:
             lines.function = record.name
+        running.append(record)
+        outer = lines_of_context.set(lines)
+        # Entered for every call, so there are no blocks around it: a `with` is three calls more.
+        current.is_guarded = True
         try:
-            with guarded(), collecting(lines):
-                return record.function.handler(context, **arguments)
+            return record.function.handler(context, **arguments)
         finally:
+            current.is_guarded = was_guarded
+            lines_of_context.reset(outer)
             lines.function = caller
-            self._running.pop()
+            running.pop()
             face.is_open = False
 
     def call_nested(
@@ -357,10 +357,14 @@ class Host:
             self._files = MutationFiles(self.around.blobs, self._keys)
         return self._files
 
-    @property
-    def keys_wanted(self) -> int:
-        """How many keys for files the run wants; 0 as long as those that it has are enough."""
-        return 0 if self._files is None else self._files.wanted
+    def refuse_wanting(self) -> None:
+        """Take back a mutation that wants keys for files, whatever its author made of that.
+
+        Raises:
+            BlobKeysWanted: those that it has are not enough.
+        """
+        if self._files is not None and self._files.wanted:
+            raise BlobKeysWanted(count=self._files.wanted)
 
     @property
     def chance(self) -> Random:
@@ -371,16 +375,13 @@ class Host:
         return self._random
 
 
-class _Face:
+class _Face(msgspec.Struct, eq=False):
     """What one `ctx` holds of the host: open while its own function runs. Implements `functions.Host`."""
 
-    __slots__ = ("_has_page", "_host", "_record", "is_open")
-
-    def __init__(self, host: Host, record: FunctionRecord) -> None:
-        self._host = host
-        self._record = record
-        self._has_page = False
-        self.is_open = True
+    _host: Host
+    _record: FunctionRecord
+    _has_page: bool = False
+    is_open: bool = True
 
     def _opened(self) -> Host:
         host = self._host
@@ -411,7 +412,7 @@ class _Face:
 
     def read_identity(self) -> Identity:
         host = self._opened()
-        host.observed.identity = True
+        host.has_read_identity = True
         return host.identity
 
     def read_variable(self, name: str) -> str | None:
@@ -419,7 +420,7 @@ class _Face:
 
     def read_clock(self) -> float:
         host = self._opened()
-        host.observed.clock = True
+        host.has_read_clock = True
         return host.now_ms
 
     def random(self) -> Random:
@@ -449,7 +450,7 @@ class _Face:
 
     def snapshot_ts(self) -> int:
         host = self._opened()
-        host.observed.clock = True
+        host.has_read_clock = True
         return host.transaction.begin_ts
 
     def request_metadata(self) -> RequestMetadata:
@@ -513,13 +514,6 @@ class _Face:
 
     def log(self, level: str, text: str) -> None:
         self._opened().log_lines.add(level, text)
-
-
-def _context_of(record: FunctionRecord, face: _Face) -> QueryCtx:
-    is_system = record.path.module.startswith(SYSTEM_PREFIX)
-    if record.kind == "query":
-        return SystemQueryCtx(face) if is_system else QueryCtx(face)
-    return SystemCtx(face) if is_system else MutationCtx(face)
 
 
 def _metric(used: int, limit: int) -> TransactionMetric:

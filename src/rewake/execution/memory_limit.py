@@ -9,8 +9,8 @@ caught. So modules of the project are compiled with a look at it as the first th
     except Exception:              becomes         except Exception:
         log.warning("no")                              __rewake_caught__(); log.warning("no")
 
-There, and at the begin of each `finally`, the run is marked as failed and `OutOfMemory` raised, which the
-next handler cannot keep either. Where nothing is raised nothing is run, so this costs nothing.
+There, and at the begin of each `finally`, the current run is marked as failed and `OutOfMemory` raised, which
+the next handler cannot keep either. Where nothing is raised nothing is run, so this costs nothing.
 
 Not here: the bound itself; handlers inside libraries, which know what they can do without (but for
 `contextlib.suppress`).
@@ -23,12 +23,12 @@ import ast
 import builtins
 import contextlib
 import sys
-import threading
 from types import TracebackType
+
+from rewake.execution.current_run import current
 
 _LOOK = "__rewake_caught__"
 _CHAIN_MAX = 50
-_run = threading.local()
 # Set by `install`; elsewhere modules are compiled as they stand.
 _is_installed = False
 
@@ -38,25 +38,6 @@ class OutOfMemory(BaseException):
 
     def __str__(self) -> str:
         return "the function ran out of memory"
-
-
-class watched_memory:
-    """A run of a function is under way, in this thread, until the block ends."""
-
-    __slots__ = ("is_out",)
-
-    def __init__(self) -> None:
-        self.is_out = False
-        """Whether one of the author's handlers has met a MemoryError."""
-
-    def __enter__(self) -> watched_memory:
-        _run.watch = self
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        _run.watch = None
 
 
 def install_memory_watch() -> None:
@@ -119,9 +100,9 @@ def _look() -> None:
 
 
 def _look_at(error: BaseException | None) -> None:
-    watch: watched_memory | None = getattr(_run, "watch", None)
-    if watch is not None and _is_of_memory(error):
-        watch.is_out = True
+    run = current.run
+    if run is not None and _is_of_memory(error):
+        run.is_out_of_memory = True
         raise OutOfMemory
 
 

@@ -20,10 +20,13 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+import msgspec
+
 from rewake.execution.call_log import TRUNCATED, RunLogLine
 from rewake.limits import DEFAULT_LIMITS, Limits
 
-_current: ContextVar[LogLines | None] = ContextVar("log lines of the run", default=None)
+lines_of_context: ContextVar[LogLines | None] = ContextVar("log lines of the run", default=None)
+"""Where what is printed and logged goes; None outside of runs."""
 
 LEVELS = {
     logging.DEBUG: "DEBUG",
@@ -34,29 +37,20 @@ LEVELS = {
 }
 
 
-class LogLines:
+class LogLines(msgspec.Struct, eq=False):
     """The log lines of one run, bounded in number and length."""
 
-    __slots__ = ("_heard", "_limits", "_now_ms", "function", "lines")
-
-    def __init__(
-        self,
-        limits: Limits = DEFAULT_LIMITS,
-        *,
-        now_ms: Callable[[], float] = lambda: 0.0,
-        heard: Callable[[RunLogLine], None] = lambda line: None,
-    ) -> None:
-        """`heard` is told of each line at once, in the thread that printed it."""
-        self._limits = limits
-        self._now_ms = now_ms
-        self._heard = heard
-        self.function = ""
-        """The nested function that prints now; empty for the one that was called."""
-        self.lines: list[RunLogLine] = []
+    limits: Limits = DEFAULT_LIMITS
+    now_ms: Callable[[], float] = lambda: 0.0
+    heard: Callable[[RunLogLine], None] = lambda line: None
+    """Is told of each line at once, in the thread that printed it."""
+    function: str = ""
+    """The nested function that prints now; empty for the one that was called."""
+    lines: list[RunLogLine] = []
 
     def add(self, level: str, text: str, code: str = "") -> None:
         """Append a line; the last one that fits says that more were left out."""
-        most = self._limits.log_lines_max
+        most = self.limits.log_lines_max
         if len(self.lines) >= most:
             return
         if len(self.lines) == most - 1:
@@ -64,7 +58,7 @@ class LogLines:
             return
         # A lone surrogate cannot cross the wire; what can be shown of it is its escape.
         raw = text.encode(errors="backslashreplace")
-        room = self._limits.log_line_bytes_max - len(f"[{level}] ")
+        room = self.limits.log_line_bytes_max - len(f"[{level}] ")
         if len(raw) > room:
             text = raw[: room - len(TRUNCATED)].decode(errors="ignore") + TRUNCATED
         else:
@@ -72,18 +66,18 @@ class LogLines:
         self._append(level, text, code)
 
     def _append(self, level: str, text: str, code: str = "") -> None:
-        line = RunLogLine(level, text, code, self._now_ms(), self.function)
+        line = RunLogLine(level, text, code, self.now_ms(), self.function)
         self.lines.append(line)
-        self._heard(line)
+        self.heard(line)
 
     def rendered(self) -> tuple[str, ...]:
         """The lines as clients read them."""
-        return tuple([str(line) for line in self.lines])
+        return tuple([str(line) for line in self.lines]) if self.lines else ()
 
 
 class collecting:
     """Send what is printed and logged in this context to `lines` until the block ends: by this thread, and
-    by tasks and threads that an action starts with its context.
+    by tasks and threads that an action starts with its context. (`host.py` does the same without a block.)
     """
 
     __slots__ = ("_lines", "_token")
@@ -92,17 +86,17 @@ class collecting:
         self._lines = lines
 
     def __enter__(self) -> None:
-        self._token = _current.set(self._lines)
+        self._token = lines_of_context.set(self._lines)
 
     def __exit__(self, *error: object) -> None:
-        _current.reset(self._token)
+        lines_of_context.reset(self._token)
 
 
 def function_print(
     *values: Any, sep: str | None = None, end: str | None = None, file: Any = None, flush: bool = False
 ) -> None:
     """The `print` of author modules: a log line while a function runs, the ordinary one otherwise."""
-    lines = _current.get()
+    lines = lines_of_context.get()
     if lines is None or (file is not None and file not in (sys.stdout, sys.stderr)):
         builtins.print(*values, sep=sep, end=end, file=file, flush=flush)
         return
@@ -117,7 +111,7 @@ class RunLogHandler(logging.Handler):
     """Turns `logging` records of a running function into its log lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        lines = _current.get()
+        lines = lines_of_context.get()
         if lines is None or record.name.startswith("rewake."):
             # We may be the only handler, and must not swallow what would be printed without us.
             last = logging.lastResort

@@ -28,7 +28,7 @@ from rewake.execution.analysis import (
     find_function,
     module_of,
 )
-from rewake.execution.calls import Visibility
+from rewake.execution.calls import SYSTEM_PREFIX, Visibility
 from rewake.functions import FunctionKind, FunctionMetadata, HttpRouter, RegisteredFunction
 from rewake.protocol import FunctionPath
 from rewake.schema import (
@@ -64,6 +64,11 @@ class FunctionRecord(msgspec.Struct, frozen=True, dict=True):
     def name(self) -> str:
         """`module:function`, as people read it."""
         return self.path.public
+
+    @cached_property
+    def is_system(self) -> bool:
+        """Whether it is one of the house's own."""
+        return self.path.module.startswith(SYSTEM_PREFIX)
 
     @cached_property
     def write_result(self) -> WriteText:

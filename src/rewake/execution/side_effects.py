@@ -1,9 +1,9 @@
 """Side effects: files, sockets and subprocesses are refused while a query or mutation runs.
 
 Floor 3, `execution`. CPython tells audit hooks about every `open`, connect and spawn. One hook per process
-looks whether this thread is running a query or mutation, and if so raises an error that names the action to
-write instead (DESIGN D3). It guards against accidents, not attackers: what an already open connection does
-is invisible to it, and the docs say so.
+looks whether this thread is in the code of a query or mutation (`current_run.py`), and if so raises an error
+that names the action to write instead (DESIGN D3). It guards against accidents, not attackers: what an
+already open connection does is invisible to it, and the docs say so.
 
 Reads that Python itself makes on the author's behalf must go through: a first `strptime` or lazy import
 reads modules, `ZoneInfo` reads its tables, a traceback reads source lines. They are told apart by who is on
@@ -16,13 +16,13 @@ Source: PEP 578; the audit events table of the Python documentation.
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import Callable
 from functools import wraps
 from types import FrameType
 
 from rewake.errors import FunctionError
+from rewake.execution.current_run import current
 
 
 class SideEffectRefused(FunctionError):
@@ -93,7 +93,6 @@ _WRITE_FLAGS = (
     0o3 | 0o100 | 0o1000
 )  # O_WRONLY | O_RDWR, O_CREAT, O_TRUNC on Linux and macOS alike for the first
 
-_run = threading.local()
 _installed = False
 
 
@@ -108,25 +107,17 @@ def install_guard() -> None:
             time.sleep = _audited(time.sleep)  # type: ignore[assignment]
 
 
-class guarded:
-    """Refuse side effects of this thread until the block ends."""
-
-    __slots__ = ("_before",)
-    _is_guarded = True
-
-    def __enter__(self) -> None:
-        self._before = getattr(_run, "is_guarded", False)
-        _run.is_guarded = self._is_guarded
-
-    def __exit__(self, *error: object) -> None:
-        _run.is_guarded = self._before
-
-
-class unguarded(guarded):
+class unguarded:
     """Let the house itself reach outside while a query or mutation runs: none of the author's code in it."""
 
-    __slots__ = ()
-    _is_guarded = False
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = current.is_guarded
+        current.is_guarded = False
+
+    def __exit__(self, *error: object) -> None:
+        current.is_guarded = self._before
 
 
 def _audited(sleep: Callable[[float], None]) -> Callable[[float], None]:
@@ -139,7 +130,7 @@ def _audited(sleep: Callable[[float], None]) -> Callable[[float], None]:
 
 
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
-    if event not in _REFUSED or not getattr(_run, "is_guarded", False):
+    if event not in _REFUSED or not current.is_guarded:
         return
     if sys._getframe(1).f_globals.get("__name__") in _IMPORT_SYSTEM:
         return  # A first import also writes: it caches what it compiled.

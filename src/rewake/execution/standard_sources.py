@@ -5,7 +5,7 @@ neither. So in worker processes `time.time()`, `datetime.now()`, `random.random(
 stand still, or are seeded, for the run that calls them, and the run is known to have looked at the clock
 (DESIGN D3).
 
-    template: install -> load author modules -> fork -> holding(host) around each run
+    template: install -> load author modules -> fork -> (hold -> a run -> release)*
     a call:   from a thread that runs a function? yes -> the run's time or chance, and a log line, once a run
                                                   no  -> the real thing
 
@@ -24,16 +24,15 @@ import importlib
 import os
 import random
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import PurePath
-from types import FrameType, MappingProxyType, TracebackType
+from types import FrameType, MappingProxyType
 from typing import Any
 
-from rewake.execution.host import Host
+from rewake.execution.current_run import Run, current
 
 _NANOSECONDS = {"monotonic": "monotonic_ns", "perf_counter": "perf_counter_ns"}
 _OUR_CLOCK = "rewake.environment"
@@ -41,7 +40,6 @@ _NOT_SAID = ("logging", "importlib", "_frozen_importlib")
 """Modules that read the clock without their caller's wish: they get the run's time, and nobody is told."""
 
 
-_held = threading.local()
 # The functions that were replaced, by name. Filled by `install`, which also sets the two that exchange the C
 # functions and put them back; without it nothing is ever held.
 _real: dict[str, Callable[..., Any]] = {}
@@ -49,42 +47,39 @@ _patch: Callable[[], None] | None = None
 _unpatch: Callable[[], None]
 
 
-class holding:
-    """Hold the standard sources for the run of `host`, in this thread, until the block ends. Does nothing in
-    a process where they were not installed.
-
-    Entered for every run, so it is a class and no generator, and what few runs ask for is made on demand.
+def hold_sources() -> None:
+    """Hold the standard sources from now on, for the current run. Does nothing in a process where they were
+    not installed.
     """
+    if _patch is not None:
+        _patch()
 
-    # Time and chance of the run, set by the first use.
+
+def release_sources() -> None:
+    """Hold them no longer."""
+    if _patch is not None:
+        _unpatch()
+
+
+class _Sources:
+    """What the standard sources give one run. Made by its first use, since few runs come to that."""
+
+    # Set by the first use of each.
     _chance: random.Random | None = None
     _still: Mapping[str, int] = MappingProxyType({})
     _said: frozenset[str] = frozenset()
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
-
-    def __enter__(self) -> None:
-        if _patch is not None:
-            assert getattr(_held, "sources", None) is None, "one run at a time in a thread"
-            _held.sources = self
-            _patch()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if _patch is not None:
-            _unpatch()
-            _held.sources = None
+    def __init__(self, run: Run) -> None:
+        self._run = run
 
     @property
     def now_ns(self) -> int:
         """The time of the run; to a microsecond, as far as a float goes."""
-        return round(self._host.now_ms * 1e3) * 1000
+        return round(self._run.now_ms * 1e3) * 1000
 
     def look_at_clock(self, frame: FrameType) -> None:
         """Note that the code of `frame` reads a clock."""
-        self._host.observed.clock = True
+        self._run.has_read_clock = True
         self._say(
             "StandardClockRead",
             frame,
@@ -108,7 +103,7 @@ class holding:
             "those of `ctx.random`: use that. What must be unguessable is made in an action.",
         )
         if self._chance is None:
-            self._chance = random.Random(self._host.chance.getrandbits(64))
+            self._chance = random.Random(self._run.chance.getrandbits(64))
         return self._chance
 
     def _say(self, code: str, frame: FrameType, text: str) -> None:
@@ -116,7 +111,7 @@ class holding:
             self._said |= {code}
             asker = _asker(frame)
             place = f"{PurePath(asker.f_code.co_filename).name}:{asker.f_lineno}"
-            self._host.log_lines.add("WARN", f"{place} {text}", f"warning:{code}")
+            self._run.log_lines.add("WARN", f"{place} {text}", f"warning:{code}")
 
 
 def install_standard_sources() -> None:
@@ -164,12 +159,17 @@ class _Traveller:
         return sources.now_ns
 
 
-def _sources(frame: FrameType) -> holding | None:
+def _sources(frame: FrameType) -> _Sources | None:
     """Whose time and chance the code of `frame` gets: those of the run in this thread, or the real ones,
     which the house's own clock always gets.
     """
-    sources: holding | None = getattr(_held, "sources", None)
-    return None if sources is None or frame.f_globals.get("__name__") == _OUR_CLOCK else sources
+    run = current.run
+    if run is None or frame.f_globals.get("__name__") == _OUR_CLOCK:
+        return None
+    if run.standard_sources is None:
+        run.standard_sources = _Sources(run)
+    sources: _Sources = run.standard_sources
+    return sources
 
 
 def _asker(frame: FrameType) -> FrameType:

@@ -9,9 +9,6 @@ from rewake.database import ReadTransaction, WriteTransaction
 from rewake.execution.registry import Registry
 from rewake.functions import MutationCtx, QueryCtx
 
-SYSTEM_PREFIX = "_system/"
-"""What paths of system functions begin with."""
-
 
 class SystemCtx(MutationCtx):
     """What a system function is given besides: the transaction itself."""

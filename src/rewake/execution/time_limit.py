@@ -61,21 +61,6 @@ class _Signal(int):
 _TICK = _Signal(signal.SIGPROF)
 
 
-class _Running:
-    """What `TimeLimit.running` gives: one for all runs, since they come one after another."""
-
-    __slots__ = ("_limit",)
-
-    def __init__(self, limit: TimeLimit) -> None:
-        self._limit = limit
-
-    def __enter__(self) -> None:
-        self._limit.begin()
-
-    def __exit__(self, *error: object) -> None:
-        self._limit.end()
-
-
 class TimeLimit:
     """The limit on the runs of one process. One at a time is used; `start` takes over SIGPROF."""
 
@@ -86,8 +71,7 @@ class TimeLimit:
         self._owners: dict[str, bool | None] = {}
         # Up to which all processor time is given to somebody: moved by every tick.
         self._counted_to = 0.0
-        # Of the run under way: set by `running`, grown by ticks.
-        self._block = _Running(self)
+        # Of the run under way: set by `begin` and `end`, grown by ticks.
         self._is_running = False
         self._spent = 0.0
         self._is_in_tick = False
@@ -111,12 +95,8 @@ class TimeLimit:
         signal.setitimer(signal.ITIMER_PROF, 0)
         self._is_running = False
 
-    def running(self) -> _Running:
-        """A block during which a run of a function is under way."""
-        return self._block
-
     def begin(self) -> None:
-        """A run begins."""
+        """A run of a function begins."""
         # Asking the processor's clock is a system call. What passed since the last tick is a tick at the
         # most, and not held against the run.
         self._spent, self.is_reached = -_TICK_SECONDS, False

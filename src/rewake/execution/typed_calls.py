@@ -15,9 +15,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from rewake.errors import ApplicationError, FunctionFailed
-from rewake.execution.calls import Failure, FunctionCall, Success
+from rewake.execution.calls import SYSTEM_PREFIX, Failure, FunctionCall, Success
 from rewake.execution.registry import FunctionRecord
-from rewake.execution.system_context import SYSTEM_PREFIX
 from rewake.schema import ValidationFailed, plain_value
 from rewake.values import Value, decode_stored, encode, normalize
 

@@ -72,7 +72,7 @@ class Auth:
 class NestedQueries:
     """Calls of queries within a transaction, under conditions of the caller's."""
 
-    def __init__(self, host: Host, options: CallOptions) -> None:
+    def __init__(self, host: Host, options: CallOptions = PLAIN_CALL) -> None:
         self._host = host
         self._options = options
 
@@ -157,9 +157,6 @@ class NestedCalls(NestedQueries):
 
 class QueryCtx(NestedQueries):
     """What a query is given: the database to read, the caller, frozen time and seeded chance."""
-
-    def __init__(self, host: Host) -> None:
-        super().__init__(host, PLAIN_CALL)
 
     @property
     def db(self) -> DatabaseReader:
