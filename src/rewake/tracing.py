@@ -34,11 +34,8 @@ class Tracing:
         """`provider` is a `TracerProvider` of the SDK."""
         self._provider = provider
         self._tracer = None if provider is None else provider.get_tracer("rewake")
-
-    @property
-    def is_on(self) -> bool:
+        self.is_on = provider is not None
         """Whether anybody wants spans."""
-        return self._tracer is not None
 
     @contextmanager
     def span(

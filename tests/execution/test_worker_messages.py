@@ -46,6 +46,7 @@ from rewake.execution.worker_messages import (
     Told,
     pack,
     pack_prepared,
+    packed,
     unpack_from_front,
     unpack_from_worker,
     unpack_prepared,
@@ -65,13 +66,13 @@ def crossed(message: FromWorker) -> FromWorker:
 
 
 def crossed_down(message: FromFront) -> FromFront:
-    (body,) = FrameDecoder().feed(pack(message))
-    return unpack_from_front(body)
+    (crossed,) = unpack_from_front(FrameDecoder().feed(pack(message)))
+    return crossed
 
 
 @given(st.binary(max_size=40))
 def test_what_is_no_message_breaks_the_pipe_and_nothing_else(body: bytes) -> None:
-    for unpack in (unpack_from_front, unpack_from_worker):
+    for unpack in (lambda body: unpack_from_front([body]), unpack_from_worker):
         try:
             unpack(body)
         except PipeBroken:
@@ -122,8 +123,10 @@ def test_a_group_crosses() -> None:
     trimmed = Outcome(4, trimmed=TrimResult(1, 2, has_more=True))
     told = crossed(Told([row], 9, [failure, changed, trimmed]))
     assert told == Told([row], 9, [failure, changed, trimmed])
+    assert crossed(Told([row], 9, [packed(failure), changed])) == Told([row], 9, [failure, changed])
     assert failure.mutated.result == Failure("no\n", "null", ())
     assert unpack_prepared(pack_prepared(Prepared([failure]))) == Prepared([failure])
+    assert unpack_prepared(pack_prepared(Prepared([packed(failure)]))) == Prepared([failure])
     assert unpack_prepared(b"") == Prepared([])
 
 

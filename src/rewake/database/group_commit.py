@@ -19,7 +19,6 @@ Kinkade, "Varieties of Concurrency Control in IMS/VS Fast Path" (1985); spec/sem
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from typing import NamedTuple
 
 import msgspec
@@ -146,7 +145,7 @@ class GroupCommit:
         except GroupDoomed as error:
             self._store.rollback()
             raise error.reason from error
-        self._began, self._head = copy(head), head
+        self._began, self._head = replace(head), head
         self._rows = []
 
     def perform(self, invocation: Invocation, body: Callable[[WriteTransaction], CallResult]) -> Performed:
@@ -161,9 +160,10 @@ class GroupCommit:
         """
         head = self._head
         assert head is not None, "begin the group first"
-        recorded = self._recorded(invocation.replay)
-        if recorded is not None:
-            return recorded
+        if invocation.replay is not None:
+            recorded = self._recorded(invocation.replay)
+            if recorded is not None:
+                return recorded
         store = self._store
         store.begin_mutation()
         transaction = WriteTransaction(
@@ -177,7 +177,8 @@ class GroupCommit:
         )
         try:
             result = body(transaction)
-            self._raise_if_doomed()
+            if store.doomed is not None:
+                self._raise_if_doomed()
             transaction.raise_if_torn()
             row, result = self._keep(head, invocation, transaction, result)
         except GroupDoomed:
@@ -271,10 +272,8 @@ class GroupCommit:
         self.rollback()
         self._store.close()
 
-    def _recorded(self, key: ReplayKey | None) -> Performed | None:
+    def _recorded(self, key: ReplayKey) -> Performed | None:
         """What was recorded for a mutation that the client sent before."""
-        if key is None:
-            return None
         found = self._store.find_replay(key.session, key.request)
         if found is None:
             return None
@@ -306,7 +305,7 @@ class GroupCommit:
                 ts=ts,
                 result=result.value,
                 log_lines=msgspec.json.encode(result.log_lines).decode() if result.log_lines else "[]",
-                now_ms=self._environment.clock.now_ns() // 10**6,
+                now_ms=int(transaction.now_ms),
             )
         self._store.keep_mutation()
         head.last_ts, head.log_bytes = ts, log_bytes

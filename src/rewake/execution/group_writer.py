@@ -286,7 +286,7 @@ class GroupWriter:
             self._group.rollback()
         left = [item for item in taken if not item.is_told]
         self._is_unsure = True
-        rows, last_ts = self._news((), self._told_ts)
+        rows, last_ts = self._news(self._told_ts)
         committed = {row.invocation for row in rows}
         # A group is in the log as a whole or not at all.
         if not any(isinstance(i.job, MutationJob) and i.job.invocation.id in committed for i in left):
@@ -294,29 +294,35 @@ class GroupWriter:
                 item.error = _reason(error)
         self._tell(rows, last_ts, left)
 
-    def _news(self, rows: Sequence[LogRow], last_ts: int) -> tuple[Sequence[LogRow], int]:
-        """What is to be told of a group: its own rows, and any before them that a lost answer kept back."""
-        if self._is_unsure:
-            try:
-                rows = tuple(self._database.log_rows(after=self._told_ts))
-            except Exception:
-                _log.exception("the commit log cannot be read; it is asked again after the next group")
-                return (), self._told_ts
-            last_ts = max([last_ts, *(row.ts for row in rows)])
-            self._is_unsure = False
-        return rows, last_ts
+    def _news(self, last_ts: int) -> tuple[Sequence[LogRow], int]:
+        """What is to be told of a group where nobody is sure: its own rows, and any before them that a lost
+        answer kept back.
+        """
+        try:
+            rows = tuple(self._database.log_rows(after=self._told_ts))
+        except Exception:
+            _log.exception("the commit log cannot be read; it is asked again after the next group")
+            return (), self._told_ts
+        self._is_unsure = False
+        return rows, max([last_ts, *(row.ts for row in rows)])
 
     def _tell(self, rows: Sequence[LogRow], last_ts: int, items: list[Writing]) -> None:
         """Send a group's news up: its rows and the outcomes of its members."""
-        rows, last_ts = self._news(rows, last_ts)
+        if self._is_unsure:
+            rows, last_ts = self._news(last_ts)
         self._told_ts = max(self._told_ts, last_ts)
+        ran = 0
         for item in items:
             item.is_told = True
-            if isinstance(item.error, BlobKeysWanted):
-                item.record = None  # It is run again: that is the run that counts.
-            elif item.error is not None and isinstance(item.job, MutationJob):
-                item.record = replace(item.record or _unfinished(item.job), error=item.error.message)
-        ran = sum([isinstance(item.job, MutationJob) for item in items])
+            job, error = item.job, item.error
+            if not isinstance(job, MutationJob):
+                continue
+            ran += 1
+            if error is not None:
+                # One that wants keys is run again: that is the run that counts.
+                is_wanting = isinstance(error, BlobKeysWanted)
+                record = None if is_wanting else replace(item.record or _unfinished(job), error=error.message)
+                item.record = record
         seconds, self._commit_seconds = self._commit_seconds, 0.0
         self._tell_up(GroupReport(tuple(rows), self._told_ts, ran, seconds), items)
 

@@ -15,6 +15,8 @@ FRAME_BYTES_MAX = 2**30
 """Far above any honest frame: a longer one means that the stream is out of step."""
 
 _length = struct.Struct(">I")
+_LENGTH_BYTES = _length.size
+_unpack_length = _length.unpack_from
 
 
 class PipeBroken(Exception):
@@ -43,22 +45,24 @@ class FrameDecoder:
         Raises:
             PipeBroken: a frame says that it is longer than any can be.
         """
-        if not self._buffer and len(data) >= _length.size:
-            # Mostly one whole frame comes, and nothing else.
-            (length,) = _length.unpack_from(data)
-            if len(data) == _length.size + length <= FRAME_BYTES_MAX:
-                return (data[_length.size :],)
-        self._buffer += data
+        stream: bytes | bytearray = data
+        if self._buffer:
+            self._buffer += data
+            stream = self._buffer
         bodies = []
-        position = 0
-        while len(self._buffer) - position >= _length.size:
-            (length,) = _length.unpack_from(self._buffer, position)
+        position, size = 0, len(stream)
+        while (begin := position + _LENGTH_BYTES) <= size:
+            (length,) = _unpack_length(stream, position)
             if length > FRAME_BYTES_MAX:
                 raise PipeBroken(f"a frame of {length} bytes")
-            end = position + _length.size + length
-            if end > len(self._buffer):
+            end = begin + length
+            if end > size:
                 break
-            bodies.append(bytes(self._buffer[position + _length.size : end]))
+            bodies.append(bytes(stream[begin:end]))
             position = end
-        del self._buffer[:position]
+        # Mostly whole frames come, and nothing is kept.
+        if self._buffer:
+            del self._buffer[:position]
+        elif position < size:
+            self._buffer += data[position:]
         return bodies

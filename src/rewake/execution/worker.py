@@ -36,6 +36,7 @@ from rewake.database import (
 from rewake.environment import process_environment
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
 from rewake.execution.action_worker import ActionWorker
+from rewake.execution.calls import MutationOutcome
 from rewake.execution.code_switch import apply_code, check_code, name_source
 from rewake.execution.error_facts import ErrorFacts
 from rewake.execution.function_runs import FunctionRuns
@@ -82,6 +83,7 @@ from rewake.execution.worker_messages import (
     Told,
     Trim,
     pack_prepared,
+    packed,
 )
 from rewake.execution.worker_pipe import Pipe
 from rewake.observability import ROOT, logger, wanted_level
@@ -217,7 +219,7 @@ class WriterWorker(_Worker):
         outcomes = []
         for item in items:
             if item.outcome is not None:
-                item.prepared = _outcome(item)
+                item.prepared = packed(_outcome(item))
                 outcomes.append(item.prepared)
         self._mark.leave(pack_prepared(Prepared(outcomes)))
 
@@ -230,16 +232,16 @@ class WriterWorker(_Worker):
 def _outcome(item: Writing) -> Outcome:
     if item.error is not None:
         return Outcome(item.asker, error=ErrorFacts.of(item.error), record=item.record)
-    if isinstance(item.job, MutationJob):
-        outcome = item.outcome
+    outcome = item.outcome
+    if isinstance(outcome, MutationOutcome):
         return Outcome(item.asker, outcome.ts, Result.of(outcome.result), record=item.record)
-    if isinstance(item.outcome, Stepped):
-        return Outcome(item.asker, stepped=item.outcome)
-    if isinstance(item.outcome, tuple):
-        return Outcome(item.asker, trimmed=item.outcome)  # type: ignore[arg-type]
-    if isinstance(item.outcome, bool):
-        return Outcome(item.asker, has_restarted=item.outcome)
-    return Outcome(item.asker, changed=item.outcome)
+    if isinstance(outcome, Stepped):
+        return Outcome(item.asker, stepped=outcome)
+    if isinstance(outcome, tuple):
+        return Outcome(item.asker, trimmed=outcome)  # type: ignore[arg-type]
+    if isinstance(outcome, bool):
+        return Outcome(item.asker, has_restarted=outcome)
+    return Outcome(item.asker, changed=outcome)
 
 
 class ReaderWorker(_Worker):

@@ -15,9 +15,8 @@ Not here: who sends what when (`worker.py` in the worker, `writer_desk.py` and `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
@@ -510,8 +509,6 @@ FromFront = Begin | Fork | _ToWriter | _ToReader | Act | Serve | Exchanged | Sto
 _FromActor = Call | Printed | Acted | Exchanged
 FromWorker = Loading | Loaded | Ready | Failed | Told | Ran | Surveyed | Checked | LogLine | _FromActor
 
-M = TypeVar("M")
-
 _encoder = msgspec.msgpack.Encoder()
 _from_front: msgspec.msgpack.Decoder[FromFront] = msgspec.msgpack.Decoder(FromFront)
 _from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)
@@ -524,13 +521,16 @@ def pack(message: FromFront | FromWorker) -> bytes:
     return framed(body)
 
 
-def unpack_from_front(body: bytes) -> FromFront:
-    """A message as a worker reads it.
+def unpack_from_front(bodies: Iterable[bytes]) -> list[FromFront]:
+    """Messages as a worker reads them, many at a time: a group comes in few portions.
 
     Raises:
-        PipeBroken: it is none.
+        PipeBroken: one of them is none.
     """
-    return _decoded(_from_front, body)
+    try:
+        return [*map(_from_front.decode, bodies)]
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise PipeBroken(str(error)) from None
 
 
 def unpack_from_worker(body: bytes) -> FromWorker:
@@ -539,14 +539,15 @@ def unpack_from_worker(body: bytes) -> FromWorker:
     Raises:
         PipeBroken: it is none.
     """
-    return _decoded(_from_worker, body)
-
-
-def _decoded(decoder: msgspec.msgpack.Decoder[M], body: bytes) -> M:
     try:
-        return decoder.decode(body)
+        return _from_worker.decode(body)
     except (msgspec.MsgspecError, ValueError) as error:
         raise PipeBroken(str(error)) from None
+
+
+def packed(outcome: Outcome) -> Outcome:
+    """The same outcome, as bytes that messages take as they are: it lies beside the mark and is told."""
+    return msgspec.Raw(_encoder.encode(outcome))  # type: ignore[return-value]
 
 
 def pack_prepared(prepared: Prepared) -> bytes:

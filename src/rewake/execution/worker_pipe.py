@@ -6,10 +6,10 @@ end (`worker_process.py`), what the messages mean (`worker_messages.py`).
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import threading
+from collections import deque
 
 from rewake.execution.pipe_frames import FrameDecoder
 from rewake.execution.worker_messages import FromFront, FromWorker, pack, unpack_from_front
@@ -23,7 +23,7 @@ class Pipe:
     def __init__(self, descriptor: int) -> None:
         self._socket = socket.socket(fileno=descriptor)
         self._decoder = FrameDecoder()
-        self._messages: list[FromFront] = []
+        self._messages: deque[FromFront] = deque()
         self._sending = threading.Lock()
 
     def read(self) -> FromFront | None:
@@ -31,13 +31,13 @@ class Pipe:
         while not self._messages:
             if not self._receive(0):
                 return None
-        return self._messages.pop(0)
+        return self._messages.popleft()
 
     def read_ready(self) -> FromFront | None:
         """The next message that is there already, if any."""
         if not self._messages:
             self._take_in()
-        return self._messages.pop(0) if self._messages else None
+        return self._messages.popleft() if self._messages else None
 
     def ready_count(self) -> int:
         """How many messages are there already."""
@@ -57,13 +57,15 @@ class Pipe:
         self._socket.close()
 
     def _take_in(self) -> None:
-        with contextlib.suppress(BlockingIOError):
+        try:
             self._receive(socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            pass  # Nothing is there.
 
     def _receive(self, flags: int) -> bool:
         try:
             data = self._socket.recv(_PORTION, flags)
         except ConnectionResetError:
             return False
-        self._messages += map(unpack_from_front, self._decoder.feed(data))
+        self._messages += unpack_from_front(self._decoder.feed(data))
         return bool(data)

@@ -222,6 +222,20 @@ class ReaderStore:
         raise self.failed from error
 
 
+def _plain(text: str) -> Callable[[WriterStore], None]:
+    """A method that runs a statement without bindings."""
+
+    def run(self: WriterStore) -> None:
+        if self.doomed is not None:
+            raise GroupDoomed(self.doomed)
+        try:
+            self._run(text)
+        except (apsw.Error, MemoryError) as error:
+            self._fail(error)
+
+    return run
+
+
 class WriterStore(ReaderStore):
     """The connection that writes. There is one in a deployment.
 
@@ -251,9 +265,8 @@ class WriterStore(ReaderStore):
             raise failure_of(error) from error
         return self.head()
 
-    def commit(self) -> None:
-        """Make the transaction durable. On an error the caller must `reopen` and ask the log."""
-        self._statement("COMMIT")
+    commit = _plain("COMMIT")
+    """Make the transaction durable. On an error the caller must `reopen` and ask the log."""
 
     def rollback(self) -> None:
         """Take the whole transaction back, also a doomed one."""
@@ -324,31 +337,25 @@ class WriterStore(ReaderStore):
                 self._connection.set_busy_timeout(BUSY_MS)
         return True
 
-    def begin_mutation(self) -> None:
-        """Begin a mutation within the group. They do not nest."""
-        self._statement("SAVEPOINT mutation")
-
-    def keep_mutation(self) -> None:
-        """End the mutation and keep what it wrote for the commit."""
-        self._statement("RELEASE mutation")
+    begin_mutation = _plain("SAVEPOINT mutation")
+    """Begin a mutation within the group. They do not nest."""
+    keep_mutation = _plain("RELEASE mutation")
+    """End the mutation and keep what it wrote for the commit."""
 
     def drop_mutation(self) -> None:
         """End the mutation and take back what it wrote, parts that are still open included."""
         self._statement("ROLLBACK TO mutation")
-        self._statement("RELEASE mutation")
+        self.keep_mutation()
 
-    def begin_part(self) -> None:
-        """Begin a part of a mutation that can be taken back alone. Parts nest."""
-        self._statement("SAVEPOINT part")
-
-    def keep_part(self) -> None:
-        """End the innermost part and keep it."""
-        self._statement("RELEASE part")
+    begin_part = _plain("SAVEPOINT part")
+    """Begin a part of a mutation that can be taken back alone. Parts nest."""
+    keep_part = _plain("RELEASE part")
+    """End the innermost part and keep it."""
 
     def drop_part(self) -> None:
         """End the innermost part and take it back."""
         self._statement("ROLLBACK TO part")
-        self._statement("RELEASE part")
+        self.keep_part()
 
     def set_head(self, head: Head) -> None:
         """Write the head row. Called once per group, before commit."""
@@ -460,23 +467,25 @@ class WriterStore(ReaderStore):
             raise GroupDoomed(self.doomed)
         try:
             (run or self._run)(text, bindings)
-        except apsw.Error as error:
+        except (apsw.Error, MemoryError) as error:
             self._fail(error)
-        except MemoryError as error:
-            # Python's own, and `writes.py` deals with what is half written; or SQLite's, which then may have
-            # rolled everything back.
-            if self._connection.in_transaction:
-                raise
-            self.doomed = StorageFailed(detail="out of memory")
-            raise GroupDoomed(self.doomed) from error
 
     def _select(self, text: str, bindings: tuple[object, ...]) -> list[Any]:
         if self.doomed is not None:
             raise GroupDoomed(self.doomed)
-        return super()._select(text, bindings)
+        try:
+            return self._run(text, bindings).fetchall()
+        except apsw.Error as error:
+            self._fail(error)
 
-    def _fail(self, error: apsw.Error) -> NoReturn:
-        self.doomed = failure_of(error)
+    def _fail(self, error: apsw.Error | MemoryError) -> NoReturn:
+        if not isinstance(error, MemoryError):
+            self.doomed = failure_of(error)
+        elif self._connection.in_transaction:
+            raise error  # Python's own, and `writes.py` deals with what is half written.
+        else:
+            # SQLite's, which then may have rolled everything back.
+            self.doomed = StorageFailed(detail="out of memory")
         raise GroupDoomed(self.doomed) from error
 
 
