@@ -41,13 +41,18 @@ class ReturnTooLarge(_TooLarge):
     template = "Function {path} return value is too large (actual: {shown_observed}, limit: {shown_limit})"
 
 
+SMALL_PART = 10
+"""What has a text of less than this part of a limit is far from it: a value counts at most a few times its
+text. Then there is nothing to check."""
+
+
 def check_arguments_size(value: Value, text: str, *, path: str, limits: Limits, log_lines: LogLines) -> None:
     """Refuse arguments that are too large; those that come near get a log line. `text` is their encoding.
 
     Raises:
         ArgumentsTooLarge: with the text of semantics 5.8.
     """
-    if _is_small(text, limits.arguments_bytes_max):
+    if SMALL_PART * len(text) <= limits.arguments_bytes_max:
         return
     size = value_size(value)
     if size > limits.arguments_bytes_max:
@@ -57,13 +62,12 @@ def check_arguments_size(value: Value, text: str, *, path: str, limits: Limits, 
 
 
 def check_return_size(text: str, *, path: str, limits: Limits, log_lines: LogLines) -> None:
-    """Refuse a result that is too large; one that comes near gets a log line. `text` is its canonical text.
+    """Refuse a result that is too large; one that comes near gets a log line. `text` is its canonical text,
+    and not a small part of the limit.
 
     Raises:
         ReturnTooLarge: with the text of semantics 5.8.
     """
-    if _is_small(text, limits.return_bytes_max):
-        return
     size = value_size(decode_stored(text))
     if size > limits.return_bytes_max:
         raise ReturnTooLarge(path=path, observed=size, limit=limits.return_bytes_max)
@@ -75,8 +79,3 @@ def warn(measure: Measure, log_lines: LogLines) -> None:
     """Add the log line of a limit that is near, where it is."""
     if measure.is_near:
         log_lines.add("WARN", measure.warning, f"warning:{measure.code}")
-
-
-def _is_small(text: str, limit: int) -> bool:
-    """Whether a value is far from the limit: it counts at most a few times its text."""
-    return len(text) <= limit // 10

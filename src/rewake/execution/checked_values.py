@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rewake.errors import FunctionError, InvalidInput
-from rewake.execution.call_sizes import check_arguments_size, check_return_size
+from rewake.execution.call_sizes import SMALL_PART, check_arguments_size, check_return_size
 from rewake.execution.output import LogLines
 from rewake.execution.registry import FunctionRecord
 from rewake.functions import Query
@@ -42,6 +42,24 @@ class ReturnInvalid(FunctionError):
     """The function returned what its annotation, or the value model, does not allow."""
 
     code = "InvalidReturnValue"
+
+
+def read_arguments(
+    record: FunctionRecord, args: str, tables: TableNames, *, limits: Limits, log_lines: LogLines
+) -> dict[str, Any]:
+    """The keyword arguments of the handler, from a call's text.
+
+    Raises:
+        ArgumentsInvalid, ArgumentsTooLarge: as `decoded_arguments` and `checked_arguments`.
+    """
+    read = record.read_arguments
+    if read is not None and SMALL_PART * len(args) <= limits.arguments_bytes_max:
+        try:
+            return read(args, tables)
+        except NotPlain:
+            pass  # What is wrong, if anything, is found on the way through values.
+    value = decoded_arguments(record.name, args, limits=limits, log_lines=log_lines)
+    return checked_arguments(record, value, tables)
 
 
 def decoded_arguments(path: str, args: str, *, limits: Limits, log_lines: LogLines) -> Value:
@@ -129,7 +147,8 @@ def returned_text(
         text = encode(checked_return(record, result, tables))
     if record.kind != "mutation" and holds_commit_ts(text):
         raise ReturnInvalid(_not_a_value(record.name, "queries cannot return an unresolved commit timestamp"))
-    check_return_size(text, path=record.name, limits=limits, log_lines=log_lines)
+    if SMALL_PART * len(text) > limits.return_bytes_max:
+        check_return_size(text, path=record.name, limits=limits, log_lines=log_lines)
     return text
 
 

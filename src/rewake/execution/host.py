@@ -41,7 +41,7 @@ from rewake.execution.calls import NO_SOURCE, Failure, RequestSource, Success, V
 from rewake.execution.checked_values import (
     checked_arguments,
     checked_return,
-    decoded_arguments,
+    read_arguments,
     returned_text,
 )
 from rewake.execution.current_run import current
@@ -70,7 +70,7 @@ from rewake.functions import (
 )
 from rewake.schema import QuerySpec, TableDefinition
 from rewake.storage import GroupDoomed, StorageFailed
-from rewake.values import Value, decode, normalize
+from rewake.values import decode, normalize
 
 _CONTEXTS: dict[tuple[str, bool], Callable[[Any], QueryCtx]] = {
     ("query", False): QueryCtx,
@@ -167,13 +167,14 @@ class Host:
     def run(self, record: FunctionRecord, args: str) -> Success | Failure:
         """Run the outermost function of a call. Never raises what an author can cause."""
         try:
-            path, lines = record.name, self.log_lines
-            value = decoded_arguments(path, args, limits=self.limits, log_lines=lines)
-            result = self._enter(record, value)
-            limit = self.time_limit
+            lines, limits, limit = self.log_lines, self.limits, self.time_limit
+            self.modules.add(record.path.module)
+            tables = self.transaction.catalog
+            arguments = read_arguments(record, args, tables, limits=limits, log_lines=lines)
+            result = self._enter(record, arguments)
             if limit is not None and limit.is_reached:
                 limit.check()
-            text = returned_text(record, result, self.transaction, limits=self.limits, log_lines=lines)
+            text = returned_text(record, result, self.transaction, limits=limits, log_lines=lines)
         except (GroupDoomed, StorageFailed):
             raise  # Not the function's failure: the runner must know.
         except BaseException as error:
@@ -231,10 +232,8 @@ class Host:
         for measure in self.transaction.warnings():
             warn(measure, self.log_lines)
 
-    def _enter(self, record: FunctionRecord, value: Value) -> Any:
-        """Check arguments and call the handler."""
-        self.modules.add(record.path.module)
-        arguments = checked_arguments(record, value, self.transaction.catalog)
+    def _enter(self, record: FunctionRecord, arguments: dict[str, Any]) -> Any:
+        """Call the handler."""
         face = _Face(self, record)
         context = _CONTEXTS[record.kind, record.is_system](face)
         running, lines = self._running, self.log_lines
@@ -267,7 +266,9 @@ class Host:
             self.transaction.capped(options.caps),
             self._part(record),
         ):
-            returned = self._enter(record, normalize(value))
+            self.modules.add(record.path.module)
+            accepted = checked_arguments(record, normalize(value), self.transaction.catalog)
+            returned = self._enter(record, accepted)
             result = checked_return(record, returned, self.transaction)
         return result if record.returns is None else record.returns.to_python(result)
 

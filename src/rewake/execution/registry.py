@@ -34,9 +34,11 @@ from rewake.protocol import FunctionPath
 from rewake.schema import (
     ArgumentsCodec,
     DeclaredVariable,
+    ReadArguments,
     Schema,
     TypeCodec,
     WriteText,
+    argument_reader,
     text_writer,
     variables_to_json,
 )
@@ -69,6 +71,11 @@ class FunctionRecord(msgspec.Struct, frozen=True, dict=True):
     def is_system(self) -> bool:
         """Whether it is one of the house's own."""
         return self.path.module.startswith(SYSTEM_PREFIX)
+
+    @cached_property
+    def read_arguments(self) -> ReadArguments | None:
+        """Reads what callers send; None where that takes the way through values. Generated on first use."""
+        return argument_reader(self.arguments)
 
     @cached_property
     def write_result(self) -> WriteText:
@@ -125,6 +132,8 @@ class Registry(msgspec.Struct, frozen=True):
     """What runs again and again, in order of the identifiers."""
     project: Registry | None = None
     """Of the system functions: the project that they stand beside in this run."""
+    _found: dict[str, FunctionRecord] = msgspec.field(default_factory=dict)
+    """The functions that were called, by the text of their paths: a function has few forms of it."""
 
     def find(self, path: str, visibility: Visibility) -> FunctionRecord:
         """The function that `path` names.
@@ -132,7 +141,11 @@ class Registry(msgspec.Struct, frozen=True):
         Raises:
             FunctionNotFound: there is none, or it is internal and `visibility` is public.
         """
-        return find_function(self.functions, path, visibility)
+        record = self._found.get(path)
+        if record is None or (record.is_internal and visibility is Visibility.PUBLIC):
+            record = find_function(self.functions, path, visibility)
+            self._found[path] = record
+        return record
 
     def find_kind(self, path: str, visibility: Visibility, kind: FunctionKind) -> FunctionRecord:
         """The function that `path` names, which must be of `kind`.

@@ -13,6 +13,7 @@ Not here: when something is checked (`functions`, `database`), TypeScript (`code
 """
 
 from rewake.schema.annotations import NO_SCOPE, Scope
+from rewake.schema.argument_readers import ReadArguments, argument_reader
 from rewake.schema.arguments import ArgumentsCodec, arguments_codec, explicit_arguments, function_names
 from rewake.schema.builders import Builders, CommitTs, as_object_validator, v, validator_from_json
 from rewake.schema.codec import Purpose, TypeCodec
@@ -98,6 +99,7 @@ __all__ = [
     "Purpose",
     "QuerySpec",
     "RangeBound",
+    "ReadArguments",
     "Schema",
     "Scope",
     "SearchIndex",
@@ -129,6 +131,7 @@ __all__ = [
     "VectorIndexDefinition",
     "WriteDocument",
     "WriteText",
+    "argument_reader",
     "arguments_codec",
     "as_it_is",
     "as_object_validator",

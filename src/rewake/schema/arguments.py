@@ -32,7 +32,9 @@ from rewake.schema.validators import (
 from rewake.values import UNSET, InvalidName, Value, check_identifier
 
 
-class _Argument(msgspec.Struct, frozen=True):
+class Argument(msgspec.Struct, frozen=True):
+    """One argument: the parameter that gets it, the field that callers send, and its type."""
+
     parameter: str
     field: str
     codec: TypeCodec
@@ -44,7 +46,7 @@ class ArgumentsCodec(msgspec.Struct, frozen=True):
 
     validator: Validator
     """An object validator, or any where the function takes `**anything`."""
-    arguments: tuple[_Argument, ...] | None
+    arguments: tuple[Argument, ...] | None
     """None: every field is passed as it is."""
 
     def bind(self, value: dict[str, Value]) -> dict[str, Any]:
@@ -106,7 +108,7 @@ def arguments_codec(
             )
         return ArgumentsCodec(VAny(), None)
     builder = CodecBuilder(scope=scope, purpose=Purpose.INPUT)
-    arguments: list[_Argument] = []
+    arguments: list[Argument] = []
     fields: dict[str, Validator] = {}
     for parameter in parameters:
         at = f'{where}, argument "{parameter.name}"'
@@ -123,7 +125,7 @@ def arguments_codec(
         has_default = parameter.default is not Parameter.empty
         is_optional = has_default or may_be_unset
         fields[field] = codec.validator.optional() if is_optional else codec.validator.required()
-        arguments.append(_Argument(parameter.name, field, codec, may_be_unset and not has_default))
+        arguments.append(Argument(parameter.name, field, codec, may_be_unset and not has_default))
     return ArgumentsCodec(VObject(fields), tuple(arguments))
 
 
