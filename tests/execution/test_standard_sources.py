@@ -196,14 +196,16 @@ ALONE = """
     from rewake.environment import Environment
     from rewake.execution.output import LogLines
     from rewake.execution.current_run import current
-    from rewake.execution.standard_sources import hold_sources, install_standard_sources, release_sources
+    from rewake.execution.standard_sources import install_standard_sources, source_exchange
 
     clock = Environment().clock
-    hold_sources()
+    hold, release = source_exchange()
+    hold()
     assert abs(time.time() - clock.now_ns() / 1e9) < 60, "nothing is held before"
-    release_sources()
+    release()
     install_standard_sources()
     install_standard_sources()
+    hold, release = source_exchange()
     assert "pytest" not in sys.modules
 
     def run(seed):
@@ -215,14 +217,14 @@ ALONE = """
             log_lines=LogLines(),
         )
         current.run = host
-        hold_sources()
+        hold()
         try:
             assert abs(clock.now_ns() / 1e9 - time.time()) > 1e6, "the house's own clock is real"
             made = [random.random(), os.urandom(4).hex(), secrets.token_hex(), str(uuid.uuid4())]
             made += [Random().random(), random.SystemRandom().random()]
             return made, [time.time(), time.ctime(0), time.ctime(None)]
         finally:
-            release_sources()
+            release()
             current.run = None
 
     assert run(1) == run(1)

@@ -12,6 +12,6 @@ from rewake.execution.mutation_files import FilesOutOfPlace
 
 def test_without_a_place_for_files_there_are_none() -> None:
     around = Surroundings(seed=lambda: b"", cursors=CursorSeal(b"s" * 32), uploads=UploadSeal(b"s" * 32))
-    assert (around.deployment_name, around.time_limit) == ("", None)
+    assert around.deployment_name == ""
     with pytest.raises(FilesOutOfPlace):
         around.blobs()

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from rewake.environment import processor_seconds
-from rewake.execution.time_limit import FunctionTimedOut, TimeLimit
+from rewake.execution.current_run import current
+from rewake.execution.time_limit import BEGIN_SECONDS, FunctionTimedOut, TimeLimit
 from rewake.limits import DEFAULT_LIMITS
 from rewake.values import encode
 
@@ -97,13 +99,13 @@ def limit(tmp_path: Path) -> Iterator[TimeLimit]:
 
 
 @contextmanager
-def running(limit: TimeLimit) -> Iterator[None]:
-    """A run is under way."""
-    limit.begin()
+def running() -> Iterator[Any]:
+    """A run is under way in this thread."""
+    current.run = run = SimpleNamespace(author_seconds=BEGIN_SECONDS, is_out_of_time=False)  # type: ignore[assignment]
     try:
-        yield
+        yield run
     finally:
-        limit.end()
+        current.run = None
 
 
 def author(root: Path, source: str) -> Any:
@@ -118,9 +120,9 @@ def author(root: Path, source: str) -> Any:
 def test_whatever_an_author_does_it_ends(tmp_path: Path, limit: TimeLimit, name: str) -> None:
     function = author(tmp_path, ENDLESS[name])
     begin = processor_seconds()
-    with running(limit), pytest.raises(FunctionTimedOut):
+    with running() as run, pytest.raises(FunctionTimedOut):
         function()
-    assert limit.is_reached
+    assert run.is_out_of_time
     # No measure of speed: far below what would mean that it had to be lucky.
     assert MOST <= processor_seconds() - begin < 60 * MOST
 
@@ -129,19 +131,16 @@ def test_what_the_author_says_afterwards_does_not_count(tmp_path: Path, limit: T
     function = author(
         tmp_path, "try:\n    while True:\n        pass\nexcept BaseException:\n    pass\nreturn 1"
     )
-    with running(limit):
+    with running() as run:
         try:
             function()
         except FunctionTimedOut:
             pass  # Or in the handler: both are right.
-        assert limit.is_reached
-        with pytest.raises(FunctionTimedOut):
-            limit.check()
+        assert run.is_out_of_time
     # It is over: nothing is raised any more, and the next run begins with all its time.
-    limit.check()
-    with running(limit):
-        assert not limit.is_reached
+    with running() as run:
         assert author(tmp_path, "return sum(range(1000))")() == 499_500
+        assert not run.is_out_of_time
 
 
 def test_the_time_of_the_house_is_not_counted(tmp_path: Path, limit: TimeLimit) -> None:
@@ -154,9 +153,9 @@ def test_the_time_of_the_house_is_not_counted(tmp_path: Path, limit: TimeLimit) 
 
     names = author(tmp_path, "while not enough():\n    encode(numbers)").__globals__
     names |= {"enough": enough, "numbers": numbers}
-    with running(limit):
+    with running() as run:
         names["function"]()
-    assert not limit.is_reached
+    assert not run.is_out_of_time
 
 
 def test_the_import_of_a_library_is_not_counted(
@@ -168,9 +167,9 @@ def test_the_import_of_a_library_is_not_counted(
         f"import time\nbegin = time.process_time()\nwhile time.process_time() - begin < {3 * MOST}: pass\n"
     )
     monkeypatch.syspath_prepend(str(folder))
-    with running(limit):
+    with running() as run:
         assert author(tmp_path, "import heavy_library\nreturn heavy_library.begin")() > 0
-    assert not limit.is_reached
+    assert not run.is_out_of_time
 
 
 def test_time_outside_a_run_is_nobodys(tmp_path: Path, limit: TimeLimit) -> None:
@@ -178,9 +177,9 @@ def test_time_outside_a_run_is_nobodys(tmp_path: Path, limit: TimeLimit) -> None
     function = author(tmp_path, "while not enough():\n    pass")
     function.__globals__["enough"] = lambda: processor_seconds() - begin > 3 * MOST
     function()
-    with running(limit):
+    with running() as run:
         pass
-    assert not limit.is_reached
+    assert not run.is_out_of_time
 
 
 def test_libraries_and_the_house_below_the_project_are_not_the_authors(tmp_path: Path) -> None:

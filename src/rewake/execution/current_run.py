@@ -3,6 +3,7 @@
 Floor 3, `execution`. Whoever runs functions says so here, once at the begin of a run and once at its end.
 Some have to know who are not called by the run, but by Python itself in the middle of it:
 
+    `time_limit`         who computes at this moment?
     `side_effects`       is it an author's code that opens a file?
     `memory_limit`       whose failure is a MemoryError?
     `standard_sources`   whose time and chance do Python's clocks and random numbers give?
@@ -27,6 +28,10 @@ class Run(Protocol):
     log_lines: LogLines
     has_read_clock: bool
     """Set when its code has looked at a clock."""
+    author_seconds: float
+    """Processor time that its author's code has used so far (`time_limit.py`)."""
+    is_out_of_time: bool
+    """Set when that is too much: then it is over, whatever it does."""
     is_out_of_memory: bool
     """Set when one of its author's handlers has met a MemoryError."""
     standard_sources: Any

@@ -47,14 +47,14 @@ from rewake.execution.mutation_files import BlobKeysWanted
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.runner import MutationJob, QueryJob, QueryRun
 from rewake.execution.scheduled_calls import end_of
-from rewake.execution.standard_sources import hold_sources, release_sources
+from rewake.execution.standard_sources import source_exchange
 from rewake.execution.surroundings import Surroundings
 from rewake.execution.system_functions import (
     SystemIdentityRequired,
     system_registry,
     system_registry_for,
 )
-from rewake.execution.time_limit import FunctionTimedOut, TimeLimit
+from rewake.execution.time_limit import FunctionTimedOut
 from rewake.execution.traced_calls import FAILED
 from rewake.execution.worker_failures import out_of_memory, timed_out
 from rewake.functions import FunctionKind
@@ -81,16 +81,14 @@ class Mutated(msgspec.Struct, frozen=True):
 class FunctionRuns:
     """Runs functions for one deployment in one process."""
 
-    def __init__(
-        self, database: Database, *, time_limit: TimeLimit | None = None, tracing: Tracing = NO_TRACING
-    ) -> None:
-        self._time_limit = time_limit
+    def __init__(self, database: Database, *, tracing: Tracing = NO_TRACING) -> None:
         self._tracing = tracing
         self.has_run_out_of_memory = False
         """Whether a run has failed for want of memory; reset by whoever looks."""
         self._database = database
         self._limits = database.limits
         self._monotonic = database.environment.clock.monotonic
+        self._hold, self._release = source_exchange()
         self._ids = _RunIds(database.environment.random_bytes)
         self.around = Surroundings(
             seed=lambda: database.environment.random_bytes(16),
@@ -98,7 +96,6 @@ class FunctionRuns:
             uploads=database.uploads,
             blobs=lambda: database.blobs,
             deployment_name=database.name,
-            time_limit=time_limit,
         )
 
     def perform(self, group: GroupCommit, job: MutationJob, registry: Registry) -> Mutated:
@@ -224,28 +221,23 @@ class FunctionRuns:
             record = host.registry.find_kind(call.path, job.visibility, kind)
         except RewakeError as error:
             return None, failure_of(error, root=None)
-        limit, result = self._time_limit, None
+        result: Success | Failure | None = None
         assert current.run is None, "one run at a time in a thread"
         try:
             current.run = host
-            if limit is not None:
-                limit.begin()
-            hold_sources()
+            self._hold()
             result = host.run(record, call.args)
         except (FunctionTimedOut, OutOfMemory):
-            # In code of the author's that makes the text of an exception.
-            assert limit is not None
+            pass  # In code of the author's that makes the text of an exception.
         finally:
-            release_sources()
+            self._release()
             current.run = None
-            if limit is not None:
-                limit.end()
         # By its type: an author's exception may lie about its class, or fail when asked.
         if host.is_out_of_memory or issubclass(type(host.error), MemoryError):
             self.has_run_out_of_memory = True
             result = out_of_memory(self._limits, host.log_lines.rendered())
-        elif result is None or (limit is not None and limit.is_reached):
-            seconds = self._limits.function_seconds_max if limit is None else limit.spent
+        elif result is None or host.is_out_of_time:
+            seconds = host.author_seconds if host.is_out_of_time else self._limits.function_seconds_max
             result = timed_out(self._limits, host.log_lines.rendered(), seconds=seconds)
         return record, result
 
@@ -317,7 +309,8 @@ class _Attempt(msgspec.Struct, eq=False):
         )
         if job.scheduled:
             result = self._run_scheduled(host, transaction)
-            host.refuse_wanting()
+            if host.used_files is not None:
+                host.used_files.refuse_wanting()
             # Whatever became of the function, its job has changed, and that is kept.
             if isinstance(result, Failure):
                 self.failure = result
@@ -326,7 +319,8 @@ class _Attempt(msgspec.Struct, eq=False):
         # Here and not before: what was recorded for a repeated mutation counts, whatever became of the
         # function since.
         record, result = self.runs.run(host, job, "mutation")
-        host.refuse_wanting()
+        if host.used_files is not None:
+            host.used_files.refuse_wanting()
         if record is not None:
             self.path = record.name
         try:

@@ -46,13 +46,14 @@ from rewake.execution.checked_values import (
 )
 from rewake.execution.current_run import current
 from rewake.execution.failures import author_traceback, failure_of
-from rewake.execution.mutation_files import BlobKeysWanted, MutationFiles
+from rewake.execution.mutation_files import MutationFiles
 from rewake.execution.output import LogLines, lines_of_context
 from rewake.execution.pages import Pages, SecondPage
 from rewake.execution.registry import FunctionRecord, Registry
 from rewake.execution.scheduled_calls import schedule_for, scheduled_call
 from rewake.execution.surroundings import Surroundings
 from rewake.execution.system_context import SystemCtx, SystemQueryCtx
+from rewake.execution.time_limit import BEGIN_SECONDS, FunctionTimedOut
 from rewake.functions import (
     CallOptions,
     Content,
@@ -114,13 +115,17 @@ class Host:
     """Set by `run` when it gives a Failure: the exception behind it."""
     has_read_identity = False
     has_read_clock = False
+    author_seconds = BEGIN_SECONDS
+    is_out_of_time = False
+    """Whether its author's code has computed for too long (`time_limit.py`)."""
     is_out_of_memory = False
     """Whether an author's handler has met a MemoryError (`memory_limit.py`)."""
     standard_sources: Any = None
     """What Python's clocks and random numbers give the run (`standard_sources.py`)."""
     _random: Random | None = None
     _pages: Pages | None = None
-    _files: MutationFiles | None = None
+    used_files: MutationFiles | None = None
+    """Files as the run has reached them; None where it did not."""
     _called_directly: frozenset[str] = frozenset()
     """Functions that were called as plain ones: each is told of once."""
 
@@ -139,7 +144,6 @@ class Host:
     ) -> None:
         now_ms = transaction.now_ms
         self.around = around
-        self.time_limit = around.time_limit
         self.registry = registry
         self.limits = transaction.limits
         self.log_lines = LogLines(self.limits, now_ms=lambda: now_ms)
@@ -167,13 +171,13 @@ class Host:
     def run(self, record: FunctionRecord, args: str) -> Success | Failure:
         """Run the outermost function of a call. Never raises what an author can cause."""
         try:
-            lines, limits, limit = self.log_lines, self.limits, self.time_limit
+            lines, limits = self.log_lines, self.limits
             self.modules.add(record.path.module)
             tables = self.transaction.catalog
             arguments = read_arguments(record, args, tables, limits=limits, log_lines=lines)
             result = self._enter(record, arguments)
-            if limit is not None and limit.is_reached:
-                limit.check()
+            if self.is_out_of_time:
+                raise FunctionTimedOut()
             text = returned_text(record, result, self.transaction, limits=limits, log_lines=lines)
         except (GroupDoomed, StorageFailed):
             raise  # Not the function's failure: the runner must know.
@@ -184,7 +188,7 @@ class Host:
             rendered = self.log_lines.rendered()
             return failure_of(error, root=self.registry.root, log_lines=rendered, limits=self.limits)
         self._warn()
-        return Success(text, self.log_lines.rendered())
+        return Success(text, lines.rendered() if lines.lines else ())
 
     @property
     def journal(self) -> str | None:
@@ -354,18 +358,9 @@ class Host:
     @property
     def files(self) -> MutationFiles:
         """Files as a mutation reaches them."""
-        if self._files is None:
-            self._files = MutationFiles(self.around.blobs, self._keys)
-        return self._files
-
-    def refuse_wanting(self) -> None:
-        """Take back a mutation that wants keys for files, whatever its author made of that.
-
-        Raises:
-            BlobKeysWanted: those that it has are not enough.
-        """
-        if self._files is not None and self._files.wanted:
-            raise BlobKeysWanted(count=self._files.wanted)
+        if self.used_files is None:
+            self.used_files = MutationFiles(self.around.blobs, self._keys)
+        return self.used_files
 
     @property
     def chance(self) -> Random:
@@ -388,9 +383,8 @@ class _Face(msgspec.Struct, eq=False):
         host = self._host
         if not self.is_open or get_ident() != host.thread:
             raise RunIsOver(function=self._record.name)
-        limit = host.time_limit
-        if limit is not None and limit.is_reached:
-            limit.check()
+        if host.is_out_of_time:
+            raise FunctionTimedOut()
         return host
 
     @property

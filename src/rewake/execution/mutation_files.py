@@ -116,6 +116,15 @@ class MutationFiles:
                 return
             yield piece
 
+    def refuse_wanting(self) -> None:
+        """Take back a mutation that wants more keys, whatever its author made of that.
+
+        Raises:
+            BlobKeysWanted: those that it has are not enough.
+        """
+        if self.wanted:
+            raise BlobKeysWanted(count=self.wanted)
+
     def _next_key(self) -> str:
         if self._keys is None:
             raise FilesOutOfPlace()

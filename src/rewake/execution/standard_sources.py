@@ -5,7 +5,7 @@ neither. So in worker processes `time.time()`, `datetime.now()`, `random.random(
 stand still, or are seeded, for the run that calls them, and the run is known to have looked at the clock
 (DESIGN D3).
 
-    template: install -> load author modules -> fork -> (hold -> a run -> release)*
+    template: install -> load author modules -> fork -> (hold -> a run -> release)*     `source_exchange`
     a call:   from a thread that runs a function? yes -> the run's time or chance, and a log line, once a run
                                                   no  -> the real thing
 
@@ -43,22 +43,18 @@ _NOT_SAID = ("logging", "importlib", "_frozen_importlib")
 # The functions that were replaced, by name. Filled by `install`, which also sets the two that exchange the C
 # functions and put them back; without it nothing is ever held.
 _real: dict[str, Callable[..., Any]] = {}
-_patch: Callable[[], None] | None = None
-_unpatch: Callable[[], None]
+_exchange: tuple[Callable[[], None], Callable[[], None]] | None = None
 
 
-def hold_sources() -> None:
-    """Hold the standard sources from now on, for the current run. Does nothing in a process where they were
-    not installed.
+def source_exchange() -> tuple[Callable[[], None], Callable[[], None]]:
+    """Two functions: what holds the standard sources from then on, for the current run, and what releases
+    them. They do nothing in a process where nothing was installed yet.
     """
-    if _patch is not None:
-        _patch()
+    return _exchange or (_nothing, _nothing)
 
 
-def release_sources() -> None:
-    """Hold them no longer."""
-    if _patch is not None:
-        _unpatch()
+def _nothing() -> None:
+    """Nothing is held."""
 
 
 class _Sources:
@@ -118,8 +114,8 @@ def install_standard_sources() -> None:
     """Prepare this process, before author modules are loaded. Calling again does nothing; for processes that
     do nothing but run functions, with one of them at a time.
     """
-    global _patch, _unpatch
-    if _patch is not None:
+    global _exchange
+    if _exchange is not None:
         return
     machine, exchange = _time_machine()
     machine.traveller_stack.append(_Traveller())
@@ -131,7 +127,7 @@ def install_standard_sources() -> None:
     _replace(time, "ctime", _text_function(time.ctime, float))
     _replace(time, "asctime", _text_function(time.asctime, time.localtime))
     _install_chance()
-    _patch, _unpatch = exchange.patch, exchange.unpatch
+    _exchange = exchange.patch, exchange.unpatch
 
 
 def _time_machine() -> tuple[Any, Any]:

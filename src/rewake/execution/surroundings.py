@@ -15,7 +15,6 @@ from rewake.auth import UploadSeal
 from rewake.blobs import BlobStore
 from rewake.database import CursorSeal
 from rewake.execution.mutation_files import FilesOutOfPlace
-from rewake.execution.time_limit import TimeLimit
 
 
 def _no_blobs() -> BlobStore:
@@ -31,5 +30,3 @@ class Surroundings(msgspec.Struct, frozen=True):
     uploads: UploadSeal
     blobs: Callable[[], BlobStore] = _no_blobs
     deployment_name: str = ""
-    time_limit: TimeLimit | None = None
-    """None where nobody bounds what functions compute."""

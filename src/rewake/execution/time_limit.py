@@ -6,11 +6,11 @@ last tick is the author's or the house's, by whose frame comes first on the way 
 was: a library that an author calls counts for the author, a query or an insert for the house. So waiting for
 the database is not counted, and nothing is ever raised inside the house: no write is cut in two.
 
-    begin -> (tick: author's share grows)* -> reached -> raised in the author's frame -> end
+    a run is current -> (tick: its author's share grows)* -> out of time -> raised in the author's frame
 
 `FunctionTimedOut` is no `Exception`, and who catches it all the same gets it again at once, in the handler or
-behind it: once the limit is reached the signal stays pending until the run is over. Whatever the function
-returns then does not count (`is_reached`).
+behind it: once the limit is reached the signal stays pending until the run is over (`current_run.py`).
+Whatever the function returns then does not count.
 
 Not here: the hard limit on a whole run, which ends the process (`worker_runner.py`); what a run then comes to
 (`function_runs.py`).
@@ -27,9 +27,13 @@ from pathlib import Path
 from types import FrameType
 
 from rewake.environment import processor_seconds
+from rewake.execution.current_run import Run, current
 from rewake.limits import Limits
 
 _TICK_SECONDS = 0.01
+BEGIN_SECONDS = -_TICK_SECONDS
+"""What a run has used when it begins. Asking the processor's clock is a system call, and what passed since
+the last tick is a tick at the most, and not held against the run."""
 _PATIENCE_SECONDS = 0.1
 """So long we wait for an author's own frame, so that a library of theirs is not left half done."""
 
@@ -62,7 +66,7 @@ _TICK = _Signal(signal.SIGPROF)
 
 
 class TimeLimit:
-    """The limit on the runs of one process. One at a time is used; `start` takes over SIGPROF."""
+    """The limit on the runs of one process, in its main thread. One is used; `start` takes over SIGPROF."""
 
     def __init__(self, limits: Limits, *, root: Path | None) -> None:
         self._most = limits.function_seconds_max
@@ -71,17 +75,7 @@ class TimeLimit:
         self._owners: dict[str, bool | None] = {}
         # Up to which all processor time is given to somebody: moved by every tick.
         self._counted_to = 0.0
-        # Of the run under way: set by `begin` and `end`, grown by ticks.
-        self._is_running = False
-        self._spent = 0.0
         self._is_in_tick = False
-        self.is_reached = False
-        """Whether the run under way, or the last one, was over its time."""
-
-    @property
-    def spent(self) -> float:
-        """Processor time of the author's in the run under way, or the last one, in seconds."""
-        return max(0.0, self._spent)
 
     def start(self) -> None:
         """Count from now on. Call it in the main thread."""
@@ -93,57 +87,39 @@ class TimeLimit:
     def stop(self) -> None:
         """Count no more."""
         signal.setitimer(signal.ITIMER_PROF, 0)
-        self._is_running = False
-
-    def begin(self) -> None:
-        """A run of a function begins."""
-        # Asking the processor's clock is a system call. What passed since the last tick is a tick at the
-        # most, and not held against the run.
-        self._spent, self.is_reached = -_TICK_SECONDS, False
-        self._is_running = True
-
-    def end(self) -> None:
-        """It is over."""
-        self._is_running = False
-
-    def check(self) -> None:
-        """Raise where the run is over its time: for the house, at its door and before it does anything.
-
-        Raises:
-            FunctionTimedOut: it is.
-        """
-        if self.is_reached and self._is_running:
-            raise FunctionTimedOut()
 
     def _tick(self, _number: int, frame: FrameType | None) -> None:
         if self._is_in_tick:
             return
         self._is_in_tick = True
+        run, is_due = None, False
         try:
-            is_due = self._count(frame)
+            run = current.run
+            is_due = self._count(run, frame)
         except Exception:
-            is_due = False  # No memory, or no stack left: the next tick looks again.
+            pass  # No memory, or no stack left: the next tick looks again.
         # No call from here on, or the next tick would begin inside this one.
-        if self.is_reached and self._is_running:
+        if run is not None and run.is_out_of_time:
             _TICK.again  # noqa: B018
         self._is_in_tick = False
         if is_due:
             raise FunctionTimedOut
 
-    def _count(self, frame: FrameType | None) -> bool:
+    def _count(self, run: Run | None, frame: FrameType | None) -> bool:
         """Give the time since the last tick to whose it is; True where it is time to interrupt, and the place
         for it.
         """
         now = processor_seconds()
         passed, self._counted_to = now - self._counted_to, now
-        if not self._is_running:
+        if run is None:
             return False
         is_authors, is_own = self._whose(frame)
         if is_authors:
-            self._spent += passed
-        if self._spent >= self._most:
-            self.is_reached = True
-        return self.is_reached and is_authors and (is_own or self._spent >= self._most + _PATIENCE_SECONDS)
+            run.author_seconds += passed
+        if run.author_seconds >= self._most:
+            run.is_out_of_time = True
+        is_impatient = run.author_seconds >= self._most + _PATIENCE_SECONDS
+        return run.is_out_of_time and is_authors and (is_own or is_impatient)
 
     def _whose(self, frame: FrameType | None) -> tuple[bool, bool]:
         """Whether the author computes, and whether in a file of their own."""

@@ -449,7 +449,7 @@ def _worker_of(
     # Actions have no such limit: they wait for the world, in threads.
     time_limit = TimeLimit(fork.limits, root=registry.root)
     bound = MemoryBound(fork.limits.worker_memory_bytes_max)
-    runs = FunctionRuns(database, time_limit=time_limit, tracing=tracing)
+    runs = FunctionRuns(database, tracing=tracing)
     worker = kind(pipe, mark, database, registry, runs=runs, bound=bound, tracing=tracing)
     time_limit.start()
     return worker
