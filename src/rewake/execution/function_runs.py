@@ -178,6 +178,8 @@ class FunctionRuns:
         snapshot.raise_if_failed()
         if record is None:
             path, module = job.call.path, registry.module_of(job.call.path)
+            if module is not None:
+                host.modules.add(module)
         else:
             path, module = record.name, record.path.module
         # A query answers whoever asks for it, so its run has an id of its own.
@@ -193,8 +195,6 @@ class FunctionRuns:
         )
         if isinstance(result, Failure):
             result = replace(result, run_id=line.request_id)
-        if module is not None:
-            host.modules.add(module)
         for name in sorted(host.modules):
             record_module_read(transaction, name)
         run = QueryRun(

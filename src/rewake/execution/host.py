@@ -184,10 +184,12 @@ class Host:
         except BaseException as error:
             # Also SystemExit and CancelledError: what an author raises ends the run, not the runner's thread.
             self.error = error
-            self._warn()
+            for measure in self.transaction.warnings():
+                warn(measure, self.log_lines)
             rendered = self.log_lines.rendered()
             return failure_of(error, root=self.registry.root, log_lines=rendered, limits=self.limits)
-        self._warn()
+        for measure in self.transaction.warnings():
+            warn(measure, lines)
         return Success(text, lines.rendered() if lines.lines else ())
 
     @property
@@ -230,11 +232,6 @@ class Host:
             face.is_open = False
 
     # Steps of a run.
-
-    def _warn(self) -> None:
-        """Add a log line for each limit that the transaction has come near to."""
-        for measure in self.transaction.warnings():
-            warn(measure, self.log_lines)
 
     def _enter(self, record: FunctionRecord, arguments: dict[str, Any]) -> Any:
         """Call the handler."""

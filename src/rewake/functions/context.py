@@ -9,6 +9,7 @@ Not here: the contexts of actions (`actions.py`).
 
 from __future__ import annotations
 
+from operator import attrgetter
 from random import Random
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -72,7 +73,7 @@ class Auth:
 class NestedQueries:
     """Calls of queries within a transaction, under conditions of the caller's."""
 
-    def __init__(self, host: Host, options: CallOptions = PLAIN_CALL) -> None:
+    def __init__(self, host: Host, options: CallOptions) -> None:
         self._host = host
         self._options = options
 
@@ -158,10 +159,12 @@ class NestedCalls(NestedQueries):
 class QueryCtx(NestedQueries):
     """What a query is given: the database to read, the caller, frozen time and seeded chance."""
 
-    @property
-    def db(self) -> DatabaseReader:
-        """The database, as it stood when the run began."""
-        return DatabaseReader(self._host)
+    # One is made for every run, and asked for its database again and again.
+    def __init__(self, host: Host) -> None:
+        self._host, self._options, self._db = host, PLAIN_CALL, DatabaseReader(host)
+
+    db: DatabaseReader = property(attrgetter("_db"))  # type: ignore[assignment]
+    """The database, as it stood when the run began."""
 
     @property
     def auth(self) -> Auth:
@@ -208,10 +211,11 @@ class QueryCtx(NestedQueries):
 class MutationCtx(QueryCtx, NestedCalls):
     """What a mutation is given: a query's context, and a database to write."""
 
-    @property
-    def db(self) -> DatabaseWriter:
-        """The database: own writes are visible at once, to others when the mutation has committed."""
-        return DatabaseWriter(self._host)
+    def __init__(self, host: Host) -> None:
+        self._host, self._options, self._db = host, PLAIN_CALL, DatabaseWriter(host)
+
+    db: DatabaseWriter = property(attrgetter("_db"))  # type: ignore[assignment]
+    """The database: own writes are visible at once, to others when the mutation has committed."""
 
     @property
     def scheduler(self) -> Scheduler:
