@@ -68,7 +68,7 @@ def test_what_is_left_behind_replaces_what_was_there(
     front = RunMark.make()
     assert front.left() == b""
     worker = RunMark(os.dup(front.descriptor))
-    for text in (b"some", b"x" * 3_000_000, b"", b"less"):
+    for text in (b"some", b"x" * 3_000_000, b"", b"y" * 65_536, b"z" * 65_537, b"less"):
         worker.leave(text)
         assert front.left() == text
     worker.set(7, 1.0)
@@ -86,6 +86,6 @@ def test_who_dies_while_leaving_has_left_nothing(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(os, "pwrite", die)
     with pytest.raises(SystemExit):
-        mark.leave(b"of this group")
+        mark.leave(b"of this group" * 10_000)
     assert mark.left() == b""
     mark.close()

@@ -17,9 +17,12 @@ import os
 import struct
 import tempfile
 
-_SIZE = 24
 _left = struct.Struct("<Q")
 _LEFT_AT = 16
+_TEXT_AT = 24
+_ROOM = 1 << 16
+"""As large as most of what is left behind: that is copied. What is larger is written, by system calls."""
+_SIZE = _TEXT_AT + _ROOM
 _NOBODY = -1
 
 
@@ -65,19 +68,24 @@ class RunMark:
     def leave(self, text: bytes) -> None:
         """Leave `text` behind, in place of what was there. Whoever dies in the middle has left nothing."""
         _left.pack_into(self._memory, _LEFT_AT, 0)
-        view = memoryview(text)
-        at = _SIZE
+        if len(text) <= _ROOM:
+            self._memory[_TEXT_AT : _TEXT_AT + len(text)] = text
+        else:
+            self._write(text)
+        _left.pack_into(self._memory, _LEFT_AT, len(text))
+
+    def _write(self, text: bytes) -> None:
+        view, at = memoryview(text), _TEXT_AT
         while view:
             written = os.pwrite(self.descriptor, view, at)
             view, at = view[written:], at + written
-        _left.pack_into(self._memory, _LEFT_AT, len(text))
 
     def left(self) -> bytes:
         """What was left behind."""
         (length,) = _left.unpack_from(self._memory, _LEFT_AT)
         text = b""
         while len(text) < length:
-            part = os.pread(self.descriptor, length - len(text), _SIZE + len(text))
+            part = os.pread(self.descriptor, length - len(text), _TEXT_AT + len(text))
             assert part, "what is said to be there is there"
             text += part
         return text
