@@ -15,7 +15,7 @@ Source: semantics 5.6, 5.7, 6.3; wire 6.3 for the texts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from random import Random
 from threading import get_ident
 from typing import Any
@@ -38,6 +38,7 @@ from rewake.errors import FunctionError, LimitExceeded, RewakeError
 from rewake.execution.call_log import LimitReached
 from rewake.execution.call_sizes import warn
 from rewake.execution.calls import NO_SOURCE, Failure, RequestSource, Success, Visibility
+from rewake.execution.chance import Chance
 from rewake.execution.checked_values import (
     checked_arguments,
     checked_return,
@@ -55,6 +56,7 @@ from rewake.execution.surroundings import Surroundings
 from rewake.execution.system_context import SystemCtx, SystemQueryCtx
 from rewake.execution.time_limit import BEGIN_SECONDS, FunctionTimedOut
 from rewake.functions import (
+    PLAIN_CALL,
     CallOptions,
     Content,
     DeploymentMetadata,
@@ -71,7 +73,7 @@ from rewake.functions import (
 )
 from rewake.schema import QuerySpec, TableDefinition
 from rewake.storage import GroupDoomed, StorageFailed
-from rewake.values import decode, normalize
+from rewake.values import Value, decode, decode_id, normalize
 
 _CONTEXTS: dict[tuple[str, bool], Callable[[Any], QueryCtx]] = {
     ("query", False): QueryCtx,
@@ -122,7 +124,8 @@ class Host:
     """Whether an author's handler has met a MemoryError (`memory_limit.py`)."""
     standard_sources: Any = None
     """What Python's clocks and random numbers give the run (`standard_sources.py`)."""
-    _random: Random | None = None
+    _chance: Chance | None = None
+    """Of the innermost function that runs."""
     _pages: Pages | None = None
     used_files: MutationFiles | None = None
     """Files as the run has reached them; None where it did not."""
@@ -261,16 +264,16 @@ class Host:
         record = self._resolve(reference)
         self._check_nested(record, kinds, options)
         value = record.arguments.to_value(arguments)
-        with (
-            self._chance_of_its_own(),
-            self._snapshot(options),
-            self.transaction.capped(options.caps),
-            self._part(record),
-        ):
-            self.modules.add(record.path.module)
-            accepted = checked_arguments(record, normalize(value), self.transaction.catalog)
-            returned = self._enter(record, accepted)
-            result = checked_return(record, returned, self.transaction)
+        chance = self._chance or Chance(self.around.seed)
+        self._chance = chance.of_callee()
+        try:
+            if options is PLAIN_CALL:
+                result = self._call_part(record, value)
+            else:
+                with self._snapshot(options), self.transaction.capped(options.caps):
+                    result = self._call_part(record, value)
+        finally:
+            self._chance = chance
         return result if record.returns is None else record.returns.to_python(result)
 
     def _check_nested(self, record: FunctionRecord, kinds: tuple[str, ...], options: CallOptions) -> None:
@@ -289,16 +292,6 @@ class Host:
             raise NestingTooDeep(observed=depth, limit=self.limits.nested_calls_max)
 
     @contextmanager
-    def _chance_of_its_own(self) -> Iterator[None]:
-        """Chance for a callee, seeded from its caller's: how much it draws does not change the caller's."""
-        random = self.chance
-        self._random = Random(random.getrandbits(64))
-        try:
-            yield
-        finally:
-            self._random = random
-
-    @contextmanager
     def _snapshot(self, options: CallOptions) -> Iterator[None]:
         """Let a callee read at the begin of the transaction, where it is to."""
         transaction, pages = self.transaction, self.pages
@@ -310,12 +303,18 @@ class Host:
         finally:
             self.transaction, self._pages = transaction, pages
 
-    def _part(self, record: FunctionRecord) -> AbstractContextManager[None]:
-        """What a mutation does is undone by itself if it fails."""
+    def _call_part(self, record: FunctionRecord, value: Value) -> Value:
+        """Call a function as a part of the run; what a mutation does is undone by itself if it fails."""
         transaction = self.transaction
         if record.kind == "mutation" and isinstance(transaction, WriteTransaction):
-            return transaction.savepoint()
-        return nullcontext()
+            with transaction.savepoint():
+                return self._call_checked(record, value)
+        return self._call_checked(record, value)
+
+    def _call_checked(self, record: FunctionRecord, value: Value) -> Value:
+        self.modules.add(record.path.module)
+        accepted = checked_arguments(record, normalize(value), self.transaction.catalog)
+        return checked_return(record, self._enter(record, accepted), self.transaction.catalog)
 
     def tell_of_direct_call(self, function: RegisteredFunction[..., Any]) -> None:
         """Add a log line about a function that was called as a plain one, the first time in a run."""
@@ -362,10 +361,9 @@ class Host:
     @property
     def chance(self) -> Random:
         """The generator of the innermost running function."""
-        if self._random is None:
-            # Seeding costs more than most functions draw.
-            self._random = Random(self.around.seed())
-        return self._random
+        if self._chance is None:
+            self._chance = Chance(self.around.seed)
+        return self._chance.generator
 
 
 class _Face(msgspec.Struct, eq=False):

@@ -134,6 +134,8 @@ class Registry(msgspec.Struct, frozen=True):
     """Of the system functions: the project that they stand beside in this run."""
     _found: dict[str, FunctionRecord] = msgspec.field(default_factory=dict)
     """The functions that were called, by the text of their paths: a function has few forms of it."""
+    _by_object: dict[int, FunctionRecord] = msgspec.field(default_factory=dict)
+    """The functions by what they are as objects, which live as long; filled by the first who asks."""
 
     def find(self, path: str, visibility: Visibility) -> FunctionRecord:
         """The function that `path` names.
@@ -166,10 +168,13 @@ class Registry(msgspec.Struct, frozen=True):
         Raises:
             FunctionNotFound: the object was not found in the project when it was loaded.
         """
-        for record in self.functions.values():
-            if record.function is function:
-                return record
-        raise FunctionNotFound(f"{function!r} is not exported by a module of this project.")
+        known = self._by_object
+        if not known:
+            known.update((id(record.function), record) for record in self.functions.values())
+        record = known.get(id(function))
+        if record is None:
+            raise FunctionNotFound(f"{function!r} is not exported by a module of this project.")
+        return record
 
     def code_hash(self, path: str) -> str | None:
         """The hash of the module that serves `path`, or None where it names nothing."""
