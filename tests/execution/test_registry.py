@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from rewake.execution import FunctionNotFound, Visibility
-from rewake.execution.registry import WrongFunctionKind
+from rewake.execution.registry import WrongFunctionKind, registry_of
+from rewake.protocol import FunctionPath
 from tests.deployment.stage import load
 
 PUBLIC, INTERNAL = Visibility.PUBLIC, Visibility.INTERNAL
@@ -41,7 +43,10 @@ def test_internal_functions_look_like_missing_ones_to_the_public(registry):
             registry.find(path, PUBLIC)
         texts.append(caught.value.message.replace(path, "X"))
     assert texts == ["Could not find public function for 'X'."] * 2
-    assert registry.find("dir/m:hidden", INTERNAL).is_internal
+    for _ in range(2):
+        assert registry.find_kind("dir/m:hidden", INTERNAL, "query").is_internal
+        with pytest.raises(FunctionNotFound):
+            registry.find_kind("dir/m:hidden", PUBLIC, "query")
     with pytest.raises(FunctionNotFound, match=r"Could not find function for 'dir/m:missing'. Did you"):
         registry.find("dir/m:missing", INTERNAL)
 
@@ -51,6 +56,16 @@ def test_the_wrong_kind_is_named(registry):
         registry.find_kind("dir/m:seen", PUBLIC, "mutation")
     assert caught.value.message == "Trying to execute dir/m.js:seen as Mutation, but it is defined as Query."
     assert registry.find_kind("dir/m:seen", PUBLIC, "query").kind == "query"
+
+
+def test_a_function_is_its_own_reference_by_the_first_of_its_names(registry):
+    record = registry.find("dir/m:seen", PUBLIC)
+    other = replace(record, path=FunctionPath("other", "seen"))
+    both = registry_of([record, other, registry.find("dir/m", PUBLIC)], registry.schema)
+    for _ in range(2):
+        assert both.record_of(record.function) is record
+    with pytest.raises(FunctionNotFound, match="is not exported"):
+        both.record_of(registry.find("dir/m:hidden", INTERNAL).function)
 
 
 def test_a_path_that_is_none_is_not_found(registry):

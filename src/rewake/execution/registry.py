@@ -170,7 +170,8 @@ class Registry(msgspec.Struct, frozen=True):
         """
         known = self._by_object
         if not known:
-            known.update((id(record.function), record) for record in self.functions.values())
+            # In one step, since threads may ask at the same time; of two names the first counts.
+            known.update({id(record.function): record for record in [*self.functions.values()][::-1]})
         record = known.get(id(function))
         if record is None:
             raise FunctionNotFound(f"{function!r} is not exported by a module of this project.")
