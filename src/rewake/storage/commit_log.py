@@ -79,7 +79,8 @@ def pack_writes(writes: tuple[LogWrite, ...]) -> bytes:
     for write in writes:
         id, packed = write.id.encode(), _encoder.encode(write)
         short = packed.replace(id, _MARK)
-        if _MARK[:1] in packed and short.replace(_MARK, id) != packed:
+        # A number is found six times as fast as a byte.
+        if _MARK[0] in packed and short.replace(_MARK, id) != packed:
             return _encoder.encode(writes)
         marked.append((id, short))
     return _WITH_MARKS + _encoder.encode(marked)
