@@ -47,14 +47,14 @@ _TRIM_STEP = 256
 _lines_decoder = msgspec.json.Decoder(tuple[str, ...])
 
 
-class ReplayKey(msgspec.Struct, frozen=True):
+class ReplayKey(msgspec.Struct, frozen=True, gc=False):
     """By what a client's repeated mutation is recognised: its session and the number of its request."""
 
     session: str
     request: int
 
 
-class Invocation(msgspec.Struct, frozen=True):
+class Invocation(msgspec.Struct, frozen=True, gc=False):
     """One mutation to perform.
 
     `id` is unique; after a crash the log is asked by it what became of the mutation.
@@ -64,7 +64,7 @@ class Invocation(msgspec.Struct, frozen=True):
     replay: ReplayKey | None = None
 
 
-class CallResult(msgspec.Struct, frozen=True):
+class CallResult(msgspec.Struct, frozen=True, gc=False):
     """What a mutation's body returns: canonical encoded JSON text, and its log lines.
 
     `value` may hold COMMIT_TS; what `perform` answers has the timestamp in its place.

@@ -73,7 +73,7 @@ class LimitReached(msgspec.Struct, frozen=True):
     limit: float
 
 
-class CallUsage(msgspec.Struct, frozen=True, array_like=True):
+class CallUsage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a run used."""
 
     documents_read: int = 0
@@ -88,7 +88,7 @@ class CallUsage(msgspec.Struct, frozen=True, array_like=True):
 NO_USAGE = CallUsage()
 
 
-class CallRecord(msgspec.Struct, frozen=True, array_like=True):
+class CallRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One function run."""
 
     path: str

@@ -58,7 +58,7 @@ class CalledFrom(StrEnum):
     TESTER = "Tester"
 
 
-class RequestSource(msgspec.Struct, frozen=True, array_like=True):
+class RequestSource(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where a request came from, as far as its door knows. What a function calls has its caller's source.
 
     Queries are never told: their results go to others, too. Source: semantics 5.9.
@@ -111,7 +111,7 @@ NO_SOURCE = RequestSource()
 """Of calls that no request is behind."""
 
 
-class Success(msgspec.Struct, frozen=True):
+class Success(msgspec.Struct, frozen=True, gc=False):
     """A function returned. `value` is canonical encoded JSON text."""
 
     value: str
@@ -135,7 +135,7 @@ class Failure:
     many."""
 
 
-class MutationOutcome(msgspec.Struct, frozen=True):
+class MutationOutcome(msgspec.Struct, frozen=True, gc=False):
     """What a mutation came to, after its group was committed.
 
     `ts` is the commit timestamp; for a mutation that wrote nothing or failed, the timestamp that it read at.

@@ -58,7 +58,7 @@ class _Message(msgspec.Struct, array_like=True, tag=True):
     """A record that crosses the pipe."""
 
 
-class Result(msgspec.Struct, frozen=True, array_like=True):
+class Result(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A Success or a Failure."""
 
     value: str | None
