@@ -22,6 +22,8 @@ from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 T = TypeVar("T")
 
 
@@ -34,49 +36,41 @@ class _Stepping(threading.local):
 _stepping = _Stepping()
 
 
-class Handoff(Generic[T]):
-    """An answer to come, for one who waits. Settled once, in the thread of the event loop."""
+class Handoff(msgspec.Struct, Generic[T], eq=False):
+    """An answer to come, for one who waits. Settled once, in the thread of the event loop.
 
-    __slots__ = ("_answer", "_error", "_future", "_is_settled", "_resume")
+    A struct, since one is made for each call: whoever has more to say of what is asked may inherit from it.
+    """
 
-    def __init__(self) -> None:
-        self._is_settled = False
-        self._answer: T
-        self._error: BaseException | None = None
-        # Who waits: set by `__await__`, one of them.
-        self._resume: Callable[[], None] | None = None
-        self._future: asyncio.Future[None] | None = None
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether there is an answer, also where whoever waited has gone away."""
-        return self._is_settled
+    is_settled: bool = False
+    """Whether there is an answer, also where whoever waited has gone away."""
+    _answer: Any = None
+    _error: BaseException | None = None
+    # Who waits: set by `__await__`, one of them.
+    _resume: Callable[[], None] | None = None
+    _future: asyncio.Future[None] | None = None
 
     def done(self) -> bool:
         """Whether it is settled, or whoever waited has gone away."""
-        return self._is_settled or (self._future is not None and self._future.done())
+        return self.is_settled or (self._future is not None and self._future.done())
 
     def set_result(self, answer: T) -> None:
         """Hand the answer over. Whoever runs at once goes on before this returns."""
-        self._answer = answer
-        self._settle()
-
-    def set_exception(self, error: BaseException) -> None:
-        """Have `error` raised where the answer is awaited."""
-        self._error = error
-        self._settle()
-
-    def _settle(self) -> None:
-        assert not self._is_settled, "an answer is handed over once"
-        self._is_settled = True
+        assert not self.is_settled, "an answer is handed over once"
+        self._answer, self.is_settled = answer, True
         resume, self._resume = self._resume, None
         if resume is not None:
             resume()
         elif self._future is not None:
             self._future.set_result(None)
 
+    def set_exception(self, error: BaseException) -> None:
+        """Have `error` raised where the answer is awaited."""
+        self._error = error
+        self.set_result(None)  # type: ignore[arg-type]  # Nobody sees it.
+
     def __await__(self) -> Generator[Any, None, T]:
-        if not self._is_settled:
+        if not self.is_settled:
             if _stepping.is_on:
                 yield self
             else:
@@ -84,28 +78,28 @@ class Handoff(Generic[T]):
                 yield from self._future
         if self._error is not None:
             raise self._error
-        return self._answer
+        answer: T = self._answer
+        return answer
 
 
-class _Run:
+class _Run(msgspec.Struct, eq=False):
     """A coroutine that runs at once."""
 
-    __slots__ = ("_context", "_coroutine", "_over")
-
-    def __init__(
-        self, coroutine: Coroutine[Any, Any, None], over: Callable[[], None], context: Context
-    ) -> None:
-        self._coroutine = coroutine
-        self._over = over
-        self._context = context
+    _coroutine: Coroutine[Any, Any, None]
+    _over: Callable[[], None] | None
+    _context: Context
 
     def step(self, _: object = None) -> None:
         """Go on until the next wait."""
         before, _stepping.is_on = _stepping.is_on, True
         try:
             awaited = self._context.run(self._coroutine.send, None)
-        except BaseException as end:
-            self._end(end)
+        except StopIteration:
+            if self._over is not None:
+                self._over()
+            return
+        except BaseException as error:
+            self._fail(error)
             return
         finally:
             _stepping.is_on = before
@@ -118,14 +112,14 @@ class _Run:
             awaited._asyncio_future_blocking = False  # What a task does with what it is told to wait for.
             awaited.add_done_callback(self.step)
 
-    def _end(self, end: BaseException) -> None:
+    def _fail(self, error: BaseException) -> None:
         try:
-            self._over()
+            if self._over is not None:
+                self._over()
         finally:
-            if not isinstance(end, StopIteration):
-                # Nobody awaits it, and whoever took the step has nothing to do with its mistake.
-                told = {"message": "a coroutine that ran at once failed", "exception": end}
-                asyncio.get_running_loop().call_exception_handler(told)
+            # Nobody awaits it, and whoever took the step has nothing to do with its mistake.
+            told = {"message": "a coroutine that ran at once failed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(told)
 
 
 def is_at_once() -> bool:
@@ -133,6 +127,6 @@ def is_at_once() -> bool:
     return _stepping.is_on
 
 
-def at_once(job: Coroutine[Any, Any, None], *, over: Callable[[], None]) -> None:
+def at_once(job: Coroutine[Any, Any, None], *, over: Callable[[], None] | None = None) -> None:
     """Run `job`, the first step now. `over` is called when it has ended, however it did."""
     _Run(job, over, copy_context()).step()

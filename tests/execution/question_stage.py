@@ -112,7 +112,8 @@ class Readers:
 
     def ask(self, path: str) -> asyncio.Task[tuple[str, int]]:
         async def asking() -> tuple[str, int]:
-            run, ts, _ = await self.pool.pose(job(path), CALLER)
+            answered = await self.pool.desk.pose(job(path), CALLER)
+            run, ts = answered.run, answered.ts
             return run.result.value if isinstance(run.result, Success) else run.result.message, ts
 
         return asyncio.ensure_future(asking())

@@ -132,3 +132,37 @@ def test_who_waited_too_long_for_a_reader_is_told_so() -> None:
         assert {type(task.exception()) for task in tasks if task not in came} == {ReadersOverloaded}
 
     play(story)
+
+
+class Waiter:
+    """A taker that notes what it is told."""
+
+    def __init__(self, name: str, turns: list[str]) -> None:
+        self.name, self.turns = name, turns
+
+    def done(self) -> bool:
+        return self.name in self.turns
+
+    def take(self, item: str) -> None:
+        self.turns.append(self.name)
+
+    def set_exception(self, error: BaseException) -> None:
+        self.turns.append(f"{self.name} {type(error).__name__}")
+
+
+def test_who_passes_through_comes_first_and_nobody_passes_those_who_wait_in_line() -> None:
+    async def story(idle: IdleQueue[str]) -> None:
+        turns: list[str] = []
+        assert idle.pass_through(Waiter("first", turns))
+        assert idle.pass_through(Waiter("second", turns))
+        idle.wait(Waiter("in line", turns), Lane("a"))
+        assert not idle.pass_through(Waiter("late", turns))
+        assert len(idle) == 3
+        for _ in range(3):
+            idle.put("a")
+        assert turns == ["first", "second", "in line"]
+        assert idle.pass_through(Waiter("again", turns))
+        idle.fail(ReadersOverloaded(seconds=1))
+        assert turns[3:] == ["again ReadersOverloaded"]
+
+    play(story)

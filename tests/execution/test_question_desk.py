@@ -8,6 +8,7 @@ import pytest
 
 from rewake.execution.lanes import WAVES
 from rewake.execution.question_desk import BATCH_QUESTIONS_MAX, FEW_QUESTIONS
+from rewake.execution.questions import BATCH_SECONDS
 from rewake.execution.runner import RunnerClosed
 from rewake.execution.worker_failures import WorkerLost
 from tests.execution.question_stage import CUT_OFF, FakeReader, Readers, tell, turns
@@ -289,5 +290,23 @@ def test_who_loses_his_reader_after_closing_is_told_that_there_is_none() -> None
         house.readers[0].die()
         with pytest.raises(RunnerClosed):
             await travels
+
+    tell(1, story)
+
+
+def test_little_work_passes_and_what_is_more_than_a_batch_stands_in_line() -> None:
+    async def story(house: Readers) -> None:
+        await house.know("m:a", seconds=SMALL)
+        line = house.pool._idle._line
+        most = round(BATCH_SECONDS / SMALL)
+        asking = [house.ask("m:a") for _ in range(2 * most)]
+        unknown = house.ask("m:new")
+        await asyncio.sleep(0)
+        assert most < len(line) <= most + 2, "with that whose time nobody knows"
+        (reader,) = house.readers
+        await turns()
+        while not all(each.done() for each in [*asking, unknown]):
+            reader.answer(*["x"] * len(reader.asked[reader.answers]), seconds=SMALL)
+            await turns()
 
     tell(1, story)

@@ -163,7 +163,7 @@ def test_in_processes_a_crash_a_loop_and_an_error_in_a_batch_are_each_their_own(
         await stage.query("main:get", name="a")
         # As if they had been quick until now.
         paths = ("main:crash_reading", "main:spin_reading", "main:nothing", "main:get")
-        stage.runner._readers._desk._paces._seconds.update(dict.fromkeys(paths, 1e-5))
+        stage.runner._readers.desk._paces._seconds.update(dict.fromkeys(paths, 1e-5))
 
         async def ask(path: str, **args: Any) -> Any:
             run, ts = await stage.runner.ask(query_job(path, **args))

@@ -171,7 +171,8 @@ class CallLog:
         """
         if record.error is None and record.path.startswith(SYSTEM_PREFIX):
             return
-        self._take(record)
+        has_texts = record.error or record.traceback or record.log_lines
+        self._take(record, _size_of(record) if has_texts else _ENTRY_BYTES)
         for listener in self._listeners:
             try:
                 listener(record)
@@ -180,7 +181,7 @@ class CallLog:
 
     def progress(self, progress: RunProgress) -> None:
         """Take a line of an action that still runs; its record will hold it again."""
-        self._take(progress)
+        self._take(progress, _size_of(progress))
 
     def after(self, cursor: float) -> list[LogEntry]:
         """The entries that are kept and come after `cursor`, oldest first; 0 for all."""
@@ -225,12 +226,11 @@ class CallLog:
             found.append(LogEntry(at, news))
         return found[::-1]
 
-    def _take(self, news: CallRecord | RunProgress) -> None:
+    def _take(self, news: CallRecord | RunProgress, size: int) -> None:
         with self._lock:
             entries, now = self._entries, self._clock.now_ns() / 1e6
             # A millisecond may bring many, and a clock may go back.
             self._cursor = max(now, self._cursor + _CURSOR_STEP_MS)
-            size = _size_of(news)
             entries.append((self._cursor, news, size))
             self._bytes += size
             while len(entries) > 1 and (len(entries) > self._records_max or self._bytes > self._bytes_max):

@@ -20,25 +20,24 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
+import msgspec
+
 from rewake.execution.lanes import Lane, Standing
 
 T = TypeVar("T")
 
 
-class Waiting(Generic[T]):
+class Waiting(msgspec.Struct, Generic[T], eq=False):
     """One piece of work in the queue."""
 
-    __slots__ = ("came", "is_gone", "item", "lane", "since")
-
-    def __init__(self, item: T, lane: Lane, *, came: float, since: float) -> None:
-        self.item = item
-        self.lane = lane
-        self.came = came
-        """When it came."""
-        self.since = since
-        """The same by the clock that decides what is too old (`service_pace.py`)."""
-        self.is_gone = False
-        """Set when it leaves the queue."""
+    item: T
+    lane: Lane
+    came: float
+    """When it came."""
+    since: float
+    """The same by the clock that decides what is too old (`service_pace.py`)."""
+    is_gone: bool = False
+    """Set when it leaves the queue."""
 
 
 class FairQueue(Generic[T]):
@@ -73,7 +72,7 @@ class FairQueue(Generic[T]):
 
     def put(self, item: T, lane: Lane, *, came: float = 0.0, since: float = 0.0) -> None:
         """Put work at the end of its lane."""
-        waiting = Waiting(item, lane, came=came, since=since)
+        waiting = Waiting(item, lane, came, since)
         queued = self._lanes.get(lane.name)
         if queued is None:
             queued = self._lanes[lane.name] = deque()
@@ -88,7 +87,10 @@ class FairQueue(Generic[T]):
 
     def pop(self) -> Waiting[T] | None:
         """Take out what is next; None where nothing waits."""
-        while (circle := self._circle()) is not None:
+        while self._callers or self._house:
+            circle = self._callers
+            if self._house and self._since_house >= min(self._house_turn, len(circle)):
+                circle = self._house
             name = circle.popleft()
             queued = self._lanes[name]
             waiting = queued.popleft() if queued else None
@@ -99,7 +101,9 @@ class FairQueue(Generic[T]):
             if waiting is not None:
                 self._since_house = 0 if circle is self._house else self._since_house + 1
                 self.lanes -= not queued
-                return self._gone(waiting)
+                self.count -= 1
+                waiting.is_gone = True
+                return waiting
         return None
 
     def drop_oldest(self, is_too_old: Callable[[float], bool]) -> list[T]:
@@ -115,7 +119,9 @@ class FairQueue(Generic[T]):
                 first = queued.popleft()
                 assert first is waiting, "the oldest of all is the oldest of its lane"
                 self.lanes -= not queued
-                dropped.append(self._gone(waiting).item)
+                self.count -= 1
+                waiting.is_gone = True
+                dropped.append(waiting.item)
             self._oldest.popleft()
         return dropped
 
@@ -129,16 +135,5 @@ class FairQueue(Generic[T]):
         self.count = self.lanes = 0
         return left
 
-    def _circle(self) -> deque[str] | None:
-        """Whose turn it is: the callers' or the house's."""
-        if self._house and self._since_house >= min(self._house_turn, len(self._callers)):
-            return self._house
-        return self._callers or None
-
     def _circle_of(self, lane: Lane) -> deque[str]:
         return self._house if lane.standing is Standing.HOUSE else self._callers
-
-    def _gone(self, waiting: Waiting[T]) -> Waiting[T]:
-        waiting.is_gone = True
-        self.count -= 1
-        return waiting

@@ -5,7 +5,7 @@ wakes that one up, a caller in a loop who gives a reader back and asks again at 
 somebody else waits for ever.
 
     put -> the next who waits | kept        get -> one that is kept | wait in line
-    wait(taker), and later serve -------------------------------------^
+    wait(taker), pass_through(taker), and later serve ----------------^
     next -> who is next after all: several may share what one of them was given
 
 Not here: what is at rest (`reader_threads.py`, `reader_pool.py`), whose turn it is (`waiting_line.py`).
@@ -25,19 +25,29 @@ I_contra = TypeVar("I_contra", contravariant=True)
 
 
 class Taker(Protocol[I_contra]):
-    """Who waits for an item. A future is one."""
+    """Who waits for an item."""
 
     def done(self) -> bool:
         """Whether it wants none any more."""
         ...
 
-    def set_result(self, item: I_contra, /) -> None:
-        """Take `item`."""
+    def take(self, item: I_contra, /) -> None:
+        """Here is one."""
         ...
 
     def set_exception(self, error: BaseException, /) -> None:
         """There will be none."""
         ...
+
+
+class _Getter(Generic[T]):
+    """A coroutine that waits for an item, and goes on a turn after it has come."""
+
+    def __init__(self) -> None:
+        self.item: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.done = self.item.done
+        self.take = self.item.set_result
+        self.set_exception = self.item.set_exception
 
 
 class IdleQueue(Generic[T]):
@@ -46,19 +56,19 @@ class IdleQueue(Generic[T]):
     def __init__(self, line: WaitingLine[Taker[T]]) -> None:
         self._kept: deque[T] = deque()
         self._line = line
-        # Who had a turn already, and waits for another: they come first.
-        self._again: deque[Taker[T]] = deque()
+        # Who had a turn already and waits for another, and who passed through: they come first.
+        self._first: deque[Taker[T]] = deque()
 
     def __len__(self) -> int:
         """How many wait, about: who gave up is counted until it would be its turn."""
-        return len(self._line) + len(self._again)
+        return len(self._line) + len(self._first)
 
     def put(self, item: T, *, served: int = 1) -> None:
         """Give `item` to the next who waits, or keep it. So many were `served` with it."""
         self.served(served)
         following = self.next()
         if following is not None:
-            following.set_result(item)
+            following.take(item)
         else:
             self._kept.append(item)
 
@@ -80,13 +90,14 @@ class IdleQueue(Generic[T]):
         """
         if self._kept:
             return self._kept.pop()  # What was used last is still warm.
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._line.join(future, lane)
+        getter: _Getter[T] = _Getter()
+        self._line.join(getter, lane)
+        item = getter.item
         try:
-            return await future
+            return await item
         except asyncio.CancelledError:
-            if future.done() and not future.cancelled() and future.exception() is None:
-                self.put(future.result())  # It came just as we went.
+            if item.done() and not item.cancelled() and item.exception() is None:
+                self.put(item.result())  # It came just as we went.
             raise
 
     def wait(self, taker: Taker[T], lane: Lane) -> None:
@@ -97,9 +108,20 @@ class IdleQueue(Generic[T]):
         """
         self._line.join(taker, lane)
 
+    def pass_through(self, taker: Taker[T]) -> bool:
+        """Have `taker` wait before all who are to come, where nobody waits in line. It is for who takes so
+        little time that this does not matter: the line costs more than the rest of his way. False, and
+        nothing has happened, where somebody does.
+        """
+        if self._line:
+            return False
+        self._first.append(taker)
+        self._line.waits.observe(0.0)
+        return True
+
     def wait_again(self, taker: Taker[T]) -> None:
         """Have `taker`, who had a turn, come before all others."""
-        self._again.append(taker)
+        self._first.append(taker)
 
     def serve(self) -> bool:
         """Hand out one that is kept to who is next, and say whether there were both. What was used last goes
@@ -108,13 +130,13 @@ class IdleQueue(Generic[T]):
         following = self.next() if self._kept else None
         if following is None:
             return False
-        following.set_result(self._kept.pop())
+        following.take(self._kept.pop())
         return True
 
     def next(self) -> Taker[T] | None:
         """Who is next, and waits no longer; None where nobody waits."""
-        while self._again:
-            taker = self._again.popleft()
+        while self._first:
+            taker = self._first.popleft()
             if not taker.done():
                 return taker
         while (following := self._line.next()) is not None:
@@ -135,8 +157,8 @@ class IdleQueue(Generic[T]):
 
     def fail(self, error: BaseException) -> None:
         """Raise `error` for all who wait."""
-        waiting = [*self._again, *self._line.clear()]
-        self._again.clear()
+        waiting = [*self._first, *self._line.clear()]
+        self._first.clear()
         for taker in waiting:
             if not taker.done():
                 taker.set_exception(error)

@@ -5,9 +5,12 @@ at once, and while the reader runs their questions the front has nothing to do, 
 nothing. So a batch takes a third of them, and a second one sets out before the first is answered: one third
 is run, one waits at the reader, one is answered and asks again.
 
-    pose -> waits in line -> end of the turn -> a place behind a quick batch -> Batch -> reader
-                                              | little waits: until one is back
-                                              '- a reader at rest wakes up
+    pose -> passes, or waits in line -> end of the turn -> a place behind a quick batch -> Batch -> reader
+                                                         | little waits: until one is back
+                                                         '- a reader at rest wakes up
+
+Where nobody waits in line, and what has passed is together less than one batch takes, nobody is made to wait
+in it: then there is nothing to be fair about.
 
 Not here: readers (`reader_pool.py`), a batch under way (`questions.py`), whose turn it is
 (`waiting_line.py`). Source of the third: measured, docs/decisions/0027-questions-travel-together.md.
@@ -60,11 +63,15 @@ class QuestionDesk:
         """
         if self.is_closed:
             raise RunnerClosed()
-        question = Question(self, job, seconds=self._paces.of(job.call.path))
-        self._idle.wait(question, lane)
-        self._waiting_seconds += min(question.seconds, BATCH_SECONDS)
-        self.serve_soon()
-        return question.answer
+        seconds = self._paces.of(job.call.path)
+        question = Question(desk=self, job=job, seconds=seconds)
+        is_little = self._waiting_seconds + seconds < BATCH_SECONDS
+        if not (is_little and self._idle.pass_through(question)):
+            self._idle.wait(question, lane)
+        self._waiting_seconds += min(seconds, BATCH_SECONDS)
+        if not self._will_serve:
+            self.serve_soon()
+        return question
 
     def begin(self, worker: Worker, question: Question) -> None:
         """Send `question` with `worker`, and whoever else can go."""

@@ -19,7 +19,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from math import inf
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from rewake.execution.calls import Failure, Success
 from rewake.execution.runner import QueryJob, QueryRun
@@ -37,7 +39,7 @@ _PATHS_MAX = 10_000
 _UNKNOWN = -1
 
 
-class Answered(NamedTuple):
+class Answered(msgspec.Struct, frozen=True):
     """What a question came to."""
 
     run: QueryRun
@@ -46,33 +48,21 @@ class Answered(NamedTuple):
     worker: Worker
 
 
-class Question:
+class Question(Handoff[Answered], kw_only=True, eq=False):
     """One query that waits for a reader, or travels. Implements `Taker`."""
 
-    __slots__ = ("_desk", "answer", "deaths", "job", "losses", "seconds")
+    desk: Desk
+    job: QueryJob
+    seconds: float
+    """How long it is thought to take."""
+    deaths: int = 0
+    """Readers that died while they ran it."""
+    losses: int = 0
+    """Readers that died while they had it."""
 
-    def __init__(self, desk: Desk, job: QueryJob, *, seconds: float) -> None:
-        self._desk = desk
-        self.job = job
-        self.seconds = seconds
-        """How long it is thought to take."""
-        self.answer: Handoff[Answered] = Handoff()
-        self.deaths = 0
-        """Readers that died while they ran it."""
-        self.losses = 0
-        """Readers that died while they had it."""
-
-    def done(self) -> bool:
-        """Whether it is answered, or nobody waits for that any more."""
-        return self.answer.done()
-
-    def set_result(self, worker: Worker, /) -> None:
+    def take(self, worker: Worker, /) -> None:
         """Travel with `worker`, and take others along."""
-        self._desk.begin(worker, self)
-
-    def set_exception(self, error: BaseException, /) -> None:
-        """There is no reader."""
-        self.answer.set_exception(error)
+        self.desk.begin(worker, self)
 
 
 class Desk(Protocol):
@@ -207,7 +197,7 @@ class Batch:
                 failure = self._readers.verdict(self.worker, question.job, question.deaths)
             if failure is not None:
                 run = self._readers.failed(question.job, failure)
-                question.answer.set_result(Answered(run, _UNKNOWN, self.worker))
+                question.set_result(Answered(run, _UNKNOWN, self.worker))
             elif question.losses >= _LOSSES_MAX and culprit is None:
                 question.set_exception(WorkerLost())
             else:
@@ -233,7 +223,7 @@ class Batch:
         for question, run, sent in zip(answered, self._readers.heard(message), message.runs, strict=True):
             self._paces.learn(question.job.call.path, run, sent.record.seconds)
             if not question.done():
-                question.answer.set_result(Answered(run, message.ts, self.worker))
+                question.set_result(Answered(run, message.ts, self.worker))
 
     def _held_up(self) -> None:
         """Let those behind the question that runs go elsewhere."""

@@ -5,7 +5,7 @@ wave with it: its queries run again on another, at the same timestamp where the 
 was running at two deaths, or that took too long, fails.
 
     open_wave(jobs) -> idle reader -> OpenWave -> Ran -> Wave -> (More -> Ran)* -> EndWave -> idle
-    pose(job) -> the desk -> a reader's batches -> OpenWave -> Ran* -> idle
+    desk.pose(job) -> a reader's batches -> OpenWave -> Ran* -> idle
 
 Not here: where workers come from, which code is current (`worker_runner.py`), who travels with whom
 (`question_desk.py`).
@@ -23,7 +23,6 @@ from rewake.execution.calls import Failure
 from rewake.execution.idle_queue import IdleQueue, Taker
 from rewake.execution.lanes import WAVES, Lane
 from rewake.execution.question_desk import QuestionDesk
-from rewake.execution.questions import Answered
 from rewake.execution.runner import QueryJob, QueryRun, RunnerClosed
 from rewake.execution.waiting_line import WaitingLine
 from rewake.execution.worker_failures import WorkerLost, given_up
@@ -55,7 +54,8 @@ class ReaderPool:
         self.waits = line.waits
         """How long waves waited for a reader."""
         self._current: set[Worker] = set()
-        self._desk = QuestionDesk(self, self._idle)
+        self.desk = QuestionDesk(self, self._idle)
+        """Who asks a question once poses it here."""
         self.version = 0
         """Counts versions of the code."""
         self.busy: set[Worker] = set()
@@ -106,23 +106,13 @@ class ReaderPool:
         wave.runs = await wave.run(jobs)
         return wave
 
-    def pose(self, job: QueryJob, lane: Lane) -> Handoff[Answered]:
-        """Have `job` run on the latest snapshot, with others that are asked in this turn of the event loop,
-        or while all readers are at work.
-
-        Raises:
-            RunnerClosed: there will be no reader.
-            Overloaded: it would wait for a reader for too long.
-        """
-        return self._desk.pose(job, lane)
-
     async def take(self, lane: Lane) -> Worker:
         """An idle reader; waits for one.
 
         Raises:
             RunnerClosed: there will be none.
         """
-        if self._desk.is_closed:
+        if self.desk.is_closed:
             raise RunnerClosed()
         worker = await self._idle.get(lane)
         if worker.is_alive:
@@ -144,7 +134,7 @@ class ReaderPool:
         self.busy.discard(worker)
         if worker not in self._current:
             worker.close()
-            self._desk.serve_soon()
+            self.desk.serve_soon()
         elif worker.is_alive:
             self._idle.put(worker, served=served)
 
@@ -202,13 +192,13 @@ class ReaderPool:
 
     def close(self) -> list[Worker]:
         """End all readers; returns them."""
-        self._desk.close()
+        self.desk.close()
         return self.replace([])
 
     def _worker_ended(self, worker: Worker) -> None:
         self.busy.discard(worker)
         self._idle.take_out(worker)
-        self._desk.lost(worker)
+        self.desk.lost(worker)
         if worker in self._current:
             self._current.discard(worker)
             self._on_lost()

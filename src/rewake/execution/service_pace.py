@@ -41,17 +41,18 @@ class Pace:
         self._begun: float | None = None
         self._count = 0
         self._last = 0.0
-        self._is_waiting = False
+        self.is_waiting = False
+        """Whether work waits."""
 
     def begin(self, now: float) -> None:
         """From now on work waits. Harmless when it did before."""
-        if not self._is_waiting:
-            self._is_waiting = True
+        if not self.is_waiting:
+            self.is_waiting = True
             self._last = now
 
     def done(self, count: int, now: float) -> None:
         """So much work was done since the last time."""
-        if not self._is_waiting:
+        if not self.is_waiting:
             return
         self.served += min(now - self._last, _STEP_SECONDS_MAX)
         self._last = now
@@ -67,7 +68,7 @@ class Pace:
 
     def end(self) -> None:
         """Nothing waits any more: what was measured says nothing about the next spell."""
-        self._is_waiting = False
+        self.is_waiting = False
         self._begun, self._count = None, 0
         self._portions.clear()
         self.seconds_each = None

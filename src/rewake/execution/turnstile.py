@@ -90,15 +90,12 @@ class Turnstile:
         self._taken = 0  # Out of the line, in the turn before.
         self.is_crowded = False
         """Whether somebody waits: then whoever comes may be turned away."""
+        self.is_full = False
+        """Whether nobody more may begin in this turn."""
 
     def __len__(self) -> int:
         """How many wait."""
         return len(self._line)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether nobody more may begin in this turn."""
-        return self._begun >= TURN_ENTRANTS or self.is_crowded
 
     def has_room(self) -> bool:
         """Whether one more may begin, at once; he is counted."""
@@ -108,6 +105,7 @@ class Turnstile:
         if not self._begun:
             self._soon(self._turn)
         self._begun += 1
+        self.is_full = self._begun >= TURN_ENTRANTS
         return True
 
     def refuses(self, lane: Lane) -> Overloaded | None:
@@ -131,7 +129,7 @@ class Turnstile:
         """
         assert self._begun or self.is_crowded, "a turn comes"
         self._line.join(entrant, lane)
-        self.is_crowded = True
+        self.is_crowded = self.is_full = True
 
     def came_late(self, seconds: float) -> None:
         """Whoever comes in this turn may have lain unread for so long."""
@@ -153,7 +151,8 @@ class Turnstile:
         self._refused.clear()
         line = self._line
         if not line:
-            self.is_crowded, self._taken = False, 0
+            self.is_crowded = self.is_full = False
+            self._taken = 0
             return
         # First of all: what follows is others' code.
         self._soon(self._turn)
@@ -167,6 +166,7 @@ class Turnstile:
         self._taken = len(entrants)
         self._begun = max(1, self._taken)  # For a turn was asked for.
         self.is_crowded = len(line) > 0
+        self.is_full = self.is_crowded or self._begun >= TURN_ENTRANTS
         for entrant in entrants:
             try:
                 entrant.begin()

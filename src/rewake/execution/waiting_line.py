@@ -125,14 +125,18 @@ class WaitingLine(Generic[T]):
         refusal = self.refuses(lane)
         if refusal is not None:
             raise refusal
-        now = self._now()
-        self._pace.begin(now)
-        self._queue.put(item, lane, came=now, since=self._pace.served)
+        now, pace = self._now(), self._pace
+        if not pace.is_waiting:
+            pace.begin(now)
+        self._queue.put(item, lane, came=now, since=pace.served)
 
     def refuses(self, lane: Lane) -> Overloaded | None:
         """The error for who would join in `lane` now and wait for too long; None for who may join."""
         queue = self._queue
         if not queue.count or lane.standing is not Standing.CALLER:
+            return None
+        is_full = queue.count >= _OWN_SHARE * self._waiting_max
+        if not is_full and self._pace.seconds_each is None:
             return None
         own = queue.waiting_in(lane)
         # Everybody else has at most as many turns before him as he has himself.
@@ -141,7 +145,6 @@ class WaitingLine(Generic[T]):
         before = min(self.waited_before, _BEFORE_SHARE_MAX * self._wait_seconds_max)
         most = (self._wait_seconds_max - before) * (1.0 if own else _FIRST_SHARE)
         is_long = seconds is not None and seconds > most
-        is_full = queue.count >= _OWN_SHARE * self._waiting_max
         # Who has less than half of an equal share did not fill it.
         if is_long or (is_full and own and 2 * own * queue.lanes >= queue.count):
             return self.refusal(seconds)
@@ -150,8 +153,7 @@ class WaitingLine(Generic[T]):
     def next(self) -> T | None:
         """Whose turn it is; None where nothing waits."""
         queue = self._queue
-        waiting = queue.pop() if queue.count else None
-        if waiting is None:
+        if not queue.count or (waiting := queue.pop()) is None:
             return None
         self.waits.observe(self._now() - waiting.came)
         if not queue.count:
@@ -164,9 +166,9 @@ class WaitingLine(Generic[T]):
 
     def too_late(self) -> list[T]:
         """Take out what has waited for so long that it should have been turned away."""
-        served, most = self._pace.served, 2 * self._wait_seconds_max
         if not self._queue.count:
             return []
+        served, most = self._pace.served, 2 * self._wait_seconds_max
         dropped = self._queue.drop_oldest(lambda since: served - since > most)
         if dropped and not self._queue.count:
             self._pace.end()

@@ -227,13 +227,13 @@ class WorkerRunner:
         while True:
             if self._is_closed:
                 raise RunnerClosed()
-            run, ts, reader = await self._readers.pose(job, lane)
-            if ts < 0:
+            answered = await self._readers.desk.pose(job, lane)
+            if answered.ts < 0:
                 wave = await self.open_wave([], lane=lane)
                 await wave.close()
-                return run, wave.ts
-            if not self._met_other_schema(ts, is_current=self._readers.is_current(reader)):
-                return run, ts
+                return answered.run, wave.ts
+            if not self._met_other_schema(answered.ts, is_current=self._readers.is_current(answered.worker)):
+                return answered.run, answered.ts
             await self._switched()
 
     def _met_other_schema(self, ts: int, *, is_current: bool) -> bool:
