@@ -1,8 +1,10 @@
 """Time, chance and fault points can be held by a test."""
 
 import asyncio
+import re
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from rewake.environment import (
     ManualClock,
     pause,
     process_environment,
+    random_texts,
     seeded_environment,
     sync_directory,
 )
@@ -101,3 +104,9 @@ def test_a_directory_is_made_durable_and_nothing_else_is_taken_for_one(tmp_path:
     (tmp_path / "file").write_text("x")
     with pytest.raises(NotADirectoryError):
         sync_directory(tmp_path / "file")
+
+
+def test_texts_of_chance_have_their_length_and_never_come_again() -> None:
+    texts = list(islice(random_texts(seeded_environment(1), 8), 1_000))
+    assert len(set(texts)) == 1_000
+    assert all(re.fullmatch("[0-9a-f]{16}", text) for text in texts)

@@ -19,7 +19,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +30,8 @@ KILL_POINT_VARIABLE = "REWAKE_KILL_POINT"
 
 FAULT_DISK_VARIABLE = "REWAKE_FAULT_DISK"
 """`module:function`: call it for the name of the SQLite VFS to use, in every process of a server."""
+
+_DRAWN_AT_ONCE = 64
 
 
 class Clock(Protocol):
@@ -95,6 +97,17 @@ class Environment:
     reach: Callable[[str], None] = _nothing
     disk: str | None = None
     """The name of a registered SQLite VFS; None for the machine's own."""
+
+
+def random_texts(environment: Environment, size: int) -> Iterator[str]:
+    """Unguessable texts without end: of `size` bytes each, in hexadecimal digits.
+
+    Drawn many at once, for to ask the kernel takes longer than all that is done with one.
+    """
+    while True:
+        drawn = environment.random_bytes(_DRAWN_AT_ONCE * size).hex()
+        for begin in range(0, len(drawn), 2 * size):
+            yield drawn[begin : begin + 2 * size]
 
 
 def seeded_environment(seed: int, *, clock: Clock | None = None) -> Environment:

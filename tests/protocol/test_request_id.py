@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from rewake.environment import seeded_environment
-from rewake.protocol import random_request_id, session_request_id
+from rewake.protocol import random_request_id, random_request_ids, session_request_id
 
 
 def test_the_id_of_a_sessions_call_follows_from_session_and_number() -> None:
@@ -17,3 +17,4 @@ def test_other_ids_are_sixteen_digits_of_chance() -> None:
     first, second = random_request_id(environment), random_request_id(environment)
     assert re.fullmatch("[0-9a-f]{16}", first)
     assert first != second
+    assert re.fullmatch("[0-9a-f]{16}", next(random_request_ids(environment)))

@@ -108,7 +108,7 @@ def tell(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
 def test_before_a_protocol_is_there_the_lobby_hears_what_is_said() -> None:
     async def story() -> None:
         stage = Stage()
-        assert not stage.caller.has_spoken
+        assert not stage.caller.is_resting
         stage.client.send(b"hello")
         stage.caller.ready(READABLE)
         stage.caller.ready(READABLE)  # Nothing is there: no harm.

@@ -109,8 +109,8 @@ def test_a_response_of_the_server_is_one_write(open_deployment, monkeypatch) -> 
     flush = GatheringTransport.flush
 
     def noted(transport: GatheringTransport) -> None:
-        if transport._gathered:
-            writes.append(b"".join(transport._gathered))
+        if transport.gathered:
+            writes.append(b"".join(transport.gathered))
         flush(transport)
 
     monkeypatch.setattr(GatheringTransport, "flush", noted)

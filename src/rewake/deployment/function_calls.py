@@ -21,6 +21,7 @@ from rewake.auth import ANONYMOUS, Identity
 from rewake.database import Database, Invocation, ReplayKey, ScheduledJob
 from rewake.deployment.mutations import Mutations
 from rewake.deployment.under_way import ArgumentsUnderWay, CallsUnderWay
+from rewake.environment import random_texts
 from rewake.errors import InvalidInput, RewakeError
 from rewake.execution import (
     NO_SOURCE,
@@ -63,6 +64,7 @@ class FunctionCalls:
         self._database = database
         self.environment = database.environment
         """Time, chance and fault points."""
+        self._invocations = random_texts(database.environment, 16)
         self._clock = database.environment.clock
         # Asked a dozen times for each call of a door: there is nothing around them.
         self.now_ns = self._clock.now_ns
@@ -122,10 +124,11 @@ class FunctionCalls:
         """
         if call.component and (refusal := self._refuse_component(call)) is not None:
             return MutationOutcome(refusal, self.live.position)
-        invocation = Invocation(self.environment.random_bytes(16).hex(), replay)
+        invocation = Invocation(next(self._invocations), replay)
         seen = visibility or visibility_of(identity, call.path, "mutation")
         lane = lane_of(identity, source, request_id=request_id, replay=replay)
-        source = source.signed_in(identity)
+        if identity is not ANONYMOUS:
+            source = source.signed_in(identity)
         job = MutationJob(call, identity, seen, invocation, request_id, source=source, lane=lane)
         size = len(call.args)
         self._writes.take(size)
@@ -264,7 +267,7 @@ class FunctionCalls:
         request_id = self.environment.random_bytes(8).hex()
         if kind == "action":
             return await self._calls.act(ActionJob(call, ANONYMOUS, seen, request_id, job.id))
-        invocation = Invocation(self.environment.random_bytes(16).hex())
+        invocation = Invocation(next(self._invocations))
         outcome = await self._mutations.run(
             MutationJob(call, ANONYMOUS, seen, invocation, request_id, job.id, lane=SCHEDULED)
         )
@@ -272,6 +275,6 @@ class FunctionCalls:
 
     async def run_system(self, path: str, args: str) -> Success | Failure:
         """Run a system mutation of the house's own, however many of others are under way."""
-        invocation = Invocation(self.environment.random_bytes(16).hex(), None)
+        invocation = Invocation(next(self._invocations))
         job = MutationJob(FunctionCall(path, args), ANONYMOUS, Visibility.INTERNAL, invocation, "")
         return (await self._runner.mutate(job)).result

@@ -58,7 +58,7 @@ class CallsUnderWay:
         """Give back what was taken."""
         self.count -= 1
         if size and self._arguments is not None:
-            self._arguments.give_back(size)
+            self._arguments.bytes -= size
 
     def __enter__(self) -> None:
         self.take()

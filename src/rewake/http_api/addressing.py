@@ -16,7 +16,7 @@ from rewake.execution import FunctionCall
 from rewake.http_api.bodies import arguments_text
 from rewake.http_api.errors import MissingIdentifier
 from rewake.http_api.headers import header_text
-from rewake.protocol import ClientVersion, FunctionPath, InvalidClientVersion, client_version
+from rewake.protocol import ClientVersion, InvalidClientVersion, canonical_path, client_version
 
 _CLIENT_LENGTH_MAX = 256
 """Characters of a `Convex-Client` header that are worth parsing."""
@@ -29,7 +29,7 @@ def function_call(path: str, args: msgspec.Raw, *, component: str = "") -> Funct
         InvalidFunctionPath: `path` names no function.
         BadJsonBody: `args` is an array of none or several.
     """
-    FunctionPath.parse(path)
+    canonical_path(path)
     return FunctionCall(path, arguments_text(args), component)
 
 

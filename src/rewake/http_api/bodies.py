@@ -111,7 +111,10 @@ def parse_json(text: bytes | str, kind: type[Body]) -> Body:
 
 def parse_call(text: bytes) -> CallBody:
     """Parse `text` as one `CallBody`, as `parse_json` does."""
-    return _parsed(_calls, text)
+    try:
+        return _calls.decode(text)
+    except (RecursionError, msgspec.MsgspecError, UnicodeError):
+        return _parsed(_calls, text)  # Which says what is wrong with it.
 
 
 def _parsed(decoder: msgspec.json.Decoder[Body], text: bytes | str) -> Body:

@@ -17,6 +17,7 @@ from rewake.http_api.addressing import client_of
 from rewake.http_api.bodies import refuse_other_types
 from rewake.http_api.cors import Cors, Headers
 from rewake.http_api.errors import BadJsonBody
+from rewake.http_api.formats import OutputFormat, output_format
 from rewake.http_api.headers import header_text
 from rewake.http_api.request_id import brought_request_id
 from rewake.http_api.request_source import source_of
@@ -37,6 +38,8 @@ class CallHead(msgspec.Struct, frozen=True):
     source: RequestSource
     lines: bytes
     """What stands on its answer for CORS."""
+    output_format: OutputFormat = OutputFormat.CLEAN
+    """What is meant where the body names no format."""
 
 
 def call_head(path: str, headers: Headers, address: str, *, cors: Cors, limits: Limits) -> CallHead | None:
@@ -55,6 +58,7 @@ def call_head(path: str, headers: Headers, address: str, *, cors: Cors, limits: 
         client,
         source_of(scope, limits, CalledFrom.HTTP_API),
         header_lines(cors.added(scope)),
+        output_format(None, client),
     )
 
 

@@ -147,7 +147,11 @@ class FunctionEndpoints:
         )
         assert len(results) == len(calls)
         told = [keeps_request_id(request.scope, result) for result in results]
-        texts = [self._text(result, one, request_id) for result, one in zip(told, wanted, strict=True)]
+        redacted = self._backend.is_redacted
+        texts = [
+            function_text(result, one, request_id=request_id, is_redacted=redacted)
+            for result, one in zip(told, wanted, strict=True)
+        ]
         return json_response(f'{{"results":[{",".join(texts)}]}}')
 
     async def any_function(self, request: Request) -> Response:
@@ -207,7 +211,7 @@ class FunctionEndpoints:
     ) -> _Asked:
         """As `_asked`, of a request that has come."""
         body = parse_call(text)
-        wanted = output_format(body.format, head.client)
+        wanted = head.output_format if body.format is None else output_format(body.format, head.client)
         permit_call(identity, body.path, kind)
         return _Asked(function_call(body.path, body.args), identity, wanted, request_id, head.source)
 
@@ -215,7 +219,7 @@ class FunctionEndpoints:
         result, _ = await self._backend.query(
             asked.call, asked.identity, request_id=asked.request_id, source=asked.source
         )
-        return self._answer(asked, told_under(brought, result))
+        return self._answer(asked, result if brought is None else told_under(brought, result))
 
     async def _mutated(self, asked: _Asked) -> str:
         outcome = await self._backend.mutate(
@@ -233,10 +237,8 @@ class FunctionEndpoints:
         return source_of(scope, self._limits, CalledFrom.HTTP_API)
 
     def _answer(self, asked: _Asked, result: Success | Failure) -> str:
-        return self._text(result, asked.output_format, asked.request_id)
-
-    def _text(self, result: Success | Failure, wanted: OutputFormat, request_id: str) -> str:
-        return function_text(result, wanted, request_id=request_id, is_redacted=self._backend.is_redacted)
+        wanted, is_redacted = asked.output_format, self._backend.is_redacted
+        return function_text(result, wanted, request_id=asked.request_id, is_redacted=is_redacted)
 
     def _request_id(self, scope: Scope) -> str:
         return request_id_of(scope, self._backend.environment)

@@ -27,7 +27,7 @@ from rewake.http_api.observed_requests import count_response
 from rewake.http_api.ports import Backend
 from rewake.http_api.request_id import REQUEST_ID
 from rewake.limits import Limits
-from rewake.protocol import random_request_id
+from rewake.protocol import random_request_ids
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -50,6 +50,7 @@ class QuickCalls:
         self._limits = limits
         self._cors = Cors(origins)
         functions = FunctionEndpoints(backend, limits)
+        self._request_ids = random_request_ids(backend.environment)
         self._texts = {"/api/query": functions.query_text, "/api/mutation": functions.mutation_text}
 
     @property
@@ -70,7 +71,7 @@ class QuickCalls:
 
     async def answer(self, head: CallHead, body: bytes) -> Answer:
         """The answer to a request. Never raises."""
-        request_id = head.request_id or random_request_id(self._backend.environment)
+        request_id = head.request_id or next(self._request_ids)
         header = head.authorization
         identity: Identity = ANONYMOUS
         try:

@@ -25,8 +25,8 @@ from rewake.protocol.forwarded import (
     ProxyAddressInvalid,
     TrustedProxies,
 )
-from rewake.protocol.function_path import FunctionPath, InvalidFunctionPath
-from rewake.protocol.request_id import random_request_id, session_request_id
+from rewake.protocol.function_path import FunctionPath, InvalidFunctionPath, canonical_path
+from rewake.protocol.request_id import random_request_id, random_request_ids, session_request_id
 from rewake.protocol.timestamps import TIMESTAMP_MAX, InvalidTimestamp, decode_ts, encode_ts
 from rewake.protocol.versions import ZERO_VERSION, StateVersion
 
@@ -55,10 +55,12 @@ __all__ = [
     "Remove",
     "StateVersion",
     "TrustedProxies",
+    "canonical_path",
     "client_version",
     "decode_ts",
     "encode_ts",
     "parse_client_message",
     "random_request_id",
+    "random_request_ids",
     "session_request_id",
 ]

@@ -8,9 +8,10 @@ Source: wire 6.1, with its example.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import sha256
 
-from rewake.environment import Environment
+from rewake.environment import Environment, random_texts
 
 
 def session_request_id(session: str, request: int) -> str:
@@ -21,3 +22,8 @@ def session_request_id(session: str, request: int) -> str:
 def random_request_id(environment: Environment) -> str:
     """Id of a query or of a call over HTTP."""
     return environment.random_bytes(8).hex()
+
+
+def random_request_ids(environment: Environment) -> Iterator[str]:
+    """Ids as `random_request_id` makes one, without end."""
+    return random_texts(environment, 8)

@@ -65,12 +65,12 @@ class Caller(asyncio.Transport):
         "_is_full",
         "_is_lost",
         "_is_reading",
-        "_is_resting",
         "_keeper",
         "_low",
         "_protocol",
         "_socket",
         "_unsent",
+        "is_resting",
         "number",
         "peer",
     )
@@ -82,7 +82,8 @@ class Caller(asyncio.Transport):
         """Its descriptor."""
         self.peer = peer
         self._protocol: Any = None  # Set by `speak`; taken by `take_protocol`.
-        self._is_resting = False  # Set by the protocol: for now it is done.
+        self.is_resting = False
+        """Set by the protocol: for now it is done. Cleared when it hears of more, or is taken."""
         self._unsent: bytearray | None = None  # Set while bytes wait for the kernel.
         self._high, self._low = _HIGH_WATER_BYTES, _HIGH_WATER_BYTES // 4
         self._is_reading = True
@@ -91,11 +92,6 @@ class Caller(asyncio.Transport):
         self._is_lost = False  # Set when the socket is given up, or over to somebody.
 
     # What the lobby calls.
-
-    @property
-    def has_spoken(self) -> bool:
-        """Whether a protocol was made for it."""
-        return self._protocol is not None
 
     def speak(self, protocol: Any, data: bytes, *, has_turn: bool = False) -> None:
         """Have `protocol` hear `data`, and what follows until it rests. Where the call that it begins with
@@ -108,15 +104,15 @@ class Caller(asyncio.Transport):
 
     def speak_on(self, data: bytes, *, has_turn: bool = False) -> None:
         """Have the protocol that rested hear `data`."""
-        self._is_resting = False
+        self.is_resting = False
         if has_turn:
             self._protocol.has_turn = True
         self._protocol.data_received(data)
 
     def take_protocol(self) -> Any:
         """The protocol that rests; the caller has none then."""
-        assert self._is_resting
-        self._is_resting = False
+        assert self.is_resting
+        self.is_resting = False
         protocol, self._protocol = self._protocol, None
         return protocol
 
@@ -148,7 +144,7 @@ class Caller(asyncio.Transport):
     def rest(self) -> None:
         """Nothing is under way: what is said next goes to the lobby first, which may take the protocol."""
         if not self._is_closing and self._unsent is None:
-            self._is_resting = True
+            self.is_resting = True
             self._keeper.rested(self)
 
     # Reading.
@@ -163,7 +159,7 @@ class Caller(asyncio.Transport):
             return
         if size:
             data = bytes(self._keeper.buffer[:size])
-            if self._protocol is None or self._is_resting:
+            if self._protocol is None or self.is_resting:
                 self._keeper.heard(self, data)
             else:
                 self._protocol.data_received(data)

@@ -28,7 +28,8 @@ class GatheringTransport(asyncio.Transport):
     def __init__(self, below: asyncio.Transport) -> None:
         super().__init__()
         self.below = below
-        self._gathered: list[_Bytes] = []
+        self.gathered: list[_Bytes] = []
+        """What waits for `flush`."""
         self._size = 0
 
     # Writing.
@@ -37,9 +38,9 @@ class GatheringTransport(asyncio.Transport):
         """Write `data`, by the next turn of the loop."""
         if not data:
             return
-        if not self._gathered:
+        if not self.gathered:
             asyncio.get_running_loop().call_soon(self.flush)
-        self._gathered.append(data)
+        self.gathered.append(data)
         self._size += len(data)
         if self._size > _JOIN_BYTES_MAX:
             self.flush()
@@ -52,7 +53,7 @@ class GatheringTransport(asyncio.Transport):
     def write_through(self, pieces: list[bytes]) -> None:
         """Write pieces that are all there is to write for now, in one piece and at once."""
         size = sum(map(len, pieces))
-        if self._gathered or size > _JOIN_BYTES_MAX:
+        if self.gathered or size > _JOIN_BYTES_MAX:
             self.writelines(pieces)
             self.flush()
         elif not self.below.is_closing():
@@ -60,9 +61,9 @@ class GatheringTransport(asyncio.Transport):
 
     def flush(self) -> None:
         """Hand on what was gathered. Harmless when that was done."""
-        if not self._gathered:
+        if not self.gathered:
             return
-        gathered, self._gathered = self._gathered, []
+        gathered, self.gathered = self.gathered, []
         size, self._size = self._size, 0
         if self.below.is_closing():
             return  # Nobody is left to read it.
@@ -101,7 +102,7 @@ class GatheringTransport(asyncio.Transport):
 
     def abort(self) -> None:
         """Cut the connection; what waits is lost."""
-        self._gathered, self._size = [], 0
+        self.gathered, self._size = [], 0
         self.below.abort()
 
     def is_closing(self) -> bool:

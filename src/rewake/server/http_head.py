@@ -210,12 +210,15 @@ class _BoundedHttp(QuickHttp):
             self.on_response_complete()
 
     def on_response_complete(self) -> None:
-        self._gathering.flush()
-        if self._caller is None or self.pipeline or self.flow.read_paused or self.transport.is_closing():
+        gathering = self._gathering
+        if gathering.gathered:
+            gathering.flush()
+        if self._caller is None or self.pipeline or self.flow.read_paused:
             super().on_response_complete()
             return
         self.server_state.total_requests += 1
-        self._unset_keepalive_if_required()
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
         if not self._is_hearing and self._is_at_rest():  # Or else at the end of the piece.
             self._caller.rest()
 
@@ -237,7 +240,8 @@ class _BoundedHttp(QuickHttp):
         """A request was heard that no parser saw: as after any, the next one's time begins with its first
         byte.
         """
-        self._stop_reading_timer()
+        if self._reading is not None:
+            self._stop_reading_timer()
         self._is_head_open = False
 
     def _ask_to_enter(self) -> None:
@@ -256,10 +260,10 @@ class _BoundedHttp(QuickHttp):
 
     def _enter(self, head: CallHead, body: bytes) -> None:
         self._heard_whole()
-        if self._has_room():
-            super()._enter(head, body)
-            return
         cycle = self.cycle = QuickCycle()  # type: ignore[assignment]
+        if self._has_room():
+            self._begin(cycle, head, body)
+            return
         asked = Asked(head.path.encode(), head.headers, self._address, is_head=False, keeps_alive=True)
         self._wait(_Waiting(self, cycle, asked, lambda: self._begin(cycle, head, body)))
 

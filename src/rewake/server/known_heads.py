@@ -26,7 +26,6 @@ HEAD_BYTES_MAX = 4 * 1024
 _END = b"\r\n\r\n"
 _LENGTHS = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
 """As browsers and libraries write it."""
-_DIGITS_MAX = 6
 
 
 class KnownHeads:
@@ -47,7 +46,7 @@ class KnownHeads:
             return None
         before, digits, after, body = parts
         head = self._heads.get((before, after, address))
-        if head is None or len(body) > self._body_bytes_max or not _is_length(digits, len(body)):
+        if head is None or len(body) > self._body_bytes_max or digits != b"%d" % len(body):
             return None
         return head, body
 
@@ -61,7 +60,7 @@ class KnownHeads:
         if parts is None or not data.startswith(b"POST "):
             return
         before, digits, after, body = parts
-        if len(before) + len(digits) + len(after) > HEAD_BYTES_MAX or not _is_length(digits, len(body)):
+        if len(before) + len(digits) + len(after) > HEAD_BYTES_MAX or digits != b"%d" % len(body):
             return
         heads = self._heads
         heads[before, after, address] = head
@@ -82,7 +81,3 @@ def _parts(data: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
     begin += len(_LENGTHS[0])
     stop = data.find(b"\r", begin, end + 1)
     return data[:begin], data[begin:stop], data[stop:end], data[end + len(_END) :]
-
-
-def _is_length(digits: bytes, length: int) -> bool:
-    return digits.isdigit() and len(digits) <= _DIGITS_MAX and int(digits) == length

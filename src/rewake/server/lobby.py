@@ -146,7 +146,7 @@ class Lobby:
         caller.write(answer)
 
     def _speak(self, caller: Caller, data: bytes, *, has_turn: bool) -> None:
-        if caller.has_spoken:
+        if caller.is_resting:
             self._idle.pop(caller, None)
             self._rested.pop(caller, None)
             caller.speak_on(data, has_turn=has_turn)

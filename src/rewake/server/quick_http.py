@@ -19,6 +19,7 @@ on connections (`http_head.py`).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -121,6 +122,11 @@ class QuickHttp(HttpToolsProtocol):
     _is_marked = False
     """Whether the parser remembers something of the last head that it read: an upgrade, an end."""
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        client: Any = self.client
+        self._address: str = client[0] if client else ""
+
     def hear_known(self, data: bytes) -> bool:
         """Answer `data`, where it is one plain request whose head is known. The parser is between two."""
         quick = self.quick
@@ -129,7 +135,8 @@ class QuickHttp(HttpToolsProtocol):
         found = quick.known.find(data, self._address)
         if found is None:
             return False
-        self._unset_keepalive_if_required()
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
         self._enter(*found)
         return True
 
@@ -166,22 +173,17 @@ class QuickHttp(HttpToolsProtocol):
         self._enter(head, body)
 
     def _enter(self, head: CallHead, body: bytes) -> None:
-        """A plain request is there: begin it, now or when it is its turn."""
-        cycle = QuickCycle()
-        self.cycle = cycle  # type: ignore[assignment]
-        self._begin(cycle, head, body)
+        """A plain request is there: `_begin` it, now or when it is its turn."""
+        raise NotImplementedError
 
     def _begin(self, cycle: QuickCycle, head: CallHead, body: bytes) -> None:
-        at_once(self._answer(cycle, head, body), over=_nothing)
+        at_once(self._answer(cycle, head, body))
 
     def _is_busy(self) -> bool:
         """Whether something else is under way here."""
         cycle = self.cycle
         return bool(
-            (cycle is not None and not cycle.response_complete)
-            or self.pipeline
-            or self.flow.write_paused
-            or self._gathering.is_closing()
+            (cycle is not None and not cycle.response_complete) or self.pipeline or self.flow.write_paused
         )
 
     def _plain_head(self) -> CallHead | None:
@@ -189,7 +191,7 @@ class QuickHttp(HttpToolsProtocol):
         if quick is None or self._is_marked or parser.get_method() != b"POST" or self._is_busy():
             return None
         self._quick_left -= 1
-        if self._quick_left < 0 or parser.get_http_version() != "1.1":
+        if self._quick_left < 0 or parser.get_http_version() != "1.1" or self.transport.is_closing():
             return None
         return quick.head(self.url, self.headers, self._address)
 
@@ -216,12 +218,3 @@ class QuickHttp(HttpToolsProtocol):
         if ends:
             self.transport.close()
         self.on_response_complete()
-
-    @property
-    def _address(self) -> str:
-        client: Any = self.client
-        return client[0] if client else ""
-
-
-def _nothing() -> None:
-    """What is to do when an answer is out."""
