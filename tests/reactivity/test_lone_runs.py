@@ -39,10 +39,11 @@ def test_runs_begin_at_once_and_the_end_waits_for_all_of_them() -> None:
 def test_a_run_that_is_part_of_who_asks_is_waited_for_too() -> None:
     async def story() -> None:
         runs = LoneRuns()
-        with runs:
-            ending = asyncio.ensure_future(runs.ended())
-            await asyncio.sleep(0)
-            assert not ending.done()
+        runs.one_begins()
+        ending = asyncio.ensure_future(runs.ended())
+        await asyncio.sleep(0)
+        assert not ending.done()
+        runs.one_is_over()
         await ending
         assert len(runs) == 0
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from rewake.database import ReadSet
 from rewake.reactivity.recent_rows import RecentRows
@@ -15,9 +16,16 @@ def row(ts: int, key: bytes) -> LogRow:
     return LogRow(ts, "i", (LogWrite(1, "id", "old text", "new text", ((1, key, None),)),))
 
 
+@contextmanager
+def keeping(rows: RecentRows) -> Iterator[None]:
+    number = rows.begin()
+    yield
+    rows.end(number)
+
+
 def test_the_first_touching_row_after_the_snapshot_counts():
     rows = RecentRows(position=0)
-    with rows.keeping():
+    with keeping(rows):
         for ts, key in ((1, b"a"), (2, b"z"), (3, b"a1"), (4, b"a2")):
             rows.append(row(ts, key))
         assert rows.first_touch(READS_A, after=0) == 1
@@ -33,14 +41,14 @@ def test_a_snapshot_from_before_what_is_kept_counts_as_touched():
 
 def test_rows_are_bounded_in_number_and_in_bytes_of_keys():
     rows = RecentRows(position=0, rows_max=2)
-    with rows.keeping():
+    with keeping(rows):
         for ts in (1, 2, 3):
             rows.append(row(ts, b"z"))
         assert len(rows) == 2
         assert rows.first_touch(READS_A, after=0) == 1
         assert rows.first_touch(READS_A, after=1) is None
     rows = RecentRows(position=0, key_bytes_max=10)
-    with rows.keeping():
+    with keeping(rows):
         rows.append(row(1, b"z" * 8))
         rows.append(row(2, b"z" * 8))
         assert len(rows) == 1
@@ -51,9 +59,9 @@ def test_rows_are_bounded_in_number_and_in_bytes_of_keys():
 def test_rows_are_kept_for_the_oldest_run_on_its_way_and_no_longer():
     rows = RecentRows(position=0, rows_spare=0)
     older, younger = ExitStack(), ExitStack()
-    older.enter_context(rows.keeping())
+    older.enter_context(keeping(rows))
     rows.append(row(1, b"a"))
-    younger.enter_context(rows.keeping())
+    younger.enter_context(keeping(rows))
     rows.append(row(2, b"a"))
     assert len(rows) == 2
     assert rows.first_touch(READS_A, after=0) == 1
@@ -74,7 +82,7 @@ def test_large_rows_are_not_spared():
     assert rows.first_touch(READS_A, after=0) is None
     rows.append(row(3, b"z" * 8))
     assert len(rows) == 2
-    with rows.keeping():
+    with keeping(rows):
         rows.append(row(4, b"z" * 80))
         assert len(rows) == 1, "somebody waits for it"
         assert rows.first_touch(READS_A, after=3) is None
@@ -86,9 +94,9 @@ def test_large_rows_are_not_spared():
 def test_runs_that_end_in_another_order_leave_what_is_still_needed():
     rows = RecentRows(position=0, rows_spare=0)
     older, younger = ExitStack(), ExitStack()
-    older.enter_context(rows.keeping())
+    older.enter_context(keeping(rows))
     rows.append(row(1, b"a"))
-    younger.enter_context(rows.keeping())
+    younger.enter_context(keeping(rows))
     rows.append(row(2, b"a"))
     younger.close()
     assert rows.first_touch(READS_A, after=0) == 1
@@ -104,7 +112,7 @@ def test_a_few_rows_are_kept_while_no_run_is_on_its_way():
     assert rows.first_touch(READS_A, after=1) == 2
     # A reader that is behind by as little as this still answers what has not changed.
     assert rows.first_touch(READS_A, after=2) is None
-    with rows.keeping():
+    with keeping(rows):
         rows.append(row(5, b"z"))
         rows.append(row(6, b"z"))
         rows.append(row(7, b"z"))
@@ -114,7 +122,7 @@ def test_a_few_rows_are_kept_while_no_run_is_on_its_way():
 
 def test_documents_are_not_kept_alive():
     rows = RecentRows(position=0)
-    with rows.keeping():
+    with keeping(rows):
         rows.append(row(1, b"a"))
         assert len(rows) == 1
         assert "text" not in repr(list(rows._rows))

@@ -22,11 +22,7 @@ def entry(name: str) -> Entry:
 
 
 def keep(unused: UnusedEntries, kept: Entry) -> list[Entry]:
-    gone = []
-    for outgrown in unused.keep(kept):
-        gone.append(outgrown)
-        unused.drop(outgrown)
-    return gone
+    return [*unused.keep(kept)]
 
 
 def test_the_least_recently_used_goes_first():

@@ -11,10 +11,9 @@ Source: semantics 7.2 (what the cache key holds).
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol
 
@@ -24,7 +23,7 @@ from rewake.auth import Identity
 from rewake.errors import InvalidInput, Unavailable
 from rewake.execution import CalledFrom, Failure, FunctionCall, QueryJob, Success, Visibility
 from rewake.handoff import Handoff
-from rewake.protocol import FunctionPath
+from rewake.protocol import canonical_path
 from rewake.values import decode, encode
 
 _ONE_WORD = re.compile(r'\{ ?"([A-Za-z][A-Za-z0-9_]*)" ?: ?"([A-Za-z0-9_-]*)" ?\}')
@@ -48,30 +47,26 @@ class ReaderBehind(Unavailable):
 class LiveResult(msgspec.Struct, gc=False):
     """A query's result with what the doors need to send it to many.
 
-    `fingerprint` is equal for equal results (value or error without request id, and log lines; wire 1.7).
+    `fingerprint` is equal for equal results (value or error without request id, and log lines; wire 1.7), and
+    for no others: 64 bits of them, made with the secret of this process, and never -1.
     `rendered` is a slot of the door's: the encoded part of a message that all receivers share. The garbage
     collector need not go through these, of which there may be as many as queries: no cycle leads through one.
     """
 
     result: Success | Failure
     journal: str | None
-    fingerprint: bytes
+    fingerprint: int
     rendered: bytes | None = None
 
     @classmethod
     def of(cls, result: Success | Failure, journal: str | None) -> LiveResult:
-        digest = hashlib.blake2b(digest_size=16)
         if isinstance(result, Success):
-            digest.update(b"+" + result.value.encode())
-        else:
-            digest.update(b"-" + result.message.encode() + b"\0" + (result.data or "-").encode())
-        for line in result.log_lines:
-            digest.update(b"\0" + line.encode())
-        return cls(result, journal, digest.digest())
+            return cls(result, journal, hash((result.value, result.log_lines)))
+        return cls(result, journal, hash((result.message, result.data, result.log_lines)))
 
     def is_same_as(self, other: LiveResult) -> bool:
         """Whether a client that has one needs not be sent the other."""
-        return (self.fingerprint, self.journal) == (other.fingerprint, other.journal)
+        return self.fingerprint == other.fingerprint and self.journal == other.journal
 
     def with_lines(self, lines: Sequence[str]) -> LiveResult:
         """The same result with more log lines, for one receiver."""
@@ -110,7 +105,7 @@ def question_key(call: FunctionCall, journal: str | None, visibility: Visibility
     Arguments or a path that cannot be read keep their own text: the run will fail, each spelling for itself.
     """
     try:
-        path = FunctionPath.parse(call.path).canonical
+        path = canonical_path(call.path)
     except InvalidInput:
         path = call.path
     args = call.args
@@ -147,8 +142,7 @@ class _Several(set[Hashable]):
     __slots__ = ()
 
 
-@dataclass(eq=False, slots=True)
-class Entry:
+class Entry(msgspec.Struct, eq=False):
     """One distinct query. Compared by identity; lives in the wake index while it has a registered result."""
 
     key: EntryKey
@@ -243,8 +237,9 @@ class Entry:
 
     def drop_text(self) -> None:
         """Let go of the text that receivers share where it is not shared: it is as large as the result."""
-        if self.result is not None and not self.is_shared:
-            self.result.rendered = None
+        result = self.result
+        if result is not None and result.rendered is not None and not self.is_shared:
+            result.rendered = None
 
     @property
     def pin(self) -> str | None:
@@ -255,4 +250,5 @@ class Entry:
     def rerun_job(self, called_from: CalledFrom = CalledFrom.SYNC_WORKER) -> QueryJob:
         """The job of the next run: of a live query, or for somebody else who asks."""
         visibility = self.key.question.visibility
-        return QueryJob(self.call, self.identity, visibility, self.pin, called_from=called_from)
+        pin = self.journal if self.result is None else self.pin
+        return QueryJob(self.call, self.identity, visibility, pin, called_from=called_from)

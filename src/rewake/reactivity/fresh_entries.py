@@ -72,9 +72,9 @@ class FreshEntries:
         for entry, read_set in fresh.items():
             self._index.add(entry, read_set)
 
-    def drop(self, entry: Entry) -> None:
-        """Its result counts no longer. Harmless where it is not here."""
-        self._fresh.pop(entry, None)
+    def drop(self, entry: Entry) -> bool:
+        """Its result counts no longer. Whether it was here; then it is not in the index."""
+        return self._fresh.pop(entry, None) is not None
 
     def _remember(self, name: int) -> None:
         if len(self._names) >= _NAMES_MAX:

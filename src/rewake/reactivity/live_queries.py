@@ -211,16 +211,18 @@ class LiveQueries:
         asked_at = self.position
         for _ in range(ReaderBehind.runs):
             entry = self._entry_for(question, call, identity)
-            if entry.serves_new_reader(self._environment.clock.monotonic()):
-                assert entry.result is not None
+            if entry.result is not None and entry.serves_new_reader(self._environment.clock.monotonic()):
                 self._unused.touch(entry)
                 self._fresh.register(entry)
                 self._tallies.hit(question.path)
                 return entry.result, self.position
             if entry.askers is None and is_at_once():
                 entry.askers = []  # Who cannot be cancelled takes nobody's run with him.
-                with self._lone:
+                self._lone.one_begins()
+                try:
                     result, ts = await self._run_alone(entry, called_from, lane)
+                finally:
+                    self._lone.one_is_over()
             else:
                 asker: Handoff[tuple[LiveResult, int]] = Handoff()
                 if entry.askers is None:
@@ -231,7 +233,7 @@ class LiveQueries:
                 result, ts = await asker
             # We may have joined a run that others began: as somebody else, or before a commit that the caller
             # already knows of. Either can happen once; the run after it is ours or younger than the call.
-            if entry.key.identity in ("", identity.fingerprint):
+            if not entry.key.identity or entry.key.identity == identity.fingerprint:
                 if ts >= asked_at:
                     return result, ts
                 if entry.result is result and entry.is_valid_at(asked_at):
@@ -247,17 +249,22 @@ class LiveQueries:
         """Run an entry for whoever awaits this, and tell those who ask beside him."""
         entry.runs += 1
         told: tuple[LiveResult, int] | Exception
+        keeping = self._recent.begin()
         try:
             job = entry.rerun_job(called_from)
-            with self._recent.keeping():
-                run, ts = await self._runner.ask(job, lane=lane)
+            run, ts = await self._runner.ask(job, lane=lane)
+            if ts > self._showable.ts:
                 await self._showable.reached(ts)
-                told = self.accept(entry, job, run, ts), ts
+            told = self.accept(entry, job, run, ts), ts
         except Exception as error:
             told = error
-        askers, entry.askers = entry.askers or (), None
-        self.ran([entry])
-        answer_all(askers, told)
+        finally:
+            self._recent.end(keeping)
+        askers, entry.askers = entry.askers, None
+        entry.runs -= 1
+        self._settle(entry)
+        if askers:
+            answer_all(askers, told)
         if isinstance(told, Exception):
             raise told
         return told
@@ -299,12 +306,14 @@ class LiveQueries:
         if before is not None and before.is_same_as(result):
             result = before  # Keep the encoded form that receivers share.
         # Before anything is shown: whoever is not the one that the run saw must be taken off this entry.
-        self._learn_identity_use(entry, run)
+        if run.read_identity or entry.key.identity:
+            self._learn_identity_use(entry, run)
         if before is not None and entry.valid_from > ts:
             return result  # Another wave has already brought a newer one.
-        if entry.pin not in (job.journal, run.journal):
+        if before is not None and entry.pin not in (job.journal, run.journal):
             return result  # A page whose end another first run has fixed elsewhere: see `LiveSession`.
-        touch = self._recent.first_touch(run.read_set, after=ts)
+        recent = self._recent
+        touch = recent.first_touch(run.read_set, after=ts) if recent.newest > ts else None
         if touch is None and (self._runner.code_hash(entry.key.question.path) or "") != run.code_hash:
             touch = ts + 1  # The code was replaced while the run travelled.
         was_stale = entry.stale_since is not None
@@ -324,6 +333,7 @@ class LiveQueries:
                 self._index.add(entry, run.read_set)
                 entry.watched = mark
         elif (outgrown := self._fresh.put(entry, run.read_set)) is not None:
+            self._unused.drop(outgrown)
             self._forget(outgrown)
         if not was_stale and (touch is not None or (before is not None and result is not before)):
             # Stale already; or others still show what this run has replaced (it had failed, or aged). While
@@ -388,20 +398,21 @@ class LiveQueries:
         """
         if entry.runs or entry.is_shown:
             return
-        is_known = self._entries.get(entry.key) is entry
-        if not is_known or not entry.serves_new_reader(self._environment.clock.monotonic()):
+        if self._entries.get(entry.key) is not entry or not entry.serves_new_reader(
+            self._environment.clock.monotonic()
+        ):
+            self._unused.drop(entry)
             self._forget(entry)
             return
         for outgrown in self._unused.keep(entry):
             self._forget(outgrown)
 
     def _unregister(self, entry: Entry) -> None:
-        self._fresh.drop(entry)
-        self._index.remove(entry)
-        entry.watched = 0
+        if not self._fresh.drop(entry):
+            self._index.remove(entry)
+            entry.watched = 0
 
     def _forget(self, entry: Entry) -> None:
-        self._unused.drop(entry)
         self._unregister(entry)
         if self._entries.get(entry.key) is entry:
             del self._entries[entry.key]

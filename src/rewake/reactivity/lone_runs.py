@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class LoneRuns:
-    """The lone runs under way. Used from one event loop. `with runs:` is one that is part of who asks."""
+    """The lone runs under way. Used from one event loop."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -27,16 +27,14 @@ class LoneRuns:
     def __len__(self) -> int:
         return self._count
 
-    def __enter__(self) -> None:
+    def one_begins(self) -> None:
+        """A run that is part of who asks begins."""
         self._count += 1
-
-    def __exit__(self, *error: object) -> None:
-        self._one_over()
 
     def begin(self, run: Coroutine[Any, Any, None]) -> None:
         """Begin a run, the first step now."""
         self._count += 1
-        at_once(run, over=self._one_over)
+        at_once(run, over=self.one_is_over)
 
     async def ended(self) -> None:
         """Wait until none is under way."""
@@ -44,7 +42,8 @@ class LoneRuns:
             self._ended = asyncio.Event()
             await self._ended.wait()
 
-    def _one_over(self) -> None:
+    def one_is_over(self) -> None:
+        """A run has ended."""
         self._count -= 1
         if not self._count and self._ended is not None:
             self._ended.set()

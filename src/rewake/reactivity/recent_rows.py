@@ -6,7 +6,7 @@ row in (s, position] (DESIGN D5). A snapshot is not older than the position at w
 are kept while a run that was asked for before them is on its way, and never more than a bound. A few are kept
 at any time, unless they are large: they serve a reader that does not see the newest commits.
 
-    keeping(): the run is asked for -> append(row)* -> first_touch(read set, after s) -> old rows are dropped
+    begin: the run is asked for -> append(row)* -> first_touch(read set, after s) -> end: old rows are dropped
 
 Not here: the durable commit log (`storage`).
 """
@@ -41,7 +41,8 @@ class RecentRows:
         # 150 MB that nobody waited for.
         self._key_bytes_spare = key_bytes_spare
         self._complete_after = position
-        self._newest = position
+        self.newest = position
+        """The newest row that was here: whoever is at it need not ask for a touch."""
         # The position at which each run on its way was asked for, by number: the oldest is the first.
         self._travelling: dict[int, int] = {}
         self._runs = 0
@@ -49,26 +50,21 @@ class RecentRows:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def keeping(self) -> Keeping:
-        """A block during which rows that come in are kept since a run is on its way: from before it is asked
-        for until its result was held against them.
-        """
-        return Keeping(self)
-
     def begin(self) -> int:
-        """A run is about to be asked for. Gives its number."""
+        """A run is about to be asked for: rows that come in are kept until its `end`. Gives its number."""
         number = self._runs = self._runs + 1
-        self._travelling[number] = self._newest
+        self._travelling[number] = self.newest
         return number
 
     def end(self, number: int) -> None:
         """The result of that run was held against the rows."""
         del self._travelling[number]
-        self._drop_unneeded()
+        if len(self._rows) > self._rows_spare or self._key_bytes > self._key_bytes_spare:
+            self._drop_unneeded()
 
     def append(self, row: LogRow) -> None:
         """Take the next row, in `ts` order."""
-        self._newest = row.ts
+        self.newest = row.ts
         size, has_documents = 0, False
         for write in row.writes:
             has_documents = has_documents or write.old is not None or write.new is not None
@@ -100,7 +96,7 @@ class RecentRows:
 
     def _drop_unneeded(self) -> None:
         """Let go of what nobody on the way was asked for before, but for the newest few."""
-        needed_after = next(iter(self._travelling.values()), self._newest)
+        needed_after = next(iter(self._travelling.values()), self.newest)
         while self._rows and self._rows[0][0].ts <= needed_after:
             if len(self._rows) <= self._rows_spare and self._key_bytes <= self._key_bytes_spare:
                 break
@@ -110,18 +106,3 @@ class RecentRows:
         dropped, size = self._rows.popleft()
         self._key_bytes -= size
         self._complete_after = dropped.ts
-
-
-class Keeping:
-    """What `RecentRows.keeping` gives. Entered for every run, so it is a class and no generator."""
-
-    __slots__ = ("_number", "_rows")
-
-    def __init__(self, rows: RecentRows) -> None:
-        self._rows = rows
-
-    def __enter__(self) -> None:
-        self._number = self._rows.begin()
-
-    def __exit__(self, *error: object) -> None:
-        self._rows.end(self._number)

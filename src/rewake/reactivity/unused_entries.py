@@ -8,7 +8,7 @@ Not here: whether a result is still true, and forgetting (`live_queries.py`).
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 from rewake.reactivity.entries import Entry
 
@@ -27,18 +27,22 @@ class UnusedEntries:
         """The entries, and how much memory each takes, about."""
         return self._sizes
 
-    def keep(self, entry: Entry) -> Iterator[Entry]:
-        """Keep an entry that has a result. Gives those that there is no room for any more, itself perhaps:
-        each is to be dropped before the next is asked for.
+    def keep(self, entry: Entry) -> Sequence[Entry]:
+        """Keep an entry that has a result. Gives those that there is no room for any more, itself perhaps;
+        they are kept no longer.
         """
-        assert entry.result is not None
-        self.drop(entry)
-        entry.drop_text()
-        size = entry.result.size_bytes + len(entry.key.question.args)
+        result = entry.result
+        assert result is not None
+        result.rendered = None  # Nobody shows it, and it is as large as the result.
+        size = result.size_bytes + len(entry.key.question.args)
+        self._bytes += size - self._sizes.pop(entry, 0)
         self._sizes[entry] = size
-        self._bytes += size
+        outgrown = []
         while self._bytes > self._bytes_max:
-            yield next(iter(self._sizes))
+            oldest, size = self._sizes.popitem(last=False)
+            self._bytes -= size
+            outgrown.append(oldest)
+        return outgrown
 
     def touch(self, entry: Entry) -> None:
         """It was used, if it is here."""

@@ -30,8 +30,8 @@ from rewake.sync.faults import (
 from rewake.sync.ports import LiveResult
 from rewake.sync.rendering import modification_parts
 
-_UNANSWERED = b""
-"""Stands for the fingerprint of a query that has had no answer on this socket."""
+_UNANSWERED = -1
+"""Stands for the fingerprint of a query that has had no answer on this socket: none is that."""
 
 
 class Footing(NamedTuple):
@@ -40,7 +40,7 @@ class Footing(NamedTuple):
     version: StateVersion
     """The end of its last Transition."""
     query_id: int
-    fingerprint: bytes
+    fingerprint: int
     """Of the last answer to this query."""
     monotonic: float
     """When the last Transition was sent."""
@@ -68,11 +68,11 @@ class Picture:
         # What was received. Ahead of `_version` while a wave is due.
         self._query_set_version = 0
         self._identity_version = 0
-        self._queries: dict[int, bytes] = {}
+        self._queries: dict[int, int] = {}
         """Live queries: the fingerprint of the last answer sent, `_UNANSWERED` before the first."""
         self._unanswered: set[int] | None = None
         """Live queries not yet taken into a wave; None stands for the empty set, as mostly."""
-        self._removed: dict[int, bytes] = {}
+        self._removed: dict[int, int] = {}
         """Queries taken out since the last wave began; the next confirms them."""
 
         # What was sent.
@@ -81,7 +81,7 @@ class Picture:
         # The wave under way: set by begin_wave, cleared by finish_wave.
         self._in_wave = False
         self._wave_end = (0, 0)  # The query set and identity version that it leads to.
-        self._wave_removed: dict[int, bytes] = {}
+        self._wave_removed: dict[int, int] = {}
         self._wave_unanswered: set[int] | None = None
 
     @property
@@ -230,7 +230,7 @@ class Picture:
         if missing or ts < self._version.ts:
             raise WaveBroken(f"wave at {ts} after {self._version.ts}, without answers to {missing}")
 
-    def _note_answer(self, query_id: int, fingerprint: bytes) -> bool:
+    def _note_answer(self, query_id: int, fingerprint: int) -> bool:
         """Remember what a query was answered; False when the client has this answer already."""
         queries = self._queries
         if query_id not in queries:

@@ -36,8 +36,10 @@ class LiveResult(Protocol):
         ...
 
     @property
-    def fingerprint(self) -> bytes:
-        """Hash of the canonical value or error text, and the log lines; without request id and journal."""
+    def fingerprint(self) -> int:
+        """Hash of the canonical value or error text, and the log lines; without request id and journal. Never
+        -1, as no hash is.
+        """
         ...
 
     rendered: bytes | None

@@ -323,7 +323,7 @@ class Session:
             self._pulse.said = broadcast.monotonic
         return text
 
-    def footing(self, query_id: int, fingerprint: bytes) -> Footing:
+    def footing(self, query_id: int, fingerprint: int) -> Footing:
         """Where the client stands after a `show` of this answer."""
         return Footing(self._picture.version, query_id, fingerprint, self._pulse.said)
 
