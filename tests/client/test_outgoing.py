@@ -36,7 +36,7 @@ def test_a_query_set_in_one_step() -> None:
     assert (message.base_version, message.new_version) == (1, 2)
     first, second = message.modifications
     assert isinstance(first, protocol.Add)
-    assert (first.query_id, first.canonical_path, first.arguments, first.journal) == (
+    assert (first.query_id, protocol.canonical_path(first.udf_path), first.arguments, first.journal) == (
         3,
         "m.js:f",
         '{"é":1.0}',

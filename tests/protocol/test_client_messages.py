@@ -20,6 +20,7 @@ from rewake.protocol import (
     ModifyQuerySet,
     Mutation,
     Remove,
+    canonical_path,
     parse_client_message,
 )
 
@@ -69,7 +70,7 @@ def test_modify_query_set_keeps_arguments_as_they_came() -> None:
     add, remove = message.modifications
     assert isinstance(add, Add)
     assert add.arguments == '{"limit": 10, "n":1.50}'
-    assert add.canonical_path == "messages.js:list"
+    assert canonical_path(add.udf_path) == "messages.js:list"
     assert remove == Remove(7)
 
 

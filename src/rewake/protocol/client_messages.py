@@ -74,11 +74,6 @@ class _Call(_Message, frozen=True, kw_only=True):
             raise ValueError(problem.message) from None
 
     @property
-    def canonical_path(self) -> str:
-        """The function, in the one form that stands for all."""
-        return canonical_path(self.udf_path)
-
-    @property
     def arguments(self) -> str:
         """JSON text of the one arguments object.
 

@@ -72,6 +72,8 @@ def modification_head(query_id: int) -> bytes:
 
 def query_updated_tail(*, value: str, log_lines: Sequence[str], journal: str | None) -> bytes:
     """The rest of a modification that brings a result."""
+    if not log_lines and journal is None:
+        return b',"type":"QueryUpdated","logLines":[],"journal":null,"value":%s}' % value.encode()
     return b'%s,"value":%s}' % (_tail("QueryUpdated", log_lines, journal), value.encode())
 
 
@@ -99,7 +101,7 @@ def mutation_succeeded(request_id: int, *, result: str, ts: int, log_lines: Sequ
         % (
             request_id,
             encode_ts(ts).encode(),
-            json_strings(log_lines),
+            json_strings(log_lines) if log_lines else b"[]",
             result.encode(),
         )
     )

@@ -161,12 +161,14 @@ class LiveQueries:
         subscription.entry = entry
         subscription.question, subscription.call = entry.key.question, entry.call  # One text for all.
         entry.attach(subscription)
-        self._unused.drop(entry)
+        if entry.result is not None:
+            self._unused.drop(entry)
         session.await_result(subscription)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Detach a subscription; an entry that nobody shows any more becomes cache."""
-        subscription.session.await_nothing(subscription)
+        if subscription.session.pending:
+            subscription.session.await_nothing(subscription)
         entry = subscription.entry
         subscription.entry = None
         if entry is None:

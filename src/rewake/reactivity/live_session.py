@@ -18,7 +18,8 @@ Not here: the hub's part (`live_queries.py`); versions and messages (`sync/sessi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, Protocol
 
 from msgspec.structs import replace
@@ -102,11 +103,14 @@ class Subscription:
         assert entry is not None
         return result if result.journal == self.journal == entry.pin else None
 
-    def keep_journal(self, journal: str | None) -> None:
+    def keep_journal(self, journal: str) -> None:
         """Remember what the client was just sent: a page keeps its end when it is asked as somebody else."""
-        if journal is not None and journal != self.journal:
+        if journal != self.journal:
             self.journal = journal
             self.question = replace(self.question, journal=journal)
+
+
+_entry_of = attrgetter("entry")
 
 
 def _by_query(update: tuple[int, LiveResult]) -> int:
@@ -122,13 +126,13 @@ class LiveSession:
         "_listener",
         "_notices",
         "_operations",
-        "_pending",
         "_shown_last",
         "_singer",
         "_subscriptions",
         "identity",
         "in_wave",
         "is_closed",
+        "pending",
         "wants_wave",
     )
 
@@ -140,7 +144,8 @@ class LiveSession:
         self._notices: tuple[str, ...] = ()  # Kept until a wave has a result for them to go with.
         self._subscriptions: dict[int, Subscription] = {}
         self.identity: Identity = ANONYMOUS
-        self._pending: Subscription | set[Subscription] | None = None  # Mostly none, or one.
+        self.pending: tuple[()] | tuple[Subscription] | set[Subscription] = ()
+        """Queries whose newest result the client does not have: new ones and stale ones."""
         self._chorus: Chorus | None = None
         """Set by `_sing`, cleared by `left`. Meanwhile it has what is pending, and takes part in waves."""
         self._singer: Singer | None = None  # Goes with it: how the chorus knows this session.
@@ -150,24 +155,16 @@ class LiveSession:
         self.is_closed = False
 
     @property
-    def pending(self) -> Collection[Subscription]:
-        """Queries whose newest result the client does not have: new ones and stale ones."""
-        pending = self._pending
-        if pending is None:
-            return ()
-        return pending if isinstance(pending, set) else (pending,)
-
-    @property
     def has_news(self) -> bool:
         """Whether a wave would have anything to say: a new or stale query, a change that waits, or that a
         wave was asked for.
         """
-        return not self.is_closed and bool(self._pending or self.wants_wave or self._operations)
+        return not self.is_closed and bool(self.pending or self.wants_wave or self._operations)
 
     @property
     def has_queries_to_show(self) -> bool:
         """Whether a wave would be about queries: new, stale or changed ones."""
-        return bool(self._pending or self._operations)
+        return bool(self.pending or self._operations)
 
     def add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
         """Watch a query from the next wave on."""
@@ -206,7 +203,7 @@ class LiveSession:
         for subscription in self._subscriptions.values():
             self._hub.unsubscribe(subscription)
         self._subscriptions.clear()
-        self._pending = None
+        self.pending = ()
         self._hub.drop_session(self)
 
     def stand_alone(self) -> None:
@@ -232,41 +229,39 @@ class LiveSession:
         """The client is owed a result. False: it was before."""
         if self._chorus is not None:
             self.stand_alone()
-        pending = self._pending
-        if pending is None:
-            self._pending = subscription
-        elif pending is subscription:
+        pending = self.pending
+        if not pending:
+            self.pending = (subscription,)
+        elif subscription in pending:
             return False
         elif isinstance(pending, set):
-            if subscription in pending:
-                return False
             pending.add(subscription)
         else:
-            self._pending = {pending, subscription}
+            self.pending = {*pending, subscription}
         return True
 
     def await_nothing(self, subscription: Subscription) -> None:
         """The client has the result, or wants none."""
-        pending = self._pending
-        if pending is subscription:
-            self._pending = None
-        elif isinstance(pending, set):
+        pending = self.pending
+        if isinstance(pending, set):
             pending.discard(subscription)
             if not pending:
-                self._pending = None
+                self.pending = ()
+        elif subscription in pending:
+            self.pending = ()
 
-    def shows_only(self, entries: Collection[Entry]) -> bool:
+    def shows_only(self, entries: set[Entry]) -> bool:
         """Whether no other query than these is watched."""
-        return all(each.entry in entries for each in self._subscriptions.values())
+        return entries.issuperset(map(_entry_of, self._subscriptions.values()))
 
     def joins(self, entries: dict[Entry, None]) -> bool:
         """Take part in a wave without beginning one, where nothing was asked since the last: it will be shown
         what it waits for, which is added to `entries`. False where there is more to it.
         """
-        pending = self._pending
-        if pending is None or self.wants_wave or self._operations or self._notices:
+        pending = self.pending
+        if not pending or self.wants_wave or self._operations or self._notices:
             return False
-        for subscription in (pending,) if isinstance(pending, Subscription) else pending:
+        for subscription in pending:
             entry = subscription.entry
             if entry is None or not subscription.is_answered:
                 return False
@@ -277,23 +272,24 @@ class LiveSession:
     def show(self, wave: Showing) -> bool:
         """Begin and finish the wave that was joined. False: begin the next one in earnest."""
         self.in_wave = False
-        pending = self._pending
-        if pending is None or self._operations or self._notices:
+        pending = self.pending
+        if not pending or self._operations or self._notices:
             return self.is_closed
-        if isinstance(pending, Subscription):
-            entry = pending.entry
+        if len(pending) == 1:
+            (only,) = pending
+            entry = only.entry
             assert entry is not None
             result = wave.shown.get(entry)
             if result is None or result.journal is not None:
-                result = pending.known(wave)
+                result = only.known(wave)
             wave.singer = None
-            if result is None or not self._listener.show(wave, ((pending.query_id, result),)):
+            if result is None or not self._listener.show(wave, ((only.query_id, result),)):
                 return False
             is_owed = entry.stale_since is not None or entry.result is not result
             if not is_owed:
-                self._pending = None
+                self.pending = ()
             again, self._shown_last = entry is self._shown_last, entry
-            if not (again and self._sings(pending, entry, wave, is_owed=is_owed)) and is_owed:
+            if not (again and self._sings(only, entry, wave, is_owed=is_owed)) and is_owed:
                 self._hub.await_wave(self)
             return True
         self._shown_last = None
@@ -306,13 +302,13 @@ class LiveSession:
             entry = subscription.entry
             if entry is not None and entry.stale_since is None and entry.result is result:
                 self.await_nothing(subscription)
-        if self._pending is not None:
+        if self.pending:
             self._hub.await_wave(self)
         return True
 
     def show_nothing(self, wave: Showing) -> bool:
         """Begin and finish a wave that was asked for and brings no result. False: begin it in earnest."""
-        if self._pending or self._operations or self._notices or self.is_closed or not self.wants_wave:
+        if self.pending or self._operations or self._notices or self.is_closed or not self.wants_wave:
             return False
         if not self._listener.show(wave, ()):
             return False
@@ -332,7 +328,7 @@ class LiveSession:
         if chorus is None:
             return False
         chorus.join(self, singer)
-        self._chorus, self._singer, self._pending = chorus, singer, None
+        self._chorus, self._singer, self.pending = chorus, singer, ()
         entry.detach(subscription)
         if is_owed and chorus.await_result():
             self._hub.await_chorus(chorus)
@@ -354,7 +350,7 @@ class LiveSession:
         if self.is_closed:
             return
         updates: list[tuple[int, LiveResult]] = []
-        for subscription in list(self.pending):
+        for subscription in tuple(self.pending):
             entry = subscription.entry
             if entry is None:
                 continue
@@ -363,16 +359,18 @@ class LiveSession:
                 continue
             updates.append((subscription.query_id, result))
             subscription.is_answered = True
-            subscription.keep_journal(result.journal)
-            if result.journal is not None and result.journal != entry.pin:
-                # Two first runs of one page ended it in two places, and the entry kept the other end. This
-                # client was shown ours: its next page begins there.
-                self._hub.unsubscribe(subscription)
-                self._hub.subscribe(subscription)
-                continue
+            if result.journal is not None:
+                subscription.keep_journal(result.journal)
+                if result.journal != entry.pin:
+                    # Two first runs of one page ended it in two places, and the entry kept the other end.
+                    # This client was shown ours: its next page begins there.
+                    self._hub.unsubscribe(subscription)
+                    self._hub.subscribe(subscription)
+                    continue
             if entry.stale_since is None and result is entry.result:
                 self.await_nothing(subscription)
-        updates.sort(key=_by_query)
+        if len(updates) > 1:
+            updates.sort(key=_by_query)
         if self._notices:
             self._attach_notices(ts, updates)
         self._listener.finish_wave(ts, updates)
@@ -398,7 +396,8 @@ class LiveSession:
 
     def _queue(self, operation: _Operation) -> None:
         if not self.is_closed:
-            self.stand_alone()
+            if self._chorus is not None:
+                self.stand_alone()
             if self._operations is None:
                 self._operations = []
             self._operations.append(operation)

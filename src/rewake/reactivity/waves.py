@@ -216,8 +216,10 @@ class Waves:
                 wave.joined.append(session)
             elif self._begins(session):
                 wave.begun.append(session)
-                entries = (subscription.entry for subscription in session.pending)
-                to_run.update(e for e in entries if e is not None and not e.is_valid_at(position))
+                for subscription in session.pending:
+                    entry = subscription.entry
+                    if entry is not None and (entry.result is None or not entry.is_valid_at(position)):
+                        to_run.add(entry)
             if len(wave.entries) + len(to_run) >= most:
                 break
         return wave if wave.begun or wave.joined or wave.choruses else None
@@ -258,7 +260,8 @@ class Waves:
             jobs = _jobs_of(needed, held)
             snapshot = await self._runner.open_wave(jobs, is_all=not wave.begun or _is_about(wave, needed))
             try:
-                await self._showable.reached(snapshot.ts)
+                if snapshot.ts > self._showable.ts:
+                    await self._showable.reached(snapshot.ts)
                 runs = snapshot.runs
                 seconds = 0.0
                 while True:
@@ -292,8 +295,10 @@ class Waves:
                 entry = subscription.entry
                 if entry is None or entry in shown or entry in needed:
                     continue
-                answered = entry.is_valid_at(at) and (
-                    subscription.is_answered or entry.serves_new_reader(now) or ts is not None
+                answered = (
+                    entry.result is not None
+                    and entry.is_valid_at(at)
+                    and (subscription.is_answered or entry.serves_new_reader(now) or ts is not None)
                 )
                 if not answered:
                     needed[entry] = None
@@ -358,4 +363,4 @@ def _is_about(wave: Wave, entries: Sequence[Entry]) -> bool:
     Those who joined wait for no more than they are shown.
     """
     known = set(entries)
-    return all(session.shows_only(known) for session in wave.begun)
+    return not [session for session in wave.begun if not session.shows_only(known)]

@@ -140,7 +140,7 @@ class Broadcast:
             query_id, live = updates[0]
             name: tuple[int, ...] = (query_id, id(live))
         else:
-            name = _named(updates)
+            name = _named(updates) if updates else ()
         key = (start, skew_length, name)
         try:
             return self._texts[key]

@@ -16,7 +16,7 @@ from rewake.auth import Identity
 from rewake.database import ReplayKey
 from rewake.execution import FunctionCall
 from rewake.limits import Limits
-from rewake.protocol import Action, Add, Mutation, session_request_id
+from rewake.protocol import Action, Add, Mutation, canonical_path, session_request_id
 from rewake.sync.faults import TooManyActions
 from rewake.sync.instructions import StartAction, StartMutation
 from rewake.sync.pending_mutations import PendingMutations
@@ -101,4 +101,4 @@ class Calls:
 
 def function_call(message: Add | Mutation | Action) -> FunctionCall:
     """What the house is asked to run."""
-    return FunctionCall(message.canonical_path, message.arguments, message.component_path or "")
+    return FunctionCall(canonical_path(message.udf_path), message.arguments, message.component_path or "")

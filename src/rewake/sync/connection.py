@@ -369,16 +369,17 @@ class Connection:
         self._registry.spawn(self._authenticate(instruction))
 
     def _add_query(self, instruction: AddQuery) -> None:
-        self._live_session().add(instruction.query_id, instruction.call, instruction.journal)
+        live = self._live or self._live_session()
+        live.add(instruction.query_id, instruction.call, instruction.journal)
 
     def _remove_query(self, instruction: RemoveQuery) -> None:
-        self._live_session().remove(instruction.query_id)
+        (self._live or self._live_session()).remove(instruction.query_id)
 
     def _set_identity(self, instruction: SetIdentity) -> None:
         self._live_session().set_identity(instruction.identity)
 
     def _request_wave(self, _: RequestWave) -> None:
-        self._live_session().request_wave()
+        (self._live or self._live_session()).request_wave()
 
     # Calls that take time.
 

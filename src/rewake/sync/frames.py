@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 
 _TEXT = 0x1
 _CLOSE, _PING, _PONG = 0x8, 0x9, 0xA
@@ -44,8 +45,9 @@ def text_frames(
     return buffers
 
 
+@lru_cache(maxsize=4096)
 def frame_head(size: int, *, is_deflated: bool = False) -> bytes:
-    """The head of a text message of `size` bytes that goes out in one frame."""
+    """The head of a text message of `size` bytes that goes out in one frame; most sizes come again."""
     return _head(_TEXT | _FINAL | (_DEFLATED if is_deflated else 0), size)
 
 

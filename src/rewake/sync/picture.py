@@ -51,7 +51,6 @@ class Picture:
 
     __slots__ = (
         "_identity_version",
-        "_in_wave",
         "_queries",
         "_queries_max",
         "_query_set_version",
@@ -61,6 +60,7 @@ class Picture:
         "_wave_end",
         "_wave_removed",
         "_wave_unanswered",
+        "in_wave",
     )
 
     def __init__(self, queries_max: int = DEFAULT_LIMITS.socket_queries_max) -> None:
@@ -79,7 +79,8 @@ class Picture:
         self._version = ZERO_VERSION  # The end of the last Transition.
 
         # The wave under way: set by begin_wave, cleared by finish_wave.
-        self._in_wave = False
+        self.in_wave = False
+        """Has a wave begun and not finished?"""
         self._wave_end = (0, 0)  # The query set and identity version that it leads to.
         self._wave_removed: dict[int, int] = {}
         self._wave_unanswered: set[int] | None = None
@@ -93,11 +94,6 @@ class Picture:
     def identity_version(self) -> int:
         """The newest identity version received."""
         return self._identity_version
-
-    @property
-    def in_wave(self) -> bool:
-        """Has a wave begun and not finished?"""
-        return self._in_wave
 
     def modify(self, message: ModifyQuerySet) -> None:
         """Take in a step of the query set.
@@ -125,8 +121,8 @@ class Picture:
 
     def begin_wave(self) -> None:
         """Fix what the wave covers: all that was received until now."""
-        assert not self._in_wave
-        self._in_wave = True
+        assert not self.in_wave
+        self.in_wave = True
         self._wave_end = (self._query_set_version, self._identity_version)
         if self._removed:
             self._wave_removed, self._removed = self._removed, {}
@@ -146,8 +142,8 @@ class Picture:
         Raises:
             WaveBroken: `ts` goes back, or a new query is missing from `updates`.
         """
-        assert self._in_wave
-        self._in_wave = False
+        assert self.in_wave
+        self.in_wave = False
         start = self._version
         end = StateVersion(*self._wave_end, ts)
         self._check_wave(ts, updates)
@@ -167,7 +163,7 @@ class Picture:
         """
         version = self._version
         if (
-            self._in_wave
+            self.in_wave
             or version[0] != self._query_set_version
             or version[1] != self._identity_version
             or version[2] > broadcast.ts
@@ -224,7 +220,8 @@ class Picture:
         missing = self._wave_unanswered
         self._wave_unanswered = None
         if missing:
-            missing.difference_update(query_id for query_id, _ in updates)
+            for query_id, _ in updates:
+                missing.discard(query_id)
             # The hub may have dropped a query that the client took out meanwhile: nobody waits for it.
             missing.difference_update(self._removed)
         if missing or ts < self._version.ts:

@@ -266,7 +266,7 @@ class Session:
 
         `unsent_bytes` is what the socket still holds for the client.
         """
-        if self._phase is not _Phase.OPEN or self._has_expired():
+        if self._phase is not _Phase.OPEN or (self._identity is not ANONYMOUS and self._has_expired()):
             return False
         self._backlog.observe(unsent_bytes, self._facts.monotonic() if unsent_bytes else 0.0)
         is_early = self._replays_first and self._calls.has_mutation_running
@@ -294,11 +294,12 @@ class Session:
         except WaveBroken as problem:
             return self._fail(problem)
         limit = self._limits.chunk_bytes
-        messages = [parts]
-        if self._client.takes_chunks and sum(map(len, parts)) > limit:
-            messages = [(chunk,) for chunk in transition_chunks(b"".join(parts), chunk_bytes=limit)]
-        instructions: list[Instruction] = [self._send(message) for message in messages[:-1]]
-        instructions.append(self._send(messages[-1], ends_transition=True))
+        instructions: list[Instruction] = []
+        if sum(map(len, parts)) > limit and self._client.takes_chunks:
+            *chunks, last = transition_chunks(b"".join(parts), chunk_bytes=limit)
+            instructions += [self._send((chunk,)) for chunk in chunks]
+            parts = (last,)
+        instructions.append(self._send(parts, ends_transition=True))
         if self._wave_refused:
             self._wave_refused = False  # One was wanted while this one ran.
             instructions.append(REQUEST_WAVE)

@@ -312,12 +312,16 @@ class SyncSocket(asyncio.Protocol):
         self._gathered += frame
 
     def write_shared(self, text: SharedText, skew: bytes) -> bool:
-        if self._gathered or self._closing or not text.is_small:
+        gathered = self._gathered
+        if self._closing or not text.is_small or (gathered and self._window_bits):
             self.write_text(text.parts(skew), text.size)
-        elif not self._window_bits:
-            self._transport.write(text.framed + skew + text.rest)
-        else:
+        elif self._window_bits:
             self._write([text.frame(skew, self._window_bits, self._door.deflater)], plain=text.size)
+        elif gathered:
+            self._gathered = b""
+            self._transport.write(gathered + text.framed + skew + text.rest)
+        else:
+            self._transport.write(text.framed + skew + text.rest)
         return self.holds_unsent
 
     def unison(self) -> tuple[Writer, int] | None:
