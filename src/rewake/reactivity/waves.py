@@ -23,6 +23,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from contextvars import Context
+from itertools import chain
 from typing import Protocol
 
 from rewake.environment import Environment
@@ -203,9 +204,12 @@ class Waves:
 
     def _gather(self, waiting: Iterator[LiveSession | Chorus], most: int) -> Wave | None:
         """Take dirty sessions into a wave, until it has `most` queries to run."""
+        first = next(waiting, None)
+        if first is None:
+            return None
         wave, position = Wave(), self._hub.position
         to_run: set[Entry] = set()
-        for session in waiting:
+        for session in chain((first,), waiting):
             if session.in_wave:
                 self._dirty[session] = None
                 continue

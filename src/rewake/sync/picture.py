@@ -72,8 +72,8 @@ class Picture:
         """Live queries: the fingerprint of the last answer sent, `_UNANSWERED` before the first."""
         self._unanswered: set[int] | None = None
         """Live queries not yet taken into a wave; None stands for the empty set, as mostly."""
-        self._removed: dict[int, int] = {}
-        """Queries taken out since the last wave began; the next confirms them."""
+        self._removed: dict[int, int] | None = None
+        """Queries taken out since the last wave began; the next confirms them. None where there are none."""
 
         # What was sent.
         self._version = ZERO_VERSION  # The end of the last Transition.
@@ -82,7 +82,7 @@ class Picture:
         self.in_wave = False
         """Has a wave begun and not finished?"""
         self._wave_end = (0, 0)  # The query set and identity version that it leads to.
-        self._wave_removed: dict[int, int] = {}
+        self._wave_removed: dict[int, int] | None = None
         self._wave_unanswered: set[int] | None = None
 
     @property
@@ -124,8 +124,8 @@ class Picture:
         assert not self.in_wave
         self.in_wave = True
         self._wave_end = (self._query_set_version, self._identity_version)
-        if self._removed:
-            self._wave_removed, self._removed = self._removed, {}
+        if self._removed is not None:
+            self._wave_removed, self._removed = self._removed, None
         self._wave_unanswered, self._unanswered = self._unanswered, None
 
     def finish_wave(
@@ -147,11 +147,11 @@ class Picture:
         start = self._version
         end = StateVersion(*self._wave_end, ts)
         self._check_wave(ts, updates)
-        removed, self._wave_removed = self._wave_removed, {}
+        removed, self._wave_removed = self._wave_removed, None
         fresh = [update for update in updates if self._note_answer(update[0], update[1].fingerprint)]
         head = transition_head(start=start, end=end, skew=skew, server_ns=server_ns)
         self._version = end
-        return modification_parts(head, removed, fresh, render)
+        return modification_parts(head, removed or (), fresh, render)
 
     def show(
         self, broadcast: Broadcast, updates: Sequence[tuple[int, LiveResult]], *, skew_length: int
@@ -192,15 +192,16 @@ class Picture:
     def forget(self) -> None:
         """The socket came to its end; only the version stays, for the last message."""
         self._queries = {}
-        self._removed = self._wave_removed = {}
+        self._removed = self._wave_removed = None
         self._unanswered = self._wave_unanswered = None
 
     def _add(self, query_id: int) -> None:
         # An id that was taken out counts as living until its removal is confirmed.
-        if query_id in self._queries or query_id in self._removed:
+        removed = self._removed or ()
+        if query_id in self._queries or query_id in removed:
             raise QueryIdMisused(f"query {query_id} was added while it lived")
         # A reader too slow for waves could add and remove for ever.
-        if len(self._queries) + len(self._removed) >= self._queries_max:
+        if len(self._queries) + len(removed) >= self._queries_max:
             raise TooManyQueries(limit=self._queries_max)
         self._queries[query_id] = _UNANSWERED
         if self._unanswered is None:
@@ -211,6 +212,8 @@ class Picture:
         fingerprint = self._queries.pop(query_id, None)
         if fingerprint is None:
             raise QueryIdMisused(f"query {query_id} was removed while it did not live")
+        if self._removed is None:
+            self._removed = {}
         self._removed[query_id] = fingerprint
         if self._unanswered is not None:
             self._unanswered.discard(query_id)
@@ -223,7 +226,7 @@ class Picture:
             for query_id, _ in updates:
                 missing.discard(query_id)
             # The hub may have dropped a query that the client took out meanwhile: nobody waits for it.
-            missing.difference_update(self._removed)
+            missing.difference_update(self._removed or ())
         if missing or ts < self._version.ts:
             raise WaveBroken(f"wave at {ts} after {self._version.ts}, without answers to {missing}")
 
@@ -232,6 +235,8 @@ class Picture:
         queries = self._queries
         if query_id not in queries:
             # Taken out since the wave began. If it was never answered, this Transition still answers it.
+            if self._removed is None:
+                self._removed = {}
             queries = self._removed
         if queries.get(query_id) == fingerprint:
             return False

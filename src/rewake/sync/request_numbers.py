@@ -19,12 +19,17 @@ class RequestNumbers:
     __slots__ = ("_begins", "_ends")
 
     def __init__(self) -> None:
-        self._begins: list[int] = []
-        self._ends: list[int] = []  # Exclusive; ordered like the begins.
+        # Both are made with the first number: most sessions only watch.
+        self._begins: list[int] | None = None
+        self._ends: list[int]  # Exclusive; ordered like the begins.
 
     def add(self, number: int) -> bool:
         """Remember a number. False when it was there already."""
-        begins, ends = self._begins, self._ends
+        begins = self._begins
+        if begins is None:
+            self._begins, self._ends = [number], [number + 1]
+            return True
+        ends = self._ends
         after = bisect_right(begins, number)
         joins_left = False
         if after:
@@ -49,4 +54,4 @@ class RequestNumbers:
 
     def __len__(self) -> int:
         """How many ranges are kept."""
-        return len(self._begins)
+        return 0 if self._begins is None else len(self._begins)
