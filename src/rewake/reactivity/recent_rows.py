@@ -73,8 +73,6 @@ class RecentRows:
         # From a worker it comes without.
         self._rows.append((row.keys_only() if has_documents else row, size))
         self._key_bytes += size
-        while len(self._rows) > self._rows_max or self._key_bytes > self._key_bytes_max:
-            self._drop_oldest()
         self._drop_unneeded()
 
     def first_touch(self, read_set: ReadSet, *, after: int) -> int | None:
@@ -95,14 +93,18 @@ class RecentRows:
         return touch
 
     def _drop_unneeded(self) -> None:
-        """Let go of what nobody on the way was asked for before, but for the newest few."""
+        """Let go of what nobody on the way was asked for before, but for the newest few; and of what is too
+        much.
+        """
+        rows = self._rows
         needed_after = next(iter(self._travelling.values()), self.newest)
-        while self._rows and self._rows[0][0].ts <= needed_after:
-            if len(self._rows) <= self._rows_spare and self._key_bytes <= self._key_bytes_spare:
-                break
-            self._drop_oldest()
-
-    def _drop_oldest(self) -> None:
-        dropped, size = self._rows.popleft()
-        self._key_bytes -= size
-        self._complete_after = dropped.ts
+        while rows:
+            count, key_bytes = len(rows), self._key_bytes
+            oldest, size = rows[0]
+            if count <= self._rows_max and key_bytes <= self._key_bytes_max:
+                is_spare = count <= self._rows_spare and key_bytes <= self._key_bytes_spare
+                if is_spare or oldest.ts > needed_after:
+                    break
+            rows.popleft()
+            self._key_bytes -= size
+            self._complete_after = oldest.ts
