@@ -161,6 +161,10 @@ def test_who_passes_through_comes_first_and_nobody_passes_those_who_wait_in_line
         for _ in range(3):
             idle.put("a")
         assert turns == ["first", "second", "in line"]
+        idle.wait_again(Waiter("a second turn", turns))
+        assert not idle.pass_through(Waiter("late", turns))
+        idle.put("a")
+        assert turns.pop() == "a second turn"
         assert idle.pass_through(Waiter("again", turns))
         idle.fail(ReadersOverloaded(seconds=1))
         assert turns[3:] == ["again ReadersOverloaded"]

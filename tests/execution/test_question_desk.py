@@ -310,3 +310,26 @@ def test_little_work_passes_and_what_is_more_than_a_batch_stands_in_line() -> No
             await turns()
 
     tell(1, story)
+
+
+def test_one_that_takes_its_time_is_not_overtaken_by_quick_ones_that_keep_coming() -> None:
+    async def story(house: Readers) -> None:
+        await house.know("m:a", seconds=SMALL)
+        await house.know("m:slow", seconds=1.0)
+        (reader,) = house.readers
+        quick = [house.ask("m:a") for _ in range(2)]
+        await turns()
+        slow = house.ask("m:slow")
+        for _ in range(8):
+            quick.append(house.ask("m:a"))
+            await turns()
+        assert sizes(reader) == [2], "nobody sets out who came after it"
+        while not slow.done():
+            reader.answer(*["x"] * sizes(reader)[reader.answers], seconds=SMALL)
+            await turns()
+        assert reader.asked[1] == ["m:slow"]
+        while not all(each.done() for each in quick):
+            reader.answer(*["x"] * sizes(reader)[reader.answers], seconds=SMALL)
+            await turns()
+
+    tell(1, story)

@@ -56,12 +56,14 @@ class IdleQueue(Generic[T]):
     def __init__(self, line: WaitingLine[Taker[T]]) -> None:
         self._kept: deque[T] = deque()
         self._line = line
-        # Who had a turn already and waits for another, and who passed through: they come first.
-        self._first: deque[Taker[T]] = deque()
+        # Who had a turn already, and waits for another: they come first.
+        self._again: deque[Taker[T]] = deque()
+        # Who came when nobody waited in line; they come next.
+        self._passed: deque[Taker[T]] = deque()
 
     def __len__(self) -> int:
         """How many wait, about: who gave up is counted until it would be its turn."""
-        return len(self._line) + len(self._first)
+        return len(self._line) + len(self._again) + len(self._passed)
 
     def put(self, item: T, *, served: int = 1) -> None:
         """Give `item` to the next who waits, or keep it. So many were `served` with it."""
@@ -109,19 +111,19 @@ class IdleQueue(Generic[T]):
         self._line.join(taker, lane)
 
     def pass_through(self, taker: Taker[T]) -> bool:
-        """Have `taker` wait before all who are to come, where nobody waits in line. It is for who takes so
-        little time that this does not matter: the line costs more than the rest of his way. False, and
-        nothing has happened, where somebody does.
+        """Have `taker` wait before all who are to come, where nobody waits in line, or for a second turn. It
+        is for who takes so little time that this does not matter: the line costs more than the rest of his
+        way. False, and nothing has happened, where somebody does.
         """
-        if self._line:
+        if self._again or self._line:
             return False
-        self._first.append(taker)
+        self._passed.append(taker)
         self._line.waits.observe(0.0)
         return True
 
     def wait_again(self, taker: Taker[T]) -> None:
         """Have `taker`, who had a turn, come before all others."""
-        self._first.append(taker)
+        self._again.append(taker)
 
     def serve(self) -> bool:
         """Hand out one that is kept to who is next, and say whether there were both. What was used last goes
@@ -135,10 +137,11 @@ class IdleQueue(Generic[T]):
 
     def next(self) -> Taker[T] | None:
         """Who is next, and waits no longer; None where nobody waits."""
-        while self._first:
-            taker = self._first.popleft()
-            if not taker.done():
-                return taker
+        for first in (self._again, self._passed):
+            while first:
+                taker = first.popleft()
+                if not taker.done():
+                    return taker
         while (following := self._line.next()) is not None:
             if not following.done():
                 return following
@@ -157,8 +160,9 @@ class IdleQueue(Generic[T]):
 
     def fail(self, error: BaseException) -> None:
         """Raise `error` for all who wait."""
-        waiting = [*self._first, *self._line.clear()]
-        self._first.clear()
+        waiting = [*self._again, *self._passed, *self._line.clear()]
+        self._again.clear()
+        self._passed.clear()
         for taker in waiting:
             if not taker.done():
                 taker.set_exception(error)
