@@ -13,7 +13,7 @@ Source: semantics 6.1, 6.2; wire 6.3 for the texts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, TypeVar
 
 import msgspec
@@ -142,7 +142,6 @@ def find_function(functions: Mapping[FunctionPath, F], path: str, visibility: Vi
     return found
 
 
-@lru_cache(maxsize=4096)
 def module_of(path: str) -> str | None:
     """The module that `path` names, whether or not it exists; None where it names nothing."""
     try:

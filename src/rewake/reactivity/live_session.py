@@ -405,7 +405,8 @@ class LiveSession:
                 self._hub.request_wave(self)
 
     def _add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
-        self._remove(query_id)
+        if query_id in self._subscriptions:
+            self._remove(query_id)
         subscription = Subscription(self, query_id, call, journal)
         self._subscriptions[query_id] = subscription
         self._hub.subscribe(subscription)
