@@ -162,7 +162,8 @@ class WaitingLine(Generic[T]):
 
     def done(self, count: int = 1) -> None:
         """So much of what was taken is done."""
-        self._pace.done(count, self._now())
+        if self._pace.is_waiting:
+            self._pace.done(count, self._now())
 
     def too_late(self) -> list[T]:
         """Take out what has waited for so long that it should have been turned away."""
