@@ -73,7 +73,7 @@ from rewake.functions import (
 )
 from rewake.schema import QuerySpec, TableDefinition
 from rewake.storage import GroupDoomed, StorageFailed
-from rewake.values import Value, decode, decode_id, normalize
+from rewake.values import Value, decode, normalize
 
 _CONTEXTS: dict[tuple[str, bool], Callable[[Any], QueryCtx]] = {
     ("query", False): QueryCtx,
@@ -314,7 +314,7 @@ class Host:
     def _call_checked(self, record: FunctionRecord, value: Value) -> Value:
         self.modules.add(record.path.module)
         accepted = checked_arguments(record, normalize(value), self.transaction.catalog)
-        return checked_return(record, self._enter(record, accepted), self.transaction.catalog)
+        return checked_return(record, self._enter(record, accepted), self.transaction)
 
     def tell_of_direct_call(self, function: RegisteredFunction[..., Any]) -> None:
         """Add a log line about a function that was called as a plain one, the first time in a run."""
