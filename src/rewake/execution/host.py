@@ -252,10 +252,10 @@ class Host:
             return record.function.handler(context, **arguments)
         finally:
             current.is_guarded = was_guarded
-            lines_of_context.reset(outer)
             lines.function = caller
             running.pop()
             face.is_open = False
+            lines_of_context.reset(outer)
 
     def call_nested(
         self, reference: object, arguments: dict[str, Any], kinds: tuple[str, ...], options: CallOptions
