@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from itertools import cycle
 from typing import Any
 
 from rewake.execution import NO_SOURCE, RequestSource, Turnstile
@@ -27,6 +28,7 @@ from rewake.sync.closing import GOING_AWAY_CODE, RESTART_REASON
 from rewake.sync.connection import Connection
 from rewake.sync.deflation import Deflater
 from rewake.sync.ports import Backend
+from rewake.sync.pulse import early_at_most
 from rewake.sync.session import Session
 from rewake.sync.socket import Socket, Writing
 from rewake.sync.ticker import SLOT_SECONDS, Ticker
@@ -35,6 +37,8 @@ from rewake.tallies import Tallies
 
 DRAIN_SECONDS = 10.0
 """How long a server that stops waits for its clients to hang up and for calls that were started."""
+
+_PULSES, _PULSES_STRIDE = 32, 13
 
 
 class SyncDoor:
@@ -72,6 +76,9 @@ class SyncDoor:
         self._jobs_at_once = 0  # Those that run beside these tasks.
         self._unwritten: list[Writing] = []  # Sockets with bytes to write; the next turn takes them out.
         self._ticker = Ticker()
+        # In an order in which those who come one after the other are far apart.
+        step = early_at_most(limits) / _PULSES
+        self._early = cycle([step * (number * _PULSES_STRIDE % _PULSES) for number in range(_PULSES)])
         self._timer: asyncio.TimerHandle | None = None  # Set while sockets wait for a tick.
         backend.on_identities_lost(self._check_identities)
 
@@ -145,6 +152,7 @@ class SyncDoor:
             client=client,
             redacted=self._redacted,
             watches_frames=watches_frames,
+            early=next(self._early),
         )
         connection = Connection(self._backend, self, session, socket, source)
         self._connections.add(connection)

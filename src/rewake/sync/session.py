@@ -124,11 +124,13 @@ class Session:
         client: ClientVersion,
         redacted: bool = False,
         watches_frames: bool = True,
+        early: float = 0.0,
     ) -> None:
         """Begin before Connect.
 
         `redacted` keeps error texts and log lines from clients (wire 6.1). `watches_frames` says whether the
-        driver sees pings and pongs: only then can a client that is gone be told from a quiet one.
+        driver sees pings and pongs: only then can a client that is gone be told from a quiet one. `early` is
+        of the pulse.
         """
         self._facts = facts
         self._limits = limits
@@ -153,7 +155,7 @@ class Session:
         # Time, and the reader.
         self._backlog = Backlog(limits)
         self._wave_refused = False  # Set when a wave had to wait for the reader; cleared when there is room.
-        self._pulse = Pulse(facts.monotonic(), limits)
+        self._pulse = Pulse(facts.monotonic(), limits, early=early)
 
     # What the driver asks.
 
