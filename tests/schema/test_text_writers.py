@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rewake.limits import ARRAY_LENGTH_MAX, VALUE_BYTES_MAX
@@ -198,3 +198,13 @@ def test_types_deeper_than_the_generated_code_are_written_through_values() -> No
     for _ in range(20):
         kind, thing = list[kind], [thing]
     assert written(codec_for(kind), thing) == long_way(codec_for(kind), thing) == "[" * 20 + "1.0" + "]" * 20
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.floats(1e-5, 1e17) | st.floats(1.7e12, 1.9e12))
+@example(1e-4)
+@example(9.999999999999999e-05)
+@example(1e16)
+@example(9999999999999998.0)
+@example(1763800000000.0)
+def test_a_number_is_written_as_it_is_stored(number: float) -> None:
+    assert text_writer(codec_for(float))(number, TABLES) == encode(number)
