@@ -249,6 +249,22 @@ def test_what_is_not_one_text_takes_more_steps() -> None:
     assert cut.text(whole) is None
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame(1, b"") + b"x",
+        frame(1, b"") + frame(1, b"next"),
+        b"\x81\x05hello, without a mask",
+        b"\x81\x00hello, without a mask",
+        frame(1, b"more than is said") + b"!",
+        frame(1, b"less than is said")[:-1],
+        b"\x81\xff" + (5).to_bytes(8, "big") + bytes(4) + b"hello",
+    ],
+)
+def test_a_frame_that_is_not_as_long_as_it_says_or_has_no_mask_is_not_read_in_one_step(data: bytes) -> None:
+    assert FrameReader(message_bytes_max=BOUND).text(data) is None
+
+
 @given(st.data())
 @settings(max_examples=400, deadline=None)
 def test_one_step_reads_what_many_would(draws: st.DataObject) -> None:

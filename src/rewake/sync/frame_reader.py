@@ -104,8 +104,8 @@ class FrameReader:
             length, start = int.from_bytes(data[2:4], "big"), start + 2
         elif length > _LENGTH_OF_TWO:
             return None
-        # Where there is no mask the length is negative.
-        if data[0] != _FINAL | _TEXT or len(data) != start + length > start:
+        # Where there is no mask the length is negative; a text without characters is left to `receive`, too.
+        if data[0] != _FINAL | _TEXT or length < 1 or len(data) != start + length:
             return None
         if length > self._message_bytes_max:
             return None
