@@ -260,6 +260,8 @@ def test_what_is_not_one_text_takes_more_steps() -> None:
         frame(1, b"less than is said")[:-1],
         b"\x81\xff" + (5).to_bytes(8, "big") + bytes(4) + b"hello",
     ],
+    # Masks are drawn by chance, and names of tests must not be.
+    ids=["a byte behind", "a frame behind", "bare", "bare and empty", "too long", "too short", "of eight"],
 )
 def test_a_frame_that_is_not_as_long_as_it_says_or_has_no_mask_is_not_read_in_one_step(data: bytes) -> None:
     assert FrameReader(message_bytes_max=BOUND).text(data) is None
