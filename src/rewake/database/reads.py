@@ -363,13 +363,7 @@ class ReadTransaction:
             # The rest of the page may no longer be true. A loop that writes at every step wants single
             # documents.
             limit = 1
-        # The rest is empty, and was looked at.
-        if descending:
-            span = span or self._record_span(index_id, lower, end)
-            span.lower = lower
-        else:
-            span = span or self._record_span(index_id, lower, upper)
-            span.upper = upper
+        self._record_rest(span, index_id, (lower, end if descending else upper), descending=descending)
 
     def _walk_pages(
         self,
@@ -406,15 +400,22 @@ class ReadTransaction:
                     span.upper = lower = last + b"\0"
                 yield texts
             if len(page) < limit:
-                # The rest is empty, and was looked at.
-                if descending:
-                    span = span or self._record_span(index_id, lower, end)
-                    span.lower = lower
-                else:
-                    span = span or self._record_span(index_id, lower, upper)
-                    span.upper = upper
+                self._record_rest(
+                    span, index_id, (lower, end if descending else upper), descending=descending
+                )
                 return
             limit = min(2 * limit, _PAGE_MAX)
+
+    def _record_rest(self, span: Span | None, index_id: int, rest: Interval, *, descending: bool) -> None:
+        """Take down what lies behind the last document of a scan: it is empty, and was looked at. Where there
+        was no document, `rest` is all of it.
+        """
+        lower, upper = rest
+        span = span or self._record_span(index_id, lower, upper)
+        if descending:
+            span.lower = lower
+        else:
+            span.upper = upper
 
     def _remember_ids(self, table: Table, page: list[tuple[bytes, str]]) -> None:
         ids = self.read_ids.setdefault(table.name, set())

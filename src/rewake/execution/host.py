@@ -193,7 +193,7 @@ class Host:
             return failure_of(error, root=self.registry.root, log_lines=rendered, limits=self.limits)
         for measure in self.transaction.warnings():
             warn(measure, lines)
-        return Success(text, lines.rendered() if lines.lines else ())
+        return Success(text, lines.rendered())
 
     @property
     def journal(self) -> str | None:
