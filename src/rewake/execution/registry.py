@@ -143,7 +143,9 @@ class Registry(msgspec.Struct, frozen=True):
         Raises:
             FunctionNotFound: there is none, or it is internal and `visibility` is public.
         """
-        record = self._found[path] = find_function(self.functions, path, visibility)
+        record = self._found.get(path)
+        if record is None or (record.is_internal and visibility is Visibility.PUBLIC):
+            record = self._found[path] = find_function(self.functions, path, visibility)
         return record
 
     def find_kind(self, path: str, visibility: Visibility, kind: FunctionKind) -> FunctionRecord:
@@ -153,9 +155,7 @@ class Registry(msgspec.Struct, frozen=True):
             FunctionNotFound: as `find`.
             WrongFunctionKind: it is of another kind.
         """
-        record = self._found.get(path)
-        if record is None or (record.is_internal and visibility is Visibility.PUBLIC):
-            record = self.find(path, visibility)
+        record = self.find(path, visibility)
         if record.kind != kind:
             raise WrongFunctionKind(
                 path=record.path.canonical, asked=kind.capitalize(), actual=record.kind.capitalize()
