@@ -4,10 +4,11 @@
 
 A front that cuts websocket frames, one process that writes and one that reads, a socket pair to each, and the
 statements of the hand-written application. All messages that wait at the writer are one transaction with an
-fsync. It speaks what the generator says to the hand-written application over websockets: inserts, and reads
-by id. No ids of its own, validators, log, replay records, live queries, limits or errors: what it takes is
-what the machine, the interpreter and SQLite take from any server in Python that has its writer and its
-readers in processes of their own.
+fsync. It speaks what the generator says to the hand-written application over websockets: inserts, reads by
+id, and the latest notes of a channel, asked of the reader once more after each insert and sent to those who
+watch. No ids of its own, validators, log, replay records, snapshots, limits or errors: what it takes is what
+the machine, the interpreter and SQLite take from any server in Python that has its writer and its readers in
+processes of their own.
 """
 
 from __future__ import annotations
@@ -19,18 +20,20 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import orjson
 import uvloop
 
 from benchmarks.bare_broadcast import Socket, frame
-from benchmarks.handwritten_app import INSERT, NOTE, NOTE_FIELDS, SCHEMA, connect
+from benchmarks.handwritten_app import INSERT, NOTE, NOTE_FIELDS, SCHEMA, connect, latest
 
 RECEIVED_AT_ONCE = 1 << 18
 LENGTH_BYTES = 4
 Request = dict[str, Any]
 Work = Callable[[list[Request]], list[Any]]
+Told = Callable[[bytes], None]
 
 
 class Worker(asyncio.Protocol):
@@ -38,23 +41,23 @@ class Worker(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.transport: asyncio.WriteTransport
-        self.asked: list[tuple[Client, bytes]] = []
+        self.asked: list[tuple[Told, bytes]] = []
         """What arrived in this turn of the loop."""
-        self.waiting: deque[Client] = deque()
-        """Who waits for an answer, in the order in which the worker answers."""
+        self.waiting: deque[Told] = deque()
+        """Who is to be told an answer, in the order in which the worker answers."""
         self.buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.WriteTransport, transport)
 
-    def ask(self, client: Client, message: bytes) -> None:
+    def ask(self, told: Told, message: bytes) -> None:
         if not self.asked:
             asyncio.get_running_loop().call_soon(self._send)
-        self.asked.append((client, message))
+        self.asked.append((told, message))
 
     def _send(self) -> None:
         batch = b"[%b]" % b",".join([message for _, message in self.asked])
-        self.waiting += [client for client, _ in self.asked]
+        self.waiting += [told for told, _ in self.asked]
         self.asked = []
         self.transport.write(len(batch).to_bytes(LENGTH_BYTES, "big") + batch)
 
@@ -62,23 +65,63 @@ class Worker(asyncio.Protocol):
         batches, self.buffer = cut(self.buffer + data)
         for batch in batches:
             for answer in batch.split(b"\n"):
-                self.waiting.popleft().transport.write(frame(answer))
+                self.waiting.popleft()(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """The two workers, and who watches which channel."""
+
+    writer: Worker
+    reader: Worker
+    watchers: dict[str, set[Client]] = field(default_factory=dict)
+
+    def touch(self, channel: str) -> None:
+        """Have those who watch a channel told its latest notes."""
+        if watching := self.watchers.get(channel):
+            question = b'{"id":0,"op":"list","args":%b}' % orjson.dumps({"channel": channel})
+            self.reader.ask(lambda answer: self._push(channel, watching, answer), question)
+
+    def _push(self, channel: str, watching: set[Client], answer: bytes) -> None:
+        result = answer[answer.index(b'"result":') :]
+        push = frame(b'{"channel":%b,%b' % (orjson.dumps(channel), result))
+        for client in watching:
+            client.transport.write(push)
 
 
 class Client(Socket):
     """One websocket client, whose messages go to the worker that they are for."""
 
-    def __init__(self, writer: Worker, reader: Worker) -> None:
-        self.writer = writer
-        self.reader = reader
+    def __init__(self, front: Front) -> None:
+        self.front = front
+        self.watched = ""
         self.buffer = b""
         self.is_upgraded = False
 
     def connection_lost(self, error: Exception | None) -> None:
-        pass
+        self.front.watchers.get(self.watched, set()).discard(self)
+
+    def tell(self, answer: bytes) -> None:
+        self.transport.write(frame(answer))
 
     def _message(self, message: bytes) -> None:
-        (self.reader if b'"op":"read"' in message else self.writer).ask(self, message)
+        if b'"op":"read"' in message:
+            self.front.reader.ask(self.tell, message)
+        elif b'"op":"watch"' in message:
+            self.watched = orjson.loads(message)["args"]["channel"]
+            self.front.watchers.setdefault(self.watched, set()).add(self)
+            self.front.reader.ask(self.tell, message)
+        elif self.front.watchers:
+            self.front.writer.ask(self._written(orjson.loads(message)["args"]["channel"]), message)
+        else:
+            self.front.writer.ask(self.tell, message)
+
+    def _written(self, channel: str) -> Told:
+        def told(answer: bytes) -> None:
+            self.tell(answer)
+            self.front.touch(channel)
+
+        return told
 
 
 def cut(data: bytes) -> tuple[list[bytes], bytes]:
@@ -124,14 +167,20 @@ def writer_of(path: str) -> Work:
 
 
 def reader_of(path: str) -> Work:
-    """Reads by id, each batch of them in one snapshot."""
+    """Reads by id and lists, each batch of them in one snapshot."""
     db = connect(path, "full")
+
+    def read(request: Request) -> Any:
+        if request["op"] != "read":
+            return latest(db, request["args"])
+        row = db.execute(NOTE, (request["args"]["id"],)).fetchone()
+        return row and dict(zip(NOTE_FIELDS, row, strict=True))
 
     def perform(requests: list[Request]) -> list[Any]:
         db.execute("BEGIN")
-        rows = [db.execute(NOTE, (request["args"]["id"],)).fetchone() for request in requests]
+        results = [read(request) for request in requests]
         db.execute("COMMIT")
-        return [row and dict(zip(NOTE_FIELDS, row, strict=True)) for row in rows]
+        return results
 
     return perform
 
@@ -152,8 +201,8 @@ def started(path: str, make: Callable[[str], Work], others: list[socket.socket])
 
 async def serve(port: int, pipes: list[socket.socket]) -> None:
     loop = asyncio.get_running_loop()
-    writer, reader = [(await loop.create_connection(Worker, sock=pipe))[1] for pipe in pipes]
-    server = await loop.create_server(lambda: Client(writer, reader), "127.0.0.1", port, backlog=8192)
+    front = Front(*[(await loop.create_connection(Worker, sock=pipe))[1] for pipe in pipes])
+    server = await loop.create_server(lambda: Client(front), "127.0.0.1", port, backlog=8192)
     await server.serve_forever()
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from benchmarks import fan_out, growth, mixed, overload
+from benchmarks import fan_out, growth, live_queries, mixed, overload
 from benchmarks.__main__ import QUESTIONS, put
 from benchmarks.bars import ROWS, Answer, summary, times
 from benchmarks.handwritten_app import SCHEMA, GroupWriter, connect, insert
@@ -27,12 +27,13 @@ from benchmarks.live_sockets import RewakeSpeech, mark_in, marked
 from benchmarks.load import PREPARED_READS, Outcome, read_arguments
 from benchmarks.record import Record
 from benchmarks.report import Table
-from benchmarks.subjects import Subject, bare_broadcast, handwritten
+from benchmarks.subjects import Subject, bare_broadcast, bare_worker, handwritten
 
 README = Path(__file__).resolve().parents[2] / "benchmarks" / "README.md"
 TINY: dict[str, Callable[[Path], Table]] = {
-    "fan_out": partial(fan_out.measure, subscribers=(8,), seconds=0.3, rate=10.0),
+    "fan_out": partial(fan_out.measure, subscribers=(8,), seconds=0.3, rate=10.0, turns=2),
     "growth": partial(growth.measure, documents=(60, 120), subscriptions=(0, 4), seconds=0.2),
+    "live_queries": partial(live_queries.measure, queries=20, seconds=0.3, turns=1),
     "mixed": partial(mixed.measure, documents=100, channels=2, seconds=0.2),
     "overload": partial(overload.measure, seconds=0.3, connections=200),
 }
@@ -68,6 +69,15 @@ def test_every_subscriber_is_waited_for(tmp_path: Path) -> None:
         assert seen["bytes_each"] == 500
         storm = generator.ask("storm")
         assert storm["results"] == 5
+
+
+def test_the_bare_front_tells_those_who_watch_a_channel_and_nobody_else(tmp_path: Path) -> None:
+    with bare_worker(tmp_path) as subject, live(subject) as generator:
+        generator.ask("open", count=3)
+        generator.ask("subscribe", args=[{"channel": f"room-{number}"} for number in range(3)])
+        seen = generator.ask("touch", prefix="room-", rate=100.0, seconds=0.2)
+        assert seen["pushes"] == seen["writes"] > 0
+        assert seen["strangers"] == 0
 
 
 def test_a_server_that_dies_is_a_failure_and_no_figure(tmp_path: Path) -> None:
