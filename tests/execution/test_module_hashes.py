@@ -20,6 +20,12 @@ def test_a_change_reaches_those_that_import_it_and_nobody_else() -> None:
     assert {name for name in first if first[name] != second[name]} == {"a", "b", "c"}
 
 
+def test_imports_count_wherever_they_stand() -> None:
+    deep = "if x:\n  try:\n    pass\n  except E:\n    match 1:\n      case 1:\n        from . import c"
+    before = {"app.a": deep, "app.c": "x = 1"}
+    assert hashes(before)["a"] != hashes(before | {"app.c": "x = 2"})["a"]
+
+
 def test_modules_that_import_each_other_have_hashes() -> None:
     first = hashes({"app.a": "import app.b", "app.b": "import app.a"})
     second = hashes({"app.a": "import app.b", "app.b": "import app.a  # again"})

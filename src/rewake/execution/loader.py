@@ -225,6 +225,7 @@ def _load(settings: ProjectSettings, on_import: Callable[[str], None]) -> Regist
     sys.path[:] = [root, *(place for place in sys.path if place != root)]
     importlib.invalidate_caches()
     finder = _PrintingFinder(settings)
+    others = {name: module for name, module in sys.modules.items() if name != "__main__"}
     sys.meta_path.insert(0, finder)
     try:
         modules = {}
@@ -237,9 +238,8 @@ def _load(settings: ProjectSettings, on_import: Callable[[str], None]) -> Regist
         project = {
             name: module
             for name, module in list(sys.modules.items())
-            if isinstance(module, ModuleType)
-            and getattr(module, "__file__", None)
-            and _is_of_project(module, settings)
+            if module is not others.get(name) and isinstance(module, ModuleType)
+            if getattr(module, "__file__", None) and _is_of_project(module, settings)
         }
         hashes = module_hashes(modules, project, finder.sources, case=settings.case)
         registry = _assembled(records, schema, modules, settings, hashes=hashes)
@@ -369,7 +369,7 @@ def _is_of_project(module: ModuleType, settings: ProjectSettings) -> bool:
         places = list(getattr(module, "__path__", ()))
         return any(Path(place).is_relative_to(settings.functions_path) for place in places)
     # First as text: this is asked of every module there is, and paths are slow.
-    if not os.path.normpath(file).startswith(os.path.join(settings.root, "")):
+    if not os.path.normpath(file).startswith(os.path.join(str(settings.root), "")):
         return False
     path = Path(file)
     if any(path.is_relative_to(place) for place in _PYTHON if place.is_relative_to(settings.root)):
@@ -396,9 +396,9 @@ def _take_out_modules(settings: ProjectSettings) -> dict[str, ModuleType]:
 
 def _stands_in_the_way(name: str, settings: ProjectSettings) -> bool:
     """Whether a module of another project has a name that this project uses as well."""
-    top = name.split(".", maxsplit=1)[0]
-    if _owners.get(name, settings.root) == settings.root:
+    if _owners.get(name) in (None, settings.root):
         return False
+    top = name.split(".", maxsplit=1)[0]
     return (settings.root / f"{top}.py").is_file() or (settings.root / top).is_dir()
 
 

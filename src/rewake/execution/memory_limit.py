@@ -26,6 +26,7 @@ import sys
 from types import TracebackType
 
 from rewake.execution.current_run import current
+from rewake.execution.statements import statements
 
 _LOOK = "__rewake_caught__"
 _CHAIN_MAX = 50
@@ -73,19 +74,12 @@ def looking(source: bytes, file: str) -> bytes | ast.Module:
         tree = ast.parse(source, file)
     except RecursionError:
         return source  # An expression so long that only the compiler itself takes it.
-    # Statements only, and not by recursion: expressions may be nested as deep as the compiler bears.
-    bodies: list[ast.AST] = [tree]
-    while bodies:
-        node = bodies.pop()
+    for node in statements(tree):
         if isinstance(node, ast.Try | ast.TryStar):
             for handler in node.handlers:
                 handler.body.insert(0, _look_before(handler.body[0]))
             if node.finalbody:
                 node.finalbody.insert(0, _look_before(node.finalbody[0]))
-        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
-            below = getattr(node, field, None)
-            if isinstance(below, list):
-                bodies += below
     return tree
 
 

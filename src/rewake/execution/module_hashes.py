@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
+from rewake.execution.statements import statements
+
 
 def module_hashes(
     modules: Mapping[str, ModuleType],
@@ -54,7 +56,7 @@ def module_hashes(
 def _imports_of(source: bytes, module: ModuleType, project: Mapping[str, ModuleType]) -> set[str]:
     found: set[str] = set()
     package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
-    for node in ast.walk(ast.parse(source)):
+    for node in statements(ast.parse(source)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
