@@ -25,8 +25,8 @@ from rewake.database import (
     file_url,
     forget_blob,
     has_stale_blobs,
+    origin,
     set_origin,
-    stored_origin,
 )
 from rewake.testing import Backend
 
@@ -155,7 +155,7 @@ def test_a_url_depends_on_the_file_and_on_the_origin_alone(backend: Backend) -> 
     def move() -> None:
         with writing(backend) as transaction:
             set_origin(transaction, "https://a.b")
-            assert stored_origin(transaction.reads) == "https://a.b"
+            assert origin(transaction) == "https://a.b"
 
     def remove() -> None:
         with writing(backend) as transaction:

@@ -51,6 +51,27 @@ def test_chores_go_on_after_one_that_fails(tmp_path: Path, caplog: pytest.LogCap
     assert [record.getMessage() for record in caplog.records] == ["housekeeping failed; it is tried again"]
 
 
+def test_what_a_start_wished_for_is_not_done_beside_the_first_answers(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        deployment, begun = stage.deployment, asyncio.Event()
+        loop, when = asyncio.get_running_loop(), 0.0
+
+        async def chore() -> None:
+            nonlocal when
+            when = when or loop.time()
+            begun.set()
+
+        house = Housekeeping(deployment._database, deployment._runner, [chore])
+        house.hurry()
+        started = loop.time()
+        house.start()
+        await asyncio.wait_for(begun.wait(), 30)
+        await house.end()
+        assert when - started >= housekeeping._SECONDS
+
+    play(tmp_path, story, keeps_house=False)
+
+
 class Disk:
     """A write-ahead log that grows by so many bytes a row, and a runner that has it begin anew."""
 

@@ -59,6 +59,19 @@ def test_what_is_no_url_is_refused(url: str) -> None:
         origins_of(cloud=None, site=url, listening=HERE, site_listening=SITE)
 
 
+def test_who_is_told_again_of_what_is_as_before_hears_nothing(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        deployment = stage.deployment
+        before = deployment.last_ts
+        await deployment.serve_at(Origins(HERE, SITE, is_said=False))
+        (row,) = deployment._database.log_rows(after=before)
+        assert row.ts == deployment.last_ts, "all of it in one commit"
+        await deployment.serve_at(Origins(HERE, SITE, is_said=False))
+        assert deployment.last_ts == row.ts
+
+    play(tmp_path, story, m=MODULE)
+
+
 def test_functions_files_and_doors_are_told_the_same(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         deployment = stage.deployment

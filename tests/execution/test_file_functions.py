@@ -34,7 +34,7 @@ def test_from_begin_to_forget() -> None:
             "size": 5.0,
             "content_type": None,
         }
-        ask(backend, "set_origin", origin="https://chat.example")
+        backend.loop.run(backend.deployment.variables.announce(cloud_url="https://chat.example", site_url=""))
         assert ask(backend, "url", id=id) == f"https://chat.example/api/storage/{key}"
         url = ask(backend, "upload_url", max_bytes=0.0)
         assert isinstance(url, str)

@@ -16,7 +16,7 @@ from rewake.auth import StorageTokenExpired, StorageTokenInvalid, UploadGrant
 from rewake.blobs import BlobMissing, BlobStoreFailed, ContentDiffers, InvalidDigest, open_blobs
 from rewake.database.catalog import BLOBS
 from rewake.errors import FunctionFailed
-from rewake.files import BadContentType, FileContentDamaged, Files, FileTooLarge, OriginInvalid, UploadTooSlow
+from rewake.files import BadContentType, FileContentDamaged, Files, FileTooLarge, UploadTooSlow
 from rewake.limits import Limits
 from rewake.testing import Backend
 from rewake.values import decode_stored
@@ -214,7 +214,7 @@ def test_queries_wake_when_the_file_goes_and_when_the_origin_changes(backend: Ba
     live = backend.watch(url, id=id)
     before = live.value
     assert before is not None
-    backend.loop.run(files_of(backend).serve_at("https://chat.example"))
+    backend.loop.run(backend.deployment.variables.announce(cloud_url="https://chat.example", site_url=""))
     backend._stage.settle()
     assert live.value == before.replace("http://127.0.0.1:3210", "https://chat.example")
     backend.mutation(remove, id=id)
@@ -236,14 +236,6 @@ def test_a_file_whose_bytes_are_missing_or_damaged_says_so(backend: Backend) -> 
         writer.finish()
         with pytest.raises(FileContentDamaged, match=detail):
             backend.read_file(id)
-
-
-@pytest.mark.parametrize(
-    "origin", ["", "chat.example", "https://", "ftp://x", "https://x?y=1", "https://a b"]
-)
-def test_an_origin_is_a_url(backend: Backend, origin: str) -> None:
-    with pytest.raises(OriginInvalid):
-        backend.loop.run(files_of(backend).serve_at(origin))
 
 
 # In functions.

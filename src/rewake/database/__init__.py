@@ -149,7 +149,6 @@ from rewake.database.files import (
     is_free_key,
     origin,
     set_origin,
-    stored_origin,
 )
 from rewake.database.group_commit import (
     CallResult,
@@ -464,7 +463,6 @@ __all__ = [
     "stored_import",
     "stored_keys",
     "stored_modules",
-    "stored_origin",
     "stored_variable",
     "stored_variables",
     "switch_import",

@@ -28,7 +28,7 @@ from rewake.database.catalog import BLOBS, STORAGE
 from rewake.database.document_writes import Fields
 from rewake.database.errors import InvalidArgument
 from rewake.database.reads import ReadTransaction
-from rewake.database.settings import put_setting, read_setting, stored_setting
+from rewake.database.settings import put_setting, read_setting
 from rewake.database.writes import WriteTransaction
 from rewake.errors import Conflict
 from rewake.storage import Reads
@@ -106,11 +106,6 @@ def origin(transaction: ReadTransaction) -> str:
 
 
 # Read by the house.
-
-
-def stored_origin(reads: Reads) -> str | None:
-    """The origin that a server said last."""
-    return stored_setting(reads, _ORIGIN)
 
 
 def file_of_key(reads: Reads, key: str) -> FileFacts | None:

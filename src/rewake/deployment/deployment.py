@@ -338,7 +338,7 @@ class Deployment(FunctionCalls):
         files begin so. Nothing is written where that is as before.
         """
         self.origins = origins
-        await announce(origins, self.files, self.variables)
+        await announce(origins, self.variables)
 
     @property
     def site_url(self) -> str | None:

@@ -62,7 +62,9 @@ class Housekeeping:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin."""
+        """Begin, in a second. The push of a start has wished for all of it soon: beside the first answers."""
+        self._is_hurried = False
+        self._wanted.clear()
         self._task = asyncio.create_task(self._keep())
 
     def count_rows(self, rows: int) -> None:

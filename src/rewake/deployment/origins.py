@@ -13,14 +13,12 @@ Not here: listening (`server`), the origin of a single request (`http_api/discov
 
 from __future__ import annotations
 
-import asyncio
 import re
 
 import msgspec
 
 from rewake.deployment.variables import Variables
 from rewake.errors import InvalidInput, Unavailable
-from rewake.files import Files
 from rewake.observability import logger
 
 _log = logger(__name__)
@@ -71,12 +69,10 @@ def checked_origin(url: str) -> str:
     return origin
 
 
-async def announce(origins: Origins, files: Files, variables: Variables) -> None:
+async def announce(origins: Origins, variables: Variables) -> None:
     """Tell functions where they are reached, and have URLs of files begin so."""
     try:
-        # Together: both fit into one commit.
-        announcing = variables.announce(cloud_url=origins.cloud, site_url=origins.site)
-        await asyncio.gather(files.serve_at(origins.cloud), announcing)
+        await variables.announce(cloud_url=origins.cloud, site_url=origins.site)
     except Unavailable as error:
         # A full disk is no reason not to serve what can be read.
         _log.warning("functions cannot be told where they are reached: %s", error)

@@ -55,7 +55,7 @@ class Variables:
 
     async def announce(self, *, cloud_url: str, site_url: str) -> None:
         """Tell functions where clients and HTTP actions reach the deployment (`CONVEX_CLOUD_URL`,
-        `CONVEX_SITE_URL`). Nothing is written where that is as before.
+        `CONVEX_SITE_URL`), and have URLs of files begin so. Nothing is written where that is as before.
         """
         await self._run("announce", cloud_url=cloud_url, site_url=site_url)
 

@@ -7,7 +7,6 @@ Floor 3, `execution`, a part of `system_functions.py`.
     url, metadata, facts,        for actions, whose `ctx` has no transaction
     upload_url, delete
     doom_stale, forget           for whoever sweeps
-    set_origin                   for the server, which knows where it is reached
 
 Not here: bytes (`blobs`), who calls these (`action_files.py`, `files`).
 """
@@ -26,7 +25,6 @@ from rewake.database import (
     file_of_id,
     forget_blob,
     is_free_key,
-    set_origin,
 )
 from rewake.execution.system_context import SystemCtx
 
@@ -109,11 +107,6 @@ def _delete(ctx: SystemCtx, id: str) -> None:
     ctx.storage.delete(id)
 
 
-def _set_origin(ctx: SystemCtx, origin: str) -> None:
-    """Say where the deployment is reached."""
-    set_origin(ctx.transaction, origin)
-
-
 FILE_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "_system/files:begin": _begin,
     "_system/files:commit": _commit,
@@ -125,7 +118,6 @@ FILE_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "_system/files:give_up": _give_up,
     "_system/files:metadata": _metadata,
     "_system/files:reserve": _reserve,
-    "_system/files:set_origin": _set_origin,
     "_system/files:upload_url": _upload_url,
     "_system/files:url": _url,
 }

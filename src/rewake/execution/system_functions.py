@@ -41,6 +41,7 @@ from rewake.database import (
     put_back_scheduled,
     read_variable,
     read_variables,
+    set_origin,
     trim_scheduled,
 )
 from rewake.errors import FunctionError, InvalidInput
@@ -117,8 +118,9 @@ def _change_variables(ctx: SystemCtx, changes: list[Any]) -> Any:
 
 
 def _announce(ctx: SystemCtx, cloud_url: str, site_url: str) -> None:
-    """Write where the deployment is reached."""
+    """Write where the deployment is reached, and that URLs of files begin so."""
     announce_addresses(ctx.transaction, cloud_url=cloud_url, site_url=site_url)
+    set_origin(ctx.transaction, cloud_url)
 
 
 def _list_variables(ctx: SystemQueryCtx) -> Any:

@@ -318,9 +318,9 @@ class WorkerRunner:
         try:
             roles = ["writer", *["reader"] * self._plan.readers]
             writer, *readers = [await self._fork(template, role) for role in roles]
+            await asyncio.gather(*(worker.ready() for worker in (writer, *readers)))
             # It opens the database while the others switch; where they do not, it ends with its template.
             actor = await self._fork(template, "actions") if self._crew is not None else None
-            await asyncio.gather(*(worker.ready() for worker in (writer, *readers)))
             port = WorkerRollout(
                 self, self._database, template, writer, readers, invocation=invocation, deploy=deploy
             )

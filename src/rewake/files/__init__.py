@@ -15,7 +15,6 @@ from rewake.files.store import (
     Files,
     FileTooLarge,
     House,
-    OriginInvalid,
     UploadTooSlow,
 )
 
@@ -27,7 +26,6 @@ __all__ = [
     "FileTooLarge",
     "Files",
     "House",
-    "OriginInvalid",
     "UploadTooSlow",
     "plan_answer",
 ]

@@ -33,7 +33,6 @@ from rewake.database import (
     file_of_id,
     file_of_key,
     has_stale_blobs,
-    stored_origin,
 )
 from rewake.environment import Environment
 from rewake.errors import INTERNAL_MESSAGE, Internal, InvalidInput, RewakeError, Unavailable
@@ -51,7 +50,6 @@ _log = logger(__name__)
 _STEP = 100
 _STALE_GRACE_SECONDS = 3600.0
 """Beside the longest time that an upload or an action may take: clocks jump."""
-_ORIGIN = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?")
 _CONTENT_TYPE = re.compile(r"[\x20-\x7e]{1,255}")
 
 
@@ -81,13 +79,6 @@ class FileContentDamaged(Unavailable):
 
     code = "FileContentDamaged"
     template = "The content of this file is damaged in the file store (blob {key}: {detail})."
-
-
-class OriginInvalid(InvalidInput):
-    """Where clients reach the server is no URL. Give it with its scheme, and without a query."""
-
-    code = "OriginInvalid"
-    template = "Clients cannot reach a server at {origin!r}. Give a URL such as https://chat.example."
 
 
 class House(Protocol):
@@ -309,20 +300,6 @@ class Files:
         limits = self._house.limits
         longest = max(limits.upload_seconds_max, limits.action_seconds_max)
         return (longest + _STALE_GRACE_SECONDS) * 1e3
-
-    # Where.
-
-    async def serve_at(self, origin: str) -> None:
-        """Have URLs of files begin with `origin` from now on.
-
-        Raises:
-            OriginInvalid: it is no URL.
-        """
-        origin = origin.rstrip("/")
-        if not _ORIGIN.fullmatch(origin):
-            raise OriginInvalid(origin=origin)
-        if await self._house.read(stored_origin) != origin:
-            await self._run("set_origin", origin=origin)
 
     async def _run(self, name: str, **arguments: Any) -> Any:
         result = await self._house.run_system(f"_system/files:{name}", encode(arguments))
