@@ -20,9 +20,10 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 KILL_POINT_VARIABLE = "REWAKE_KILL_POINT"
 """`name:count`: kill this process with SIGKILL when the named point is reached for the count-th time."""
@@ -65,8 +66,7 @@ def processor_seconds() -> float:
     return time.process_time()
 
 
-@dataclass(slots=True)
-class ManualClock:
+class ManualClock(msgspec.Struct):
     """A clock that a test moves by hand. Both faces advance together."""
 
     time_ns: int = 1_700_000_000_000_000_000
@@ -88,11 +88,10 @@ def _nothing(name: str) -> None:
     """The fault point of every run that is not a crash test."""
 
 
-@dataclass(slots=True)
-class Environment:
+class Environment(msgspec.Struct):
     """Everything the house takes from outside itself that is not data."""
 
-    clock: Clock = field(default_factory=SystemClock)
+    clock: Clock = msgspec.field(default_factory=SystemClock)
     random_bytes: Callable[[int], bytes] = os.urandom
     reach: Callable[[str], None] = _nothing
     disk: str | None = None

@@ -15,11 +15,9 @@ Source: spec/semantics 2.1, 2.3.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -31,8 +29,7 @@ _STAGED = "staged:"
 """No table is called so."""
 
 
-@dataclass(frozen=True)
-class StoredSchema:
+class StoredSchema(msgspec.Struct, frozen=True):
     """A schema as it lies in `_schemas`."""
 
     text: str
@@ -41,7 +38,7 @@ class StoredSchema:
     """For each enforced table, the mark of its validator; under `staged:messages` that of a staged one."""
     document: str = ""
     """Id of its document; empty until it is stored."""
-    verdicts: Mapping[str, StagedVerdict] = field(default_factory=dict)
+    verdicts: Mapping[str, StagedVerdict] = msgspec.field(default_factory=dict)
     """By table, what is known of documents against a staged validator."""
 
     @property
@@ -148,8 +145,8 @@ def _constraints(validator: Validator, path: str, above: frozenset[int]) -> Iter
     for constraint in validator.constraints:
         yield f"{path}: {constraint.text}"
     above |= {id(validator)}
-    for part in dataclasses.fields(validator):
-        yield from _constraints_in(getattr(validator, part.name), f"{path}.{part.name}", above)
+    for name in validator.__struct_fields__:
+        yield from _constraints_in(getattr(validator, name), f"{path}.{name}", above)
 
 
 def _constraints_in(part: Any, path: str, above: frozenset[int]) -> Iterator[str]:

@@ -35,10 +35,12 @@ Not here: making tables (`writes.py`), changing indexes and schema (`schema_chan
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from rewake.database.active_schema import StoredSchema
 from rewake.database.index_keys import WriteKeys, keys_writer
@@ -77,8 +79,7 @@ class IndexState(StrEnum):
     DROPPED = "dropped"
 
 
-@dataclass(frozen=True)
-class TableIndex:
+class TableIndex(msgspec.Struct, frozen=True, dict=True):
     """A declared index of a table."""
 
     id: int
@@ -113,8 +114,7 @@ class TableIndex:
         )
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(msgspec.Struct, frozen=True, dict=True):
     """A table as one snapshot knows it."""
 
     name: str
@@ -122,7 +122,7 @@ class Table:
     tablet: int
     by_id: int
     by_creation_time: int
-    indexes: Mapping[str, TableIndex] = field(default_factory=dict)
+    indexes: Mapping[str, TableIndex] = msgspec.field(default_factory=dict)
     """By name; those that may not be queried yet, too."""
     beside: tuple[TableIndex, ...] = ()
     """Those that are built to take the place of one above; only maintained."""
@@ -282,8 +282,7 @@ class TabletRole(StrEnum):
     ALIAS = "alias"
 
 
-@dataclass(frozen=True)
-class HiddenTable:
+class HiddenTable(msgspec.Struct, frozen=True):
     """A tablet that no name leads to."""
 
     table: Table

@@ -16,8 +16,9 @@ Source: DESIGN 7; semantics 10.5.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from rewake.database.catalog import TABLETS, HiddenTable, IndexState, Table, TableIndex, TabletRole, hidden_of
 from rewake.database.document_writes import Fields

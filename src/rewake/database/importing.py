@@ -20,9 +20,9 @@ are taken (`deployment/importing.py`). Source: DESIGN 7; semantics 10.5.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from rewake.database.catalog import (
     BACKFILLS,

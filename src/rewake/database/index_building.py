@@ -17,10 +17,10 @@ Source: spec/semantics 2.4, 2.5.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from rewake.database.catalog import BACKFILLS, INDEXES, IndexState, Table, TableIndex
 from rewake.database.document_writes import Fields

@@ -7,13 +7,12 @@ Not here: how a page finds its ends (`execution/pages.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from rewake.database.read_set import Interval
 
 
-@dataclass(slots=True)
-class Part:
+class Part(msgspec.Struct):
     """A part of a scan: behind the key `after`, up to and with the key `until`, in the order of the scan.
 
     None is the beginning, or the end. `keys` gets the key of each document before it is given out.
@@ -21,7 +20,7 @@ class Part:
 
     after: bytes | None = None
     until: bytes | None = None
-    keys: list[bytes] = field(default_factory=list)
+    keys: list[bytes] = msgspec.field(default_factory=list)
 
     def narrow(self, interval: Interval, *, descending: bool) -> Interval:
         """What remains of a query's interval."""

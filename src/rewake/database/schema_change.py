@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from itertools import islice
 
 import msgspec
@@ -57,14 +56,13 @@ _TAIL_ROWS = 1_024
 """Log rows that the switch itself checks; with more it asks for another round before."""
 
 
-@dataclass
-class SchemaChange:
+class SchemaChange(msgspec.Struct):
     """What applying a schema changed, names as in `messages.by_channel`. All empty: nothing."""
 
-    tables_added: list[str] = field(default_factory=list)
-    indexes_added: list[str] = field(default_factory=list)
-    indexes_removed: list[str] = field(default_factory=list)
-    tables_checked: list[str] = field(default_factory=list)
+    tables_added: list[str] = msgspec.field(default_factory=list)
+    indexes_added: list[str] = msgspec.field(default_factory=list)
+    indexes_removed: list[str] = msgspec.field(default_factory=list)
+    tables_checked: list[str] = msgspec.field(default_factory=list)
     is_schema_changed: bool = False
 
     def __bool__(self) -> bool:

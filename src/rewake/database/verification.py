@@ -24,7 +24,6 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Container, Mapping
-from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -45,8 +44,7 @@ Progress = Callable[[str, int, int], None]
 """Called now and then with what is looked at, how much of it is done, and how much there is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One thing that does not agree with another. Names are None where they do not apply or are not known."""
 
     kind: str
@@ -57,8 +55,7 @@ class Problem:
     document: str | None = None
 
 
-@dataclass(slots=True)
-class Verdict:
+class Verdict(msgspec.Struct):
     """What a verification found."""
 
     last_ts: int = 0
@@ -69,7 +66,7 @@ class Verdict:
     replays: int = 0
     files: int = 0
     problems_found: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = msgspec.field(default_factory=list)
     """The first `PROBLEMS_MAX` of them."""
 
     @property
@@ -85,7 +82,7 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """As a program reads it. The timestamp is text, since it is no safe integer."""
-        facts = asdict(self)
+        facts = msgspec.to_builtins(self)
         found = facts.pop("problems_found")
         problems = facts.pop("problems")
         facts["last_ts"] = str(self.last_ts)

@@ -16,10 +16,10 @@ Source: semantics 6.6.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, ParamSpec, overload
 
+import msgspec
 from cronsim import CronSim, CronSimError
 
 from rewake.errors import InvalidInput
@@ -43,15 +43,14 @@ class InvalidCron(InvalidInput):
     code = "InvalidCron"
 
 
-@dataclass(slots=True)
-class Cron:
+class Cron(msgspec.Struct):
     """One cron, as it was listed. Made by `Crons`; `run` says what it runs."""
 
     identifier: str
     schedule: Mapping[str, int | str]
     reference: object = None
     """The function or its path. Set by `run`."""
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @overload
     def run(

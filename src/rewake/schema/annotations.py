@@ -13,8 +13,9 @@ import sys
 import typing
 from collections import ChainMap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from rewake.schema.errors import UnknownReference
 
@@ -22,11 +23,10 @@ _SYSTEM_TABLES = frozenset({"_scheduled_functions", "_storage"})
 """Tables of the system whose ids authors may name."""
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True):
     """What the names in annotations may refer to beyond their module."""
 
-    documents: Mapping[str, type[Any]] = field(default_factory=dict)
+    documents: Mapping[str, type[Any]] = msgspec.field(default_factory=dict)
     """The deployment's document classes by name."""
     tables: frozenset[str] | None = None
     """Every declared table, or None where there is no schema and any table may come to exist."""

@@ -13,9 +13,10 @@ Source: spec/semantics 2.3.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from inspect import Parameter
 from typing import Any
+
+import msgspec
 
 from rewake.limits import TABLES_MAX
 from rewake.schema.annotations import Scope
@@ -40,13 +41,12 @@ from rewake.schema.validators import (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Schema:
+class Schema(msgspec.Struct, frozen=True, eq=False):
     """The tables of a deployment. `schema_validation` off keeps the indexes and checks no document."""
 
-    tables: Mapping[str, TableDefinition] = field(default_factory=dict)
+    tables: Mapping[str, TableDefinition] = msgspec.field(default_factory=dict)
     schema_validation: bool = True
-    scope: Scope = field(default_factory=Scope)
+    scope: Scope = msgspec.field(default_factory=Scope)
     """What names in annotations may refer to."""
 
     @classmethod

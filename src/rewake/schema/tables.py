@@ -17,9 +17,11 @@ Source: spec/semantics 2.3, 2.4.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from rewake.schema.annotations import NO_SCOPE
 from rewake.schema.builders import as_object_validator
@@ -53,16 +55,15 @@ from rewake.values import UNSET, InvalidName, Unset, Value, check_table_name, pa
 PLAIN_DOCUMENTS = DocumentCodec(None, None, NO_SCOPE)
 
 
-@dataclass(frozen=True, eq=False)
-class TableDefinition:
+class TableDefinition(msgspec.Struct, frozen=True, eq=False, dict=True):
     """One table of a schema."""
 
     name: str
     validator: Validator
     """What the author's own fields must be: an object, a union of objects, or any."""
-    indexes: Mapping[str, IndexDefinition] = field(default_factory=dict)
-    search_indexes: Mapping[str, SearchIndexDefinition] = field(default_factory=dict)
-    vector_indexes: Mapping[str, VectorIndexDefinition] = field(default_factory=dict)
+    indexes: Mapping[str, IndexDefinition] = msgspec.field(default_factory=dict)
+    search_indexes: Mapping[str, SearchIndexDefinition] = msgspec.field(default_factory=dict)
+    vector_indexes: Mapping[str, VectorIndexDefinition] = msgspec.field(default_factory=dict)
     document_class: type[Any] | None = None
     """The class of its documents, where it was declared by one."""
     codec: DocumentCodec = PLAIN_DOCUMENTS

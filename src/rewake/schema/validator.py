@@ -15,10 +15,12 @@ Validators are immutable and compare by what they mean; `constraints` are ours a
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
+from abc import ABCMeta, abstractmethod
 from functools import cached_property
 from typing import Any, ClassVar, Self
+
+import msgspec
+from msgspec.structs import replace
 
 from rewake.schema.checking import Accepts, CheckWriter
 from rewake.schema.constraints import Constraint
@@ -28,15 +30,18 @@ from rewake.values import Value
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, eq=True, repr=False)
-class Validator(ABC):
+class _Kind(msgspec.StructMeta, ABCMeta):
+    """Makes the kinds of validator: records that have to say how they check."""
+
+
+class Validator(msgspec.Struct, metaclass=_Kind, frozen=True, kw_only=True, dict=True):
     """A set of values that can be checked, printed and exported."""
 
     kind: ClassVar[str]
 
-    is_optional: bool = field(default=False, kw_only=True)
+    is_optional: bool = False
     """The field of an object that has this validator may be absent. Means nothing elsewhere."""
-    constraints: tuple[Constraint, ...] = field(default=(), kw_only=True)
+    constraints: tuple[Constraint, ...] = ()
     """Tests beyond the official validator, applied to a value that matches it."""
 
     @abstractmethod

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import ClassVar
+
+from msgspec.structs import replace
 
 from rewake.schema.checking import CheckWriter, table_number_of
 from rewake.schema.mismatch import (
@@ -33,8 +34,7 @@ from rewake.schema.validator import Json, Validator
 from rewake.values import COMMIT_TS, Int64, Value, encode, render, values_equal
 
 
-@dataclass(frozen=True, eq=True, repr=False)
-class _Scalar(Validator):
+class _Scalar(Validator, frozen=True):
     """A validator that is told by the type of the value alone."""
 
     _python_type: ClassVar[type]
@@ -56,14 +56,14 @@ class _Scalar(Validator):
         return does_not_match(value, path=path, validator=self.render())
 
 
-class VFloat64(_Scalar):
+class VFloat64(_Scalar, frozen=True):
     """Any Float64, NaN and the infinities included."""
 
     kind, _python_type = "float64", float
     _json_type = "number"
 
 
-class _Integer(_Scalar):
+class _Integer(_Scalar, frozen=True):
     """An Int64, or COMMIT_TS, which becomes one at commit and until then is checked as the largest."""
 
     _python_type = Int64
@@ -75,38 +75,38 @@ class _Integer(_Scalar):
         return None if value is COMMIT_TS else super().find_difference(value, tables, path)
 
 
-class VInt64(_Integer):
+class VInt64(_Integer, frozen=True):
     """An Int64 (bigint); never a Float64."""
 
     kind = "int64"
     _json_type = "bigint"
 
 
-class VBoolean(_Scalar):
+class VBoolean(_Scalar, frozen=True):
     """`True` or `False`."""
 
     kind, _python_type = "boolean", bool
 
 
-class VString(_Scalar):
+class VString(_Scalar, frozen=True):
     """Any string."""
 
     kind, _python_type = "string", str
 
 
-class VBytes(_Scalar):
+class VBytes(_Scalar, frozen=True):
     """Any bytes."""
 
     kind, _python_type = "bytes", bytes
 
 
-class VCommitTs(_Integer):
+class VCommitTs(_Integer, frozen=True):
     """A commit timestamp; takes what `int64` takes, and says what it is for."""
 
     kind = "commitTs"
 
 
-class VNull(_Scalar):
+class VNull(_Scalar, frozen=True):
     """`None`."""
 
     kind, _python_type = "null", type(None)
@@ -115,7 +115,7 @@ class VNull(_Scalar):
         return f"{x} is None"
 
 
-class VAny(Validator):
+class VAny(Validator, frozen=True):
     """Every value."""
 
     kind = "any"
@@ -133,8 +133,7 @@ class VAny(Validator):
         return None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class VRecursive(VAny):
+class VRecursive(VAny, frozen=True):
     """The place where a recursive type meets itself.
 
     The exported form knows no recursion, so outside this is `any`; here the value is checked against the
@@ -151,9 +150,18 @@ class VRecursive(VAny):
     def find_difference(self, value: Value, tables: TableNames | None, path: Path) -> ValidationFailed | None:
         return self.target().explain(value, tables, path)
 
+    def __eq__(self, other: object) -> bool:
+        # What it leads to is told by what it stands in, and to compare that here would never end.
+        return isinstance(other, VRecursive) and (self.is_optional, self.constraints) == (
+            other.is_optional,
+            other.constraints,
+        )
 
-@dataclass(frozen=True, eq=True, repr=False)
-class VId(Validator):
+    def __hash__(self) -> int:
+        return hash(("recursive", self.is_optional))
+
+
+class VId(Validator, frozen=True):
     """An id of one table. Whether its document exists is not asked."""
 
     kind = "id"
@@ -184,8 +192,7 @@ class VId(Validator):
         return None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class VLiteral(Validator):
+class VLiteral(Validator, frozen=True):
     """One value: a string, boolean, Float64 or Int64."""
 
     kind = "literal"
@@ -224,8 +231,7 @@ class VLiteral(Validator):
         return hash(("literal", self.value))
 
 
-@dataclass(frozen=True, eq=True, repr=False)
-class VArray(Validator):
+class VArray(Validator, frozen=True):
     """An array whose elements all match `element`."""
 
     kind = "array"
@@ -262,8 +268,7 @@ class VArray(Validator):
         return None
 
 
-@dataclass(frozen=True, eq=True, repr=False)
-class VObject(Validator):
+class VObject(Validator, frozen=True):
     """An object with these fields and no others."""
 
     kind = "object"
@@ -342,8 +347,7 @@ class VObject(Validator):
         return None
 
 
-@dataclass(frozen=True, eq=True, repr=False)
-class VRecord(Validator):
+class VRecord(Validator, frozen=True):
     """An object whose names all match `key` and whose values all match `value`."""
 
     kind = "record"
@@ -386,8 +390,7 @@ class VRecord(Validator):
         return None
 
 
-@dataclass(frozen=True, eq=True, repr=False)
-class VUnion(Validator):
+class VUnion(Validator, frozen=True):
     """A value that at least one member accepts; with no members, none."""
 
     kind = "union"
