@@ -18,13 +18,12 @@ from hypothesis import strategies as st
 
 from rewake.blobs import BlobStore, Intake, open_blobs
 from rewake.database import (
-    ArchivedFileDamaged,
     PastTables,
     begin_blob,
     commit_file,
     delete_file,
-    write_archive,
 )
+from rewake.database.archiving import ArchivedFileDamaged, write_archive
 from rewake.values import Int64, Value, encode
 from tests.database.world import World
 from tests.values.strategies import documents

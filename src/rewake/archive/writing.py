@@ -17,15 +17,13 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from typing import IO
 
 _MODE = (stat.S_IFREG | 0o644) << 16
 _UNIX = 3
 _YEARS = (1980, 2107)
 """What the format can say."""
-
-# The table of the standard library alone: the machine's own would name files differently from place to place.
-_TYPES = mimetypes.MimeTypes()
 
 
 class ArchiveWriter:
@@ -57,4 +55,12 @@ class ArchiveWriter:
 def extension_of(content_type: str | None) -> str:
     """How the name of a file of this type ends, with its dot; empty where nobody knows."""
     essence = (content_type or "").partition(";")[0].strip().lower()
-    return _TYPES.guess_extension(essence) or ""
+    return _types().guess_extension(essence) or ""
+
+
+@cache
+def _types() -> mimetypes.MimeTypes:
+    """The table of the standard library alone: the machine's own would name files differently from place to
+    place.
+    """
+    return mimetypes.MimeTypes()

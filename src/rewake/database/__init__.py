@@ -20,7 +20,6 @@ from rewake.database.admin_keys import (
     revoke_key,
     stored_keys,
 )
-from rewake.database.archiving import ArchivedFileDamaged, write_archive
 from rewake.database.catalog import (
     CRON_RUNS,
     CRONS,
@@ -253,7 +252,6 @@ __all__ = [
     "VARIABLES_TABLET",
     "VARIABLE_REFUSALS",
     "ActiveSchemas",
-    "ArchivedFileDamaged",
     "BuildingStep",
     "CallResult",
     "CannotCancelItself",
@@ -473,5 +471,4 @@ __all__ = [
     "trim_scheduled",
     "verify",
     "watch_table",
-    "write_archive",
 ]

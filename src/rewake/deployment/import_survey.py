@@ -20,6 +20,8 @@ from typing import Any
 import msgspec
 
 from rewake.archive import ImportedDocument, ImportUnreadable, Row, Source, document_of
+from rewake.deployment.import_batches import Batches
+from rewake.environment import Environment
 from rewake.limits import IMPORT_FILES_MAX
 from rewake.values import Value
 
@@ -67,6 +69,10 @@ class Survey(msgspec.Struct):
         if self._work is None:
             self._work = self._read()
         return len(list(islice(self._work, _STEP_ROWS))) == _STEP_ROWS
+
+    def batches(self, table: str, number: int, environment: Environment) -> Batches:
+        """The documents of a table, as the writer takes them; `number` is that of the table."""
+        return Batches(self.source.rows(table), number, environment)
 
     def _read(self) -> Iterator[None]:
         for name in self.source.tables:

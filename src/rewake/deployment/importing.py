@@ -18,16 +18,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
-from rewake.archive import open_source
-from rewake.archive.snapshot import Format
 from rewake.database import Database, ImportNotFound, has_unfinished_imports, stored_import
-from rewake.deployment.import_batches import Batches
 from rewake.deployment.import_spool import ImportSpool, TooManyImports
-from rewake.deployment.import_survey import Survey
 from rewake.deployment.import_words import Change, describe_changes
 from rewake.environment import Environment, pause
 from rewake.errors import INTERNAL_MESSAGE, Conflict, Internal, InvalidInput, RewakeError, Unavailable
@@ -37,6 +33,10 @@ from rewake.limits import MIB, Limits
 from rewake.observability import logger
 from rewake.storage import Reads
 from rewake.values import decode_stored, encode, normalize
+
+if TYPE_CHECKING:
+    from rewake.archive.snapshot import Format
+    from rewake.deployment.import_survey import Survey
 
 T = TypeVar("T")
 
@@ -295,14 +295,7 @@ class Imports:
 
     async def _survey(self, each: _Import) -> None:
         """Read the file, and ask."""
-        order, bytes_max = each.order, self._house.limits.import_unpacked_bytes_max
-        each.survey = Survey(
-            await asyncio.to_thread(
-                lambda: open_source(
-                    each.path, format=order.source_format, table=order.table, bytes_max=bytes_max
-                )
-            )
-        )
+        each.survey = await asyncio.to_thread(self._opened, each)
         while await asyncio.to_thread(each.survey.step):
             pass
         await self._step("check", request=self._request(each))
@@ -315,6 +308,18 @@ class Imports:
                 "message_to_confirm": describe_changes(changes, each.survey.source.notes),
                 "require_manual_confirmation": any(change.deleted for change in changes),
             },
+        )
+
+    def _opened(self, each: _Import) -> Survey:
+        """The file, of which nothing is known yet. Called in a thread; what reads archives is loaded here,
+        since no server needs it before.
+        """
+        from rewake.archive import open_source
+        from rewake.deployment.import_survey import Survey
+
+        order, bytes_max = each.order, self._house.limits.import_unpacked_bytes_max
+        return Survey(
+            open_source(each.path, format=order.source_format, table=order.table, bytes_max=bytes_max)
         )
 
     def _changes(self, each: _Import) -> list[Change]:
@@ -403,7 +408,7 @@ class Imports:
         while table["copies"] and not await self._step("copy", document=document):
             await self._tell(each, f'Copying documents of "{name}" that stay', soon=False)
         total = next(found.rows for found in each.survey.tables if found.name == name)
-        rows = Batches(each.survey.source.rows(name), int(table["number"]), self._house.environment)
+        rows = each.survey.batches(name, int(table["number"]), self._house.environment)
         position = 0
         while batch := await asyncio.to_thread(rows.next_batch):
             while batch:

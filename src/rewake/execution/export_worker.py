@@ -19,7 +19,8 @@ from pathlib import Path
 
 import msgspec
 
-from rewake.database import Database, PastTables, write_archive
+from rewake.database import Database, PastTables
+from rewake.database.archiving import write_archive
 from rewake.environment import Environment, process_environment
 from rewake.errors import RewakeError
 from rewake.execution.export_functions import ExportOrder

@@ -29,7 +29,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import PurePath
-from types import FrameType, MappingProxyType
+from types import FrameType, MappingProxyType, ModuleType
 from typing import Any
 
 from rewake.execution.current_run import Run, current
@@ -131,9 +131,14 @@ def install_standard_sources() -> None:
 
 
 def _time_machine() -> tuple[Any, Any]:
-    """The library, and the module in C below it. It is made for tests, and would load pytest where it is."""
-    kept_out = [name for name in ("pytest", "dateutil") if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(kept_out))  # type: ignore[arg-type]
+    """The library, and the module in C below it. It is made for tests, and would load unittest, a dozen
+    modules, and pytest and dateutil where they are.
+    """
+    no_tests = ModuleType("unittest")
+    no_tests.TestCase = type("TestCase", (), {})  # type: ignore[attr-defined]
+    stand_ins = {"pytest": None, "dateutil": None, "unittest": no_tests}
+    kept_out = {name: stand_in for name, stand_in in stand_ins.items() if name not in sys.modules}
+    sys.modules.update(kept_out)  # type: ignore[arg-type]
     try:
         return importlib.import_module("time_machine"), importlib.import_module("_time_machine")
     finally:
