@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from rewake.cli.commands import app, asked_for, main
 from rewake.cli.failure import ExitCode
-from rewake.cli.release import rewake_version
+from rewake.version import VERSION
 from tests.cli.command import run_apart, run_here
 
 COMMANDS = [
@@ -101,12 +101,12 @@ def test_wrong_arguments_of_a_function_are_wrong_usage(capsys: pytest.CaptureFix
 
 
 def test_version_prints_only_the_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_here(capsys, "version").out == rewake_version() + "\n"
+    assert run_here(capsys, "version").out == VERSION + "\n"
 
 
 def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
     done = run_apart("version", cwd=tmp_path)
-    assert (done.code, done.out) == (0, rewake_version() + "\n")
+    assert (done.code, done.out) == (0, VERSION + "\n")
 
 
 def test_init_says_what_comes_next(

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from rewake.cli.release import rewake_version
+from rewake.version import VERSION
 from tests.cli.command import run_here
 
 
 def test_the_version_alone_and_with_what_it_runs_on(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_here(capsys, "version").out == rewake_version() + "\n"
+    assert run_here(capsys, "version").out == VERSION + "\n"
     facts = json.loads(run_here(capsys, "version", "--json").out)
-    assert facts["rewake"] == rewake_version()
+    assert facts["rewake"] == VERSION
     assert set(facts) == {"rewake", "python", "sqlite", "sqlite of python", "platform"}
     assert f"python            {facts['python']}\n" in run_here(capsys, "version", "--verbose").out

@@ -35,7 +35,6 @@ from rewake.cli.hosting import Listening, house_logs, listen, open_deployment
 from rewake.cli.page_console import PageConsole
 from rewake.cli.project_home import DataPlace, data_place, remove_server_record, set_aside
 from rewake.cli.push_progress import ProgressLines
-from rewake.cli.release import rewake_version
 from rewake.cli.screen import Screen, indented
 from rewake.cli.secret_files import take_secrets
 from rewake.cli.source_files import changed_files, events, take_picture
@@ -58,6 +57,7 @@ from rewake.execution import (
 from rewake.observability import redacted
 from rewake.server import Server
 from rewake.storage import DataFileRefused
+from rewake.version import VERSION
 
 _NAMES_SHOWN_MAX = 6
 _LABEL_WIDTH = 8
@@ -214,7 +214,7 @@ class Development:
         greet(
             self._screen,
             name=settings.deployment_name,
-            version=rewake_version(),
+            version=VERSION,
             url=self._server.url,
             data=self._place.data,
             analysis=deployment.analysis,

@@ -34,11 +34,11 @@ from rewake.cli.findings import Finding, Patient, State
 from rewake.cli.greeting import shown_path
 from rewake.cli.named_deployments import read_deployments
 from rewake.cli.project_home import data_place, read_server_record
-from rewake.cli.release import rewake_version
 from rewake.cli.screen import Screen
 from rewake.errors import RewakeError
 from rewake.execution import ProjectSettings, read_settings
 from rewake.storage import Inspection
+from rewake.version import VERSION
 
 _PYTHON_MIN = (3, 11)
 _PACKAGES = ("apsw", "msgspec", "httpx", "uvicorn", "starlette", "websockets", "typer", "rich")
@@ -91,7 +91,7 @@ def _python(patient: Patient) -> Iterator[Finding]:
         f"Python {found}",
         "" if good else f"Use Python {wanted} or newer.",
     )
-    yield Finding("rewake", "ok", f"rewake {rewake_version()}, SQLite {apsw.sqlite_lib_version()}")
+    yield Finding("rewake", "ok", f"rewake {VERSION}, SQLite {apsw.sqlite_lib_version()}")
     for name in _PACKAGES:
         try:
             package_version(name)
@@ -243,7 +243,7 @@ def version_facts() -> dict[str, str]:
     """What a report of a mistake should say about the installation."""
     uname = os.uname()
     return {
-        "rewake": rewake_version(),
+        "rewake": VERSION,
         "python": sys.version.split()[0],
         "sqlite": apsw.sqlite_lib_version(),
         "sqlite of python": sqlite3.sqlite_version,

@@ -14,6 +14,7 @@ from rewake.cli.options import AdminKeyText, AsJson, ProjectFolder, ServerUrl
 from rewake.cli.project_home import find_root
 from rewake.cli.screen import Screen
 from rewake.environment import process_environment
+from rewake.version import VERSION
 
 DOCTOR_EXAMPLES = "Examples:\n\n    rewake doctor\n\n    rewake doctor --prod --json"
 
@@ -44,11 +45,9 @@ def version(
     as_json: AsJson = False,
 ) -> None:
     """Print the version."""
-    from rewake.cli.release import rewake_version
-
     screen = Screen()
     if not verbose and not as_json:
-        screen.plain(rewake_version())
+        screen.plain(VERSION)
         return
     from rewake.cli.doctor import version_facts
 

@@ -33,7 +33,6 @@ from rewake.cli.project_home import (
     read_server_record,
     write_server_record,
 )
-from rewake.cli.release import rewake_version
 from rewake.database import DeployNote, OnProgress, no_progress
 from rewake.deployment import Deployment
 from rewake.environment import Environment
@@ -51,6 +50,7 @@ from rewake.observability import ROOT, redacted, wanted_level
 from rewake.server import PORT_MAX, Exposure, PortInUse, Server
 from rewake.storage import DataFileLocked
 from rewake.tracing import tracing_from
+from rewake.version import VERSION
 
 FILES_VARIABLE = "REWAKE_FILES"
 """A folder or `s3://bucket/prefix`, over the `files` of `[tool.rewake]`."""
@@ -166,7 +166,7 @@ async def open_deployment(
             registry=registry,
             workers=WorkerPlan(template, readers) if template is not None else None,
             name=name,
-            version=rewake_version(),
+            version=VERSION,
             admin_key=deployment_key(settings.root, place, name=name, environment=environment),
             environment=environment,
             limits=limits,

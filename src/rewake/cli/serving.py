@@ -40,7 +40,6 @@ from rewake.cli.hosting import (
 from rewake.cli.json_lines import json_call, json_message
 from rewake.cli.project_home import DataPlace, data_place, remove_server_record
 from rewake.cli.push_progress import ProgressLines
-from rewake.cli.release import rewake_version
 from rewake.cli.screen import Screen
 from rewake.cli.secret_files import take_secrets
 from rewake.cli.ways_out import mismatch_failure
@@ -56,6 +55,7 @@ from rewake.execution import (
 )
 from rewake.observability import redacted
 from rewake.server import Server
+from rewake.version import VERSION
 
 
 class LogFormat(StrEnum):
@@ -241,7 +241,7 @@ def _announce(
         else "Functions run in the server's own process."
     )
     what = str(settings.root) if code is None else _deployed_words(code)
-    log.say(f"Rewake {rewake_version()} serves {what} with data in {place.data}. {where}")
+    log.say(f"Rewake {VERSION} serves {what} with data in {place.data}. {where}")
     if code is not None and code.record is None:
         log.say(f"Deploy a project to it: rewake deploy DIR --url {server.url} --admin-key KEY")
         log.say(f"The key of the deployment lies in {place.admin_key}, or is REWAKE_ADMIN_KEY.")

@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rewake.auth import Scope
-from rewake.codegen import function_spec_of, http_route_of, openapi_of
 from rewake.execution import Analysis
 from rewake.http_api.authorization import require_admin
 from rewake.http_api.discovery import public_origin
@@ -53,6 +52,9 @@ class FunctionDescription:
         return Response(latest.text, media_type="application/json")
 
     def _written(self, analysis: Analysis, url: str) -> _Written:
+        # No server needs it before somebody asks.
+        from rewake.codegen import function_spec_of, http_route_of, openapi_of
+
         document = openapi_of(
             analysis.schema,
             map(function_spec_of, analysis.functions),

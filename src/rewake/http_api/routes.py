@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
@@ -22,7 +24,6 @@ from rewake.execution import Turnstile
 from rewake.http_api.app_metrics import AppMetrics
 from rewake.http_api.cors import CorsMiddleware
 from rewake.http_api.deploys import DeployEndpoints
-from rewake.http_api.description import openapi
 from rewake.http_api.discovery import Discovery
 from rewake.http_api.endpoint import route
 from rewake.http_api.errors import ErrorBoundary, NoSuchEndpoint
@@ -81,7 +82,7 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         route("/api/app_metrics/stream_udf_execution", env, GET=logs.executions),
         route("/metrics", env, GET=MetricsEndpoint(backend).page),
         route("/api/debug_event", env, POST=discovery.debug_event),
-        route("/api/openapi.json", env, GET=openapi),
+        route("/api/openapi.json", env, GET=_described),
         route("/api/functions/openapi.json", env, GET=FunctionDescription(backend).openapi),
         route("/healthz", env, GET=discovery.alive),
         route("/readyz", env, GET=discovery.ready),
@@ -95,6 +96,13 @@ def build_routes(backend: Backend, *, limits: Limits = DEFAULT_LIMITS) -> list[R
         WebSocketRoute("/http/{path:path}", actions),
         route("/", env, GET=discovery.welcome),
     ]
+
+
+async def _described(request: Request) -> Response:
+    """`GET /api/openapi.json`. What describes all of this is loaded when somebody asks for it."""
+    from rewake.http_api.description import openapi
+
+    return await openapi(request)
 
 
 def _administration(backend: Backend, limits: Limits) -> list[Route]:

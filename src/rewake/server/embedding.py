@@ -16,7 +16,6 @@ Not here: our own process (`process.py`).
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
 import os
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +35,7 @@ from rewake.execution import (
 )
 from rewake.server.application import build_application
 from rewake.sync import SyncDoor
+from rewake.version import VERSION
 
 _KEY_VARIABLE = "REWAKE_ADMIN_KEY"
 
@@ -129,7 +129,7 @@ class EmbeddedApp:
                 registry=None if template else await asyncio.to_thread(load_project, settings),
                 workers=WorkerPlan(template, self._readers) if template else None,
                 name=name,
-                version=importlib.metadata.version("rewake"),
+                version=VERSION,
                 # Without a key nobody is an administrator.
                 admin_key=AdminKey(key) if key else new_admin_key(name, environment),
                 environment=environment,
