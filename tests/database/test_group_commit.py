@@ -307,20 +307,21 @@ def _no_connection() -> apsw.Connection:
 
 def test_a_write_that_python_gave_up_half_way_cannot_be_kept(world: World) -> None:
     store = world.group._store
-    insert_entries = store.insert_entries
+    insert_document = store.insert_document
 
     def careless(tx: WriteTransaction) -> None:
         for number in range(2):
             with suppress(RecursionError, WriteInterrupted):
                 tx.insert("t", {"n": number})
 
-    def interrupted(keys: Keys, row: int) -> None:
-        store.insert_entries = insert_entries  # type: ignore[method-assign]
+    def interrupted(tablet: int, text: str, keys: Keys) -> None:
+        store.insert_document = insert_document  # type: ignore[method-assign]
+        insert_document(tablet, text, keys[:1])
         raise RecursionError("maximum recursion depth exceeded")
 
     world.insert("t", {"n": 5})
     world.group.begin()
-    store.insert_entries = interrupted  # type: ignore[method-assign]
+    store.insert_document = interrupted  # type: ignore[method-assign]
     performed = world.perform(careless)
     world.group.commit()
     assert isinstance(performed.error, WriteInterrupted)
@@ -329,17 +330,18 @@ def test_a_write_that_python_gave_up_half_way_cannot_be_kept(world: World) -> No
 
 def test_a_part_that_was_interrupted_can_be_taken_back_alone(world: World) -> None:
     store = world.group._store
-    insert_entries = store.insert_entries
+    insert_document = store.insert_document
 
     def nested(tx: WriteTransaction) -> None:
         tx.insert("t", {"n": 1})
         with suppress(WriteInterrupted), tx.savepoint(), suppress(RecursionError):
-            store.insert_entries = interrupted  # type: ignore[method-assign]
+            store.insert_document = interrupted  # type: ignore[method-assign]
             tx.insert("t", {"n": 2})
         tx.insert("t", {"n": 3})
 
-    def interrupted(keys: Keys, row: int) -> None:
-        store.insert_entries = insert_entries  # type: ignore[method-assign]
+    def interrupted(tablet: int, text: str, keys: Keys) -> None:
+        store.insert_document = insert_document  # type: ignore[method-assign]
+        insert_document(tablet, text, keys[:1])
         raise RecursionError("maximum recursion depth exceeded")
 
     world.group.begin()

@@ -392,7 +392,7 @@ def test_the_log_begins_anew_only_on_a_disk_that_can_be_written(tmp_path: Path, 
     engine = open_database(tmp_path / "data", environment=Environment(disk=disk.name))
     writer, key = engine.writer(), b"\x10k\0"
     writer.begin()
-    writer.insert_entry(1, key, writer.insert_document(101, '"one"'))
+    writer.insert_document(101, '"one"', ((1, key),))
     writer.commit()
     disk.fail("write", "EIO", file="main")
     with pytest.raises(StorageFailed):

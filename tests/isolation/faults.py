@@ -24,7 +24,8 @@ from rewake.reactivity import Entry, EntryKey, LiveQueries
 from rewake.reactivity.entries import question_key
 from rewake.reactivity.live_session import Subscription
 from rewake.reactivity.recent_rows import RecentRows
-from rewake.storage.store import ReaderStore, WriterStore
+from rewake.storage.store import ReaderStore
+from rewake.storage.writer_store import WriterStore
 from tests.isolation.gate import Gate
 
 Patch = Callable[[Any, str, Any], None]

@@ -18,7 +18,7 @@ def opened(path: str | Path) -> Engine:
 def put(engine: Engine, key: bytes, text: str) -> None:
     writer = engine.writer()
     writer.begin()
-    writer.insert_entry(1, key, writer.insert_document(101, text))
+    writer.insert_document(101, text, ((1, key),))
     writer.commit()
     writer.close()
 

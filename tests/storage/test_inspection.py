@@ -22,8 +22,7 @@ def make(path: Path, *, documents: int = 0) -> None:
     writer = engine.writer()
     writer.begin()
     for number in range(documents):
-        row = writer.insert_document(101, f"text {number}")
-        writer.insert_entry(1001, number.to_bytes(4), row)
+        writer.insert_document(101, f"text {number}", ((1001, number.to_bytes(4)),))
     writer.append_log(LogRow(7, "i", ()))
     writer.record_replay("s", 1, ts=7, result="1", log_lines="[]", now_ms=5)
     writer.commit()

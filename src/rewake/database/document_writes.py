@@ -291,8 +291,7 @@ class DocumentWrites(ReadTransaction):
         if self._is_torn:
             self.raise_if_torn()
         self._is_torn = True
-        row = self.store.insert_document(table.tablet, text)
-        self.store.insert_entries(keys, row)
+        self.store.insert_document(table.tablet, text, keys)
         self._note(table, id, old=None, old_keys=(), new=text, new_keys=keys)
         self._is_torn = False
 

@@ -108,8 +108,7 @@ def find_row(transaction: WriteTransaction, table: Table, id: str) -> tuple[str,
 def add_row(transaction: WriteTransaction, table: Table, text: str, document: Mapping[str, Any]) -> None:
     """Store a document in a hidden table, which has none of its id."""
     keys = table.keys_of(document, encode_key([document["_id"]]))
-    row = transaction.store.insert_document(table.tablet, text)
-    transaction.store.insert_entries(keys, row)
+    transaction.store.insert_document(table.tablet, text, keys)
 
 
 def remove_row(transaction: WriteTransaction, table: Table, text: str, row: int) -> None:

@@ -1,7 +1,7 @@
 """Storage: durable documents, index entries and the commit log, on SQLite.
 
 Floor 1. Knows tablets, index ids, keys and texts; knows no table names, schemas or functions. Start reading
-at `engine.py` (what is promised), then `store.py` (every statement).
+at `engine.py` (what is promised), then `store.py` and `writer_store.py` (every statement).
 """
 
 from rewake.storage.commit_log import (
@@ -28,7 +28,8 @@ from rewake.storage.engine import CheckpointResult, Durability, Engine, Role, op
 from rewake.storage.failures import GroupDoomed, OutcomeUnknown, StorageFailed, StorageFull
 from rewake.storage.images import Images
 from rewake.storage.inspection import Inspection, Notes
-from rewake.storage.store import KEY_END, Head, ReaderStore, Reads, WriterStore
+from rewake.storage.store import KEY_END, Head, ReaderStore, Reads
+from rewake.storage.writer_store import WriterStore
 
 __all__ = [
     "KEY_END",

@@ -12,7 +12,7 @@ on a connection of their own, so that none falls into the time of an acknowledge
 too, in a directory that goes when the engine closes: SQLite's own shared memory databases make readers wait
 for the writer (tried: `memdb` answers "database is locked"), which is promise 4 broken.
 
-Not here: statements (`store.py`), formats and locks (`data_file.py`).
+Not here: statements (`store.py`, `writer_store.py`), formats and locks (`data_file.py`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from rewake.limits import MIB
 from rewake.storage.copying import begin_restored
 from rewake.storage.data_file import FileLock, check_place, prepare, root_secret
 from rewake.storage.failures import StorageFailed, failure_of
-from rewake.storage.store import BUSY_MS, ReaderStore, WriterStore
+from rewake.storage.store import ReaderStore
+from rewake.storage.writer_store import BUSY_MS, WriterStore
 
 MEMORY = ":memory:"
 
