@@ -1,18 +1,14 @@
 from __future__ import annotations
 
-from itertools import groupby
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewake.environment import seeded_environment
-from rewake.values import DocumentId, InternalIds, InvalidId, decode_id, encode_id
+from rewake.values import DocumentId, InvalidId, decode_id, encode_id
 from rewake.values.document_id import TABLE_NUMBER_MAX
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 COUNTING = bytes(range(16))
-DAY_NS = 86_400 * 10**9
 
 table_numbers = st.one_of(
     st.integers(1, TABLE_NUMBER_MAX),
@@ -184,27 +180,6 @@ def test_a_wrong_checksum_is_refused_as_another_version() -> None:
     with pytest.raises(InvalidId) as caught:
         decode_id(text)
     assert str(caught.value) == "Unable to decode ID: Invalid ID version 1 (expected 0)"
-
-
-def test_a_new_internal_id_ends_in_its_day() -> None:
-    ids = InternalIds(bytes)
-    assert ids.next(19738 * DAY_NS + 5) == bytes(14) + b"\x4d\x1a"
-    assert ids.next((65536 + 5) * DAY_NS)[-2:] == b"\x00\x05"
-
-
-def test_new_internal_ids_are_different_and_begin_alike_in_runs() -> None:
-    ids = InternalIds(seeded_environment(1).random_bytes)
-    drawn = [ids.next(1) for _ in range(1_000)]
-    assert len(set(drawn)) == len({id[4:14] for id in drawn}) == 1_000
-    starts = [start for start, _ in groupby(drawn, key=lambda id: id[:4])]
-    assert len(starts) == len(set(starts)) == 8
-
-
-def test_ids_are_drawn_when_they_are_wanted() -> None:
-    def none_yet(count: int) -> bytes:
-        raise AssertionError("a process that forks would give its children the same ids")
-
-    InternalIds(none_yet)
 
 
 @pytest.mark.parametrize(

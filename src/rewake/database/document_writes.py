@@ -40,13 +40,12 @@ from rewake.limits import DOCUMENT_BYTES_MAX, DOCUMENT_NESTING_MAX, Limits
 from rewake.schema import ValidationFailed, WriteDocument, as_it_is
 from rewake.storage import GroupDoomed, Head, Keys, LogWrite, WriterStore, joined_keys
 from rewake.values import (
-    InternalIds,
+    NewIds,
     Value,
     check_document_limits,
     decode_stored,
     decode_stored_document,
     encode,
-    encode_id,
     holds_commit_ts,
     key_of_id,
     normalize,
@@ -78,7 +77,7 @@ class DocumentWrites(ReadTransaction):
         schemas: ActiveSchemas,
         environment: Environment,
         limits: Limits,
-        ids: InternalIds,
+        ids: NewIds,
     ) -> None:
         now_ns = environment.clock.now_ns()
         super().__init__(store, catalog, ts=head.last_ts, now_ms=now_ns / 1e6, limits=limits)
@@ -186,7 +185,7 @@ class DocumentWrites(ReadTransaction):
     def insert_into(self, table: Table, fields: Fields) -> str:
         """Store a new document of `table`, which may be a system table. `fields` are in normal form."""
         self._enforce(table, fields)
-        id = encode_id(table.number, self._ids.next(self._now_ns))
+        id = self._ids.next(table.number, self._now_ns)
         self.store_document(table, {**fields, "_id": id, "_creationTime": self._creation_time})
         if not table.is_system or table.tablet in AUTHOR_VISIBLE:
             self._creation_time = nextafter(self._creation_time, inf)
@@ -199,7 +198,7 @@ class DocumentWrites(ReadTransaction):
         write = self._writer_of(table)
         if write is None:
             return None
-        id, time = encode_id(table.number, self._ids.next(self._now_ns)), self._creation_time
+        id, time = self._ids.next(table.number, self._now_ns), self._creation_time
         written = write(fields, id, time, self.catalog, normalize)
         # An odd object of the author's that is asked for its class may insert another document meanwhile.
         if written is None or time != self._creation_time:

@@ -39,7 +39,7 @@ from rewake.storage import (
     StorageFull,
     WriterStore,
 )
-from rewake.values import InternalIds, holds_commit_ts, resolve_commit_ts
+from rewake.values import NewIds, holds_commit_ts, resolve_commit_ts
 
 _TRIM_STEP = 256
 """Rows that one step of trimming looks at, so that it fits between two mutations."""
@@ -120,7 +120,7 @@ class GroupCommit:
         self._schemas = schemas
         self._environment = environment
         self._limits = limits
-        self._ids = InternalIds(environment.random_bytes)
+        self._ids = NewIds(environment.random_bytes)
         # Of the group under way; `begin` sets them, `commit` and `rollback` clear the first.
         self._head: Head | None = None
         self._catalog: Catalog

@@ -12,7 +12,7 @@ from math import inf, nextafter
 
 from rewake.archive import Row, document_of
 from rewake.environment import Environment
-from rewake.values import InternalIds, encode, encode_id
+from rewake.values import NewIds, encode
 
 _BATCH_ROWS = 256
 _BATCH_CHARACTERS = 256 * 1024
@@ -24,7 +24,7 @@ class Batches:
     def __init__(self, rows: Iterator[Row], number: int, environment: Environment) -> None:
         self._rows = rows
         self._number = number
-        self._ids = InternalIds(environment.random_bytes)
+        self._ids = NewIds(environment.random_bytes)
         self._now_ns = environment.clock.now_ns()
         self._time = self._now_ns / 1e6
 
@@ -32,7 +32,7 @@ class Batches:
         """The next documents as canonical text, each with its row; empty at the end. Called in a thread."""
         batch, characters = [], 0
         for row in islice(self._rows, _BATCH_ROWS):
-            id = encode_id(self._number, self._ids.next(self._now_ns))
+            id = self._ids.next(self._number, self._now_ns)
             self._time = nextafter(self._time, inf)
             text = encode(document_of(row).document(id=id, creation_time=self._time))
             batch.append((text, row))

@@ -20,7 +20,7 @@ from rewake.values.decoding import (
     decode_stored,
     decode_stored_document,
 )
-from rewake.values.document_id import ID_LENGTHS, DocumentId, InternalIds, decode_id, encode_id
+from rewake.values.document_id import ID_LENGTHS, DocumentId, decode_id, encode_id
 from rewake.values.encoding import encode, holds_commit_ts, resolve_commit_ts
 from rewake.values.errors import (
     ArrayTooLong,
@@ -49,6 +49,7 @@ from rewake.values.names import (
     get_path,
     parse_field_path,
 )
+from rewake.values.new_ids import NewIds
 from rewake.values.normal_form import normalize
 from rewake.values.order import compare, values_equal
 from rewake.values.rendering import render
@@ -65,13 +66,13 @@ __all__ = [
     "CommitTsUnresolved",
     "DocumentId",
     "Int64",
-    "InternalIds",
     "InvalidDocument",
     "InvalidFieldName",
     "InvalidId",
     "InvalidKey",
     "InvalidName",
     "InvalidValue",
+    "NewIds",
     "Placeholders",
     "TooManyFields",
     "TooNested",

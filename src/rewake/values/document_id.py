@@ -10,13 +10,14 @@ out without asking the database. Which number is which table is known to each de
 Reading goes through Python's own base 32 integers, whose digits are 0-9a-v, with a table of bytes between;
 writing spreads the bits of one large integer, since it cannot be done that way round.
 
-Not here: whether a document of that id exists (`database`), which table a number means (`schema`).
+Not here: giving out new ones (`new_ids.py`), whether a document of an id exists (`database`), which table a
+number means (`schema`).
 Source: spec/wire-protocol 3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import accumulate
 
@@ -25,7 +26,7 @@ import msgspec
 from rewake.values.errors import InvalidId
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_TO_CHARACTERS = _ALPHABET.encode() + bytes(256 - len(_ALPHABET))
+TO_CHARACTERS = _ALPHABET.encode() + bytes(256 - len(_ALPHABET))
 """From five bits in a byte to our alphabet."""
 
 _DIGITS = b"0123456789abcdefghijklmnopqrstuv"
@@ -35,15 +36,9 @@ _TO_DIGITS = bytes(
 """From our alphabet to Python's digits; everything else becomes `!`, which `int` refuses."""
 
 _INTERNAL_BYTES = 16
-_DAY_BYTES = 2
-_DAY_NS = 86_400 * 10**9
-_SHARED_BYTES = 4
-_OWN_BYTES = _INTERNAL_BYTES - _SHARED_BYTES - _DAY_BYTES
-_RUN = 128
-"""Ids that begin alike: fewer find new pages at every commit, more are spread over many themselves."""
-_FOOTER_BYTES = 2
-_VERSION = 0
-_USUAL_BYTES = 2 + _INTERNAL_BYTES + _FOOTER_BYTES
+FOOTER_BYTES = 2
+VERSION = 0
+_USUAL_BYTES = 2 + _INTERNAL_BYTES + FOOTER_BYTES
 """In ids of tables number 128 to 16,383: of the first 6,000 tables that an application makes."""
 ID_LENGTHS = range(31, 38)
 """How many characters an id may have."""
@@ -73,7 +68,7 @@ def _spreading() -> list[tuple[int, int, int]]:
     return steps
 
 
-_SPREADING = _spreading()
+SPREADING = _spreading()
 
 
 class DocumentId(msgspec.Struct, frozen=True, gc=False):
@@ -89,15 +84,15 @@ def encode_id(table_number: int, internal: bytes) -> str:
     """Write the id text of a document: 31 to 37 characters."""
     assert 1 <= table_number <= TABLE_NUMBER_MAX
     assert len(internal) == _INTERNAL_BYTES
-    content = _encode_table_number(table_number) + internal
-    content += (_checksum(content) ^ _VERSION).to_bytes(_FOOTER_BYTES, "little")
+    content = encode_table_number(table_number) + internal
+    content += (checksum(content) ^ VERSION).to_bytes(FOOTER_BYTES, "little")
     bits = 8 * len(content)
     characters = -(-bits // 5)
     number = int.from_bytes(content, "big") << 5 * characters - bits
-    for keep, move, shift in _SPREADING:
+    for keep, move, shift in SPREADING:
         number = number & keep | (number & move) << shift
-    text = number.to_bytes(characters, "big").translate(_TO_CHARACTERS).decode()
-    _remember(text, DocumentId(table_number, internal))
+    text = number.to_bytes(characters, "big").translate(TO_CHARACTERS).decode()
+    remember_ids({text: DocumentId(table_number, internal)})
     return text
 
 
@@ -110,14 +105,15 @@ def decode_id(text: str) -> DocumentId:
     known = _known.get(text)
     if known is None:
         known = _decoded(text)
-        _remember(text, known)
+        remember_ids({text: known})
     return known
 
 
-def _remember(text: str, id: DocumentId) -> None:
+def remember_ids(ids: Mapping[str, DocumentId]) -> None:
+    """Remember what texts say that were just written or read."""
     if len(_known) >= _KNOWN_MAX:
         _known.clear()
-    _known[text] = id
+    _known.update(ids)
 
 
 def _decoded(text: str) -> DocumentId:
@@ -137,37 +133,18 @@ def _decoded(text: str) -> DocumentId:
         table_number, start = content[0] & 0x7F | content[1] << 7, 2
     else:
         table_number, start = _decode_table_number(content)
-    if len(content) - start != _INTERNAL_BYTES + _FOOTER_BYTES:
+    if len(content) - start != _INTERNAL_BYTES + FOOTER_BYTES:
         raise InvalidId(reason=f"Invalid ID length {len(text)}")
-    covered = content[:-_FOOTER_BYTES]
-    version = (content[-1] << 8 | content[-2]) ^ _checksum(covered)
-    if version != _VERSION:
-        raise InvalidId(reason=f"Invalid ID version {version} (expected {_VERSION})")
+    covered = content[:-FOOTER_BYTES]
+    version = (content[-1] << 8 | content[-2]) ^ checksum(covered)
+    if version != VERSION:
+        raise InvalidId(reason=f"Invalid ID version {version} (expected {VERSION})")
     return DocumentId(table_number, covered[start:])
 
 
-class InternalIds:
-    """Gives out internal ids: 14 bytes of chance, then the day since 1970-01-01, which nothing reads back.
-
-    Ids that follow each other begin with the same four bytes, `_RUN` of them at a time: they lie side by side
-    in the index of their table, and a commit of many writes few of its pages. The other ten nobody guesses.
-    """
-
-    def __init__(self, random_bytes: Callable[[int], bytes]) -> None:
-        """`random_bytes` gives so many unguessable bytes. One for each process: a fork would repeat ids."""
-        self._random_bytes = random_bytes
-        self._ready: list[bytes] = []
-
-    def next(self, now_ns: int) -> bytes:
-        """An internal id that nobody has. `now_ns` is the time since the epoch."""
-        if not self._ready:
-            shared, own = self._random_bytes(_SHARED_BYTES), self._random_bytes(_OWN_BYTES * _RUN)
-            self._ready = [shared + own[at : at + _OWN_BYTES] for at in range(0, len(own), _OWN_BYTES)]
-        return self._ready.pop() + (now_ns // _DAY_NS & 0xFFFF).to_bytes(_DAY_BYTES, "big")
-
-
 @lru_cache(maxsize=4_096)
-def _encode_table_number(number: int) -> bytes:
+def encode_table_number(number: int) -> bytes:
+    """Seven bits a byte, low first; all but the last have the eighth."""
     groups = bytearray()
     while number > 0x7F:
         groups.append(number & 0x7F | 0x80)
@@ -189,7 +166,7 @@ def _decode_table_number(content: bytes) -> tuple[int, int]:
     raise InvalidId(reason="Invalid table number")
 
 
-def _checksum(content: bytes) -> int:
+def checksum(content: bytes) -> int:
     """Fletcher's checksum with modulus 256: the low byte is the sum, the high byte the sum of the sums."""
     # Cut to a byte in the end: sums of 21 bytes stay small.
     return (sum(accumulate(content)) & 0xFF) << 8 | sum(content) & 0xFF
