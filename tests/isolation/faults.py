@@ -25,7 +25,7 @@ from rewake.reactivity.entries import question_key
 from rewake.reactivity.live_session import Subscription
 from rewake.reactivity.recent_rows import RecentRows
 from rewake.storage.store import ReaderStore
-from rewake.storage.writer_store import WriterStore
+from rewake.storage.writer_store import Replay, WriterStore
 from tests.isolation.gate import Gate
 
 Patch = Callable[[Any, str, Any], None]
@@ -160,14 +160,14 @@ def caches_without_journal(patch: Patch) -> None:
 
 def skips_replay_lookup(patch: Patch) -> None:
     """What a client sends again runs again."""
-    record = WriterStore.record_replay
+    keep = WriterStore.keep_mutation
 
-    def record_once(self: WriterStore, session: str, request: int, **rest: Any) -> None:
-        if self.find_replay(session, request) is None:
-            record(self, session, request, **rest)
+    def keep_once(self: WriterStore, logged: Any = None, replay: Replay | None = None) -> None:
+        is_known = replay is not None and self.find_replay(*replay[:2]) is not None
+        keep(self, logged, None if is_known else replay)
 
     patch(GroupCommit, "_recorded", lambda self, key: None)
-    patch(WriterStore, "record_replay", record_once)
+    patch(WriterStore, "keep_mutation", keep_once)
 
 
 def keeps_failed_parts(patch: Patch) -> None:

@@ -11,9 +11,9 @@ from rewake.storage import (
     DataFileFromFuture,
     DataFileMissing,
     Inspection,
-    LogRow,
     Notes,
     open_database,
+    pack_writes,
 )
 
 
@@ -23,8 +23,8 @@ def make(path: Path, *, documents: int = 0) -> None:
     writer.begin()
     for number in range(documents):
         writer.insert_document(101, f"text {number}", ((1001, number.to_bytes(4)),))
-    writer.append_log(LogRow(7, "i", ()))
-    writer.record_replay("s", 1, ts=7, result="1", log_lines="[]", now_ms=5)
+    writer.begin_mutation()
+    writer.keep_mutation((7, "i", pack_writes(())), ("s", 1, 7, "1", "[]", 5))
     writer.commit()
     writer.close()
     engine.close()

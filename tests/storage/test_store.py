@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rewake.environment import Environment
-from rewake.storage import Engine, LogRow, StorageFailed, WriterStore, open_database
+from rewake.storage import Engine, StorageFailed, WriterStore, open_database, pack_writes
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,9 @@ def test_pages_hold_the_keys_between_in_order(
 
 def test_log_rows_come_in_pages_from_either_end(writer: WriterStore) -> None:
     for ts in range(1, 601):
-        writer.append_log(LogRow(ts, f"i{ts}", ()))
+        writer.begin_mutation()
+        writer.keep_mutation((ts, f"i{ts}", pack_writes(())))
+    writer._write_gathered()
     assert [row.ts for row in writer.log_rows(after=0)] == list(range(1, 601))
     assert [row.ts for row in writer.log_rows(after=10, until=20)] == list(range(11, 21))
     assert [row.ts for row in writer.log_rows_newest_first(after=580)] == list(range(600, 580, -1))

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import strategies as st
 
 from rewake.environment import Environment
-from rewake.storage import Engine, GroupDoomed, StorageFailed, WriterStore, open_database
+from rewake.storage import (
+    Engine,
+    GroupDoomed,
+    LogWrite,
+    StorageFailed,
+    WriterStore,
+    open_database,
+    pack_writes,
+)
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +168,53 @@ def test_ranges_are_walked_by_key_and_sorted_by_nothing(engine: Engine) -> None:
         steps = [str(step[3]) for step in plan]
         assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in steps), steps
     connection.close()
+
+
+def test_what_a_mutation_came_to_is_known_before_it_is_written(engine: Engine) -> None:
+    writer, other = engine.writer(), engine.reader()
+    writer.begin()
+    write = LogWrite(101, "a", None, '{"_id":"a"}', ((1, None, b"a"),))
+    for number in (1, 2):
+        writer.begin_mutation()
+        writer.keep_mutation(
+            (number, f"i{number}", pack_writes((write,))), ("s", number, number, "1", "[]", 5)
+        )
+    writer.begin_mutation()
+    assert [row.ts for row in writer.log_rows(after=0)] == [1, 2]
+    assert [row.ts for row in writer.log_rows(after=1, until=2)] == [2]
+    assert next(writer.log_rows(after=0)).writes == (write,)
+    assert writer.find_replay("s", 2) == (2, "1", "[]")
+    assert writer.find_replay("s", 3) is None
+    writer.drop_mutation()
+    writer.commit()
+    assert [row.ts for row in other.log_rows(after=0)] == [1, 2]
+    writer.begin()
+    assert [row.ts for row in writer.log_rows(after=0)] == [1, 2]
+    assert writer.find_replay("s", 1) == (1, "1", "[]")
+    writer.trim_log(2)
+    writer.trim_replays(2)
+    writer.commit()
+    writer.close()
+    other.close()
+
+
+def test_what_was_taken_back_is_not_known_any_more(engine: Engine) -> None:
+    writer = engine.writer()
+    for take_back in (writer.rollback, writer.reopen):
+        writer.begin()
+        writer.begin_mutation()
+        writer.keep_mutation((1, "i", pack_writes(())), ("s", 1, 1, "1", "[]", 5))
+        take_back()
+        writer.begin()
+        assert list(writer.log_rows(after=0)) == []
+        assert writer.find_replay("s", 1) is None
+        writer.commit()
+    writer.close()
+
+
+def test_large_rows_of_the_log_do_not_wait_for_the_commit(writer: WriterStore) -> None:
+    large = pack_writes((LogWrite(101, "a", None, "x" * 300_000, ()),))
+    writer.begin_mutation()
+    writer.keep_mutation((1, "i", large))
+    assert writer.find_invocation("i", after=0) == 1
+    assert [row.ts for row in writer.log_rows(after=0)] == [1]

@@ -95,11 +95,11 @@ class DocumentWrites(ReadTransaction):
         # Documents that were read by their ids and not written since, with their rows.
         self._rows: dict[tuple[int, str], tuple[str, int]] = {}
         self._journal: list[tuple[tuple[int, str], _Pending | None]] = []
-        # Set by the first document that holds COMMIT_TS, also where a savepoint takes that document back.
-        self._has_commit_ts = False
-        # Set while a document, its index entries and its place in the log are not in step; stays set when
-        # Python itself gave up in between (too deep a recursion), which an author may have caught.
-        self._is_torn = False
+        self.has_commit_ts = False
+        """Set by the first document that holds COMMIT_TS, also where a savepoint takes that document back."""
+        self.is_torn = False
+        """Set while a document, its index entries and its place in the log are not in step; stays set when
+        Python itself gave up in between (too deep a recursion), which an author may have caught."""
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -115,29 +115,22 @@ class DocumentWrites(ReadTransaction):
         except GroupDoomed:
             raise
         except BaseException:
-            self._is_torn = True
+            self.is_torn = True
             self.store.drop_part()
             self._undo_to(mark)
             self.catalog = catalog
             self.version += 1
-            self._is_torn = False
+            self.is_torn = False
             raise
-        self._is_torn = True
+        self.is_torn = True
         self.store.keep_part()
-        self._is_torn = False
+        self.is_torn = False
 
     # -- what `group_commit` and `schema_change` call ---------------------------------------------------
 
-    def has_written(self) -> bool:
-        """Whether any document came out other than it was."""
-        written = False
-        for pending in self._pending.values():
-            written = written or pending.old != pending.new
-        return written
-
     def resolve_commit_ts(self, ts: int) -> None:
         """Put the mutation's own timestamp into every document that waits for it, and into its index keys."""
-        if not self._has_commit_ts:
+        if not self.has_commit_ts:
             return
         tables = {table.tablet: table for table in self.catalog.tables.values()}
         for (tablet, id), pending in self._pending.items():
@@ -158,7 +151,7 @@ class DocumentWrites(ReadTransaction):
             WriteInterrupted: whatever the author made of the error, the mutation must be taken back.
             GroupDoomed: the storage stopped it, and the whole group must be taken back.
         """
-        if self._is_torn:
+        if self.is_torn:
             if self.store.doomed is not None:
                 raise GroupDoomed(self.store.doomed)
             raise WriteInterrupted()
@@ -222,12 +215,12 @@ class DocumentWrites(ReadTransaction):
         if not table.is_system:
             self.usage.count_write(old)
         self.raise_if_torn()
-        self._is_torn = True
+        self.is_torn = True
         self.store.delete_document(row)
         for index_id, key in keys:
             self.store.delete_entry(index_id, key)
         self._note(table, id, old=old, old_keys=keys, new=None, new_keys=())
-        self._is_torn = False
+        self.is_torn = False
 
     def update_in(
         self, table: Table, id: str, row: int, *, old: str, document: Fields, changed: Fields
@@ -246,12 +239,12 @@ class DocumentWrites(ReadTransaction):
         old_keys = table.keys_of(document, id_key)
         is_same = table.has_same_keys(document, changed)
         new_keys = old_keys if is_same else table.keys_of(changed, id_key)
-        if self._is_torn:
+        if self.is_torn:
             self.raise_if_torn()
-        self._is_torn = True
+        self.is_torn = True
         self._move(row, text, old_keys, new_keys)
         self._note(table, id, old=old, old_keys=old_keys, new=text, new_keys=new_keys)
-        self._is_torn = False
+        self.is_torn = False
 
     def target(self, table: Table, id: str) -> tuple[str, int, Fields] | None:
         """A document that is about to be changed: its text, where it lies, and its content."""
@@ -287,12 +280,12 @@ class DocumentWrites(ReadTransaction):
 
     def _insert(self, table: Table, id: str, document: Fields, text: str) -> None:
         keys = table.keys_of(document, key_of_id(id))
-        if self._is_torn:
+        if self.is_torn:
             self.raise_if_torn()
-        self._is_torn = True
+        self.is_torn = True
         self.store.insert_document(table.tablet, text, keys)
         self._note(table, id, old=None, old_keys=(), new=text, new_keys=keys)
-        self._is_torn = False
+        self.is_torn = False
 
     def _move(self, row: int, text: str, old_keys: Keys, new_keys: Keys) -> None:
         """Give the document at `row` another text, and entries where that one belongs."""
@@ -333,7 +326,7 @@ class DocumentWrites(ReadTransaction):
         """Check what a stored document may be, and charge it. Documents of the system are free."""
         if table.is_system:
             return
-        self._has_commit_ts |= holds_commit_ts(text)
+        self.has_commit_ts |= holds_commit_ts(text)
         size = self.usage.count_write(text)
         # No value takes more than three times its text, so most documents need no walk.
         if (

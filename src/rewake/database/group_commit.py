@@ -3,7 +3,7 @@
 Floor 2, `database`. Above, `execution` hands in mutations one by one; below, `storage` holds the engine's
 transaction; the row we append to the commit log tells the rest of the house.
 
-    gather -> begin -> (savepoint, run, log row, release)* -> commit -> publish
+    gather -> begin -> (savepoint, run, release)* -> log rows -> commit -> publish
 
 Mutations run one after another, so nothing here takes a lock and nobody is ever refused. Nothing of a group
 may be told to anyone before `commit` has returned: also a failure may rest on a group mate's write that was
@@ -26,7 +26,7 @@ from msgspec.structs import replace
 
 from rewake.database.active_schema import ActiveSchemas
 from rewake.database.catalog import Catalog, CatalogCache
-from rewake.database.staged_validators import follow_writes
+from rewake.database.staged_validators import follow_writes, staged_verdicts
 from rewake.database.writes import WriteTransaction
 from rewake.environment import Environment
 from rewake.limits import Limits
@@ -35,9 +35,12 @@ from rewake.storage import (
     Head,
     LogRow,
     OutcomeUnknown,
+    PackedRow,
+    Replay,
     StorageFailed,
     StorageFull,
     WriterStore,
+    pack_writes,
 )
 from rewake.values import NewIds, holds_commit_ts, resolve_commit_ts
 
@@ -119,6 +122,7 @@ class GroupCommit:
         self._catalogs = catalogs
         self._schemas = schemas
         self._environment = environment
+        self._now_ns = environment.clock.now_ns
         self._limits = limits
         self._ids = NewIds(environment.random_bytes)
         # Of the group under way; `begin` sets them, `commit` and `rollback` clear the first.
@@ -179,7 +183,8 @@ class GroupCommit:
             result = body(transaction)
             if store.doomed is not None:
                 self._raise_if_doomed()
-            transaction.raise_if_torn()
+            if transaction.is_torn:
+                transaction.raise_if_torn()
             row, result = self._keep(head, invocation, transaction, result)
         except GroupDoomed:
             raise
@@ -283,31 +288,32 @@ class GroupCommit:
     def _keep(
         self, head: Head, invocation: Invocation, transaction: WriteTransaction, result: CallResult
     ) -> tuple[LogRow | None, CallResult]:
-        """Append the log row and the replay record, and release the savepoint: all or nothing.
+        """Keep what the mutation wrote with its log row and its replay record: all or nothing.
 
         Before that everything that waits for the mutation's timestamp gets it, the result too; where nothing
         was written, the timestamp that it read at, which is the one that its caller is told.
         """
         row: LogRow | None = None
+        logged: PackedRow | None = None
+        replay: Replay | None = None
         ts, log_bytes = head.last_ts, head.log_bytes
-        if transaction.has_written():
-            ts = max(ts + 1, self._environment.clock.now_ns(), transaction.earliest_ts())
-            transaction.resolve_commit_ts(ts)
-            follow_writes(transaction)
-            row = LogRow(ts, invocation.id, transaction.log_writes())
-            log_bytes += self._store.append_log(row)
-        if holds_commit_ts(result.value):
+        writes = transaction.log_writes()
+        if writes:
+            ts = max(ts + 1, self._now_ns(), transaction.earliest_ts())
+            if transaction.has_commit_ts or staged_verdicts(transaction.catalog):
+                transaction.resolve_commit_ts(ts)
+                follow_writes(transaction)
+                writes = transaction.log_writes()
+            row, packed = LogRow(ts, invocation.id, writes), pack_writes(writes)
+            logged = ts, invocation.id, packed
+            log_bytes += len(packed)
+        # A call less for most: no other text looks like it.
+        if "$" in result.value and holds_commit_ts(result.value):
             result = replace(result, value=resolve_commit_ts(result.value, ts))
-        if invocation.replay is not None:
-            self._store.record_replay(
-                invocation.replay.session,
-                invocation.replay.request,
-                ts=ts,
-                result=result.value,
-                log_lines=msgspec.json.encode(result.log_lines).decode() if result.log_lines else "[]",
-                now_ms=int(transaction.now_ms),
-            )
-        self._store.keep_mutation()
+        if (key := invocation.replay) is not None:
+            lines = msgspec.json.encode(result.log_lines).decode() if result.log_lines else "[]"
+            replay = key.session, key.request, ts, result.value, lines, int(transaction.now_ms)
+        self._store.keep_mutation(logged, replay)
         head.last_ts, head.log_bytes = ts, log_bytes
         return row, result
 

@@ -8,6 +8,7 @@ from rewake.storage.commit_log import (
     Keys,
     LogRow,
     LogWrite,
+    PackedRow,
     joined_keys,
     pack_row,
     pack_writes,
@@ -29,7 +30,7 @@ from rewake.storage.failures import GroupDoomed, OutcomeUnknown, StorageFailed, 
 from rewake.storage.images import Images
 from rewake.storage.inspection import Inspection, Notes
 from rewake.storage.store import KEY_END, Head, ReaderStore, Reads
-from rewake.storage.writer_store import WriterStore
+from rewake.storage.writer_store import Replay, WriterStore
 
 __all__ = [
     "KEY_END",
@@ -54,8 +55,10 @@ __all__ = [
     "LogWrite",
     "Notes",
     "OutcomeUnknown",
+    "PackedRow",
     "ReaderStore",
     "Reads",
+    "Replay",
     "Role",
     "StorageFailed",
     "StorageFull",

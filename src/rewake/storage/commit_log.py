@@ -22,6 +22,8 @@ _MARK = b"\xc1\xc1"
 
 Keys = tuple[tuple[int, bytes], ...]
 """(index id, key) of a document in every index that holds it."""
+PackedRow = tuple[int, str, bytes]
+"""A row as it lies in the data file: its timestamp, its invocation, and `pack_writes` of it."""
 IndexKeys = tuple[int, bytes | None, bytes | None]
 """(index id, key before, key after); None where the document was not, or is no longer, in the index."""
 

@@ -49,7 +49,7 @@ _LOG_DESC = "SELECT ts, invocation, writes FROM _commit_log WHERE ts > ? AND ts 
 _FIND_INVOCATION = "SELECT ts FROM _commit_log WHERE ts > ? AND invocation = ?"
 
 _LOG_PAGE = 256
-_TS_END = 2**63 - 1
+TS_END = 2**63 - 1
 
 
 class Head(msgspec.Struct):
@@ -148,7 +148,7 @@ class ReaderStore:
         """The entries of an index. Looks at each of them, so it is for background work."""
         return int(self._select(_COUNT, (index_id,))[0][0])
 
-    def log_rows(self, *, after: int, until: int = _TS_END) -> Iterator[LogRow]:
+    def log_rows(self, *, after: int, until: int = TS_END) -> Iterator[LogRow]:
         """The log rows with after < ts <= until, oldest first; read in pages, so it may be left early."""
         while True:
             rows = self._select(_LOG, (after, until, _LOG_PAGE))
@@ -160,7 +160,7 @@ class ReaderStore:
 
     def log_rows_newest_first(self, *, after: int) -> Iterator[LogRow]:
         """The log rows with ts > after, newest first."""
-        before = _TS_END
+        before = TS_END
         while True:
             rows = self._select(_LOG_DESC, (after, before, _LOG_PAGE))
             for ts, invocation, writes in rows:

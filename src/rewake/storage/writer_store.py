@@ -11,15 +11,15 @@ Not here: which mutations share a transaction, and what becomes of those of one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
 import apsw
 
-from rewake.storage.commit_log import Keys, LogRow, pack_writes
+from rewake.storage.commit_log import Keys, LogRow, PackedRow, unpack_writes
 from rewake.storage.failures import GroupDoomed, StorageFailed, failure_of
-from rewake.storage.store import ENTRY, Head, ReaderStore
+from rewake.storage.store import ENTRY, TS_END, Head, ReaderStore
 
 _SET_HEAD = (
     "UPDATE _head SET last_ts = ?, catalog_ts = ?, log_floor_ts = ?, log_bytes = ?,"
@@ -42,6 +42,7 @@ _DELETE_ENTRIES = (
     " AND key IN (SELECT key FROM _index_entries WHERE index_id = ?1 LIMIT ?2)"
 )
 _APPEND_LOG = "INSERT INTO _commit_log VALUES (?, ?, ?)"
+_RELEASE_MUTATION = "RELEASE mutation"
 _TOUCH_HEAD = ("UPDATE _head SET log_bytes = log_bytes + 1", "UPDATE _head SET log_bytes = log_bytes - 1")
 """Together they change nothing and still make a commit write the page."""
 _OLDEST_LOG = "SELECT ts, length(writes) FROM _commit_log ORDER BY ts LIMIT ?"
@@ -54,6 +55,12 @@ _OLDEST_REPLAYS = "SELECT number, recorded_ms FROM _replays ORDER BY number LIMI
 _TRIM_REPLAYS = "DELETE FROM _replays WHERE number <= ?"
 BUSY_MS = 5_000
 """Only the handover between two writers of one server can meet a lock, and it is short."""
+_GATHERED_BYTES_MAX = 256 * 1024
+"""Rows of the commit log that are larger than this together are not gathered any longer."""
+
+Replay = tuple[str, int, int, str, str, int]
+"""What a mutation came to that its client may send again: session, number of the request, timestamp, result,
+log lines, and when it was recorded, in ms."""
 
 
 def _plain(text: str) -> Callable[[WriterStore], None]:
@@ -83,6 +90,11 @@ class WriterStore(ReaderStore):
         self.doomed: StorageFailed | None = None
         # Set while there is no connection that can be trusted; cleared by the `reopen` that succeeds.
         self._is_lost = False
+        # Of mutations that were kept in this transaction: what is written for all of them at once, before
+        # COMMIT at the latest. Replays by session and number of the request.
+        self._log: list[PackedRow] = []
+        self._log_bytes = 0
+        self._replays: dict[tuple[str, int], Replay] = {}
 
     def begin(self) -> Head:
         """Begin the write transaction of a group, on a new connection if the last one was lost.
@@ -99,11 +111,16 @@ class WriterStore(ReaderStore):
             raise failure_of(error) from error
         return self.head()
 
-    commit = _plain("COMMIT")
-    """Make the transaction durable. On an error the caller must `reopen` and ask the log."""
+    def commit(self) -> None:
+        """Make the transaction durable. On an error the caller must `reopen` and ask the log."""
+        self._write_gathered()
+        self._commit()
+
+    _commit = _plain("COMMIT")
 
     def rollback(self) -> None:
         """Take the whole transaction back, also a doomed one."""
+        self._forget_gathered()
         self.doomed = None
         if self._is_lost:
             return  # Closing it took everything back.
@@ -120,6 +137,7 @@ class WriterStore(ReaderStore):
         Raises:
             StorageFailed: the file cannot be opened now; the next `begin` tries again.
         """
+        self._forget_gathered()
         self.doomed = None
         self._is_lost = True
         self.close()
@@ -173,13 +191,43 @@ class WriterStore(ReaderStore):
 
     begin_mutation = _plain("SAVEPOINT mutation")
     """Begin a mutation within the group. They do not nest."""
-    keep_mutation = _plain("RELEASE mutation")
-    """End the mutation and keep what it wrote for the commit."""
+
+    def keep_mutation(self, logged: PackedRow | None = None, replay: Replay | None = None) -> None:
+        """End the mutation and keep for the commit what it wrote, with its row of the commit log and what its
+        client may ask for again.
+
+        The last two are gathered and written with those of other mutations; `log_rows` and `find_replay` know
+        of them before.
+        """
+        if self.doomed is not None:
+            raise GroupDoomed(self.doomed)
+        try:
+            self._run(_RELEASE_MUTATION)
+        except (apsw.Error, MemoryError) as error:
+            self._fail(error)
+        if logged is not None:
+            self._log.append(logged)
+            self._log_bytes += len(logged[2])
+        if replay is not None:
+            self._replays[replay[:2]] = replay
+        if self._log_bytes > _GATHERED_BYTES_MAX:
+            self._write_gathered()
+
+    def _write_gathered(self) -> None:
+        # Between mutations: a savepoint that is taken back must not take these.
+        if self._log:
+            self._statement(_APPEND_LOG, self._log, self._run_many)
+        if self._replays:
+            self._statement(_RECORD_REPLAY, [*self._replays.values()], self._run_many)
+        self._forget_gathered()
+
+    def _forget_gathered(self) -> None:
+        self._log, self._log_bytes, self._replays = [], 0, {}
 
     def drop_mutation(self) -> None:
         """End the mutation and take back what it wrote, parts that are still open included."""
         self._statement("ROLLBACK TO mutation")
-        self.keep_mutation()
+        self._statement(_RELEASE_MUTATION)
 
     begin_part = _plain("SAVEPOINT part")
     """Begin a part of a mutation that can be taken back alone. Parts nest."""
@@ -208,8 +256,7 @@ class WriterStore(ReaderStore):
 
     def find_row(self, index_id: int, key: bytes) -> tuple[str, int] | None:
         """The document with this key, and the row where it lies."""
-        # What every write of a document runs says its statement here, without the call of `_select` or
-        # `_statement`.
+        # Here and wherever else most mutations come by: `_select` or `_statement` without the call.
         if self.doomed is not None:
             raise GroupDoomed(self.doomed)
         try:
@@ -262,11 +309,13 @@ class WriterStore(ReaderStore):
         self._statement(_DELETE_ENTRIES, (index_id, limit))
         return self._connection.changes()
 
-    def append_log(self, row: LogRow) -> int:
-        """Append a row to the commit log; returns the bytes it takes."""
-        packed = pack_writes(row.writes)
-        self._statement(_APPEND_LOG, (row.ts, row.invocation, packed))
-        return len(packed)
+    def log_rows(self, *, after: int, until: int = TS_END) -> Iterator[LogRow]:
+        """See `ReaderStore.log_rows`. Rows of this very transaction are among them."""
+        gathered = [*self._log]
+        yield from super().log_rows(after=after, until=until)
+        for ts, invocation, writes in gathered:
+            if after < ts <= until:
+                yield LogRow(ts, invocation, unpack_writes(writes))
 
     def oldest_log(self, limit: int) -> list[tuple[int, int]]:
         """(ts, bytes) of the oldest log rows."""
@@ -278,14 +327,16 @@ class WriterStore(ReaderStore):
 
     def find_replay(self, session: str, request: int) -> tuple[int, str, str] | None:
         """(ts, result, log lines) recorded for a mutation that a client may send again."""
-        found = self._select(_REPLAY, (session, request))
+        if self.doomed is not None:
+            raise GroupDoomed(self.doomed)
+        gathered = self._replays.get((session, request))
+        if gathered is not None:
+            return gathered[2:5]
+        try:
+            found: list[Any] = self._run(_REPLAY, (session, request)).fetchall()
+        except apsw.Error as error:
+            self._fail(error)
         return found[0] if found else None
-
-    def record_replay(
-        self, session: str, request: int, *, ts: int, result: str, log_lines: str, now_ms: int
-    ) -> None:
-        """Record what a mutation came to, in the transaction that holds its writes."""
-        self._statement(_RECORD_REPLAY, (session, request, ts, result, log_lines, now_ms))
 
     def oldest_replays(self, limit: int) -> list[tuple[int, int]]:
         """(number, recorded at, in ms) of the oldest replay records."""
