@@ -14,6 +14,7 @@ from rewake.database.active_schema import ActiveSchemas
 from rewake.errors import RewakeError
 from rewake.limits import Limits
 from rewake.schema import define_schema, define_table, v
+from rewake.storage import Keys
 from rewake.values import COMMIT_TS, UNSET, Int64, decode_stored_document
 from tests.database.world import World
 
@@ -62,6 +63,8 @@ def told(steps: list[tuple[str, Any]]) -> list[Any]:
         world.mutate(lambda tx: apply_schema(tx, SCHEMA))
 
         def body(tx: WriteTransaction) -> None:
+            gone = tx.insert("notes", {"body": "gone", "n": 0})
+            tx.delete(gone)
             id = tx.insert("notes", {"body": "first", "n": 0})
             for verb, fields in steps:
                 try:
@@ -69,7 +72,14 @@ def told(steps: list[tuple[str, Any]]) -> list[Any]:
                     answers.append(tx.get(done or id))
                 except RewakeError as error:
                     answers.append((type(error), str(error).replace(id, "the id")))
-            answers.append((tx.usage.documents_written, tx.usage.bytes_written))
+            for table, other in (("others", id), (None, "nonsense"), (None, gone), (None, None)):
+                for fields in ({"n": 3}, {"n": "\ud800"}):
+                    with pytest.raises(RewakeError) as caught:
+                        tx.patch(other, fields, table=table)  # type: ignore[arg-type]
+                    answers.append((type(caught.value), str(caught.value).replace(str(other), "the id")))
+            used = tx.usage
+            answers.append((used.documents_written, used.bytes_written))
+            answers.append((used.documents_read, used.bytes_read))
 
         for row in world.mutate(body).rows:
             answers += [(write.old, write.new, write.keys) for write in row.writes]
@@ -135,3 +145,32 @@ def test_an_object_that_writes_while_it_is_looked_at_takes_no_creation_time_twic
     times = [decode_stored_document(write.new or "")["_creationTime"] for write in row.writes]
     assert len(times) == len(set(times)) > 1
     world.close()
+
+
+def test_an_object_that_patches_the_document_while_it_is_looked_at_loses_nothing() -> None:
+    world = World()
+    world.mutate(lambda tx: apply_schema(tx, SCHEMA))
+    (id,) = world.insert("notes", {"body": "before", "n": 1})
+
+    def body(tx: WriteTransaction) -> None:
+        class Writes(float):
+            @property
+            def __class__(self) -> type:  # type: ignore[override]
+                tx.patch(id, {"body": "inner"})
+                return float
+
+        tx.patch(id, {"n": 2, "more": [Writes(1.0)]})
+        text = tx.get(id)
+        assert text is not None
+        document = decode_stored_document(text)
+        assert (document["body"], document["n"], document["more"]) == ("inner", 2.0, [1.0])
+
+    ((write,),) = (row.writes for row in world.mutate(body).rows)
+    assert [(key[0], key[2]) for key in write.keys] == list(keys_now(world, write.new or ""))
+    world.close()
+
+
+def keys_now(world: World, text: str) -> Keys:
+    """The keys that the stored document should have."""
+    with world.reader.begin() as snapshot:
+        return snapshot.catalog.tables["notes"].keys_of(decode_stored_document(text))

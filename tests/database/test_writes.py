@@ -240,7 +240,7 @@ def test_the_log_row_has_the_resolved_document_and_its_keys(world: World) -> Non
         with world.reader.begin() as snapshot:
             table = snapshot.catalog.tables["notes"]
             for text, position in ((before, 1), (after, 2)):
-                keys = table.keys_of(decode_stored(text), encode_key([id]))  # type: ignore[arg-type]
+                keys = table.keys_of(decode_stored(text))  # type: ignore[arg-type]
                 assert [(key[0], key[position]) for key in write.keys] == list(keys)
         before = after
 

@@ -148,9 +148,7 @@ class Table(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def keys_of(self) -> WriteKeys:
-        """`keys_of(document, id_key)`: (index id, key) in every index of the table; `id_key` is the key in
-        by_id. Generated on first use.
-        """
+        """`keys_of(document)`: (index id, key) in every index of the table. Generated on first use."""
         declared = [(index.id, index.paths) for index in self.declared]
         return keys_writer(self.by_id, self.by_creation_time, declared)
 

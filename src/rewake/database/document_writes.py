@@ -33,11 +33,11 @@ from msgspec.structs import replace
 
 from rewake.database.active_schema import ActiveSchemas
 from rewake.database.catalog import AUTHOR_VISIBLE, Catalog, Table
-from rewake.database.errors import SchemaEnforcementError, WriteInterrupted
+from rewake.database.errors import InvalidArgument, SchemaEnforcementError, WriteInterrupted
 from rewake.database.reads import ReadTransaction
 from rewake.environment import Environment
 from rewake.limits import DOCUMENT_BYTES_MAX, DOCUMENT_NESTING_MAX, Limits
-from rewake.schema import ValidationFailed, WriteDocument, as_it_is
+from rewake.schema import ValidationFailed, as_it_is
 from rewake.storage import GroupDoomed, Head, Keys, LogWrite, WriterStore, joined_keys
 from rewake.values import (
     NewIds,
@@ -136,12 +136,12 @@ class DocumentWrites(ReadTransaction):
         for (tablet, id), pending in self._pending.items():
             if pending.new is None or not holds_commit_ts(pending.new):
                 continue
-            table, id_key = tables[tablet], key_of_id(id)
-            found = self.store.find_row(table.by_id, id_key)
+            table = tables[tablet]
+            found = self.store.find_row(table.by_id, key_of_id(id))
             assert found is not None, "a document that was written last has a row"
             text, row = resolve_commit_ts(pending.new, ts), found[1]
-            keys = table.keys_of(decode_stored_document(text), id_key)
-            self._move(row, text, table.keys_of(decode_stored_document(pending.new), id_key), keys)
+            keys = table.keys_of(decode_stored_document(text))
+            self._move(row, text, table.keys_of(decode_stored_document(pending.new)), keys)
             self._pending[tablet, id] = replace(pending, new=text, new_keys=keys)
 
     def raise_if_torn(self) -> None:
@@ -188,7 +188,8 @@ class DocumentWrites(ReadTransaction):
         """Store a new document of an author's table in one pass. None where that is not for these fields,
         which are what the author gave: then nothing has happened, and the general way says what is wrong.
         """
-        write = self._writer_of(table)
+        schema = self.catalog.schema
+        write = None if schema is None else self.schemas.writer(schema, table.name)
         if write is None:
             return None
         id, time = self._ids.next(table.number, self._now_ns), self._creation_time
@@ -197,11 +198,49 @@ class DocumentWrites(ReadTransaction):
         if written is None or time != self._creation_time:
             return None
         text, document = written
-        self.table_named(table.name)
+        if table.name not in self._seen:
+            self.table_named(table.name)
         self.usage.count_write(text)
         self._insert(table, id, document, text)
         self._creation_time = nextafter(self._creation_time, inf)
         return id
+
+    def patch_plain(self, id: str, fields: dict[str, Any], table: str | None) -> bool:
+        """Give an author's document other fields in one pass. False where that is not for these fields, which
+        are what the author gave: then nothing has happened, and the general way says what is wrong.
+        """
+        schema = self.catalog.schema
+        if schema is None or "_id" in fields or "_creationTime" in fields:
+            return False
+        try:
+            owner = self.locate(id, table, "patch")
+        except InvalidArgument:
+            return False
+        write = None if owner is None or owner.is_system else self.schemas.writer(schema, owner.name)
+        if owner is None or write is None:
+            return False
+        place, version = (owner.tablet, id), self.version
+        found = self._rows.get(place) or self.store.find_row(owner.by_id, key_of_id(id))
+        if found is None:
+            return False
+        old, row = found
+        document: Any = decode_stored(old)
+        whole = {**document, **fields}
+        del whole["_id"], whole["_creationTime"]
+        written = write(whole, document["_id"], document["_creationTime"], self.catalog, normalize)
+        # As above: it may have been this very document.
+        if written is None or version != self.version:
+            return False
+        # Now it is known that this is the way, the look at the document is taken down and charged.
+        self._rows[place] = found
+        self._find_row(owner, id)
+        text, changed = written
+        if text != old:
+            self.usage.count_write(text)
+            keys = owner.keys_of(document)
+            new_keys = keys if owner.has_same_keys(document, changed) else owner.keys_of(changed)
+            self._change(owner, id, row, old=old, old_keys=keys, new=text, new_keys=new_keys)
+        return True
 
     def store_document(self, table: Table, document: Fields) -> None:
         """Store a new document under the id and the creation time that it has, which nobody else has."""
@@ -211,7 +250,7 @@ class DocumentWrites(ReadTransaction):
 
     def delete_from(self, table: Table, id: str, row: int, *, old: str, document: Fields) -> None:
         """Remove a document that was found at `row`."""
-        keys = table.keys_of(document, key_of_id(id))
+        keys = table.keys_of(document)
         if not table.is_system:
             self.usage.count_write(old)
         self.raise_if_torn()
@@ -235,16 +274,9 @@ class DocumentWrites(ReadTransaction):
         else:
             self._enforce(table, {name: part for name, part in changed.items() if name not in _SYSTEM_FIELDS})
             self._check_document(table, changed, text)
-        id_key = key_of_id(id)
-        old_keys = table.keys_of(document, id_key)
-        is_same = table.has_same_keys(document, changed)
-        new_keys = old_keys if is_same else table.keys_of(changed, id_key)
-        if self.is_torn:
-            self.raise_if_torn()
-        self.is_torn = True
-        self._move(row, text, old_keys, new_keys)
-        self._note(table, id, old=old, old_keys=old_keys, new=text, new_keys=new_keys)
-        self.is_torn = False
+        keys = table.keys_of(document)
+        new_keys = keys if table.has_same_keys(document, changed) else table.keys_of(changed)
+        self._change(table, id, row, old=old, old_keys=keys, new=text, new_keys=new_keys)
 
     def target(self, table: Table, id: str) -> tuple[str, int, Fields] | None:
         """A document that is about to be changed: its text, where it lies, and its content."""
@@ -279,12 +311,29 @@ class DocumentWrites(ReadTransaction):
     # -- within -----------------------------------------------------------------------------------------
 
     def _insert(self, table: Table, id: str, document: Fields, text: str) -> None:
-        keys = table.keys_of(document, key_of_id(id))
+        keys = table.keys_of(document)
         if self.is_torn:
             self.raise_if_torn()
         self.is_torn = True
         self.store.insert_document(table.tablet, text, keys)
-        self._note(table, id, old=None, old_keys=(), new=text, new_keys=keys)
+        # As `_note` does it for a document that was there before.
+        place = (table.tablet, id)
+        self._journal.append((place, None))
+        self._pending[place] = _Pending(None, (), text, keys)
+        self.version += 1
+        self.is_torn = False
+
+    def _change(
+        self, table: Table, id: str, row: int, *, old: str, old_keys: Keys, new: str, new_keys: Keys
+    ) -> None:
+        if self.is_torn:
+            self.raise_if_torn()
+        self.is_torn = True
+        if new_keys is old_keys:
+            self.store.update_document(row, new)
+        else:
+            self._move(row, new, old_keys, new_keys)
+        self._note(table, id, old=old, old_keys=old_keys, new=new, new_keys=new_keys)
         self.is_torn = False
 
     def _move(self, row: int, text: str, old_keys: Keys, new_keys: Keys) -> None:
@@ -295,14 +344,10 @@ class DocumentWrites(ReadTransaction):
                 self.store.delete_entry(index_id, old_key)
                 self.store.insert_entry(index_id, new_key, row)
 
-    def _writer_of(self, table: Table) -> WriteDocument | None:
-        """What checks and writes documents of an author's table in one pass, where there is such a thing."""
-        schema = self.catalog.schema
-        return None if schema is None or table.is_system else self.schemas.writer(schema, table.name)
-
     def _rewritten(self, table: Table, changed: Fields) -> str | None:
         """The text of a changed document, checked in one pass; None where that is not for it."""
-        write = self._writer_of(table)
+        schema = self.catalog.schema
+        write = None if schema is None or table.is_system else self.schemas.writer(schema, table.name)
         if write is None:
             return None
         fields = {**changed}

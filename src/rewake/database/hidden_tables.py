@@ -107,7 +107,7 @@ def find_row(transaction: WriteTransaction, table: Table, id: str) -> tuple[str,
 
 def add_row(transaction: WriteTransaction, table: Table, text: str, document: Mapping[str, Any]) -> None:
     """Store a document in a hidden table, which has none of its id."""
-    keys = table.keys_of(document, encode_key([document["_id"]]))
+    keys = table.keys_of(document)
     transaction.store.insert_document(table.tablet, text, keys)
 
 
@@ -115,7 +115,7 @@ def remove_row(transaction: WriteTransaction, table: Table, text: str, row: int)
     """Remove a document from a hidden table."""
     document = decode_stored_document(text)
     transaction.store.delete_document(row)
-    for index_id, key in table.keys_of(document, encode_key([document["_id"]])):
+    for index_id, key in table.keys_of(document):
         transaction.store.delete_entry(index_id, key)
 
 

@@ -21,8 +21,8 @@ from rewake.values import UNSET, encode_key, get_path
 from rewake.values.key_codec import FLOAT_TAG, STRING_KEY, pack_tagged_float
 
 Path = tuple[str, ...]
-WriteKeys = Callable[[Mapping[str, Any], bytes], Keys]
-"""Of a document in normal form with its `_creationTime`, and its key in by_id."""
+WriteKeys = Callable[[Mapping[str, Any]], Keys]
+"""Of a document in normal form with its `_id` and its `_creationTime`."""
 
 _ENCODED = (
     "STRING % {x}.encode() if type({x}) is str and {x}.isascii() and NUL not in {x} "
@@ -50,7 +50,11 @@ def keys_writer(
         "get_path": get_path,
         "pack": pack_tagged_float,
     }
-    lines = ["time = document['_creationTime']", f"end = ({_ENCODED.format(x='time')}) + id_key"]
+    lines = [
+        "id, time = document['_id'], document['_creationTime']",
+        f"id_key = {_ENCODED.format(x='id')}",
+        f"end = ({_ENCODED.format(x='time')}) + id_key",
+    ]
     keys = ["(by_id, id_key)", "(by_creation_time, end)"]
     encoded: dict[Path, str] = {}
     for index_id, paths in declared:
@@ -69,7 +73,7 @@ def keys_writer(
         number = f"n{len(keys)}"
         names[number] = index_id
         keys.append(f"({number}, {' + '.join([*parts, 'end'])})")
-    source = "\n    ".join(["def keys(document, id_key):", *lines, f"return ({', '.join(keys)})"])
+    source = "\n    ".join(["def keys(document):", *lines, f"return ({', '.join(keys)})"])
     exec(compile(source, "<rewake keys>", "exec"), names)
     write: WriteKeys = names["keys"]
     return write

@@ -403,7 +403,7 @@ def _keys_of(table: Table, text: Any) -> tuple[dict[str, Any], tuple[tuple[int, 
     document = decode_stored(text)
     if not isinstance(document, dict):
         raise TypeError("it is not an object")
-    return document, table.keys_of(document, encode_key([document["_id"]]))
+    return document, table.keys_of(document)
 
 
 def _faults_of(table: Table, document: dict[str, Any], text: str, *, others: Container[int]) -> list[str]:

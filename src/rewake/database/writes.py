@@ -68,6 +68,8 @@ class WriteTransaction(DocumentWrites):
         Raises:
             NonexistentDocument, TableNotFound, InvalidArgument, SchemaEnforcementError, InvalidValue.
         """
+        if type(value) is dict and self.patch_plain(id, value, table):
+            return
         fields = _normal_fields(value, "patch")
         owner = self._writable(id, table, "patch")
         old, row, document = self._target(owner, id, "Update")

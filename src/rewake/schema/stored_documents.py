@@ -10,7 +10,7 @@ Not here: checking what is about to be stored (`tables`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -46,6 +46,11 @@ class DocumentCodec:
         """None where only the slow way is right."""
         self._page_decoder = _page_decoder(kind, self._decoder)
         """The same for many documents."""
+        self.to_value: Callable[[object], dict[str, Any]] = plain_value if codec is None else codec.encode
+        """The fields of a document, or of a dict under stored names, as values.
+
+        UNSET fields are left out, and system fields unless the document has them.
+        """
 
     def decode(self, text: str) -> Any:
         """Read the canonical text of a stored document, system fields included.
@@ -98,15 +103,6 @@ class DocumentCodec:
             f"{kind.__name__}: {difference}",
             path=difference.path,
         )
-
-    def to_value(self, document: object) -> dict[str, Any]:
-        """The fields of a document, or of a dict under stored names, as values.
-
-        UNSET fields are left out, and system fields unless the document has them.
-        """
-        value = plain_value(document) if self._codec is None else self._codec.encode(document)
-        assert isinstance(value, dict), "a document is an object"
-        return value
 
     def patch_to_value(self, fields: Mapping[str, object]) -> dict[str, Value | Unset]:
         """The fields that a patch sets, under stored names; UNSET, which removes a field, stays.
