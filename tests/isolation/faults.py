@@ -160,13 +160,13 @@ def caches_without_journal(patch: Patch) -> None:
 
 def skips_replay_lookup(patch: Patch) -> None:
     """What a client sends again runs again."""
-    keep = WriterStore.keep_mutation
+    keep, find = WriterStore.keep_mutation, WriterStore.find_replay
 
     def keep_once(self: WriterStore, logged: Any = None, replay: Replay | None = None) -> None:
-        is_known = replay is not None and self.find_replay(*replay[:2]) is not None
+        is_known = replay is not None and find(self, *replay[:2]) is not None
         keep(self, logged, None if is_known else replay)
 
-    patch(GroupCommit, "_recorded", lambda self, key: None)
+    patch(WriterStore, "find_replay", lambda self, session, request: None)
     patch(WriterStore, "keep_mutation", keep_once)
 
 

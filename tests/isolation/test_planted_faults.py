@@ -16,7 +16,7 @@ the same on both, is told on threads only.
  e  two snapshots in one transition  FunctionRuns.query                    G-single
  f  cache key without identity       LiveQueries._entry_for                misdirected read
     cache key without journal        live_session.question_key, _pin       forked order
- g  replay look-up skipped           GroupCommit._recorded                 doubled append
+ g  replay look-up skipped           WriterStore.find_replay               doubled append
  h  failed savepoint released        WriterStore.drop_part                 G1a
  i  timestamp reused after restart   GroupCommit.begin                     reused timestamp
  j  reader left on an old snapshot   Snapshot.end, ReaderStore.begin       G-single-realtime

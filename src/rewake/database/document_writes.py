@@ -233,7 +233,7 @@ class DocumentWrites(ReadTransaction):
             return False
         # Now it is known that this is the way, the look at the document is taken down and charged.
         self._rows[place] = found
-        self._find_row(owner, id)
+        self.find(owner, id)
         text, changed = written
         if text != old:
             self.usage.count_write(text)
@@ -280,20 +280,15 @@ class DocumentWrites(ReadTransaction):
 
     def target(self, table: Table, id: str) -> tuple[str, int, Fields] | None:
         """A document that is about to be changed: its text, where it lies, and its content."""
-        found = self._find_row(table, id)
-        if found is None:
+        if self.find(table, id) is None:
             return None
-        text, row = found
+        text, row = self._rows[table.tablet, id]
         document = decode_stored(text)
         assert isinstance(document, dict), "a stored document is an object"
         return text, row, document
 
     def find(self, table: Table, id: str) -> str | None:
-        found = self._find_row(table, id)
-        return None if found is None else found[0]
-
-    def _find_row(self, table: Table, id: str) -> tuple[str, int] | None:
-        """A document and where it lies. Whoever reads one is likely to write it next."""
+        """A document, whose row is remembered: whoever reads one is likely to write it next."""
         key, recorder = key_of_id(id), self.recorder
         recorder.point(table.by_id, key)
         if recorder.parts > self._intervals_allowed:
@@ -305,8 +300,9 @@ class DocumentWrites(ReadTransaction):
             if found is None:
                 return None
             self._rows[place] = found
-        self.usage.count_read(found[0])
-        return found
+        text = found[0]
+        self.usage.count_read(text)
+        return text
 
     # -- within -----------------------------------------------------------------------------------------
 

@@ -164,11 +164,13 @@ class GroupCommit:
         """
         head = self._head
         assert head is not None, "begin the group first"
-        if invocation.replay is not None:
-            recorded = self._recorded(invocation.replay)
-            if recorded is not None:
-                return recorded
-        store = self._store
+        store, key = self._store, invocation.replay
+        if key is not None:
+            found = store.find_replay(key.session, key.request)
+            if found is not None:
+                ts, value, lines = found
+                recorded = CallResult(value, _lines_decoder.decode(lines))
+                return Performed(ts=ts, result=recorded, is_replay=True)
         store.begin_mutation()
         transaction = WriteTransaction(
             store,
@@ -276,14 +278,6 @@ class GroupCommit:
         """Take back what is under way and close the connection."""
         self.rollback()
         self._store.close()
-
-    def _recorded(self, key: ReplayKey) -> Performed | None:
-        """What was recorded for a mutation that the client sent before."""
-        found = self._store.find_replay(key.session, key.request)
-        if found is None:
-            return None
-        ts, value, lines = found
-        return Performed(ts=ts, result=CallResult(value, _lines_decoder.decode(lines)), is_replay=True)
 
     def _keep(
         self, head: Head, invocation: Invocation, transaction: WriteTransaction, result: CallResult

@@ -119,7 +119,8 @@ class FunctionRuns:
 
     def _perform(self, group: GroupCommit, job: MutationJob, registry: Registry) -> Mutated:
         started = self._monotonic()
-        attempt = _Attempt(self, job, registry, _is_system(job), job.call.path)
+        is_system = job.visibility is not Visibility.PUBLIC and _is_system(job)
+        attempt = _Attempt(self, job, registry, is_system, job.call.path)
         performed = group.perform(job.invocation, attempt.body)
         outcome: MutationOutcome | None = None
         error: RewakeError | None = None
@@ -233,7 +234,7 @@ class FunctionRuns:
             self._release()
             current.run = None
         # By its type: an author's exception may lie about its class, or fail when asked.
-        if host.is_out_of_memory or issubclass(type(host.error), MemoryError):
+        if host.is_out_of_memory or (host.error is not None and issubclass(type(host.error), MemoryError)):
             self.has_run_out_of_memory = True
             result = out_of_memory(self._limits, host.log_lines.rendered())
         elif result is None or host.is_out_of_time:
@@ -323,10 +324,11 @@ class _Attempt(msgspec.Struct, eq=False):
             host.used_files.refuse_wanting()
         if record is not None:
             self.path = record.name
-        try:
-            transaction.raise_if_torn()
-        except WriteInterrupted as torn:
-            result = failure_of(torn, root=None, log_lines=result.log_lines)
+        if transaction.is_torn:
+            try:
+                transaction.raise_if_torn()
+            except WriteInterrupted as torn:
+                result = failure_of(torn, root=None, log_lines=result.log_lines)
         if isinstance(result, Failure):
             self.failure = result
             raise _RolledBack()

@@ -173,8 +173,9 @@ class Host:
 
     def run(self, record: FunctionRecord, args: str) -> Success | Failure:
         """Run the outermost function of a call. Never raises what an author can cause."""
+        lines, limits = self.log_lines, self.limits
+        text = ""
         try:
-            lines, limits = self.log_lines, self.limits
             self.modules.add(record.path.module)
             tables = self.transaction.catalog
             arguments = read_arguments(record, args, tables, limits=limits, log_lines=lines)
@@ -187,13 +188,12 @@ class Host:
         except BaseException as error:
             # Also SystemExit and CancelledError: what an author raises ends the run, not the runner's thread.
             self.error = error
-            for measure in self.transaction.warnings():
-                warn(measure, self.log_lines)
-            rendered = self.log_lines.rendered()
-            return failure_of(error, root=self.registry.root, log_lines=rendered, limits=self.limits)
         for measure in self.transaction.warnings():
             warn(measure, lines)
-        return Success(text, lines.rendered())
+        rendered = lines.rendered() if lines.lines else ()
+        if self.error is not None:
+            return failure_of(self.error, root=self.registry.root, log_lines=rendered, limits=limits)
+        return Success(text, rendered)
 
     @property
     def journal(self) -> str | None:

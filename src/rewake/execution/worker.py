@@ -87,7 +87,7 @@ from rewake.execution.worker_messages import (
 )
 from rewake.execution.worker_pipe import Pipe
 from rewake.observability import ROOT, logger, wanted_level
-from rewake.storage import Durability, Role
+from rewake.storage import Durability, Role, without_documents
 from rewake.tracing import Tracing, tracing_from
 
 _log = logger(__name__)
@@ -214,6 +214,8 @@ class WriterWorker(_Worker):
         finally:
             self._mark.clear()
         item.outcome, item.error, item.record = done.outcome, done.error, done.record
+        if self._runs.has_run_out_of_memory:
+            gc.collect()  # What the run has taken hangs on its error, and reading on takes memory, too.
 
     def _prepare(self, items: list[Writing]) -> None:
         outcomes = []
@@ -224,7 +226,7 @@ class WriterWorker(_Worker):
         self._mark.leave(pack_prepared(Prepared(outcomes)))
 
     def _tell(self, report: GroupReport, items: list[Writing]) -> None:
-        rows = [row.keys_only() for row in report.rows]
+        rows = without_documents(report.rows)
         outcomes = [_outcome(item) if item.error or not item.prepared else item.prepared for item in items]
         self._pipe.send(Told(rows, report.last_ts, outcomes, report.commit_seconds))
 

@@ -50,21 +50,7 @@ def text_writer(codec: TypeCodec | None) -> WriteText:
 
     The writer raises NotPlain, whatever is wrong.
     """
-    write = _Source().compile(codec) if codec is not None else _write_any
-
-    def written(thing: object, tables: TableNames) -> str:
-        try:
-            text = write(thing, tables)
-            if not text.isascii():
-                text.encode()  # Finds a lone surrogate.
-        except (InvalidValue, TypeError, UnicodeEncodeError, RecursionError) as error:
-            raise NotPlain from error
-        # Sizes are counted on the other way, where one could be too large.
-        if 4 * len(text) > VALUE_BYTES_MAX:
-            raise NotPlain
-        return text
-
-    return written
+    return _Source().compile(codec)
 
 
 def _write_any(thing: object, tables: TableNames) -> str:
@@ -92,19 +78,34 @@ class _Source:
     def __init__(self) -> None:
         self._names: dict[str, Any] = {
             "ARRAY_LENGTH_MAX": ARRAY_LENGTH_MAX,
+            "BYTES_MAX": VALUE_BYTES_MAX,
             "INF": inf,
             "digits": msgspec.json.Encoder().encode,
             "NotPlain": NotPlain,
+            "REFUSED": (InvalidValue, TypeError, UnicodeEncodeError, RecursionError),
             "SAFE": SAFE_INTEGER_MAX,
             "UNSET": UNSET,
             "id_belongs": id_belongs,
             "quote": encode_basestring,
+            "write_any": _write_any,
         }
         self._functions: list[str] = []
 
-    def compile(self, codec: TypeCodec) -> WriteText:
+    def compile(self, codec: TypeCodec | None) -> WriteText:
         """The writer of a whole result."""
-        name = self._function([f"return {self._expression(codec, 'x', 0)}"])
+        text = "write_any(x, tables)" if codec is None else self._expression(codec, "x", 0)
+        name = self._function(
+            [
+                "try:",
+                f"    text = {text}",
+                "    if not text.isascii(): text.encode()",  # Finds a lone surrogate.
+                "except REFUSED as error:",
+                "    raise NotPlain from error",
+                # Sizes are counted on the other way, where one could be too large.
+                "if 4 * len(text) > BYTES_MAX: raise NotPlain",
+                "return text",
+            ]
+        )
         exec(compile("\n".join(self._functions), "<rewake writer>", "exec"), self._names)
         write: WriteText = self._names[name]
         return write

@@ -14,6 +14,7 @@ from rewake.storage.commit_log import (
     pack_writes,
     unpack_row,
     unpack_writes,
+    without_documents,
 )
 from rewake.storage.copying import CopyOutrun, FilesHold, copy_data_file
 from rewake.storage.data_file import (
@@ -70,4 +71,5 @@ __all__ = [
     "pack_writes",
     "unpack_row",
     "unpack_writes",
+    "without_documents",
 ]

@@ -13,6 +13,8 @@ Not here: writing them (`group_commit.py` in `database`), matching them with rea
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 _WITH_MARKS = b"\xc1"
@@ -53,8 +55,20 @@ class LogRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def keys_only(self) -> LogRow:
         """The row without its documents: all that finds the read sets which it touches."""
-        writes = tuple([LogWrite(write.tablet, write.id, None, None, write.keys) for write in self.writes])
-        return LogRow(self.ts, self.invocation, writes)
+        (row,) = without_documents((self,))
+        return row
+
+
+def without_documents(rows: Iterable[LogRow]) -> list[LogRow]:
+    """`LogRow.keys_only` of each."""
+    return [
+        LogRow(
+            row.ts,
+            row.invocation,
+            tuple([LogWrite(write.tablet, write.id, None, None, write.keys) for write in row.writes]),
+        )
+        for row in rows
+    ]
 
 
 def joined_keys(old_keys: Keys, new_keys: Keys) -> tuple[IndexKeys, ...]:
