@@ -13,9 +13,9 @@ from rewake.environment import (
     FAULT_DISK_VARIABLE,
     KILL_POINT_VARIABLE,
     ManualClock,
+    RandomTexts,
     pause,
     process_environment,
-    random_texts,
     seeded_environment,
     sync_directory,
 )
@@ -107,6 +107,6 @@ def test_a_directory_is_made_durable_and_nothing_else_is_taken_for_one(tmp_path:
 
 
 def test_texts_of_chance_have_their_length_and_never_come_again() -> None:
-    texts = list(islice(random_texts(seeded_environment(1), 8), 1_000))
+    texts = list(islice(RandomTexts(seeded_environment(1), 8), 1_000))
     assert len(set(texts)) == 1_000
     assert all(re.fullmatch("[0-9a-f]{16}", text) for text in texts)

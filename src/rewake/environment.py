@@ -98,15 +98,25 @@ class Environment(msgspec.Struct):
     """The name of a registered SQLite VFS; None for the machine's own."""
 
 
-def random_texts(environment: Environment, size: int) -> Iterator[str]:
-    """Unguessable texts without end: of `size` bytes each, in hexadecimal digits.
+class RandomTexts(Iterator[str]):
+    """Unguessable texts without end: of `size` bytes each, in hexadecimal digits. From any thread.
 
     Drawn many at once, for to ask the kernel takes longer than all that is done with one.
     """
-    while True:
-        drawn = environment.random_bytes(_DRAWN_AT_ONCE * size).hex()
-        for begin in range(0, len(drawn), 2 * size):
-            yield drawn[begin : begin + 2 * size]
+
+    def __init__(self, environment: Environment, size: int) -> None:
+        self._random_bytes = environment.random_bytes
+        self._size = size
+        self._ready: list[str] = []
+
+    def __next__(self) -> str:
+        try:
+            return self._ready.pop()
+        except IndexError:
+            drawn, digits = self._random_bytes(_DRAWN_AT_ONCE * self._size).hex(), 2 * self._size
+            first, *others = [drawn[begin : begin + digits] for begin in range(0, len(drawn), digits)]
+            self._ready += others
+            return first
 
 
 def seeded_environment(seed: int, *, clock: Clock | None = None) -> Environment:

@@ -21,7 +21,7 @@ from rewake.auth import ANONYMOUS, Identity
 from rewake.database import Database, Invocation, ReplayKey, ScheduledJob
 from rewake.deployment.mutations import Mutations
 from rewake.deployment.under_way import ArgumentsUnderWay, CallsUnderWay
-from rewake.environment import random_texts
+from rewake.environment import RandomTexts
 from rewake.errors import InvalidInput, RewakeError
 from rewake.execution import (
     NO_SOURCE,
@@ -64,7 +64,7 @@ class FunctionCalls:
         self._database = database
         self.environment = database.environment
         """Time, chance and fault points."""
-        self._invocations = random_texts(database.environment, 16)
+        self._invocations = RandomTexts(database.environment, 16)
         self._clock = database.environment.clock
         # Asked a dozen times for each call of a door: there is nothing around them.
         self.now_ns = self._clock.now_ns

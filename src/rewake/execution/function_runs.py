@@ -11,7 +11,6 @@ Not here: what happens inside a run (`host.py`), groups (`group_writer.py`), thr
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import msgspec
@@ -29,6 +28,7 @@ from rewake.database import (
     is_cron,
     record_module_read,
 )
+from rewake.environment import RandomTexts
 from rewake.errors import INTERNAL_MESSAGE, Internal, RewakeError
 from rewake.execution.call_log import CallRecord, CallUsage, identity_kind
 from rewake.execution.calls import (
@@ -64,7 +64,6 @@ from rewake.tracing import NO_TRACING, Tracing, mark_failed
 _log = logger(__name__)
 
 _ID_BYTES = 8
-_IDS_DRAWN = 64
 
 
 class Mutated(msgspec.Struct, frozen=True):
@@ -89,7 +88,7 @@ class FunctionRuns:
         self._limits = database.limits
         self._monotonic = database.environment.clock.monotonic
         self._hold, self._release = source_exchange()
-        self._ids = _RunIds(database.environment.random_bytes)
+        self._ids = RandomTexts(database.environment, _ID_BYTES)
         self.around = Surroundings(
             seed=lambda: database.environment.random_bytes(16),
             cursors=database.cursors,
@@ -191,7 +190,7 @@ class FunctionRuns:
             job,
             started=started,
             result=result,
-            request_id=self._ids.next(),
+            request_id=next(self._ids),
             called_from=job.called_from,
         )
         if isinstance(result, Failure):
@@ -355,23 +354,6 @@ class _Attempt(msgspec.Struct, eq=False):
         with transaction.uncounted():
             finish_job(transaction, job.scheduled, end_of(result))
         return result
-
-
-class _RunIds:
-    """Ids of runs, unguessable, drawn many at a time: each draw is a system call. From any thread."""
-
-    def __init__(self, random_bytes: Callable[[int], bytes]) -> None:
-        self._random_bytes = random_bytes
-        self._ready: list[str] = []
-
-    def next(self) -> str:
-        try:
-            return self._ready.pop()
-        except IndexError:
-            drawn = self._random_bytes(_ID_BYTES * _IDS_DRAWN).hex()
-            ids = [drawn[at : at + 2 * _ID_BYTES] for at in range(0, len(drawn), 2 * _ID_BYTES)]
-            self._ready += ids[1:]
-            return ids[0]
 
 
 def _is_system(job: MutationJob | QueryJob) -> bool:

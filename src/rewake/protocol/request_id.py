@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import sha256
 
-from rewake.environment import Environment, random_texts
+from rewake.environment import Environment, RandomTexts
 
 
 def session_request_id(session: str, request: int) -> str:
@@ -26,4 +26,4 @@ def random_request_id(environment: Environment) -> str:
 
 def random_request_ids(environment: Environment) -> Iterator[str]:
     """Ids as `random_request_id` makes one, without end."""
-    return random_texts(environment, 8)
+    return RandomTexts(environment, 8)
