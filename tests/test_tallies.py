@@ -26,8 +26,7 @@ def test_values_are_counted_below_the_first_bound_that_is_not_less() -> None:
 
 def test_runs_are_counted_by_function_in_any_spelling() -> None:
     made = tallies()
-    made.ran("m:f", "query", seconds=0.002, is_failure=False)
-    made.ran("m.js:f", "query", seconds=0.2, is_failure=True)
+    made.ran([("m:f", "query", 0.002, False), ("m.js:f", "query", 0.2, True)])
     made.hit("m:f")
     made.invalidated("m.js:f")
     (tally,) = made.functions()
@@ -40,7 +39,7 @@ def test_runs_are_counted_by_function_in_any_spelling() -> None:
 def test_what_strangers_make_up_is_pooled_and_leaves_nothing_behind() -> None:
     made = tallies()
     for number in range(5000):
-        made.ran(f"stranger{number}:f", "mutation", seconds=0.0, is_failure=True)
+        made.ran([(f"stranger{number}:f", "mutation", 0.0, True)])
     (tally,) = made.functions()
     assert (tally.name, tally.failures) == (POOLED, 5000)
     assert len(made._by_path) == 0
@@ -49,7 +48,7 @@ def test_what_strangers_make_up_is_pooled_and_leaves_nothing_behind() -> None:
 def test_functions_over_the_bound_are_pooled() -> None:
     made = tallies()
     for number in range(FUNCTIONS_MAX + 10):
-        made.ran(f"m{number}:f", "query", seconds=0.0, is_failure=False)
+        made.ran([(f"m{number}:f", "query", 0.0, False)])
     names = [tally.name for tally in made.functions()]
     assert len(names) == FUNCTIONS_MAX + 1
     assert sum(tally.successes for tally in made.functions()) == FUNCTIONS_MAX + 10

@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 """Upper bounds of durations, from a query that reads one document to an action that waits for the world."""
@@ -115,15 +115,20 @@ class Tallies:
         self.deployed_ns = 0
         """When the code that serves began to; 0 before the first."""
 
-    def ran(self, path: str, kind: str, *, seconds: float, is_failure: bool) -> None:
-        """A function ran."""
-        tally = self._by_path.get((kind, path)) or self._tally(path, kind)
+    def ran(self, runs: Iterable[tuple[str, str, float, bool]]) -> None:
+        """Functions ran: their paths and kinds, how many seconds each took, and whether it failed."""
+        known = self._by_path
+        ran = [
+            (known.get((kind, path)) or self._tally(path, kind), seconds, has_failed)
+            for path, kind, seconds, has_failed in runs
+        ]
         with self._lock:
-            if is_failure:
-                tally.failures += 1
-            else:
-                tally.successes += 1
-            tally.seconds.observe(seconds)
+            for tally, seconds, has_failed in ran:
+                if has_failed:
+                    tally.failures += 1
+                else:
+                    tally.successes += 1
+                tally.seconds.observe(seconds)
 
     def hit(self, path: str) -> None:
         """A query was answered from the cache."""

@@ -17,7 +17,7 @@ def facts() -> Facts:
     """Something of everything."""
     tallies = Tallies()
     tallies.naming = lambda path, kind: path
-    tallies.ran('m:"quoted\\\n"', "query", seconds=0.003, is_failure=False)
+    tallies.ran([('m:"quoted\\\n"', "query", 0.003, False)])
     tallies.group_sizes.observe(3)
     tallies.responses[200] += 5
     tallies.refusals["http", "Unauthenticated"] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 
 from rewake.auth import ANONYMOUS, Admin, User
 from rewake.environment import ManualClock
@@ -25,11 +26,11 @@ def test_it_keeps_the_latest_records():
 def test_a_listener_that_raises_disturbs_nobody(caplog):
     log, heard = CallLog(), []
 
-    def bad(one: CallRecord) -> None:
+    def bad(records: Sequence[CallRecord]) -> None:
         raise RuntimeError("no")
 
     log.listen(bad)
-    log.listen(heard.append)
+    log.listen(heard.extend)
     log.append(record(1))
     assert heard == log.records == [record(1)]
     assert "a listener of the call log failed" in caplog.text
@@ -80,9 +81,9 @@ def test_what_came_together_stands_in_order_with_growing_cursors() -> None:
     log.listen(heard.append)
     told = [record(number) for number in range(4)]
     house = CallRecord("_system/cli/tables:default", "query", 0.0, (), None, None, "")
-    for each in (*told[:2], house, *told[2:]):
-        log.append(each)
-    assert heard == told
+    log.extend([*told[:2], house, *told[2:]])
+    log.extend([house])
+    assert heard == [told], "at once, and nobody hears of nothing"
     assert log.records == told[-3:]
     cursors = [entry.cursor for entry in log.after(0)]
     assert cursors == sorted(set(cursors))

@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -202,10 +203,11 @@ class Development:
         self._deployment = deployment
         loop = asyncio.get_running_loop()
 
-        def heard(record: CallRecord) -> None:
+        def heard(records: Sequence[CallRecord]) -> None:
             # In the runner's thread; the terminal may be slow, and lines are to come in one order.
-            if self._options.shows_queries or record.kind != "query" or record.error or record.log_lines:
-                loop.call_soon_threadsafe(self._show_call, record)
+            for record in records:
+                if self._options.shows_queries or record.kind != "query" or record.error or record.log_lines:
+                    loop.call_soon_threadsafe(self._show_call, record)
 
         deployment.call_log.listen(heard)
         listening = self._options.listening

@@ -17,7 +17,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
@@ -203,7 +203,7 @@ async def _open_and_serve(
     except SchemaMismatch as mismatch:
         raise mismatch_failure(mismatch) from None
     try:
-        deployment.call_log.listen(log.call)
+        deployment.call_log.listen(log.calls)
         if code is not None:
             deployment.deploys.home = code.home
         server = await listen(deployment, options.listening, settings=settings, place=place)
@@ -303,10 +303,13 @@ class _Log:
             traceback=traceback,
         )
 
-    def call(self, record: CallRecord) -> None:
-        """What a run printed, and how it failed. Called from the runner's threads."""
-        if not self._shows_all and record.error is None and not record.log_lines:
-            return
+    def calls(self, records: Sequence[CallRecord]) -> None:
+        """What runs printed, and how they failed. Called from the runner's threads."""
+        for record in records:
+            if self._shows_all or record.error is not None or record.log_lines:
+                self._call(record)
+
+    def _call(self, record: CallRecord) -> None:
         if self._is_json:
             text = json_call(record, moment=self._moment(), deployment=self._deployment)
         else:

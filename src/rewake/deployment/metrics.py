@@ -91,7 +91,7 @@ class Metrics:
         self.tallies = tallies
         tallies.naming = lambda path, kind: public_name(path, kind, runner.analysis)
         self._call_log = call_log
-        call_log.listen(self._on_run)
+        call_log.listen(self._on_runs)
         self._doors: list[Callable[[], DoorFigures]] = []
         self._functions: TimeSeries[FunctionKey] = TimeSeries(self._now())
         self._tables: TimeSeries[int] = TimeSeries(self._now())
@@ -124,10 +124,19 @@ class Metrics:
             for write in row.writes:
                 tallies.rows_written[write.tablet] += 1
 
-    def _on_run(self, record: CallRecord) -> None:
-        """Hear of a run, in its thread."""
-        kind = "httpAction" if record.is_http else record.kind
-        self.tallies.ran(record.path, kind, seconds=record.seconds, is_failure=record.error is not None)
+    def _on_runs(self, records: Sequence[CallRecord]) -> None:
+        """Hear of runs, in their thread."""
+        self.tallies.ran(
+            [
+                (
+                    record.path,
+                    "httpAction" if record.is_http else record.kind,
+                    record.seconds,
+                    record.error is not None,
+                )
+                for record in records
+            ]
+        )
 
     # Charts.
 

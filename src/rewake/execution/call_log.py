@@ -1,9 +1,10 @@
 """The call log: what ran, how long it took, what it printed and how it failed.
 
-Floor 3, `execution`. Every function run reports here once it is over, and a running action with each line
-that it prints. `rewake dev` and `serve` listen; who asks from outside follows by a cursor, or waits for news:
+Floor 3, `execution`. Every function run reports here once it is over, together with those that it came with,
+and a running action with each line that it prints. `rewake dev` and `serve` listen; who asks from outside
+follows by a cursor, or waits for news:
 
-    append(record), progress(line) -> entries with growing cursors -> after(cursor) | wait_after(cursor)
+    extend(records), progress(line) -> entries with growing cursors -> after(cursor) | wait_after(cursor)
 
 The latest entries are kept, bounded in number and size. Records carry the author's own traceback, which
 clients never see in production.
@@ -16,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -149,7 +150,7 @@ class CallLog:
         self._entries: deque[tuple[float, CallRecord | RunProgress, int]] = deque()
         self._bytes = 0
         self._cursor = 0.0
-        self._listeners: list[Callable[[CallRecord], None]] = []
+        self._listeners: list[Callable[[Sequence[CallRecord]], None]] = []
         self._waiting: list[Callable[[], object]] = []
         self._is_over = False
 
@@ -160,28 +161,34 @@ class CallLog:
             news = [news for _, news, _ in self._entries]
         return [each for each in news if isinstance(each, CallRecord)]
 
-    def listen(self, listener: Callable[[CallRecord], None]) -> None:
-        """Call `listener` with every record from now on, in the thread of the run."""
+    def listen(self, listener: Callable[[Sequence[CallRecord]], None]) -> None:
+        """Call `listener` with all records from now on, those together that came together, in the thread of
+        the runs.
+        """
         self._listeners.append(listener)
 
     def append(self, record: CallRecord) -> None:
-        """Take a record. A listener that raises is reported and does not disturb the run.
+        """Take one record: see `extend`."""
+        self.extend((record,))
+
+    def extend(self, records: Sequence[CallRecord]) -> None:
+        """Take records, in order. A listener that raises is reported and does not disturb the runs.
 
         What the house did for itself is left out where it went well.
         """
-        if record.error is None and record.path.startswith(SYSTEM_PREFIX):
+        told = [one for one in records if one.error is not None or not one.path.startswith(SYSTEM_PREFIX)]
+        if not told:
             return
-        has_texts = record.error or record.traceback or record.log_lines
-        self._take(record, _size_of(record) if has_texts else _ENTRY_BYTES)
+        self._take([(record, _size_of(record)) for record in told])
         for listener in self._listeners:
             try:
-                listener(record)
+                listener(told)
             except Exception:
                 _log.exception("a listener of the call log failed")
 
     def progress(self, progress: RunProgress) -> None:
         """Take a line of an action that still runs; its record will hold it again."""
-        self._take(progress, _size_of(progress))
+        self._take([(progress, _ENTRY_BYTES + len(progress.line.text))])
 
     def after(self, cursor: float) -> list[LogEntry]:
         """The entries that are kept and come after `cursor`, oldest first; 0 for all."""
@@ -226,15 +233,22 @@ class CallLog:
             found.append(LogEntry(at, news))
         return found[::-1]
 
-    def _take(self, news: CallRecord | RunProgress, size: int) -> None:
+    def _take(self, news: list[tuple[CallRecord | RunProgress, int]]) -> None:
+        """Take entries, each with its size."""
         with self._lock:
-            entries, now = self._entries, self._clock.now_ns() / 1e6
-            # A millisecond may bring many, and a clock may go back.
-            self._cursor = max(now, self._cursor + _CURSOR_STEP_MS)
-            entries.append((self._cursor, news, size))
-            self._bytes += size
-            while len(entries) > 1 and (len(entries) > self._records_max or self._bytes > self._bytes_max):
+            entries, cursor = self._entries, self._cursor
+            now = self._clock.now_ns() / 1e6
+            for each, size in news:
+                # A millisecond may bring many, and a clock may go back.
+                cursor += _CURSOR_STEP_MS
+                cursor = max(cursor, now)
+                entries.append((cursor, each, size))
+                self._bytes += size
+            self._cursor = cursor
+            excess = len(entries) - self._records_max
+            while (excess > 0 or self._bytes > self._bytes_max) and len(entries) > 1:
                 self._bytes -= entries.popleft()[2]
+                excess -= 1
             waiting, self._waiting = self._waiting, []
         for wake in waiting:
             wake()
@@ -247,11 +261,12 @@ def identity_kind(identity: Identity) -> str:
     return "user" if isinstance(identity, User) else "anonymous"
 
 
-def _size_of(news: CallRecord | RunProgress) -> int:
-    """About how much memory an entry takes."""
-    if isinstance(news, RunProgress):
-        return _ENTRY_BYTES + len(news.line.text)
-    size = _ENTRY_BYTES + len(news.error or "") + len(news.traceback or "")
-    for line in news.log_lines:
+def _size_of(record: CallRecord) -> int:
+    """About how much memory the entry of a record takes."""
+    size = _ENTRY_BYTES
+    for text in (record.error, record.traceback):
+        if text:
+            size += len(text)
+    for line in record.log_lines:
         size += _ENTRY_BYTES + len(line.text)
     return size

@@ -108,9 +108,7 @@ class WriterThread:
     # In the thread.
 
     def _tell(self, report: GroupReport, items: list[Writing]) -> None:
-        for item in items:
-            if item.record is not None:
-                self._call_log.append(item.record)
+        self._call_log.extend([item.record for item in items if item.record is not None])
         with suppress(RuntimeError):  # The loop was closed under us: nobody is left to be told.
             self._loop.call_soon_threadsafe(self._deliver, report, items)
 
