@@ -16,22 +16,22 @@ from rewake.execution.lanes import Lane
 from rewake.execution.reader_pool import ReaderPool
 from rewake.execution.runner import QueryJob, QueryRun
 from rewake.execution.waiting_line import ReadersOverloaded, WaitingLine
-from rewake.execution.worker_messages import OpenWave, Ran, Run
+from rewake.execution.worker_messages import OpenWave, Ran
 
 CALLER = Lane("somebody")
 CUT_OFF = Failure("took too long")
 
 
 def job(path: str) -> QueryJob:
-    return QueryJob(FunctionCall(path, "{}"), ANONYMOUS, Visibility.PUBLIC)
+    return QueryJob(FunctionCall(path, "{}"), ANONYMOUS.fingerprint, Visibility.PUBLIC)
 
 
-def run_of(value: str) -> QueryRun:
-    return QueryRun(Success(value), None, ReadSet(), False, False, "")
+def run_of(value: str, seconds: float = 0.0) -> QueryRun:
+    return QueryRun(Success(value), None, ReadSet().to_wire(), False, False, "", seconds)
 
 
-def sent_run(value: str, seconds: float) -> Run:
-    return Run.of(run_of(value), CallRecord("", "query", seconds, (), None, None, ""))
+def record_of(seconds: float) -> CallRecord:
+    return CallRecord("", "query", seconds, (), None, None, "")
 
 
 @dataclass(eq=False)
@@ -69,11 +69,12 @@ class FakeReader:
     @property
     def asked(self) -> list[list[str]]:
         """The paths of each message."""
-        return [[query.path for query in sent.jobs] for sent in self.sent if isinstance(sent, OpenWave)]
+        return [[job.call.path for job in sent.jobs] for sent in self.sent if isinstance(sent, OpenWave)]
 
     def answer(self, *values: str, ts: int = 7, seconds: float = 1e-5) -> None:
         self.answers += 1
-        self.hear(Ran(ts, [sent_run(value, seconds) for value in values]))
+        runs = [run_of(value, seconds) for value in values]
+        self.hear(Ran(ts, runs, [record_of(seconds) for _ in values]))
 
     def die(self, at: int | None = None) -> None:
         self.marked = None if at is None else (at, 0.0)

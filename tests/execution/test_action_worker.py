@@ -20,7 +20,6 @@ from rewake.execution.worker_messages import (
     FromFront,
     FromWorker,
     PipeBroken,
-    Result,
     StopAction,
 )
 from tests.execution.action_stage import WAIT_SECONDS, database_of, in_thread, job_of, registry_of
@@ -67,7 +66,7 @@ class Front:
     def hear_acted(self) -> tuple[int, Success | Failure]:
         message = self.hear()
         assert isinstance(message, Acted)
-        return message.number, message.result.result()
+        return message.number, message.result
 
 
 @pytest.fixture
@@ -83,7 +82,7 @@ def test_an_action_asks_through_the_pipe_and_tells_what_it_came_to(front: Front)
     front.act(7, "m:ask", '{"path":"a:number"}')
     call = front.hear_call()
     assert (call.action, call.kind, call.path, call.args) == (7, "query", "a:number", "{}")
-    front.said.put(Answer(call.number, Result.of(Success("3.0"))))
+    front.said.put(Answer(call.number, Success("3.0")))
     assert front.hear_acted() == (7, Success("3.0"))
 
 
@@ -92,14 +91,14 @@ def test_answers_find_the_calls_that_they_belong_to(front: Front) -> None:
     calls = {call.path: call for call in (front.hear_call(), front.hear_call())}
     assert calls["a:one"].number != calls["a:two"].number
     assert calls["a:two"].args == '{"n":2.0}'
-    front.said.put(Answer(calls["a:two"].number, Result.of(Success("2.0"))))
-    front.said.put(Answer(calls["a:one"].number, Result.of(Success("1.0"))))
+    front.said.put(Answer(calls["a:two"].number, Success("2.0")))
+    front.said.put(Answer(calls["a:one"].number, Success("1.0")))
     assert front.hear_acted() == (1, Success("[1.0,2.0]"))
 
 
 def test_a_failed_call_fails_the_action_that_does_not_catch_it(front: Front) -> None:
     front.act(1, "m:ask", '{"path":"a:number"}')
-    front.said.put(Answer(front.hear_call().number, Result.of(Failure("Uncaught ConvexError\n", '"no"'))))
+    front.said.put(Answer(front.hear_call().number, Failure("Uncaught ConvexError\n", '"no"')))
     number, result = front.hear_acted()
     assert isinstance(result, Failure)
     assert (number, result.data) == (1, '"no"')
@@ -110,8 +109,8 @@ def test_a_stopped_action_says_so_and_an_answer_that_comes_too_late_is_dropped(f
     call = front.hear_call()
     front.said.put(StopAction(1, "over its time\n"))
     assert front.hear_acted() == (1, Failure("over its time\n"))
-    front.said.put(Answer(call.number, Result.of(Success("null"))))
-    front.said.put(Answer(999, Result.of(Success("null"))))
+    front.said.put(Answer(call.number, Success("null")))
+    front.said.put(Answer(999, Success("null")))
     front.act(2, "m:ask", '{"path":"a:number"}')
     assert front.hear_call().action == 2
 

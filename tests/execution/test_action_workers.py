@@ -20,7 +20,7 @@ from rewake.execution import (
 )
 from rewake.execution.action_desk import LOST, ActionDesk
 from rewake.execution.action_workers import ActionWorkers
-from rewake.execution.worker_messages import Act, Acted, Answer, Call, FromWorker, Result, StopAction
+from rewake.execution.worker_messages import Act, Acted, Answer, Call, FromWorker, StopAction
 from rewake.functions import FunctionKind
 from rewake.limits import DEFAULT_LIMITS
 from tests.execution.action_stage import job_of
@@ -50,7 +50,7 @@ class Process:
 
     def finish(self, number: int, result: Success | Failure) -> None:
         record = CallRecord("m:act", "action", 0.0, (), None, None, "r")
-        self.hear(Acted(number, Result.of(result), record))
+        self.hear(Acted(number, result, record))
 
 
 class House:
@@ -137,7 +137,7 @@ def test_a_call_is_answered_where_it_came_from() -> None:
         process.hear(Call(5, 1, "query", "m:q", '{"n":1.0}'))
         await settle()
         assert stage.house.calls == [("query", "m:q", '{"n":1.0}')]
-        assert process.sent[-1] == Answer(5, Result.of(Success("1.0")))
+        assert process.sent[-1] == Answer(5, Success("1.0"))
 
     play(story)
 

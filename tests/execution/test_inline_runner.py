@@ -71,7 +71,8 @@ def test_a_run_tells_what_it_depended_on(tmp_path):
         runner = InlineRunner(database, registry)
         await runner.start(lambda report: None)
         names = ("m:plain", "m:looks", "nothing:f")
-        jobs = [QueryJob(FunctionCall(name, "{}"), ANONYMOUS, Visibility.PUBLIC) for name in names]
+        asker = ANONYMOUS.fingerprint
+        jobs = [QueryJob(FunctionCall(name, "{}"), asker, Visibility.PUBLIC) for name in names]
         wave = await runner.open_wave(jobs)
         plain, looks, missing = wave.runs
         await wave.close()
@@ -98,7 +99,7 @@ def test_a_push_that_never_ends_loading_is_given_up_and_the_old_code_serves_on(t
     """
 
     async def version(runner: InlineRunner) -> object:
-        job = QueryJob(FunctionCall("m:version", "{}"), ANONYMOUS, Visibility.PUBLIC)
+        job = QueryJob(FunctionCall("m:version", "{}"), ANONYMOUS.fingerprint, Visibility.PUBLIC)
         wave = await runner.open_wave([job])
         await wave.close()
         return wave.runs[0].result
@@ -133,7 +134,7 @@ def test_every_run_of_a_query_has_an_id_of_its_own(tmp_path):
         runner = InlineRunner(database, load(tmp_path, notes=""))
         await runner.start(lambda report: None)
         try:
-            unknown = QueryJob(FunctionCall("notes:none", "{}"), ANONYMOUS, Visibility.PUBLIC)
+            unknown = QueryJob(FunctionCall("notes:none", "{}"), ANONYMOUS.fingerprint, Visibility.PUBLIC)
             wave = await runner.open_wave([unknown] * 150)
             ids = [run.result.run_id for run in wave.runs]
             await wave.close()

@@ -146,14 +146,14 @@ def test_an_error_is_for_the_first_without_an_answer_and_the_rest_are_asked_agai
 def test_how_long_a_function_takes_is_what_it_took_lately() -> None:
     paces = Paces()
     assert paces.of("m:a") == float("inf")
-    paces.learn("m:a", run_of("1"), 0.8)
+    paces.learn("m:a", run_of("1", 0.8))
     assert paces.of("m:a") == 0.8
-    paces.learn("m:a", run_of("1"), 0.0)
+    paces.learn("m:a", run_of("1", 0.0))
     assert paces.of("m:a") == pytest.approx(0.7)
-    paces.learn("m:a", run_of("1"), 1.5)
+    paces.learn("m:a", run_of("1", 1.5))
     assert paces.of("m:a") == pytest.approx(0.8)
-    failed = QueryRun(Failure("no such function"), None, ReadSet(), False, False, "")
-    paces.learn("m:made up", failed, 0.1)
+    failed = QueryRun(Failure("no such function"), None, ReadSet().to_wire(), False, False, "", 0.1)
+    paces.learn("m:made up", failed)
     assert paces.of("m:made up") == float("inf")
 
 

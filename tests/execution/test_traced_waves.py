@@ -17,7 +17,7 @@ from rewake.execution import WAVES, FunctionCall, Lane, QueryJob, QueryRun, Trac
 from rewake.execution.runner import asked_by_wave
 from rewake.tracing import Tracing
 
-JOB = QueryJob(FunctionCall("m:f", "{}"), ANONYMOUS, Visibility.PUBLIC)
+JOB = QueryJob(FunctionCall("m:f", "{}"), ANONYMOUS.fingerprint, Visibility.PUBLIC)
 
 
 @dataclass

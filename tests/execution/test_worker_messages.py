@@ -38,10 +38,7 @@ from rewake.execution.worker_messages import (
     OpenWave,
     Outcome,
     Prepared,
-    Query,
     Ran,
-    Result,
-    Run,
     Serve,
     Told,
     pack,
@@ -61,8 +58,8 @@ RECORD = CallRecord(
 
 
 def crossed(message: FromWorker) -> FromWorker:
-    (body,) = FrameDecoder().feed(pack(message))
-    return unpack_from_worker(body)
+    (crossed,) = unpack_from_worker(FrameDecoder().feed(pack(message)))
+    return crossed
 
 
 def crossed_down(message: FromFront) -> FromFront:
@@ -72,9 +69,9 @@ def crossed_down(message: FromFront) -> FromFront:
 
 @given(st.binary(max_size=40))
 def test_what_is_no_message_breaks_the_pipe_and_nothing_else(body: bytes) -> None:
-    for unpack in (lambda body: unpack_from_front([body]), unpack_from_worker):
+    for unpack in (unpack_from_front, unpack_from_worker):
         try:
-            unpack(body)
+            unpack([body])
         except PipeBroken:
             pass
 
@@ -105,20 +102,26 @@ def test_an_action_and_a_request_cross_with_their_source() -> None:
 
 
 def test_a_wave_crosses_with_its_answer() -> None:
-    job = QueryJob(FunctionCall("m:f", "{}"), ANONYMOUS, Visibility.PUBLIC, "journal")
-    message = crossed_down(OpenWave([Query.of(job)], 2**62))
-    assert isinstance(message, OpenWave)
-    assert (message.jobs[0].job, message.at) == (job, 2**62)
+    job = QueryJob(FunctionCall("m:f", "{}"), "user:{}", Visibility.PUBLIC, "journal")
+    message = crossed_down(OpenWave([job], 2**62))
+    assert message == OpenWave([job], 2**62)
+    assert job.identity == User("{}")
     read_set = ReadSet({7: [(b"a", b"b"), (b"c", None)]})
-    run = QueryRun(Success("1.0", ("[LOG] 1",)), None, read_set, True, False, "hash", RECORD.seconds)
-    answer = crossed(Ran(5, [Run.of(run, RECORD)]))
+    runs = [
+        QueryRun(result, None, read_set.to_wire(), True, False, "hash", 0.5)
+        for result in (Success("1.0", ("[LOG] 1",)), Failure("no", "null", ("[LOG] 1",), "run"))
+    ]
+    answer = crossed(Ran(5, runs, [RECORD, RECORD]))
+    assert answer == Ran(5, runs, [RECORD, RECORD])
     assert isinstance(answer, Ran)
-    assert (answer.runs[0].run, answer.runs[0].record) == (run, RECORD)
+    assert answer.runs[0].read_set == read_set
+    assert isinstance(failure := answer.runs[1].result, Failure)
+    assert failure.run_id == "run", "no part of what is compared"
 
 
 def test_a_group_crosses() -> None:
     row = LogRow(9, "i", (LogWrite(101, "id", None, "{}", ((5, None, b"k"),)),))
-    failure = Outcome(2, 9, Result.of(Failure("no\n", "null", ())), record=RECORD)
+    failure = Outcome(2, 9, Failure("no\n", "null", ()), record=RECORD)
     changed = Outcome(3, changed=SchemaChange(tables_added=["a"]))
     trimmed = Outcome(4, trimmed=TrimResult(1, 2, has_more=True))
     told = crossed(Told([row], 9, [failure, changed, trimmed]))

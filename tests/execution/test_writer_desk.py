@@ -14,11 +14,11 @@ from msgspec.structs import replace
 from rewake.auth import ANONYMOUS
 from rewake.database import Invocation, ReplayKey
 from rewake.environment import ManualClock
-from rewake.execution import FunctionCall, MutationJob, Visibility
+from rewake.execution import Failure, FunctionCall, MutationJob, Success, Visibility
 from rewake.execution.call_log import CallRecord
 from rewake.execution.lanes import HOUSE, Lane
 from rewake.execution.waiting_line import WaitingLine, WriterOverloaded
-from rewake.execution.worker_messages import Mutate, Outcome, Result, Told, Trim
+from rewake.execution.worker_messages import Mutate, Outcome, Told, Trim
 from rewake.execution.writer_desk import Work, WriterDesk
 from rewake.limits import DEFAULT_LIMITS
 
@@ -30,12 +30,12 @@ def mutation(number: int) -> Mutate:
     )
 
 
-def failed(text: str) -> Result:
-    return Result(None, text, None, ())
+def failed(text: str) -> Failure:
+    return Failure(text)
 
 
 def done(number: int) -> Outcome:
-    return Outcome(number, number, Result(f"{number}", None, None, ()))
+    return Outcome(number, number, Success(f"{number}"))
 
 
 def new_desk(*, taken_max: int, clock: ManualClock | None = None) -> WriterDesk:
@@ -202,7 +202,7 @@ def ran(number: int, seconds: float) -> Outcome:
     record = CallRecord(
         path="m:f", kind="mutation", seconds=seconds, log_lines=(), error=None, traceback=None, request_id="r"
     )
-    return Outcome(number, number, Result("1", None, None, ()), record=record)
+    return Outcome(number, number, Success("1"), record=record)
 
 
 def test_lanes_take_turns_and_what_a_dead_writer_had_goes_first() -> None:

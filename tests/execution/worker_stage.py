@@ -257,7 +257,7 @@ class Stage:
 
 
 def query_job(path: str, **args: Any) -> QueryJob:
-    return QueryJob(FunctionCall(path, json.dumps(args)), ANONYMOUS, Visibility.PUBLIC)
+    return QueryJob(FunctionCall(path, json.dumps(args)), ANONYMOUS.fingerprint, Visibility.PUBLIC)
 
 
 class CallFailed(Exception):

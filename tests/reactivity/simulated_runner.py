@@ -245,7 +245,7 @@ class SimulatedWave:
         return QueryRun(
             result,
             journal,
-            ReadSet.from_wire(answer.read_set.to_wire()),  # As from a reader's process.
+            answer.read_set.to_wire(),
             answer.read_identity,
             answer.read_clock,
             f"h{version}" if job.call.path.startswith("m") else "",

@@ -36,7 +36,6 @@ from rewake.execution.worker_messages import (
     FromFront,
     FromWorker,
     Printed,
-    Result,
     Serve,
     StopAction,
 )
@@ -92,7 +91,7 @@ class ActionWorker:
             future = self._asked.pop(message.number, None)
         # Not so where the action was stopped, and has cancelled what it waited for.
         if future is not None and future.set_running_or_notify_cancel():
-            future.set_result(message.result.result())
+            future.set_result(message.result)
 
     # In the threads of actions.
 
@@ -113,4 +112,4 @@ class ActionWorker:
         self._send(Exchanged(number, event))
 
     def _done(self, number: int, result: Success | Failure, record: CallRecord) -> None:
-        self._send(Acted(number, Result.of(result), record))
+        self._send(Acted(number, result, record))

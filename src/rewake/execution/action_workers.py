@@ -32,7 +32,6 @@ from rewake.execution.worker_messages import (
     Exchanged,
     FromWorker,
     Printed,
-    Result,
     Serve,
     StopAction,
 )
@@ -163,7 +162,7 @@ class ActionWorkers:
         elif isinstance(message, Acted):
             if seat.jobs.pop(message.number, None) is not None:
                 del self._seats[message.number]
-                self._desk.finished(message.number, message.result.result(), message.record)
+                self._desk.finished(message.number, message.result, message.record)
             if seat.is_retired:
                 self._retire(seat)
 
@@ -176,7 +175,7 @@ class ActionWorkers:
         result = await self._calls.call_from_action(
             message.kind, call, job.identity, request_id=job.request_id, source=source
         )
-        seat.worker.send(Answer(message.number, Result.of(result)))
+        seat.worker.send(Answer(message.number, result))
 
     def _ended(self, seat: _Seat) -> None:
         numbers = list(seat.jobs)

@@ -32,7 +32,7 @@ class Visibility(StrEnum):
     """The caller shows a key that may not call this function at all: the run ends with what it lacks."""
 
 
-class FunctionCall(msgspec.Struct, frozen=True, gc=False):
+class FunctionCall(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Which function, with which arguments.
 
     `path` is in any form that clients use (`module:function`, `module.js:function`, `module`); `args` is
@@ -111,8 +111,11 @@ NO_SOURCE = RequestSource()
 """Of calls that no request is behind."""
 
 
-class Success(msgspec.Struct, frozen=True, gc=False):
-    """A function returned. `value` is canonical encoded JSON text."""
+class Success(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A function returned. `value` is canonical encoded JSON text.
+
+    It crosses pipes as an array and a `Failure` as a map: so one is told from the other.
+    """
 
     value: str
     log_lines: tuple[str, ...] = ()

@@ -200,7 +200,7 @@ class FunctionRuns:
         run = QueryRun(
             result=result,
             journal=host.journal if record is not None else job.journal,
-            read_set=transaction.read_set,
+            packed_read_set=transaction.read_set.to_wire(),
             read_identity=host.has_read_identity,
             read_clock=host.has_read_clock,
             code_hash="" if module is None else registry.module_hashes.get(module, ""),

@@ -26,7 +26,7 @@ import msgspec
 from rewake.execution.calls import Failure, Success
 from rewake.execution.runner import QueryJob, QueryRun
 from rewake.execution.worker_failures import WorkerLost
-from rewake.execution.worker_messages import Failed, FromWorker, OpenWave, Query, Ran
+from rewake.execution.worker_messages import Failed, FromWorker, OpenWave, Ran
 from rewake.execution.worker_process import Worker
 from rewake.handoff import Handoff
 
@@ -100,8 +100,8 @@ class Readers(Protocol):
         """Whether a reader is one of those that take work now."""
         ...
 
-    def heard(self, ran: Ran) -> list[QueryRun]:
-        """The runs of an answer; their records go to the call log."""
+    def heard(self, ran: Ran) -> None:
+        """The records of an answer go to the call log."""
         ...
 
     def failed(self, job: QueryJob, failure: Failure) -> QueryRun:
@@ -123,9 +123,9 @@ class Paces:
         """How long the next run will take, about; infinite where nobody knows."""
         return self._seconds.get(path, inf)
 
-    def learn(self, path: str, run: QueryRun, seconds: float) -> None:
-        """It took `seconds`. One run counts for an eighth: a process that lost its processor for a moment is
-        not a slow function, and a function that is slow now and then is one.
+    def learn(self, path: str, run: QueryRun) -> None:
+        """One run counts for an eighth: a process that lost its processor for a moment is not a slow
+        function, and a function that is slow now and then is one.
         """
         if not isinstance(run.result, Success):
             return  # Callers can make up any number of paths.
@@ -133,8 +133,8 @@ class Paces:
         if known is None:
             if len(self._seconds) >= _PATHS_MAX:
                 self._seconds.clear()
-            known = seconds
-        self._seconds[path] = known + (seconds - known) / 8
+            known = run.seconds
+        self._seconds[path] = known + (run.seconds - known) / 8
 
 
 class Batch:
@@ -166,7 +166,7 @@ class Batch:
 
     def send(self) -> None:
         """Set out."""
-        self.worker.send(OpenWave([Query.of(each.job) for each in self.questions], None, is_in_parts=True))
+        self.worker.send(OpenWave([each.job for each in self.questions], None, is_in_parts=True))
 
     def lead(self) -> None:
         """From now on what the reader says is about this batch."""
@@ -220,8 +220,9 @@ class Batch:
         self._answered += len(answered)
         if self._answered == len(self.questions):
             self._finish()  # First of all: the reader has work while we hand out answers.
-        for question, run, sent in zip(answered, self._readers.heard(message), message.runs, strict=True):
-            self._paces.learn(question.job.call.path, run, sent.record.seconds)
+        self._readers.heard(message)
+        for question, run in zip(answered, message.runs, strict=True):
+            self._paces.learn(question.job.call.path, run)
             if not question.done():
                 question.set_result(Answered(run, message.ts, self.worker))
 

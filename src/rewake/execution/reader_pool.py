@@ -26,7 +26,7 @@ from rewake.execution.question_desk import QuestionDesk
 from rewake.execution.runner import QueryJob, QueryRun, RunnerClosed
 from rewake.execution.waiting_line import WaitingLine
 from rewake.execution.worker_failures import WorkerLost, given_up
-from rewake.execution.worker_messages import EndWave, FromFront, FromWorker, More, OpenWave, Query, Ran
+from rewake.execution.worker_messages import EndWave, FromFront, FromWorker, More, OpenWave, Ran
 from rewake.execution.worker_process import Worker
 from rewake.handoff import Handoff
 
@@ -150,13 +150,9 @@ class ReaderPool:
         else:
             worker.hear = heard
 
-    def heard(self, ran: Ran) -> list[QueryRun]:
-        """The runs of an answer that is used; their records go to the call log."""
-        runs = []
-        for each in ran.runs:
-            self._call_log.append(each.record)
-            runs.append(each.run)
-        return runs
+    def heard(self, ran: Ran) -> None:
+        """The records of an answer that is used go to the call log."""
+        self._call_log.extend(ran.records)
 
     def failed(self, job: QueryJob, failure: Failure) -> QueryRun:
         """The run of a query that took its reader with it. It is asked again when its code changes."""
@@ -178,7 +174,7 @@ class ReaderPool:
         return QueryRun(
             result=failure,
             journal=None,
-            read_set=module_read_set(module) if module is not None else ReadSet(),
+            packed_read_set=(module_read_set(module) if module is not None else ReadSet()).to_wire(),
             read_identity=False,
             read_clock=False,
             code_hash=self._code_hash(path) or "",
@@ -235,7 +231,7 @@ class WorkerWave:
                 # Its reader died during a push: new code must not meet the schema of an old snapshot.
                 self._pool.give_back(worker)
                 raise WorkerLost()
-            queries = [*map(Query.of, [jobs[number] for number in left] if runs else jobs)]
+            queries = [jobs[number] for number in left] if runs else jobs
             # Another reader goes on at the wave's own timestamp.
             at = self._at if self.ts < 0 else self.ts
             is_short = self._is_all and at is None
@@ -273,10 +269,10 @@ class WorkerWave:
             if is_short:
                 self._worker = None
                 self._pool.give_back(worker, is_at_rest=True)
-            heard = self._pool.heard(ran)
+            self._pool.heard(ran)
             if not runs:
-                return heard
-            runs.update(zip(left, heard, strict=True))
+                return ran.runs
+            runs.update(zip(left, ran.runs, strict=True))
             return [runs[number] for number in range(len(jobs))]
 
     async def more(self, jobs: Sequence[QueryJob]) -> list[QueryRun]:

@@ -19,7 +19,7 @@ from typing import Protocol
 
 import msgspec
 
-from rewake.auth import Identity
+from rewake.auth import Identity, identity_of
 from rewake.database import (
     DeployNote,
     Invocation,
@@ -67,18 +67,25 @@ class MutationJob(msgspec.Struct, frozen=True):
     """Whose it is, as far as waiting for the writer is concerned."""
 
 
-class QueryJob(msgspec.Struct, frozen=True):
-    """One query to run. `journal` is what an earlier run left behind (wire 1.10)."""
+class QueryJob(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One query to run, as it crosses to a reader's process, too."""
 
     call: FunctionCall
-    identity: Identity
+    asker: str
+    """The fingerprint of who asks: all of an identity that a run may depend on."""
     visibility: Visibility
     journal: str | None = None
+    """What an earlier run left behind (wire 1.10)."""
     trace: str = ""
     """The span that asks, as a `traceparent`; empty where traces are not wanted."""
     asked_at: float = 0.0
     """When it was handed over, in monotonic seconds; told together with `trace`."""
     called_from: CalledFrom = CalledFrom.UNKNOWN
+
+    @property
+    def identity(self) -> Identity:
+        """Who asks."""
+        return identity_of(self.asker)
 
 
 class ActionJob(msgspec.Struct, frozen=True):
@@ -125,20 +132,26 @@ class Calls(Protocol):
         ...
 
 
-class QueryRun(msgspec.Struct, frozen=True):
-    """What a query run came to and what it depended on.
+class QueryRun(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a query run came to and what it depended on, as it crosses from a reader's process, too.
 
     `code_hash` names the code that ran: a run of replaced code is not registered or cached.
     """
 
     result: Success | Failure
     journal: str | None
-    read_set: ReadSet
+    packed_read_set: bytes
+    """What was read, by `ReadSet.to_wire`: of most runs nobody ever looks at it."""
     read_identity: bool
     read_clock: bool
     code_hash: str
     seconds: float = 0.0
     """How long it took."""
+
+    @property
+    def read_set(self) -> ReadSet:
+        """What was read."""
+        return ReadSet.from_wire(self.packed_read_set)
 
 
 class GroupReport(msgspec.Struct, frozen=True):

@@ -23,6 +23,7 @@ import queue
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 
 from rewake.database import (
     Database,
@@ -47,7 +48,7 @@ from rewake.execution.output import install_log_handler
 from rewake.execution.pipe_frames import PipeBroken
 from rewake.execution.registry import Registry
 from rewake.execution.run_mark import RunMark
-from rewake.execution.runner import GroupReport, MutationJob
+from rewake.execution.runner import GroupReport, MutationJob, QueryJob
 from rewake.execution.schema_steps import Stepped, change_of
 from rewake.execution.side_effects import install_guard
 from rewake.execution.standard_sources import install_standard_sources
@@ -72,12 +73,9 @@ from rewake.execution.worker_messages import (
     OpenWave,
     Outcome,
     Prepared,
-    Query,
     Ran,
     Ready,
     RestartLog,
-    Result,
-    Run,
     Step,
     Surveyed,
     Told,
@@ -236,7 +234,7 @@ def _outcome(item: Writing) -> Outcome:
         return Outcome(item.asker, error=ErrorFacts.of(item.error), record=item.record)
     outcome = item.outcome
     if isinstance(outcome, MutationOutcome):
-        return Outcome(item.asker, outcome.ts, Result.of(outcome.result), record=item.record)
+        return Outcome(item.asker, outcome.ts, outcome.result, record=item.record)
     if isinstance(outcome, Stepped):
         return Outcome(item.asker, stepped=outcome)
     if isinstance(outcome, tuple):
@@ -295,9 +293,9 @@ class ReaderWorker(_Worker):
             if at is not None:
                 check_code(self._snapshot, self._registry)
             self._reach("wave.after_snapshot")
-            return Ran(self._snapshot.ts, self._run(self._snapshot, message.jobs))
+            return self._run(self._snapshot, message.jobs)
         if isinstance(message, More) and self._snapshot is not None:
-            return Ran(self._snapshot.ts, self._run(self._snapshot, message.jobs))
+            return self._run(self._snapshot, message.jobs)
         if isinstance(message, LookRound | Check):
             self._end()
             return self._check_documents(is_first=isinstance(message, LookRound))
@@ -308,18 +306,18 @@ class ReaderWorker(_Worker):
         self._end()
         snapshot = self._snapshot = self._reader.begin()
         self._reach("wave.after_snapshot")
-        runs: list[Run] = []
+        ran = Ran(snapshot.ts, [], [])
         told = self._clock.monotonic()
         try:
-            for number, query in enumerate(message.jobs):
-                if runs and self._clock.monotonic() - told > _ANSWER_SECONDS:
-                    self._pipe.send(Ran(snapshot.ts, runs))
-                    runs, told = [], self._clock.monotonic()
-                runs.append(self._run_one(snapshot, number, query))
+            for number, job in enumerate(message.jobs):
+                if ran.runs and self._clock.monotonic() - told > _ANSWER_SECONDS:
+                    self._pipe.send(ran)
+                    ran, told = Ran(snapshot.ts, [], []), self._clock.monotonic()
+                self._run_one(snapshot, number, job, ran)
             self._reach("wave.before_answer")
         finally:
-            if runs:
-                self._pipe.send(Ran(snapshot.ts, runs))
+            if ran.runs:
+                self._pipe.send(ran)
         self._end()
 
     def _check_documents(self, *, is_first: bool) -> FromWorker:
@@ -332,18 +330,22 @@ class ReaderWorker(_Worker):
                 name_source(mismatch, self._registry)
                 raise
 
-    def _run(self, snapshot: Snapshot, jobs: list[Query]) -> list[Run]:
-        runs = [self._run_one(snapshot, number, each) for number, each in enumerate(jobs)]
+    def _run(self, snapshot: Snapshot, jobs: Sequence[QueryJob]) -> Ran:
+        ran = Ran(snapshot.ts, [], [])
+        for number, job in enumerate(jobs):
+            self._run_one(snapshot, number, job, ran)
         self._reach("wave.before_answer")
-        return runs
+        return ran
 
-    def _run_one(self, snapshot: Snapshot, number: int, query: Query) -> Run:
+    def _run_one(self, snapshot: Snapshot, number: int, job: QueryJob, ran: Ran) -> None:
+        """Run the job with this number, and put what it comes to behind what `ran` before."""
         self._mark.set(number, self._clock.monotonic())
         try:
-            run, record = self._runs.query(snapshot, query.job, self._registry)
+            run, record = self._runs.query(snapshot, job, self._registry)
         finally:
             self._mark.clear()
-        return Run.of(run, record)
+        ran.runs.append(run)
+        ran.records.append(record)
 
     def _end(self) -> None:
         if self._snapshot is not None:

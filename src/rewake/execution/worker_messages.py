@@ -26,7 +26,6 @@ from rewake.database import (
     DeployNote,
     Evidence,
     Invocation,
-    ReadSet,
     ReplayKey,
     SchemaChange,
     Survey,
@@ -35,7 +34,6 @@ from rewake.database import (
 from rewake.execution.analysis import Analysis
 from rewake.execution.call_log import CallRecord, RunLogLine
 from rewake.execution.calls import (
-    CalledFrom,
     Failure,
     FunctionCall,
     MutationOutcome,
@@ -56,29 +54,6 @@ from rewake.storage import LogRow
 
 class _Message(msgspec.Struct, array_like=True, tag=True):
     """A record that crosses the pipe."""
-
-
-class Result(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A Success or a Failure."""
-
-    value: str | None
-    message: str | None
-    data: str | None
-    log_lines: tuple[str, ...]
-    run_id: str = ""
-
-    @classmethod
-    def of(cls, result: Success | Failure) -> Result:
-        if isinstance(result, Success):
-            return cls(result.value, None, None, result.log_lines)
-        return cls(None, result.message, result.data, result.log_lines, result.run_id)
-
-    def result(self) -> Success | Failure:
-        """The inverse of `of`."""
-        if self.message is None:
-            assert self.value is not None
-            return Success(self.value, self.log_lines)
-        return Failure(self.message, self.data, self.log_lines, self.run_id)
 
 
 # From the front.
@@ -210,37 +185,10 @@ class Apply(_Message):
     deploy: DeployNote | None = None
 
 
-class Query(msgspec.Struct, frozen=True, array_like=True):
-    """A query to run."""
-
-    path: str
-    args: str
-    component: str
-    identity: str
-    visibility: Visibility
-    journal: str | None
-    trace: str = ""
-    asked_at: float = 0.0
-    called_from: CalledFrom = CalledFrom.UNKNOWN
-
-    @classmethod
-    def of(cls, job: QueryJob) -> Query:
-        call, asker = job.call, job.identity.fingerprint
-        told = job.trace, job.asked_at, job.called_from
-        return cls(call.path, call.args, call.component, asker, job.visibility, job.journal, *told)
-
-    @property
-    def job(self) -> QueryJob:
-        """The inverse of `of`."""
-        call = FunctionCall(self.path, self.args, self.component)
-        asker, told = identity_of(self.identity), (self.trace, self.asked_at, self.called_from)
-        return QueryJob(call, asker, self.visibility, self.journal, *told)
-
-
 class OpenWave(_Message):
     """Take a snapshot (the latest, or the one at `at`) and run queries on it."""
 
-    jobs: list[Query]
+    jobs: Sequence[QueryJob]
     at: int | None
     is_in_parts: bool = False
     """Whether there will be no `More`: the snapshot is let go at once, and there may be several answers."""
@@ -251,7 +199,7 @@ class OpenWave(_Message):
 class More(_Message):
     """Run further queries on the snapshot."""
 
-    jobs: list[Query]
+    jobs: Sequence[QueryJob]
 
 
 class EndWave(_Message):
@@ -345,7 +293,7 @@ class Answer(_Message):
     """What a call of an action came to."""
 
     number: int
-    result: Result
+    result: Success | Failure
 
 
 # From workers.
@@ -373,7 +321,7 @@ class Acted(_Message):
     """An action is over."""
 
     number: int
-    result: Result
+    result: Success | Failure
     record: CallRecord
 
 
@@ -406,7 +354,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
 
     number: int
     ts: int = 0
-    result: Result | None = None
+    result: Success | Failure | None = None
     error: ErrorFacts | None = None
     record: CallRecord | None = None
     trimmed: TrimResult | None = None
@@ -418,7 +366,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     def mutated(self) -> MutationOutcome:
         """As the outcome of a mutation that came to a result."""
         assert self.result is not None
-        return MutationOutcome(self.result.result(), self.ts)
+        return MutationOutcome(self.result, self.ts)
 
 
 class Prepared(msgspec.Struct, array_like=True):
@@ -438,48 +386,13 @@ class Told(_Message):
     commit_seconds: float = 0.0
 
 
-class Run(msgspec.Struct, frozen=True, array_like=True):
-    """What a query came to."""
-
-    result: Result
-    journal: str | None
-    read_set: bytes
-    read_identity: bool
-    read_clock: bool
-    code_hash: str
-    record: CallRecord
-
-    @classmethod
-    def of(cls, run: QueryRun, record: CallRecord) -> Run:
-        return cls(
-            Result.of(run.result),
-            run.journal,
-            run.read_set.to_wire(),
-            run.read_identity,
-            run.read_clock,
-            run.code_hash,
-            record,
-        )
-
-    @property
-    def run(self) -> QueryRun:
-        """The inverse of `of`."""
-        return QueryRun(
-            self.result.result(),
-            self.journal,
-            ReadSet.from_wire(self.read_set),
-            self.read_identity,
-            self.read_clock,
-            self.code_hash,
-            self.record.seconds,
-        )
-
-
 class Ran(_Message):
     """The queries of OpenWave or More, on the snapshot at `ts`."""
 
     ts: int
-    runs: list[Run]
+    runs: list[QueryRun]
+    records: list[CallRecord]
+    """Of the runs, for the call log."""
 
 
 class Surveyed(_Message):
@@ -533,14 +446,10 @@ def unpack_from_front(bodies: Iterable[bytes]) -> list[FromFront]:
         raise PipeBroken(str(error)) from None
 
 
-def unpack_from_worker(body: bytes) -> FromWorker:
-    """A message as the front reads it.
-
-    Raises:
-        PipeBroken: it is none.
-    """
+def unpack_from_worker(bodies: Iterable[bytes]) -> list[FromWorker]:
+    """Messages as the front reads them. Raises as `unpack_from_front`."""
     try:
-        return _from_worker.decode(body)
+        return [*map(_from_worker.decode, bodies)]
     except (msgspec.MsgspecError, ValueError) as error:
         raise PipeBroken(str(error)) from None
 

@@ -127,7 +127,7 @@ class _Peer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            messages = [unpack_from_worker(body) for body in self._decoder.feed(data)]
+            messages = unpack_from_worker(self._decoder.feed(data))
         except PipeBroken:
             _log.exception("a worker process sent what is no message, and is ended")
             self.kill()

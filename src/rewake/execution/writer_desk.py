@@ -23,6 +23,7 @@ from typing import Any
 import msgspec
 
 from rewake.execution.call_log import CallRecord
+from rewake.execution.calls import Failure
 from rewake.execution.error_facts import ErrorFacts
 from rewake.execution.lanes import Lane
 from rewake.execution.waiting_line import Overloaded, WaitingLine
@@ -31,7 +32,6 @@ from rewake.execution.worker_messages import (
     HouseWork,
     Mutate,
     Outcome,
-    Result,
     Told,
 )
 from rewake.execution.writer_window import WriterWindow
@@ -153,8 +153,8 @@ class WriterDesk:
         *,
         prepared: Iterable[Outcome],
         running: int | None,
-        cut_off: Result | None,
-        given_up: Callable[[Work], Result],
+        cut_off: Failure | None,
+        given_up: Callable[[Work], Failure],
         committed: Collection[str],
         ts: int,
     ) -> list[Delivery]:
@@ -218,7 +218,7 @@ def _may_run_again(work: Work) -> bool:
     return isinstance(message, Mutate) and (message.session is not None or bool(message.scheduled))
 
 
-def _failed(work: Work, result: Result, ts: int) -> Outcome:
+def _failed(work: Work, result: Failure, ts: int) -> Outcome:
     message = work.message
     assert isinstance(message, Mutate), "only functions are marked as running"
     record = CallRecord(

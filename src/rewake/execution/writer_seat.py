@@ -29,7 +29,6 @@ from rewake.execution.worker_messages import (
     HouseWork,
     Mutate,
     Outcome,
-    Result,
     Step,
     Told,
     unpack_prepared,
@@ -258,8 +257,8 @@ class WriterSeat:
         delivered = self._desk.died(
             prepared=unpack_prepared(worker.left).outcomes,
             running=worker.marked[0] if worker.marked is not None else None,
-            cut_off=Result.of(cut_off(self._database.limits)) if worker.is_cut_off else None,
-            given_up=lambda work: Result.of(given_up(_path(work))),
+            cut_off=cut_off(self._database.limits) if worker.is_cut_off else None,
+            given_up=lambda work: given_up(_path(work)),
             committed={row.invocation for row in rows},
             ts=self.told_ts,
         )
@@ -279,9 +278,8 @@ class WriterSeat:
         return await asyncio.to_thread(read)
 
     def _tell_askers(self, delivered: Sequence[Delivery]) -> None:
+        self._call_log.extend([each.record for _, each in delivered if each.record is not None])
         for work, outcome in delivered:
-            if outcome.record is not None:
-                self._call_log.append(outcome.record)
             if work.asker.done():
                 continue  # Whoever asked has gone away.
             if outcome.error is not None:

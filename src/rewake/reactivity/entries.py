@@ -251,4 +251,4 @@ class Entry(msgspec.Struct, eq=False):
         """The job of the next run: of a live query, or for somebody else who asks."""
         visibility = self.key.question.visibility
         pin = self.journal if self.result is None else self.pin
-        return QueryJob(self.call, self.identity, visibility, pin, called_from=called_from)
+        return QueryJob(self.call, self.identity.fingerprint, visibility, pin, called_from=called_from)

@@ -281,8 +281,8 @@ class LiveQueries:
         lane: Lane = WAVES,
     ) -> tuple[list[LiveResult], int]:
         """Run queries of an HTTP request on one snapshot, the latest or the one at `at`, past the cache."""
-        api = CalledFrom.HTTP_API
-        jobs = [QueryJob(call, identity, visibility, called_from=api) for call in calls]
+        api, asker = CalledFrom.HTTP_API, identity.fingerprint
+        jobs = [QueryJob(call, asker, visibility, called_from=api) for call in calls]
         wave = await self._runner.open_wave(jobs, at=at, lane=lane)
         try:
             if at is None:
