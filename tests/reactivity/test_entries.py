@@ -55,7 +55,7 @@ def test_what_is_spelled_canonically_is_kept_once():
 
 def test_an_entry_knows_who_shows_it():
     call = FunctionCall("m:get", "{}")
-    entry = Entry(EntryKey(question_key(call, None, PUBLIC), ""), call, ANONYMOUS)
+    entry = Entry(EntryKey(question_key(call, None, PUBLIC), ""), call, ANONYMOUS.fingerprint)
     assert not entry.subscriptions
     for shown in (["a"], ["a", "b"], ["a", "b", "c"]):
         entry.attach(shown[-1])
@@ -72,7 +72,7 @@ def test_an_entry_knows_who_shows_it():
 
 def test_a_text_is_kept_while_it_is_shared():
     call = FunctionCall("m:get", "{}")
-    entry = Entry(EntryKey(question_key(call, None, PUBLIC), ""), call, ANONYMOUS)
+    entry = Entry(EntryKey(question_key(call, None, PUBLIC), ""), call, ANONYMOUS.fingerprint)
     entry.drop_text()
     entry.result = LiveResult.of(Success("1.0"), None)
     for name, text in (("a", None), ("b", b"text")):
@@ -109,7 +109,7 @@ def test_fingerprints_tell_value_error_data_and_log_lines_apart():
 
 def test_a_rerun_passes_the_newest_journal_on():
     call = FunctionCall("m:get", "{}")
-    entry = Entry(EntryKey(question_key(call, "first", PUBLIC), ""), call, ANONYMOUS, "first")
+    entry = Entry(EntryKey(question_key(call, "first", PUBLIC), ""), call, ANONYMOUS.fingerprint, "first")
     assert entry.rerun_job().journal == "first"
     entry.result = LiveResult.of(Success("1.0"), "second")
     assert entry.rerun_job().journal == "second"
@@ -117,7 +117,7 @@ def test_a_rerun_passes_the_newest_journal_on():
 
 def test_an_entry_is_valid_from_its_snapshot_until_the_first_touch():
     call = FunctionCall("m:get", "{}")
-    entry = Entry(EntryKey(question_key(call, None, PUBLIC), ""), call, ANONYMOUS)
+    entry = Entry(EntryKey(question_key(call, None, PUBLIC), ""), call, ANONYMOUS.fingerprint)
     assert not entry.is_valid_at(5)
     entry.result, entry.valid_from = LiveResult.of(Success("1.0"), None), 5
     assert [entry.is_valid_at(ts) for ts in (4, 5, 99)] == [False, True, True]

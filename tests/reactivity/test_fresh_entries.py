@@ -12,12 +12,12 @@ from rewake.reactivity.wake_index import WakeIndex
 from tests.reactivity.simulated_runner import call
 from tests.reactivity.test_live_queries import PUBLIC, Stage, play
 
-READ = ReadSet({1: [(b"a", b"b")]})
+READ = ReadSet({1: [(b"a", b"b")]}).to_wire()
 
 
 def entry(name: str) -> Entry:
     question = question_key(call("m:get", name), None, Visibility.PUBLIC)
-    return Entry(EntryKey(question, ""), call("m:get", name), ANONYMOUS)
+    return Entry(EntryKey(question, ""), call("m:get", name), ANONYMOUS.fingerprint)
 
 
 def made(most: int) -> tuple[WakeIndex[Entry], FreshEntries]:

@@ -11,7 +11,7 @@ from rewake.reactivity.live_figures import LiveFigures, live_figures
 def entry(path: str, *subscriptions: str, stale_since: int | None = None) -> Entry:
     call = FunctionCall(path, "{}")
     key = EntryKey(question_key(call, None, Visibility.PUBLIC), "")
-    made = Entry(key, call, ANONYMOUS, stale_since=stale_since)
+    made = Entry(key, call, ANONYMOUS.fingerprint, stale_since=stale_since)
     for subscription in subscriptions:
         made.attach(subscription)
     return made

@@ -353,7 +353,7 @@ def test_whoever_joins_a_run_that_turns_out_private_gets_an_answer_of_his_own():
             asyncio.ensure_future(stage.live.query(call("m:sometimes", "a"), who, PUBLIC))
             for who in (ANNA, BERT)
         ]
-        results = [(await one)[0].result.value for one in asked]  # type: ignore[union-attr]
+        results = [(await one)[0].value for one in asked]  # type: ignore[union-attr]
         assert "anna" in results[0]
         assert "bert" in results[1]
 
@@ -408,7 +408,7 @@ def test_a_one_shot_read_is_served_from_the_cache_until_a_write_touches_it():
         assert len(stage.runner.runs) == 1
         stage.runner.commit_and_deliver(("a", 1))
         result, ts = await stage.live.query(call("m:get", "a"), ANONYMOUS, PUBLIC)
-        assert (result.result.value, ts) == ('"v0 m:get a 1"', 11)  # type: ignore[union-attr]
+        assert (result.value, ts) == ('"v0 m:get a 1"', 11)  # type: ignore[union-attr]
 
     play(story)
 
@@ -424,7 +424,7 @@ def test_a_reader_that_never_sees_the_present_is_not_asked_for_ever():
         await stage.live.query(call("m:get", "b"), ANONYMOUS, PUBLIC)
         stage.runner.stuck_at = None
         result, _ = await stage.live.query(call("m:get", "a"), ANONYMOUS, PUBLIC)
-        assert result.result == Success('"v0 m:get a 1"')
+        assert result == Success('"v0 m:get a 1"')
 
     play(story)
 
@@ -451,7 +451,7 @@ def test_a_reader_who_knows_of_a_commit_is_not_given_a_run_from_before_it():
         await stage.pass_gate()
         assert (await early)[1] == 1
         result, ts = await late
-        assert (result.result.value, ts) == ('"v0 m:get a 1"', 11)  # type: ignore[union-attr]
+        assert (result.value, ts) == ('"v0 m:get a 1"', 11)  # type: ignore[union-attr]
 
     play(story)
 
@@ -481,7 +481,7 @@ def test_who_joins_one_that_runs_at_once_gets_his_answer_or_his_error(breaks: in
         async def ask(name: str) -> None:
             try:
                 result, _ = await stage.live.query(call("m:get", "a"), ANONYMOUS, PUBLIC)
-                heard.append(f"{name}: {result.result.value}")  # type: ignore[union-attr]
+                heard.append(f"{name}: {result.value}")  # type: ignore[union-attr]
             except Unavailable:
                 heard.append(f"{name}: unavailable")
 
@@ -557,6 +557,26 @@ def test_the_cache_forgets_what_was_used_longest_ago():
         assert found_by_commits(stage.live) == 3
 
     play(story, limits=replace(DEFAULT_LIMITS, cache_bytes_max=3 * 440))
+
+
+def test_a_result_that_there_is_no_room_for_is_only_told():
+    async def story(stage: Stage) -> None:
+        for _ in range(2):
+            asked = [
+                stage.live.query(call("m:get", "a"), who, PUBLIC) for who in (ANONYMOUS, ANONYMOUS, ANNA)
+            ]
+            assert {result.value for result, _ in await asyncio.gather(*asked)} == {'"v0 m:get a None"'}
+            assert (len(stage.live._entries), found_by_commits(stage.live)) == (0, 0)
+        assert stage.live._identity_free == {("", "m.js:get")}
+        assert len(stage.runner.runs) == 3, "one of each asker, until it is known that it does not matter"
+        # Somebody shows it: then it is for them, too.
+        watcher = stage.watch("m:get")
+        await stage.rest()
+        await stage.live.query(call("m:get", "a"), ANONYMOUS, PUBLIC)
+        assert (len(stage.runner.runs), len(stage.live._entries)) == (4, 1)
+        assert watcher.transitions
+
+    play(story, limits=replace(DEFAULT_LIMITS, cache_bytes_max=0))
 
 
 def test_several_reads_at_once_share_one_snapshot_past_or_present():

@@ -10,7 +10,7 @@ from rewake.reactivity.entries import question_key
 
 def test_what_ran_is_known_and_what_still_holds():
     call = FunctionCall("m:get", "{}")
-    entry = Entry(EntryKey(question_key(call, None, Visibility.PUBLIC), ""), call, ANONYMOUS)
+    entry = Entry(EntryKey(question_key(call, None, Visibility.PUBLIC), ""), call, ANONYMOUS.fingerprint)
     older, newer = (LiveResult.of(Success(text), None) for text in ("1.0", "2.0"))
     assert Showing(5, {}).known(entry) is None
     entry.result, entry.valid_from = older, 3

@@ -15,7 +15,7 @@ SIZE = 1000
 def entry(name: str) -> Entry:
     """An entry that takes about `SIZE` bytes."""
     question = question_key(call("m:get", name), None, Visibility.PUBLIC)
-    made = Entry(EntryKey(question, ""), call("m:get", name), ANONYMOUS)
+    made = Entry(EntryKey(question, ""), call("m:get", name), ANONYMOUS.fingerprint)
     made.result = LiveResult.of(Success("x" * (SIZE - 400 - len(question.args))), None)
     made.result.rendered = b"for nobody"
     return made
@@ -23,6 +23,15 @@ def entry(name: str) -> Entry:
 
 def keep(unused: UnusedEntries, kept: Entry) -> list[Entry]:
     return [*unused.keep(kept)]
+
+
+def test_what_is_larger_than_all_the_room_is_not_taken():
+    one = entry("a")
+    assert one.result is not None
+    for bytes_max, takes in ((SIZE - 1, False), (SIZE, True)):
+        unused = UnusedEntries(bytes_max=bytes_max)
+        assert unused.takes(one, one.result.result) == takes
+        assert (keep(unused, one) == []) == takes
 
 
 def test_the_least_recently_used_goes_first():

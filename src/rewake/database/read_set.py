@@ -119,13 +119,6 @@ class ReadSet:
         self.intervals = _decoder.decode(self._packed)
         return self.intervals
 
-    @property
-    def mark(self) -> int:
-        """Equal for equal sets that came through a pipe, and for no others: 64 bits of them, made with the
-        secret of this process. 0 where it did not come through one.
-        """
-        return hash(self._packed) if self._packed else 0
-
     def __len__(self) -> int:
         return sum(map(len, self.intervals.values()))
 

@@ -215,8 +215,7 @@ class FunctionCalls:
             if at is not None:
                 results, ts = await self.live.read_many([call], identity, seen, at=at, lane=lane)
                 return results[0].result, ts
-            result, ts = await self.live.query(call, identity, seen, source.called_from, lane)
-            return result.result, ts
+            return await self.live.query(call, identity, seen, source.called_from, lane)
         finally:
             self._queries.give_back(size)
 

@@ -85,6 +85,12 @@ class Analysis(msgspec.Struct, frozen=True, dict=True):
         """The functions by their paths."""
         return {facts.path: facts for facts in self.functions}
 
+    @cached_property
+    def _code_hashes(self) -> Mapping[str, str]:
+        """Those of functions that there are, by their canonical paths."""
+        hashes = self.module_hashes
+        return {path.canonical: hashes[path.module] for path in self.by_path if path.module in hashes}
+
     @property
     def table_names(self) -> list[str]:
         """The tables that the schema names."""
@@ -115,6 +121,9 @@ class Analysis(msgspec.Struct, frozen=True, dict=True):
 
     def code_hash(self, path: str) -> str | None:
         """The hash of the module that serves `path`, or None where it names nothing."""
+        known = self._code_hashes.get(path)
+        if known is not None:
+            return known
         module = module_of(path)
         return None if module is None else self.module_hashes.get(module)
 

@@ -19,7 +19,6 @@ from typing import Protocol
 
 import msgspec
 
-from rewake.auth import Identity
 from rewake.errors import InvalidInput, Unavailable
 from rewake.execution import CalledFrom, Failure, FunctionCall, QueryJob, Success, Visibility
 from rewake.handoff import Handoff
@@ -78,8 +77,16 @@ class LiveResult(msgspec.Struct, gc=False):
     @property
     def size_bytes(self) -> int:
         """About how much memory it holds."""
-        body = self.result.value if isinstance(self.result, Success) else self.result.message
-        return len(body) + (len(self.rendered) if self.rendered else 0) + 400
+        return size_of(self.result) + (len(self.rendered) if self.rendered else 0)
+
+
+def size_of(result: Success | Failure) -> int:
+    """About how much memory a result takes as a `LiveResult` that nobody has rendered."""
+    return len(result.value if isinstance(result, Success) else result.message) + 400
+
+
+Answer = tuple[Success | Failure, int]
+"""What one-shot readers are given: a result, and a timestamp at which it holds."""
 
 
 class QuestionKey(msgspec.Struct, frozen=True, gc=False):
@@ -148,8 +155,8 @@ class Entry(msgspec.Struct, eq=False):
     key: EntryKey
     call: FunctionCall
     """The path as whoever asked first wrote it, and canonical arguments."""
-    identity: Identity
-    """Who asked first; runs are theirs."""
+    asker: str
+    """The fingerprint of who asked first; runs are theirs."""
     journal: str | None = None
     """What they knew of the end of a page."""
     result: LiveResult | None = None
@@ -161,8 +168,8 @@ class Entry(msgspec.Struct, eq=False):
     expires_at: float | None = None
     """Monotonic seconds after which new readers are not served (the run read the clock)."""
     watched: int = 0
-    """The `mark` of the read set with which it lies in the wake index: most runs read what the last one read.
-    0 where that is not known."""
+    """The hash of the packed read set with which it lies in the wake index: most runs read what the last one
+    read. 0 where that is not known."""
     _shown: Hashable | _Several | None = None
     """The live queries that show this entry. Most are shown once, and a set would be as large as the rest."""
     choruses: dict[Hashable, Together] | None = None
@@ -170,7 +177,7 @@ class Entry(msgspec.Struct, eq=False):
     goes with its last."""
     runs: int = 0
     """Runs under way that will end in this entry; it is not given up before they are back."""
-    askers: list[Handoff[tuple[LiveResult, int]]] | None = None
+    askers: list[Handoff[Answer]] | None = None
     """Who waits for a run of one-shot readers, which others may join: set when it begins, cleared when it
     ends."""
 
@@ -190,6 +197,11 @@ class Entry(msgspec.Struct, eq=False):
             and isinstance(self.result.result, Success)
             and (self.expires_at is None or now < self.expires_at)
         )
+
+    @property
+    def is_lone(self) -> bool:
+        """Whether nobody has a result of it or asks for one, but for who waits for the one run under way."""
+        return self.result is None and self.runs == 1 and self._shown is None and not self.choruses
 
     @property
     def subscriptions(self) -> Collection[Hashable]:
@@ -251,4 +263,4 @@ class Entry(msgspec.Struct, eq=False):
         """The job of the next run: of a live query, or for somebody else who asks."""
         visibility = self.key.question.visibility
         pin = self.journal if self.result is None else self.pin
-        return QueryJob(self.call, self.identity.fingerprint, visibility, pin, called_from=called_from)
+        return QueryJob(self.call, self.asker, visibility, pin, called_from=called_from)

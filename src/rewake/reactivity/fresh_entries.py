@@ -34,22 +34,22 @@ class FreshEntries:
         self._index = index
         self._most = most
         # In the order in which they came.
-        self._fresh: dict[Entry, ReadSet] = {}
+        self._fresh: dict[Entry, bytes] = {}
         self._names: set[int] = set()
         self._older_names: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._fresh)
 
-    def put(self, entry: Entry, read_set: ReadSet) -> Entry | None:
-        """Take the first result of `entry`, with what its run has read. Gives an entry that is to be
-        forgotten, where there is one too many.
+    def put(self, entry: Entry, packed_read_set: bytes) -> Entry | None:
+        """Take the first result of `entry`, with what its run has read, which is not looked at before it is
+        registered. Gives an entry that is to be forgotten, where there is one too many.
         """
         name = hash(entry.key)
         if name in self._names or name in self._older_names:
-            self._index.add(entry, read_set)
+            self._register(entry, packed_read_set)
             return None
-        self._fresh[entry] = read_set
+        self._fresh[entry] = packed_read_set
         if len(self._fresh) <= self._most:
             return None
         oldest = next(iter(self._fresh))
@@ -62,19 +62,22 @@ class FreshEntries:
 
     def register(self, entry: Entry) -> None:
         """Have commits find `entry` from now on. Harmless where they do."""
-        read_set = self._fresh.pop(entry, None)
-        if read_set is not None:
-            self._index.add(entry, read_set)
+        packed = self._fresh.pop(entry, None)
+        if packed is not None:
+            self._register(entry, packed)
 
     def register_all(self) -> None:
         """A commit has come."""
         fresh, self._fresh = self._fresh, {}
-        for entry, read_set in fresh.items():
-            self._index.add(entry, read_set)
+        for entry, packed in fresh.items():
+            self._register(entry, packed)
 
     def drop(self, entry: Entry) -> bool:
         """Its result counts no longer. Whether it was here; then it is not in the index."""
         return self._fresh.pop(entry, None) is not None
+
+    def _register(self, entry: Entry, packed_read_set: bytes) -> None:
+        self._index.add(entry, ReadSet.from_wire(packed_read_set))
 
     def _remember(self, name: int) -> None:
         if len(self._names) >= _NAMES_MAX:

@@ -22,6 +22,7 @@ from rewake.environment import Environment
 from rewake.execution import (
     WAVES,
     CalledFrom,
+    Failure,
     FunctionCall,
     GroupReport,
     Lane,
@@ -35,7 +36,15 @@ from rewake.execution import (
 from rewake.handoff import Handoff, is_at_once
 from rewake.limits import Limits
 from rewake.reactivity.chorus import Chorus
-from rewake.reactivity.entries import Entry, EntryKey, LiveResult, QuestionKey, ReaderBehind, question_key
+from rewake.reactivity.entries import (
+    Answer,
+    Entry,
+    EntryKey,
+    LiveResult,
+    QuestionKey,
+    ReaderBehind,
+    question_key,
+)
 from rewake.reactivity.fresh_entries import FreshEntries
 from rewake.reactivity.live_figures import LiveFigures, live_figures
 from rewake.reactivity.live_session import LiveListener, LiveSession, Subscription
@@ -197,7 +206,7 @@ class LiveQueries:
         visibility: Visibility,
         called_from: CalledFrom = CalledFrom.UNKNOWN,
         lane: Lane = WAVES,
-    ) -> tuple[LiveResult, int]:
+    ) -> Answer:
         """Answer one query from the shared cache or by a run; gives the result and a `ts` at which it holds.
 
         The answer includes every mutation acknowledged before the call.
@@ -217,7 +226,7 @@ class LiveQueries:
                 self._unused.touch(entry)
                 self._fresh.register(entry)
                 self._tallies.hit(question.path)
-                return entry.result, self.position
+                return entry.result.result, self.position
             if entry.askers is None and is_at_once():
                 entry.askers = []  # Who cannot be cancelled takes nobody's run with him.
                 self._lone.one_begins()
@@ -226,7 +235,7 @@ class LiveQueries:
                 finally:
                     self._lone.one_is_over()
             else:
-                asker: Handoff[tuple[LiveResult, int]] = Handoff()
+                asker: Handoff[Answer] = Handoff()
                 if entry.askers is None:
                     entry.askers = [asker]
                     self._lone.begin(self._run_beside(entry, called_from, lane))
@@ -238,7 +247,8 @@ class LiveQueries:
             if not entry.key.identity or entry.key.identity == identity.fingerprint:
                 if ts >= asked_at:
                     return result, ts
-                if entry.result is result and entry.is_valid_at(asked_at):
+                kept = entry.result
+                if kept is not None and kept.result is result and entry.is_valid_at(asked_at):
                     return result, asked_at
         raise ReaderBehind(asked=asked_at)
 
@@ -247,17 +257,17 @@ class LiveQueries:
         with suppress(Exception):  # They are told.
             await self._run_alone(entry, called_from, lane)
 
-    async def _run_alone(self, entry: Entry, called_from: CalledFrom, lane: Lane) -> tuple[LiveResult, int]:
+    async def _run_alone(self, entry: Entry, called_from: CalledFrom, lane: Lane) -> Answer:
         """Run an entry for whoever awaits this, and tell those who ask beside him."""
         entry.runs += 1
-        told: tuple[LiveResult, int] | Exception
+        told: Answer | Exception
         keeping = self._recent.begin()
         try:
             job = entry.rerun_job(called_from)
             run, ts = await self._runner.ask(job, lane=lane)
             if ts > self._showable.ts:
                 await self._showable.reached(ts)
-            told = self.accept(entry, job, run, ts), ts
+            told = self._take_in(entry, job, run, ts), ts
         except Exception as error:
             told = error
         finally:
@@ -291,15 +301,27 @@ class LiveQueries:
         finally:
             await wave.close()
 
+    def _take_in(self, entry: Entry, job: QueryJob, run: QueryRun, ts: int) -> Success | Failure:
+        """Accept a run for one-shot readers; or only tell them what it came to, where it is good for nobody
+        else: nobody shows the entry, and there is no room to keep it for the next.
+        """
+        result = run.result
+        if entry.is_lone and not (isinstance(result, Success) and self._unused.takes(entry, result)):
+            if run.read_identity or entry.key.identity:
+                self._learn_identity_use(entry, run)
+            return result
+        return self.accept(entry, job, run, ts).result
+
     # Entries.
 
     def _entry_for(self, question: QuestionKey, call: FunctionCall, identity: Identity) -> Entry:
         shared = (question.component, question.path) in self._identity_free
-        key = EntryKey(question, "" if shared else identity.fingerprint)
+        asker = identity.fingerprint
+        key = EntryKey(question, "" if shared else asker)
         entry = self._entries.get(key)
         if entry is None:
             asked = FunctionCall(call.path, question.args, call.component)  # One text of the arguments.
-            entry = self._entries[key] = Entry(key, asked, identity, question.journal)
+            entry = self._entries[key] = Entry(key, asked, asker, question.journal)
         return entry
 
     def accept(self, entry: Entry, job: QueryJob, run: QueryRun, ts: int) -> LiveResult:
@@ -330,12 +352,11 @@ class LiveQueries:
             self._pin(entry)
         elif before is not None:
             self._fresh.drop(entry)
-            mark = run.read_set.mark
-            if not mark or entry.watched != mark:
+            mark = hash(run.packed_read_set)  # Of 64 bits, made with the secret of this process.
+            if entry.watched != mark:
                 self._index.add(entry, run.read_set)
                 entry.watched = mark
-        elif (outgrown := self._fresh.put(entry, run.read_set)) is not None:
-            self._unused.drop(outgrown)
+        elif (outgrown := self._fresh.put(entry, run.packed_read_set)) is not None:
             self._forget(outgrown)
         if not was_stale and (touch is not None or (before is not None and result is not before)):
             # Stale already; or others still show what this run has replaced (it had failed, or aged). While
@@ -378,7 +399,7 @@ class LiveQueries:
         """A shared question turned out to read the identity: give each other identity its own entry."""
         for chorus in list((entry.choruses or {}).values()):
             chorus.part()
-        own = entry.identity.fingerprint
+        own = entry.asker
         self._rekey(entry, EntryKey(entry.key.question, own))
         for subscription in [s for s in entry.subscriptions if isinstance(s, Subscription)]:
             session = subscription.session
@@ -400,10 +421,11 @@ class LiveQueries:
         """
         if entry.runs or entry.is_shown:
             return
-        if self._entries.get(entry.key) is not entry or not entry.serves_new_reader(
-            self._environment.clock.monotonic()
+        if (
+            entry.result is None
+            or self._entries.get(entry.key) is not entry
+            or not entry.serves_new_reader(self._environment.clock.monotonic())
         ):
-            self._unused.drop(entry)
             self._forget(entry)
             return
         for outgrown in self._unused.keep(entry):
@@ -415,7 +437,9 @@ class LiveQueries:
             entry.watched = 0
 
     def _forget(self, entry: Entry) -> None:
-        self._unregister(entry)
+        if entry.result is not None:  # Else it is nowhere but here.
+            self._unused.drop(entry)
+            self._unregister(entry)
         if self._entries.get(entry.key) is entry:
             del self._entries[entry.key]
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
-from rewake.reactivity.entries import Entry
+from rewake.execution import Failure, Success
+from rewake.reactivity.entries import Entry, size_of
 
 
 class UnusedEntries:
@@ -26,6 +27,10 @@ class UnusedEntries:
     def sizes(self) -> Mapping[Entry, int]:
         """The entries, and how much memory each takes, about."""
         return self._sizes
+
+    def takes(self, entry: Entry, result: Success | Failure) -> bool:
+        """Whether this result of `entry` could be kept if nothing else were."""
+        return size_of(result) + len(entry.key.question.args) <= self._bytes_max
 
     def keep(self, entry: Entry) -> Sequence[Entry]:
         """Keep an entry that has a result. Gives those that there is no room for any more, itself perhaps;
