@@ -97,3 +97,21 @@ def test_what_is_empty_is_left_out() -> None:
     assert ReadSet({1: [(b"b", b"a")], 2: []}) == ReadSet()
     assert repr(ReadSet()) == "ReadSet({})"
     assert ReadSet() != 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["point", "interval", "span"]), st.integers(1, 4), st.binary(max_size=2)),
+        max_size=6,
+    )
+)
+def test_what_was_recorded_is_packed_as_its_read_set(parts: list[tuple[str, int, bytes]]) -> None:
+    recorder = ReadRecorder()
+    for kind, index, key in parts:
+        if kind == "point":
+            recorder.point(index, key)
+        elif kind == "interval":
+            recorder.interval(index, (key, key + b"\1"))
+        else:
+            recorder.span(index, key, b"\x80")
+    assert ReadSet.from_wire(recorder.packed()) == recorder.read_set()

@@ -141,16 +141,13 @@ class Span:
         self.upper = upper
 
 
-class ReadRecorder:
+class ReadRecorder(msgspec.Struct, eq=False, gc=False):
     """Takes down what a transaction reads, cheaply, while it reads."""
 
-    __slots__ = ("_intervals", "_spans", "parts")
-
-    def __init__(self) -> None:
-        self._intervals: dict[int, list[Interval]] = {}
-        self._spans: list[tuple[int, Span]] = []
-        # How many parts were recorded, before merging: at least as many as the read set will have intervals.
-        self.parts = 0
+    _intervals: dict[int, list[Interval]] = {}
+    _spans: list[tuple[int, Span]] = []
+    parts: int = 0
+    """How many parts were recorded, before merging: at least as many as the read set will have intervals."""
 
     def point(self, index_id: int, key: bytes) -> None:
         """Record one complete key, whether or not something is there."""
@@ -162,7 +159,7 @@ class ReadRecorder:
         self.parts += 1
 
     def interval(self, index_id: int, interval: Interval) -> None:
-        """Record an interval."""
+        """Record an interval, which is not empty."""
         parts = self._intervals.get(index_id)
         if parts is None:
             self._intervals[index_id] = [interval]
@@ -185,6 +182,13 @@ class ReadRecorder:
             for index_id, span in self._spans:
                 intervals[index_id] = [*intervals.get(index_id, ()), (span.lower, span.upper)]
         return ReadSet(intervals)
+
+    def packed(self) -> bytes:
+        """What was read until now, as `ReadSet.to_wire` writes it."""
+        if self.parts > len(self._intervals):
+            return self.read_set().to_wire()
+        # One part of each index, as of most small runs: there is nothing to merge.
+        return _encoder.encode(self._intervals)
 
 
 def _lower(interval: Interval) -> bytes:

@@ -200,7 +200,7 @@ class FunctionRuns:
         run = QueryRun(
             result=result,
             journal=host.journal if record is not None else job.journal,
-            packed_read_set=transaction.read_set.to_wire(),
+            packed_read_set=transaction.recorder.packed(),
             read_identity=host.has_read_identity,
             read_clock=host.has_read_clock,
             code_hash="" if module is None else registry.module_hashes.get(module, ""),
@@ -274,7 +274,7 @@ class FunctionRuns:
             request_id=request_id,
             limit=host.limit_reached() if has_failed else None,
             usage=usage,
-            identity=identity_kind(job.identity),
+            identity=identity_kind(host.identity),
             scheduled=scheduled,
             trace=self._tracing.current() if self._tracing.is_on else "",
             called_from=called_from,

@@ -306,14 +306,13 @@ class ReaderWorker(_Worker):
         self._end()
         snapshot = self._snapshot = self._reader.begin()
         self._reach("wave.after_snapshot")
-        ran = Ran(snapshot.ts, [], [])
-        told = self._clock.monotonic()
+        ran, seconds = Ran(snapshot.ts, [], []), 0.0
         try:
             for number, job in enumerate(message.jobs):
-                if ran.runs and self._clock.monotonic() - told > _ANSWER_SECONDS:
+                if seconds > _ANSWER_SECONDS:
                     self._pipe.send(ran)
-                    ran, told = Ran(snapshot.ts, [], []), self._clock.monotonic()
-                self._run_one(snapshot, number, job, ran)
+                    ran, seconds = Ran(snapshot.ts, [], []), 0.0
+                seconds += self._run_one(snapshot, number, job, ran)
             self._reach("wave.before_answer")
         finally:
             if ran.runs:
@@ -337,8 +336,10 @@ class ReaderWorker(_Worker):
         self._reach("wave.before_answer")
         return ran
 
-    def _run_one(self, snapshot: Snapshot, number: int, job: QueryJob, ran: Ran) -> None:
-        """Run the job with this number, and put what it comes to behind what `ran` before."""
+    def _run_one(self, snapshot: Snapshot, number: int, job: QueryJob, ran: Ran) -> float:
+        """Run the job with this number, and put what it comes to behind what `ran` before; gives the seconds
+        that it took.
+        """
         self._mark.set(number, self._clock.monotonic())
         try:
             run, record = self._runs.query(snapshot, job, self._registry)
@@ -346,6 +347,7 @@ class ReaderWorker(_Worker):
             self._mark.clear()
         ran.runs.append(run)
         ran.records.append(record)
+        return run.seconds
 
     def _end(self) -> None:
         if self._snapshot is not None:
