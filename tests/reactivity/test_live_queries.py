@@ -489,14 +489,14 @@ def test_who_joins_one_that_runs_at_once_gets_his_answer_or_his_error(breaks: in
         task = asyncio.ensure_future(ask("task"))
         await stage.rest()
         at_once(ask("last"), over=lambda: None)
-        assert len(stage.live._lone) == 1
+        assert len(stage.live._recent._travelling) == 1
         stage.runner.is_gated = False
         await stage.pass_gate()
         await task
         told = "unavailable" if breaks else '"v0 m:get a None"'
         assert sorted(heard) == [f"{name}: {told}" for name in ("first", "last", "task")]
         assert len(stage.runner.runs) == 1 - breaks
-        assert len(stage.live._lone) == 0
+        assert len(stage.live._recent._travelling) == 0
 
     play(story)
 

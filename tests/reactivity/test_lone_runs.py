@@ -36,20 +36,6 @@ def test_runs_begin_at_once_and_the_end_waits_for_all_of_them() -> None:
     asyncio.run(asyncio.wait_for(story(), 30))
 
 
-def test_a_run_that_is_part_of_who_asks_is_waited_for_too() -> None:
-    async def story() -> None:
-        runs = LoneRuns()
-        runs.one_begins()
-        ending = asyncio.ensure_future(runs.ended())
-        await asyncio.sleep(0)
-        assert not ending.done()
-        runs.one_is_over()
-        await ending
-        assert len(runs) == 0
-
-    asyncio.run(asyncio.wait_for(story(), 30))
-
-
 def test_an_answer_or_an_error_is_for_all_who_still_wait() -> None:
     async def story() -> None:
         first, second, gone = Handoff[int](), Handoff[int](), Handoff[int]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -126,3 +127,19 @@ def test_documents_are_not_kept_alive():
         rows.append(row(1, b"a"))
         assert len(rows) == 1
         assert "text" not in repr(list(rows._rows))
+
+
+def test_who_waits_goes_on_when_the_last_run_has_arrived() -> None:
+    async def story() -> None:
+        rows = RecentRows(position=0)
+        await rows.all_arrived()
+        runs = [rows.begin(), rows.begin()]
+        waiting = asyncio.ensure_future(rows.all_arrived())
+        await asyncio.sleep(0)
+        rows.end(runs[1])
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        rows.end(runs[0])
+        await waiting
+
+    asyncio.run(asyncio.wait_for(story(), 30))

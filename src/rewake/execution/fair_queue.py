@@ -93,16 +93,13 @@ class FairQueue(Generic[T]):
                 circle = self._house
             name = circle.popleft()
             queued = self._lanes[name]
-            waiting = queued.popleft() if queued else None
+            waiting = self._first(queued) if queued else None
             if queued:
                 circle.append(name)
             else:
                 del self._lanes[name]
             if waiting is not None:
                 self._since_house = 0 if circle is self._house else self._since_house + 1
-                self.lanes -= not queued
-                self.count -= 1
-                waiting.is_gone = True
                 return waiting
         return None
 
@@ -115,12 +112,8 @@ class FairQueue(Generic[T]):
                 if not is_too_old(waiting.since):
                     break
                 # What came first of all came first in its lane.
-                queued = self._lanes[waiting.lane.name]
-                first = queued.popleft()
+                first = self._first(self._lanes[waiting.lane.name])
                 assert first is waiting, "the oldest of all is the oldest of its lane"
-                self.lanes -= not queued
-                self.count -= 1
-                waiting.is_gone = True
                 dropped.append(waiting.item)
             self._oldest.popleft()
         return dropped
@@ -134,6 +127,14 @@ class FairQueue(Generic[T]):
         self._oldest.clear()
         self.count = self.lanes = 0
         return left
+
+    def _first(self, queued: deque[Waiting[T]]) -> Waiting[T]:
+        """Take out the first of a lane in which something waits."""
+        waiting = queued.popleft()
+        self.lanes -= not queued
+        self.count -= 1
+        waiting.is_gone = True
+        return waiting
 
     def _circle_of(self, lane: Lane) -> deque[str]:
         return self._house if lane.standing is Standing.HOUSE else self._callers

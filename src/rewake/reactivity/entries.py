@@ -31,6 +31,10 @@ _REMEMBERED_LENGTH_MAX = 500
 """Characters of arguments whose canonical form is remembered."""
 
 
+RESULT_BYTES = 400
+"""About what a result takes besides its texts."""
+
+
 class ReaderBehind(Unavailable):
     """A reader does not see what was committed before the call. Try again; if it stays so, restart the
     server.
@@ -77,12 +81,8 @@ class LiveResult(msgspec.Struct, gc=False):
     @property
     def size_bytes(self) -> int:
         """About how much memory it holds."""
-        return size_of(self.result) + (len(self.rendered) if self.rendered else 0)
-
-
-def size_of(result: Success | Failure) -> int:
-    """About how much memory a result takes as a `LiveResult` that nobody has rendered."""
-    return len(result.value if isinstance(result, Success) else result.message) + 400
+        body = self.result.value if isinstance(self.result, Success) else self.result.message
+        return RESULT_BYTES + len(body) + (len(self.rendered) if self.rendered else 0)
 
 
 Answer = tuple[Success | Failure, int]

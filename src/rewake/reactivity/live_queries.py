@@ -33,7 +33,7 @@ from rewake.execution import (
     Success,
     Visibility,
 )
-from rewake.handoff import Handoff, is_at_once
+from rewake.handoff import Handoff, at_once, is_at_once
 from rewake.limits import Limits
 from rewake.reactivity.chorus import Chorus
 from rewake.reactivity.entries import (
@@ -48,7 +48,7 @@ from rewake.reactivity.entries import (
 from rewake.reactivity.fresh_entries import FreshEntries
 from rewake.reactivity.live_figures import LiveFigures, live_figures
 from rewake.reactivity.live_session import LiveListener, LiveSession, Subscription
-from rewake.reactivity.lone_runs import LoneRuns, answer_all
+from rewake.reactivity.lone_runs import answer_all
 from rewake.reactivity.recent_rows import RecentRows
 from rewake.reactivity.showable_position import ShowablePosition
 from rewake.reactivity.unused_entries import UnusedEntries
@@ -95,7 +95,6 @@ class LiveQueries:
             tallies=self._tallies,
         )
         self.is_closed = False
-        self._lone = LoneRuns()
         self.wakes = 0
         """Entries that a commit made stale since the start; tests and metrics count with it."""
 
@@ -229,16 +228,12 @@ class LiveQueries:
                 return entry.result.result, self.position
             if entry.askers is None and is_at_once():
                 entry.askers = []  # Who cannot be cancelled takes nobody's run with him.
-                self._lone.one_begins()
-                try:
-                    result, ts = await self._run_alone(entry, called_from, lane)
-                finally:
-                    self._lone.one_is_over()
+                result, ts = await self._run_alone(entry, called_from, lane)
             else:
                 asker: Handoff[Answer] = Handoff()
                 if entry.askers is None:
                     entry.askers = [asker]
-                    self._lone.begin(self._run_beside(entry, called_from, lane))
+                    at_once(self._run_beside(entry, called_from, lane))
                 else:
                     entry.askers.append(asker)
                 result, ts = await asker
@@ -447,4 +442,4 @@ class LiveQueries:
         """Wait for the waves and runs under way; no more begin."""
         self.is_closed = True
         await self._waves.ended()
-        await self._lone.ended()
+        await self._recent.all_arrived()

@@ -1,9 +1,9 @@
-"""Lone runs: queries that run for whoever asks once, and not in a wave.
+"""Lone runs: work under way that nobody awaits.
 
-Floor 4, `reactivity`. Each is a coroutine that runs at once (`handoff.py`) and no task: its answer reaches
-who asks in the step in which it is known, and who gives up takes nobody's run with him.
+Floor 4, `reactivity`. Each is a coroutine that runs at once (`handoff.py`) and no task: what it brings
+reaches who asked in the step in which it is known, and who gives up takes nobody's run with him.
 
-Not here: what is run (`live_queries.py`).
+Not here: what is run (`waves.py`; `live_queries.py`, whose runs tell all who ask by `answer_all`).
 """
 
 from __future__ import annotations
@@ -27,14 +27,10 @@ class LoneRuns:
     def __len__(self) -> int:
         return self._count
 
-    def one_begins(self) -> None:
-        """A run that is part of who asks begins."""
-        self._count += 1
-
     def begin(self, run: Coroutine[Any, Any, None]) -> None:
         """Begin a run, the first step now."""
         self._count += 1
-        at_once(run, over=self.one_is_over)
+        at_once(run, over=self._one_is_over)
 
     async def ended(self) -> None:
         """Wait until none is under way."""
@@ -42,7 +38,7 @@ class LoneRuns:
             self._ended = asyncio.Event()
             await self._ended.wait()
 
-    def one_is_over(self) -> None:
+    def _one_is_over(self) -> None:
         """A run has ended."""
         self._count -= 1
         if not self._count and self._ended is not None:

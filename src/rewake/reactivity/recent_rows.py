@@ -13,6 +13,7 @@ Not here: the durable commit log (`storage`).
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 
 from rewake.database import ReadSet
@@ -45,6 +46,7 @@ class RecentRows:
         """The newest row that was here: whoever is at it need not ask for a touch."""
         # The position at which each run on its way was asked for, by number: the oldest is the first.
         self._travelling: dict[int, int] = {}
+        self._arrived: asyncio.Event | None = None  # Made by who waits; set whenever the last has arrived.
         self._runs = 0
 
     def __len__(self) -> int:
@@ -59,8 +61,16 @@ class RecentRows:
     def end(self, number: int) -> None:
         """The result of that run was held against the rows."""
         del self._travelling[number]
+        if not self._travelling and self._arrived is not None:
+            self._arrived.set()
         if len(self._rows) > self._rows_spare or self._key_bytes > self._key_bytes_spare:
             self._drop_unneeded()
+
+    async def all_arrived(self) -> None:
+        """Wait until no run is on its way."""
+        while self._travelling:
+            self._arrived = asyncio.Event()
+            await self._arrived.wait()
 
     def append(self, row: LogRow) -> None:
         """Take the next row, in `ts` order."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
-from rewake.execution import Failure, Success
-from rewake.reactivity.entries import Entry, size_of
+from rewake.execution import Success
+from rewake.reactivity.entries import RESULT_BYTES, Entry
 
 
 class UnusedEntries:
@@ -28,9 +28,9 @@ class UnusedEntries:
         """The entries, and how much memory each takes, about."""
         return self._sizes
 
-    def takes(self, entry: Entry, result: Success | Failure) -> bool:
+    def takes(self, entry: Entry, result: Success) -> bool:
         """Whether this result of `entry` could be kept if nothing else were."""
-        return size_of(result) + len(entry.key.question.args) <= self._bytes_max
+        return RESULT_BYTES + len(result.value) + len(entry.key.question.args) <= self._bytes_max
 
     def keep(self, entry: Entry) -> Sequence[Entry]:
         """Keep an entry that has a result. Gives those that there is no room for any more, itself perhaps;
