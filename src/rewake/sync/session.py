@@ -16,6 +16,7 @@ Rules that clients rely on, and where they live:
 - A response is written before the wave that follows it is asked for: `_respond`.
 - Mutations run one at a time, under the identity of the moment they arrived: `Calls`.
 - No call is answered twice: `Calls`. Nothing is heard or said after the end: `_end`.
+- What is said after an Authenticate waits until it is known who says it: `Speaker`.
 - At most two Transitions wait for a slow reader: `Backlog`.
 - Who is quiet is asked for a sign of life, and given up without one: `Pulse`.
 
@@ -25,12 +26,11 @@ Source: wire 1.4 to 1.15.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
-from rewake.auth import ANONYMOUS, Admin, Identity, User, has_expired
+from rewake.auth import ANONYMOUS, Identity, has_expired
 from rewake.errors import RateLimited
 from rewake.execution import Failure, MutationOutcome, Success
 from rewake.limits import Limits
@@ -84,6 +84,7 @@ from rewake.sync.picture import Footing, Picture
 from rewake.sync.ports import Facts, LiveResult
 from rewake.sync.pulse import Pulse
 from rewake.sync.rendering import action_response, modification_tail, mutation_response
+from rewake.sync.speaker import NOBODY, Speaker
 
 
 class _Phase(Enum):
@@ -98,19 +99,17 @@ class Session:
     """One socket's state. Every method that returns instructions wants them carried out at once, in order."""
 
     __slots__ = (
-        "_authenticating",
         "_backlog",
         "_calls",
         "_client",
         "_facts",
-        "_held",
-        "_identity",
         "_limits",
         "_phase",
         "_picture",
         "_pulse",
         "_redacted",
         "_replays_first",
+        "_speaker",
         "_watches_frames",
         "_wave_refused",
         "skew",
@@ -142,11 +141,7 @@ class Session:
         """How far the client's clock is ahead of ours, as Transitions say it. Set by Connect."""
         self._picture = Picture(limits.socket_queries_max)
 
-        # Authentication. Messages that arrive while it runs wait in `_held`.
-        self._identity: Identity = ANONYMOUS
-        self._authenticating = False
-        self._held: deque[ClientMessage] | None = None
-
+        self._speaker = NOBODY
         self._calls = Calls(limits)
         # Set by a returning Rust client's Connect, cleared by the first Transition: that one waits for the
         # replays. Else it settles them there, and the client trips over each answer: a storm of reconnects.
@@ -172,7 +167,7 @@ class Session:
     @property
     def is_holding(self) -> bool:
         """Do messages wait for an authentication? The driver should read no more of them."""
-        return self._authenticating
+        return self._speaker.held is not None
 
     @property
     def next_tick(self) -> float:
@@ -194,10 +189,9 @@ class Session:
             message = parse_client_message(text)
         except InvalidMessage as problem:
             return self._fail(problem)
-        if self._authenticating:
-            if self._held is None:
-                self._held = deque()
-            self._held.append(message)
+        held = self._speaker.held
+        if held is not None:
+            held.append(message)
             return []
         return self._handle(message)
 
@@ -242,21 +236,22 @@ class Session:
 
     def authenticated(self, identity: Identity) -> list[Instruction]:
         """The token was good. Everything that waited for it goes on under the new identity."""
-        self._authenticating = False
         if self._phase is _Phase.ENDED:
             return []
         if has_expired(identity, self._facts.now_ns()):
             return self._fail(TokenExpired(), authenticating=True)
-        self._identity = identity
+        held, self._speaker = self._speaker.held, Speaker(identity)
         self._picture.change_identity()
         instructions: list[Instruction] = [SetIdentity(identity), REQUEST_WAVE]
-        while self._held and not self._authenticating:
-            instructions += self._handle(self._held.popleft())
+        while held:
+            instructions += self._handle(held.popleft())
+            if self._speaker.held is not None:
+                self._speaker.held.extend(held)  # That was another Authenticate.
+                break
         return instructions
 
     def authentication_failed(self, error: Exception) -> list[Instruction]:
         """The token was not good, or could not be checked."""
-        self._authenticating = False
         if self._phase is _Phase.ENDED:
             return []
         return self._fail(error, authenticating=True)
@@ -268,7 +263,7 @@ class Session:
 
         `unsent_bytes` is what the socket still holds for the client.
         """
-        if self._phase is not _Phase.OPEN or (self._identity is not ANONYMOUS and self._has_expired()):
+        if self._phase is not _Phase.OPEN or self._has_expired():
             return False
         self._backlog.observe(unsent_bytes, self._facts.monotonic() if unsent_bytes else 0.0)
         is_early = self._replays_first and self._calls.has_mutation_running
@@ -281,7 +276,7 @@ class Session:
 
     def check_expiry(self) -> list[Instruction]:
         """A wave would begin: nothing is told to a user whose token has ended, and sent no other."""
-        if self._phase is not _Phase.OPEN or self._authenticating or not self._has_expired():
+        if self._phase is not _Phase.OPEN or self.is_holding or not self._has_expired():
             return []
         return self._fail(TokenExpired())
 
@@ -313,7 +308,7 @@ class Session:
         None, and nothing has changed, where it takes more than that. The text counts as delivered, unless
         `transition_waits` is called.
         """
-        identity = self._identity
+        identity = self._speaker.identity
         if (
             self._phase is not _Phase.OPEN
             or self._wave_refused
@@ -406,7 +401,7 @@ class Session:
         for modification in message.modifications:
             if not isinstance(modification, Add):
                 instructions.append(RemoveQuery(modification.query_id))
-            elif self._may_call(modification):
+            elif self._speaker.may_name(modification):
                 call = function_call(modification)
                 instructions.append(AddQuery(modification.query_id, call, modification.journal))
             else:
@@ -419,22 +414,20 @@ class Session:
         return instructions
 
     def _on_mutation(self, message: Mutation) -> list[Instruction]:
-        if self._has_expired():
-            return self._fail(TokenExpired())
-        if not self._may_call(message):
-            return self._fail(ComponentCallNotAllowed())
+        refusal = self._speaker.refuses_call(message, self._facts)
+        if refusal is not None:
+            return self._fail(refusal)
         try:
-            return [*self._calls.mutation(message, self._identity)]
+            return [*self._calls.mutation(message, self._speaker.identity)]
         except RateLimited as problem:
             return self._fail(problem)
 
     def _on_action(self, message: Action) -> list[Instruction]:
-        if self._has_expired():
-            return self._fail(TokenExpired())
-        if not self._may_call(message):
-            return self._fail(ComponentCallNotAllowed())
+        refusal = self._speaker.refuses_call(message, self._facts)
+        if refusal is not None:
+            return self._fail(refusal)
         try:
-            return [*self._calls.action(message, self._identity)]
+            return [*self._calls.action(message, self._speaker.identity)]
         except TooManyActions as problem:
             return self._fail(problem)
 
@@ -443,18 +436,14 @@ class Session:
         if message.base_version != current:
             text = f"Authenticate from identity version {message.base_version}, the current is {current}"
             return self._fail(IdentityVersionMismatch(text))
-        self._authenticating = True
+        self._speaker = self._speaker.checking()
         return [StartAuthentication(message.token_type, message.value, message.attributes)]
 
     # Small steps.
 
-    def _may_call(self, message: Add | Mutation | Action) -> bool:
-        """Only an administrator may name a component; an empty name is the application itself."""
-        return not message.component_path or isinstance(self._identity, Admin)
-
     def _has_expired(self) -> bool:
-        identity = self._identity  # Most waves are for somebody without a token: they ask for no time.
-        return isinstance(identity, User) and has_expired(identity, self._facts.now_ns())
+        speaker = self._speaker
+        return speaker is not NOBODY and speaker.has_expired(self._facts)
 
     def _respond(self, response: bytes) -> list[Instruction]:
         """Write a response, and only then ask for the Transition that must follow it (wire 1.8)."""
@@ -484,7 +473,7 @@ class Session:
         self._phase = _Phase.ENDED
         self._pulse.said = self._facts.monotonic()
         self._calls.forget_waiting()
-        self._held = None
+        self._speaker = NOBODY  # Nobody waits for what was held.
         self._picture.forget()
 
 
