@@ -21,6 +21,7 @@ from rewake.environment import Environment
 from rewake.errors import Forbidden, Unauthenticated
 from rewake.execution import Failure, FunctionCall, MutationOutcome, RequestSource, Success
 from rewake.protocol import FunctionPath
+from rewake.reactivity import QueryChange
 from rewake.sync import LiveListener, LiveResult
 
 ADMIN_KEY = "test|key"
@@ -65,12 +66,14 @@ class FakeLiveSession:
         self.in_wave: tuple[int, list[tuple[int, LiveResult]]] | None = None
         self.is_closed = False
 
-    def add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
-        assert query_id not in self.queries
-        self.queries[query_id] = LiveQuery(call)
-
-    def remove(self, query_id: int) -> None:
-        del self.queries[query_id]
+    def change(self, changes: Sequence[QueryChange]) -> None:
+        for change in changes:
+            if change.call is None:
+                del self.queries[change.query_id]
+            else:
+                assert change.query_id not in self.queries
+                self.queries[change.query_id] = LiveQuery(change.call)
+        self.request_wave()
 
     def set_identity(self, identity: Identity) -> None:
         for query in self.queries.values():

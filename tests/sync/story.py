@@ -32,12 +32,12 @@ from rewake.environment import Environment, ManualClock, seeded_environment
 from rewake.execution import Failure, MutationOutcome, Success
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import UNKNOWN_CLIENT, ClientVersion, client_version, decode_ts, encode_ts
+from rewake.reactivity import QueryChange
 from rewake.sync.instructions import (
-    AddQuery,
+    ChangeQueries,
     Close,
     Drop,
     Instruction,
-    RemoveQuery,
     RequestWave,
     Send,
     SendPingFrame,
@@ -128,7 +128,13 @@ class Player:
             return []
         if isinstance(answer, bool):
             return ["yes" if answer else "no"]
-        return [each if isinstance(each, str) else describe(each) for each in answer]
+        lines: list[str] = []
+        for each in answer:
+            if isinstance(each, ChangeQueries):
+                lines += [*map(describe_change, each.changes), "want wave"]
+            else:
+                lines.append(each if isinstance(each, str) else describe(each))
+        return lines
 
     # Settings.
 
@@ -303,11 +309,6 @@ def describe(instruction: Instruction) -> str:
             return f"run action {number} {call.path} {call.args} as {name(identity)}"
         case StartAuthentication(kind, value):
             return f"check {kind} {value}"
-        case AddQuery(query_id, call, journal):
-            component = f" in {call.component}" if call.component else ""
-            return f"add {query_id} {call.path} {call.args}{component} journal {journal}"
-        case RemoveQuery(query_id):
-            return f"remove {query_id}"
         case SetIdentity(identity):
             return f"become {name(identity)}"
         case RequestWave():
@@ -317,6 +318,15 @@ def describe(instruction: Instruction) -> str:
         case Drop(reason):
             return f"drop: {reason}"
     raise AssertionError(instruction)
+
+
+def describe_change(change: QueryChange) -> str:
+    """A change of the query set in one line."""
+    call = change.call
+    if call is None:
+        return f"remove {change.query_id}"
+    component = f" in {call.component}" if call.component else ""
+    return f"add {change.query_id} {call.path} {call.args}{component} journal {change.journal}"
 
 
 def name(identity: Identity) -> str:

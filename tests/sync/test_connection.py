@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from rewake.auth import Admin, Identity
 from rewake.environment import seeded_environment
-from rewake.execution import NO_SOURCE, FunctionCall, RequestSource
+from rewake.execution import NO_SOURCE, RequestSource
 from rewake.limits import DEFAULT_LIMITS, Limits
 from rewake.protocol import UNKNOWN_CLIENT, ClientVersion
-from rewake.reactivity import Showing
+from rewake.reactivity import QueryChange, Showing
 from rewake.storage import OutcomeUnknown, StorageFailed, StorageFull
 from rewake.sync import LiveListener, LiveResult
 from rewake.sync.broadcast import SharedText
@@ -157,8 +157,8 @@ def test_a_wave_that_would_begin_within_a_message_is_put_off_to_its_end() -> Non
     class Eager(FakeLiveSession):
         """Live queries that begin a wave at every opportunity."""
 
-        def add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
-            super().add(query_id, call, journal)
+        def change(self, changes: Sequence[QueryChange]) -> None:
+            super().change(changes)
             asked.append((self.listener.begin_wave(), len(self.queries)))
 
         def request_wave(self) -> None:
@@ -173,7 +173,7 @@ def test_a_wave_that_would_begin_within_a_message_is_put_off_to_its_end() -> Non
 
     world.backend.open_session = open_session  # type: ignore[method-assign]
     world.add(0, 0, 1)
-    assert asked == [(False, 1), (False, 2)]
+    assert asked == [(False, 2)]
     assert world.wire.events == ["Transition"]
 
 
@@ -345,8 +345,8 @@ def test_a_wave_is_not_shown_within_a_message_nor_to_a_reader_who_is_behind() ->
     class Eager(FakeLiveSession):
         """Live queries that would show a wave at every opportunity."""
 
-        def add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
-            super().add(query_id, call, journal)
+        def change(self, changes: Sequence[QueryChange]) -> None:
+            super().change(changes)
             shown.append(self.listener.show(wave, []))
 
     live.__class__ = Eager

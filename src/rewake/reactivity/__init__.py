@@ -9,7 +9,7 @@ Floor 4. Below, `execution` runs queries on snapshots and reports commit groups;
 from rewake.reactivity.entries import Entry, EntryKey, LiveResult
 from rewake.reactivity.live_figures import LiveFigures
 from rewake.reactivity.live_queries import LiveQueries
-from rewake.reactivity.live_session import LiveListener, LiveSession, visibility_of
+from rewake.reactivity.live_session import LiveListener, LiveSession, QueryChange, visibility_of
 from rewake.reactivity.showing import Showing, Singer, Voice
 from rewake.reactivity.wake_index import WakeIndex, equality_prefix
 
@@ -21,6 +21,7 @@ __all__ = [
     "LiveQueries",
     "LiveResult",
     "LiveSession",
+    "QueryChange",
     "Showing",
     "Singer",
     "Voice",

@@ -4,7 +4,7 @@ Floor 4, `reactivity`. What a client adds and removes while a wave runs waits fo
 set of queries that a wave answers is exactly the one that the session fixed when the wave began (wire 1.7,
 rules 3 to 6).
 
-    operations queued -> begin_wave: applied, the set is fixed -> finish_wave: what is new at ts is handed
+    changes queued    -> begin_wave: applied, the set is fixed -> finish_wave: what is new at ts is handed
     over
     nothing queued    -> joins: nothing to fix ................-> show: begun and finished in one step
     shown one query again and again, as others are ............-> a chorus takes part for it (`chorus.py`)
@@ -18,10 +18,11 @@ Not here: the hub's part (`live_queries.py`); versions and messages (`sync/sessi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from rewake.auth import ANONYMOUS, Admin, Identity, scope_of_call
@@ -31,8 +32,17 @@ from rewake.reactivity.chorus import Chorus, Stage
 from rewake.reactivity.entries import Entry, LiveResult, QuestionKey, question_key
 from rewake.reactivity.showing import Showing, Singer
 
-_Operation = tuple[Callable[..., None], tuple[Any, ...]]
-"""A change that waits for the next wave: a method of `LiveSession`, and what to call it with."""
+
+class QueryChange(msgspec.Struct, frozen=True, gc=False):
+    """A query to keep answered; or, without a `call`, one that is no longer wanted."""
+
+    query_id: int
+    call: FunctionCall | None = None
+    journal: str | None = None
+
+
+Change = QueryChange | Identity
+"""What waits for the next wave. An identity: every query is asked again as that."""
 
 
 class LiveListener(Protocol):
@@ -121,11 +131,11 @@ class LiveSession:
     """The live queries of one client."""
 
     __slots__ = (
+        "_changes",
         "_chorus",
         "_hub",
         "_listener",
         "_notices",
-        "_operations",
         "_shown_last",
         "_singer",
         "_subscriptions",
@@ -140,7 +150,7 @@ class LiveSession:
         self._hub = hub
         self._listener = listener
         # There are many sessions, and mostly nothing waits: what is empty is nothing of one's own.
-        self._operations: list[_Operation] | None = None
+        self._changes: list[Change] | None = None
         self._notices: tuple[str, ...] = ()  # Kept until a wave has a result for them to go with.
         self._subscriptions: dict[int, Subscription] = {}
         self.identity: Identity = ANONYMOUS
@@ -159,24 +169,36 @@ class LiveSession:
         """Whether a wave would have anything to say: a new or stale query, a change that waits, or that a
         wave was asked for.
         """
-        return not self.is_closed and bool(self.pending or self.wants_wave or self._operations)
+        return not self.is_closed and bool(self.pending or self.wants_wave or self._changes)
 
     @property
     def has_queries_to_show(self) -> bool:
         """Whether a wave would be about queries: new, stale or changed ones."""
-        return bool(self.pending or self._operations)
+        return bool(self.pending or self._changes)
 
     def add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
         """Watch a query from the next wave on."""
-        self._queue((LiveSession._add, (query_id, call, journal)))
+        self.change((QueryChange(query_id, call, journal),))
 
     def remove(self, query_id: int) -> None:
         """Stop watching a query from the next wave on."""
-        self._queue((LiveSession._remove, (query_id,)))
+        self.change((QueryChange(query_id),))
 
     def set_identity(self, identity: Identity) -> None:
         """Ask every query again as `identity`, in the next wave."""
-        self._queue((LiveSession._set_identity, (identity,)))
+        self.change((identity,))
+
+    def change(self, changes: Sequence[Change]) -> None:
+        """Make these changes with the next wave, which is asked for even where there are none."""
+        if self.is_closed:
+            return
+        if self._chorus is not None:
+            self.stand_alone()
+        if self._changes is None:
+            self._changes = [*changes]
+        else:
+            self._changes += changes
+        self._hub.request_wave(self)
 
     def request_wave(self) -> None:
         """Make a wave for this session even if nothing changed."""
@@ -199,7 +221,7 @@ class LiveSession:
             return
         self.stand_alone()
         self.is_closed = True
-        self._operations = None
+        self._changes = None
         for subscription in self._subscriptions.values():
             self._hub.unsubscribe(subscription)
         self._subscriptions.clear()
@@ -220,9 +242,14 @@ class LiveSession:
             return False
         self.in_wave = True
         self.wants_wave = False
-        operations, self._operations = self._operations, None
-        for method, details in operations or ():
-            method(self, *details)
+        changes, self._changes = self._changes, None
+        for change in changes or ():
+            if not isinstance(change, QueryChange):
+                self._set_identity(change)
+            elif change.call is None:
+                self._remove(change.query_id)
+            else:
+                self._add(change.query_id, change.call, change.journal)
         return True
 
     def await_result(self, subscription: Subscription) -> bool:
@@ -259,7 +286,7 @@ class LiveSession:
         what it waits for, which is added to `entries`. False where there is more to it.
         """
         pending = self.pending
-        if not pending or self.wants_wave or self._operations or self._notices:
+        if not pending or self.wants_wave or self._changes or self._notices:
             return False
         for subscription in pending:
             entry = subscription.entry
@@ -273,7 +300,7 @@ class LiveSession:
         """Begin and finish the wave that was joined. False: begin the next one in earnest."""
         self.in_wave = False
         pending = self.pending
-        if not pending or self._operations or self._notices:
+        if not pending or self._changes or self._notices:
             return self.is_closed
         if len(pending) == 1:
             (only,) = pending
@@ -308,7 +335,7 @@ class LiveSession:
 
     def show_nothing(self, wave: Showing) -> bool:
         """Begin and finish a wave that was asked for and brings no result. False: begin it in earnest."""
-        if self.pending or self._operations or self._notices or self.is_closed or not self.wants_wave:
+        if self.pending or self._changes or self._notices or self.is_closed or not self.wants_wave:
             return False
         if not self._listener.show(wave, ()):
             return False
@@ -393,16 +420,6 @@ class LiveSession:
         self.in_wave = False
         if not self.is_closed:
             self._listener.fail_wave()
-
-    def _queue(self, operation: _Operation) -> None:
-        if not self.is_closed:
-            if self._chorus is not None:
-                self.stand_alone()
-            if self._operations is None:
-                self._operations = []
-            self._operations.append(operation)
-            if not self.wants_wave:
-                self._hub.request_wave(self)
 
     def _add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
         if query_id in self._subscriptions:

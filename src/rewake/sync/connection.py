@@ -30,11 +30,10 @@ from rewake.sync.closing import GOING_AWAY_CODE, RESTART_REASON
 from rewake.sync.deflation import Deflater
 from rewake.sync.faults import ClientFault, WaveBroken
 from rewake.sync.instructions import (
-    AddQuery,
+    ChangeQueries,
     Close,
     Drop,
     Instruction,
-    RemoveQuery,
     RequestWave,
     Send,
     SendPingFrame,
@@ -368,12 +367,8 @@ class Connection:
         self._socket.pause_reading()
         self._registry.spawn(self._authenticate(instruction))
 
-    def _add_query(self, instruction: AddQuery) -> None:
-        live = self._live or self._live_session()
-        live.add(instruction.query_id, instruction.call, instruction.journal)
-
-    def _remove_query(self, instruction: RemoveQuery) -> None:
-        (self._live or self._live_session()).remove(instruction.query_id)
+    def _change_queries(self, instruction: ChangeQueries) -> None:
+        (self._live or self._live_session()).change(instruction.changes)
 
     def _set_identity(self, instruction: SetIdentity) -> None:
         self._live_session().set_identity(instruction.identity)
@@ -449,10 +444,9 @@ def _reason(error: Exception | None) -> str:
 
 
 _VERBS: dict[type, Callable[[Connection, Any], None]] = {
-    AddQuery: Connection._add_query,
+    ChangeQueries: Connection._change_queries,
     Close: Connection._close,
     Drop: Connection._drop,
-    RemoveQuery: Connection._remove_query,
     RequestWave: Connection._request_wave,
     Send: Connection._send,
     SendPingFrame: Connection._ping,

@@ -6,6 +6,7 @@ decisions, on which clients rely (wire 1.15).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from rewake.auth import Identity
 from rewake.database import ReplayKey
 from rewake.execution import FunctionCall
+from rewake.reactivity import QueryChange
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
@@ -55,18 +57,10 @@ class StartAuthentication(msgspec.Struct, frozen=True):
     impersonating: dict[str, Any] | None
 
 
-class AddQuery(msgspec.Struct, frozen=True):
-    """Begin to keep a query answered."""
+class ChangeQueries(msgspec.Struct, frozen=True):
+    """Begin and stop keeping queries answered, and ask for the Transition that says so."""
 
-    query_id: int
-    call: FunctionCall
-    journal: str | None
-
-
-class RemoveQuery(msgspec.Struct, frozen=True):
-    """Stop keeping a query answered."""
-
-    query_id: int
+    changes: Sequence[QueryChange]
 
 
 class SetIdentity(msgspec.Struct, frozen=True):
@@ -102,8 +96,7 @@ Instruction = (
     | StartMutation
     | StartAction
     | StartAuthentication
-    | AddQuery
-    | RemoveQuery
+    | ChangeQueries
     | SetIdentity
     | RequestWave
     | Close

@@ -19,7 +19,7 @@ from rewake.auth import Identity
 from rewake.database import ReplayKey
 from rewake.environment import Environment
 from rewake.execution import Failure, FunctionCall, MutationOutcome, RequestSource, Success
-from rewake.reactivity import Singer
+from rewake.reactivity import QueryChange, Singer
 
 
 class LiveResult(Protocol):
@@ -101,12 +101,8 @@ class LiveListener(Protocol):
 class LiveSession(Protocol):
     """The live queries of one socket."""
 
-    def add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
-        """Keep this query answered from the next wave on."""
-        ...
-
-    def remove(self, query_id: int) -> None:
-        """Forget a query."""
+    def change(self, changes: Sequence[QueryChange]) -> None:
+        """Keep queries answered, and forget others, from the next wave on; and make that wave."""
         ...
 
     def set_identity(self, identity: Identity) -> None:

@@ -5,7 +5,7 @@ come back, in order. Nothing here waits, reads a clock of its own or touches a s
 
     text_received ----.              .--> Send, Close, Drop
     mutation_finished |   decide,    |--> StartMutation, StartAction, StartAuthentication
-    action_finished   |-> remember --|--> AddQuery, RemoveQuery, SetIdentity
+    action_finished   |-> remember --|--> ChangeQueries, SetIdentity
     begin/finish_wave |              |--> RequestWave
     show -------------|              |--> (a text that is made for many)
     tick, backlog ----'              '
@@ -49,6 +49,7 @@ from rewake.protocol import (
     parse_client_message,
 )
 from rewake.protocol.server_messages import PING, clock_skew, transition_chunks
+from rewake.reactivity import QueryChange
 from rewake.sync.backlog import Backlog
 from rewake.sync.broadcast import Broadcast, SharedText
 from rewake.sync.calls import Calls, function_call
@@ -71,11 +72,10 @@ from rewake.sync.faults import (
 from rewake.sync.instructions import (
     REQUEST_WAVE,
     SEND_PING_FRAME,
-    AddQuery,
+    ChangeQueries,
     Close,
     Drop,
     Instruction,
-    RemoveQuery,
     Send,
     SetIdentity,
     StartAuthentication,
@@ -397,21 +397,20 @@ class Session:
         return []
 
     def _on_modify_query_set(self, message: ModifyQuerySet) -> list[Instruction]:
-        instructions: list[Instruction] = []
+        changes = []
         for modification in message.modifications:
             if not isinstance(modification, Add):
-                instructions.append(RemoveQuery(modification.query_id))
+                changes.append(QueryChange(modification.query_id))
             elif self._speaker.may_name(modification):
                 call = function_call(modification)
-                instructions.append(AddQuery(modification.query_id, call, modification.journal))
+                changes.append(QueryChange(modification.query_id, call, modification.journal))
             else:
                 return self._fail(ComponentCallNotAllowed())
         try:
             self._picture.modify(message)
         except (BaseVersionMismatch, NewVersionTooLow, QueryIdMisused, TooManyQueries) as problem:
             return self._fail(problem)
-        instructions.append(REQUEST_WAVE)
-        return instructions
+        return [ChangeQueries(changes)]
 
     def _on_mutation(self, message: Mutation) -> list[Instruction]:
         refusal = self._speaker.refuses_call(message, self._facts)
