@@ -17,8 +17,8 @@ def test_what_the_house_writes_is_read() -> None:
     updated = server_messages.query_updated_tail(value='{"a":1.0}', log_lines=["[LOG] 'é'"], journal="j")
     failed = server_messages.query_failed_tail(message="no", data="null", log_lines=[], journal=None)
     parts = [
-        server_messages.modification_head(4) + updated,
-        server_messages.modification_head(5) + failed,
+        server_messages.MODIFICATION_HEAD % 4 + updated,
+        server_messages.MODIFICATION_HEAD % 5 + failed,
         server_messages.query_removed(6),
     ]
     text = head + server_messages.MODIFICATION_SEPARATOR.join(parts) + server_messages.TRANSITION_END

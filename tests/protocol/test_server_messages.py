@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rewake.protocol import ZERO_VERSION, StateVersion
 from rewake.protocol.server_messages import (
+    MODIFICATION_HEAD,
     MODIFICATION_SEPARATOR,
     PING,
     TRANSITION_END,
@@ -21,7 +22,6 @@ from rewake.protocol.server_messages import (
     fatal_error,
     json_string,
     json_strings,
-    modification_head,
     mutation_failed,
     mutation_succeeded,
     query_failed_tail,
@@ -47,7 +47,7 @@ def transition(*modifications: bytes, skew: int | None = -12) -> Any:
 
 def test_a_transition_has_every_field_that_clients_read() -> None:
     tail = query_updated_tail(value="[1.0]", log_lines=LINES, journal=None)
-    assert transition(modification_head(3) + tail, query_removed(4)) == {
+    assert transition(MODIFICATION_HEAD % 3 + tail, query_removed(4)) == {
         "type": "Transition",
         "startVersion": {"querySet": 0, "identity": 0, "ts": "AAAAAAAAAAA="},
         "endVersion": {"querySet": 1, "identity": 0, "ts": "AAAqNv6clxc="},
@@ -68,7 +68,7 @@ def test_an_empty_transition_without_skew() -> None:
 
 def test_error_data_is_present_only_where_there_is_some() -> None:
     bare = json.loads(
-        modification_head(0) + query_failed_tail(message="no", data=None, log_lines=(), journal="j")
+        MODIFICATION_HEAD % 0 + query_failed_tail(message="no", data=None, log_lines=(), journal="j")
     )
     assert bare == {
         "type": "QueryFailed",
@@ -78,7 +78,7 @@ def test_error_data_is_present_only_where_there_is_some() -> None:
         "journal": "j",
     }
     null = json.loads(
-        modification_head(0) + query_failed_tail(message="", data="null", log_lines=(), journal=None)
+        MODIFICATION_HEAD % 0 + query_failed_tail(message="", data="null", log_lines=(), journal=None)
     )
     assert null["errorData"] is None
 

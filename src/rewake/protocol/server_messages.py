@@ -5,7 +5,7 @@ print as integers, for the Rust core types them so (wire 1.3). A Transition is b
 thousands of subscribers share, the tail of a modification, is encoded once:
 
     transition_head(...)  {"queryId":7  tail  ,  {"queryId":8  tail  ...  TRANSITION_END
-    |                     `- modification_head  `- query_updated_tail, query_failed_tail: no client in them
+    |                     `- MODIFICATION_HEAD  `- query_updated_tail, query_failed_tail: no client in them
     `- transition_start, clock_skew: of one client; transition_middle: of all
 
 Not here: when to send what (`sync/session.py`), frames (`sync/frames.py`).
@@ -26,6 +26,8 @@ PING = b'{"type":"Ping"}'
 
 MODIFICATION_SEPARATOR = b","
 TRANSITION_END = b"]}"
+MODIFICATION_HEAD = b'{"queryId":%d'
+"""A modification up to the tail that it shares with other clients, once it has its query's id."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -45,13 +47,15 @@ def json_strings(texts: Sequence[str]) -> bytes:
 
 def transition_head(*, start: StateVersion, end: StateVersion, skew: bytes, server_ns: int) -> bytes:
     """A Transition up to the first modification. `skew` is what `clock_skew` made."""
-    return transition_start(start=start, end=end) + skew + transition_middle(server_ns)
+    return b'%s%s,"serverTs":%d,"modifications":[' % (transition_start(start=start, end=end), skew, server_ns)
 
 
 def transition_start(*, start: StateVersion, end: StateVersion) -> bytes:
     """A Transition up to the clock skew of its client."""
     return (
-        f'{{"type":"Transition","startVersion":{start.json},"endVersion":{end.json},"clientClockSkew":'
+        f'{{"type":"Transition","startVersion":{{"querySet":{start.query_set},"identity":{start.identity},'
+        f'"ts":"{encode_ts(start.ts)}"}},"endVersion":{{"querySet":{end.query_set},'
+        f'"identity":{end.identity},"ts":"{encode_ts(end.ts)}"}},"clientClockSkew":'
     ).encode()
 
 
@@ -63,11 +67,6 @@ def clock_skew(skew_ms: int | None) -> bytes:
 def transition_middle(server_ns: int) -> bytes:
     """A Transition from behind the clock skew to the first modification."""
     return b',"serverTs":%d,"modifications":[' % server_ns
-
-
-def modification_head(query_id: int) -> bytes:
-    """A modification up to the tail that it shares with other clients."""
-    return b'{"queryId":%d' % query_id
 
 
 def query_updated_tail(*, value: str, log_lines: Sequence[str], journal: str | None) -> bytes:

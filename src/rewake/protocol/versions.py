@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rewake.protocol.timestamps import encode_ts
-
 
 class StateVersion(NamedTuple):
     """One point in the life of a socket. All three parts only ever grow."""
@@ -20,11 +18,6 @@ class StateVersion(NamedTuple):
     query_set: int
     identity: int
     ts: int
-
-    @property
-    def json(self) -> str:
-        """The object as it stands in a Transition."""
-        return f'{{"querySet":{self.query_set},"identity":{self.identity},"ts":"{encode_ts(self.ts)}"}}'
 
 
 ZERO_VERSION = StateVersion(0, 0, 0)

@@ -145,19 +145,15 @@ class Broadcast:
         try:
             return self._texts[key]
         except KeyError:
-            text = self._texts[key] = self._make(start, updates, name, skew_length)
-            return text
-
-    def _make(
-        self, start: StateVersion, updates: Updates, name: tuple[int, ...], skew_length: int
-    ) -> SharedText | None:
+            pass
         rest = self._rests.get(name)
         if rest is None:
             middle = transition_middle(self.server_ns)
             rest = self._rests[name] = Rest(modification_parts(middle, (), updates, self._render), updates)
         end = StateVersion(start.query_set, start.identity, self.ts)
         text = SharedText(transition_start(start=start, end=end), rest, skew_length=skew_length, end=end)
-        return text if text.size <= self._bytes_max else None
+        told = self._texts[key] = text if text.size <= self._bytes_max else None
+        return told
 
 
 def _named(updates: Updates) -> tuple[int, ...]:

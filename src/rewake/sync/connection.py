@@ -165,7 +165,10 @@ class Connection:
         if not self._is_gone:
             if self._voice is not None:
                 self._session.catch_up(self._voice.footing)  # This is no reason to leave.
-            self._carry_out(self._session.tick, self._socket.unsent_bytes())
+            try:
+                self._act(self._session.tick(self._socket.unsent_bytes()))
+            except Exception as mistake:
+                self._act(self._session.broke(mistake))
         return None if self._is_gone else self._session.next_tick
 
     def shut_down(self, code: int = GOING_AWAY_CODE, reason: str = RESTART_REASON) -> None:
@@ -283,16 +286,12 @@ class Connection:
     # Carrying out.
 
     def _feed(self, event: Callable[..., list[Instruction]], *details: Any) -> None:
-        """Hand an event to the session, which is to know what its client was told, and do what it says."""
-        if self._voice is not None:
-            self._live_session().stand_alone()
-        self._carry_out(event, *details)
-
-    def _carry_out(self, event: Callable[..., list[Instruction]], *details: Any) -> None:
-        """Do what the session says to an event.
+        """Hand an event to the session, which is to know what its client was told, and do what it says.
 
         A mistake of the house ends this socket with 1011 and leaves the others alone.
         """
+        if self._voice is not None:
+            self._live_session().stand_alone()
         try:
             instructions = event(*details)
             if instructions:

@@ -14,11 +14,11 @@ from rewake.environment import Environment
 from rewake.execution import Failure, MutationOutcome, Success, error_text
 from rewake.protocol import random_request_id
 from rewake.protocol.server_messages import (
+    MODIFICATION_HEAD,
     MODIFICATION_SEPARATOR,
     TRANSITION_END,
     action_failed,
     action_succeeded,
-    modification_head,
     mutation_failed,
     mutation_succeeded,
     query_failed_tail,
@@ -48,7 +48,7 @@ def modification_parts(
         tail = live.rendered
         if tail is None:
             live.rendered = tail = render(live)
-        parts += (head + separator + modification_head(query_id), tail)
+        parts += (head + separator + MODIFICATION_HEAD % query_id, tail)
         head, separator = b"", MODIFICATION_SEPARATOR
     parts.append(head + TRANSITION_END)
     return tuple(parts)

@@ -13,7 +13,7 @@ come back, in order. Nothing here waits, reads a clock of its own or touches a s
 Rules that clients rely on, and where they live:
 
 - Transitions join end to start and cover exactly what was received before their wave: `Picture`.
-- A response is written before the wave that follows it is asked for: `_respond`.
+- A response is written before the wave that follows it is asked for: `mutation_finished`.
 - Mutations run one at a time, under the identity of the moment they arrived: `Calls`.
 - No call is answered twice: `Calls`. Nothing is heard or said after the end: `_end`.
 - What is said after an Authenticate waits until it is known who says it: `Speaker`.
@@ -193,6 +193,8 @@ class Session:
         if held is not None:
             held.append(message)
             return []
+        if self._phase is _Phase.OPEN:
+            return _HANDLERS[type(message)](self, message)
         return self._handle(message)
 
     def binary_received(self) -> list[Instruction]:
@@ -225,14 +227,16 @@ class Session:
         if self._phase is _Phase.ENDED:
             return []
         response = mutation_response(number, self._calls.request_id, outcome, redacted=self._redacted)
-        return [*self._respond(response), *following]
+        # Only then the Transition that must follow it is asked for (wire 1.8).
+        return [self._send((response,), len(response), waits=True), REQUEST_WAVE, *following]
 
     def action_finished(self, number: int, result: Success | Failure) -> list[Instruction]:
         """A running action came to its result."""
         self._calls.action_finished()
         if self._phase is _Phase.ENDED:
             return []
-        return self._respond(action_response(number, self._calls.request_id, result, redacted=self._redacted))
+        response = action_response(number, self._calls.request_id, result, redacted=self._redacted)
+        return [self._send((response,), len(response), waits=True), REQUEST_WAVE]
 
     def authenticated(self, identity: Identity) -> list[Instruction]:
         """The token was good. Everything that waited for it goes on under the new identity."""
@@ -291,12 +295,13 @@ class Session:
         except WaveBroken as problem:
             return self._fail(problem)
         limit = self._limits.chunk_bytes
+        size = sum(map(len, parts))
         instructions: list[Instruction] = []
-        if sum(map(len, parts)) > limit and self._client.takes_chunks:
+        if size > limit and self._client.takes_chunks:
             *chunks, last = transition_chunks(b"".join(parts), chunk_bytes=limit)
-            instructions += [self._send((chunk,)) for chunk in chunks]
-            parts = (last,)
-        instructions.append(self._send(parts, ends_transition=True))
+            instructions += [self._send((chunk,), len(chunk)) for chunk in chunks]
+            parts, size = (last,), len(last)
+        instructions.append(self._send(parts, size, ends_transition=True))
         if self._wave_refused:
             self._wave_refused = False  # One was wanted while this one ran.
             instructions.append(REQUEST_WAVE)
@@ -369,7 +374,7 @@ class Session:
             pulse.pinged = now
             instructions.append(SEND_PING_FRAME)
         if pulse.wants_message(now):
-            instructions.append(self._send((PING,)))
+            instructions.append(self._send((PING,), len(PING)))
         return instructions
 
     # Client messages, one by one.
@@ -444,13 +449,10 @@ class Session:
         speaker = self._speaker
         return speaker is not NOBODY and speaker.has_expired(self._facts)
 
-    def _respond(self, response: bytes) -> list[Instruction]:
-        """Write a response, and only then ask for the Transition that must follow it (wire 1.8)."""
-        return [self._send((response,), waits=True), REQUEST_WAVE]
-
-    def _send(self, parts: tuple[bytes, ...], *, ends_transition: bool = False, waits: bool = False) -> Send:
-        """Account for a message that is about to be written."""
-        size = sum(map(len, parts))
+    def _send(
+        self, parts: tuple[bytes, ...], size: int, *, ends_transition: bool = False, waits: bool = False
+    ) -> Send:
+        """Account for a message of `size` bytes that is about to be written."""
         self._backlog.wrote(size, ends_transition=ends_transition)
         self._pulse.said = self._facts.monotonic()
         return Send(parts, size, waits)
@@ -462,7 +464,7 @@ class Session:
         )
         instructions: list[Instruction] = []
         if ending.message is not None:
-            instructions.append(self._send((ending.message,)))
+            instructions.append(self._send((ending.message,), len(ending.message)))
         self._end()
         instructions.append(Close(ending.code, ending.reason, error))
         return instructions

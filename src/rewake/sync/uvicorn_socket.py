@@ -304,12 +304,14 @@ class SyncSocket(asyncio.Protocol):
             self._write(buffers, plain=size)
             return
         frame = b"".join((frame_head(size), *parts))
-        if not waits or len(self._gathered) + size > JOIN_BYTES_MAX:
+        if waits and len(self._gathered) + size <= JOIN_BYTES_MAX:
+            if not self._gathered:
+                self._door.write_soon(self)
+            self._gathered += frame
+        elif self._gathered or self._window_bits:
             self._write((frame,), plain=size)
-            return
-        if not self._gathered:
-            self._door.write_soon(self)
-        self._gathered += frame
+        else:
+            self._transport.write(frame)
 
     def write_shared(self, text: SharedText, skew: bytes) -> bool:
         gathered = self._gathered
