@@ -35,6 +35,15 @@ def test_a_commit_registers_all():
     assert list(index._handles) == [a, b]
 
 
+def test_what_is_registered_is_known_by_what_it_read():
+    _, fresh = made(2)
+    a, read = entry("a"), ReadSet.from_wire(READ.to_wire())
+    fresh.put(a, read)
+    assert a.watched == 0
+    fresh.register_all()
+    assert a.watched == read.mark != 0
+
+
 def test_who_is_asked_again_is_registered_alone():
     index, fresh = made(2)
     a, b = entry("a"), entry("b")

@@ -150,8 +150,8 @@ class Turnstile:
         came, self._came, self._begun = self._came, 0, 0
         self._refused.clear()
         line = self._line
-        if not line:
-            self.is_crowded = self.is_full = False
+        if not self.is_crowded:
+            self.is_full = False
             self._taken = 0
             return
         # First of all: what follows is others' code.

@@ -82,6 +82,11 @@ class WriterDesk:
         """Whether there is no work at all."""
         return not self._taken and not self._again and not self._line
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there is work that the writer was not sent."""
+        return bool(self._ready or self._again or self._line)
+
     def __len__(self) -> int:
         """How much work there is."""
         return len(self._taken) + len(self._again) + len(self._line)
@@ -146,7 +151,9 @@ class WriterDesk:
             outcomes[outcome.number] = outcome
         self._window.ran(records)
         self._line.done(len(records))
-        return self._deliver(outcomes)
+        delivered = self._deliver(outcomes)
+        self._line.in_service = len(self._taken) + len(self._again)
+        return delivered
 
     def died(
         self,

@@ -226,10 +226,11 @@ class WriterSeat:
                 ran += outcome.result is not None
             self.tell(GroupReport(tuple(message.rows), message.last_ts, ran, message.commit_seconds))
             self._tell_askers(self._desk.told(message))
-            for work in self._desk.too_late():
-                if not work.asker.done():
-                    work.asker.set_exception(self._desk.refusal())
-            self._pump()
+            if self._desk.has_more:
+                for work in self._desk.too_late():
+                    if not work.asker.done():
+                        work.asker.set_exception(self._desk.refusal())
+                self._pump()
             if self._idle and self._desk.is_idle:
                 self._wake_idle()
 

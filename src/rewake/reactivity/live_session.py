@@ -131,7 +131,6 @@ class LiveSession:
     """The live queries of one client."""
 
     __slots__ = (
-        "_changes",
         "_chorus",
         "_hub",
         "_listener",
@@ -139,6 +138,7 @@ class LiveSession:
         "_shown_last",
         "_singer",
         "_subscriptions",
+        "changes",
         "identity",
         "in_wave",
         "is_closed",
@@ -150,7 +150,8 @@ class LiveSession:
         self._hub = hub
         self._listener = listener
         # There are many sessions, and mostly nothing waits: what is empty is nothing of one's own.
-        self._changes: list[Change] | None = None
+        self.changes: list[Change] | None = None
+        """Of the query set, to be made when a wave begins. Set by `change`, taken by `begin_wave`."""
         self._notices: tuple[str, ...] = ()  # Kept until a wave has a result for them to go with.
         self._subscriptions: dict[int, Subscription] = {}
         self.identity: Identity = ANONYMOUS
@@ -169,12 +170,7 @@ class LiveSession:
         """Whether a wave would have anything to say: a new or stale query, a change that waits, or that a
         wave was asked for.
         """
-        return not self.is_closed and bool(self.pending or self.wants_wave or self._changes)
-
-    @property
-    def has_queries_to_show(self) -> bool:
-        """Whether a wave would be about queries: new, stale or changed ones."""
-        return bool(self.pending or self._changes)
+        return not self.is_closed and bool(self.pending or self.wants_wave or self.changes)
 
     def add(self, query_id: int, call: FunctionCall, journal: str | None) -> None:
         """Watch a query from the next wave on."""
@@ -194,10 +190,10 @@ class LiveSession:
             return
         if self._chorus is not None:
             self.stand_alone()
-        if self._changes is None:
-            self._changes = [*changes]
+        if self.changes is None:
+            self.changes = [*changes]
         else:
-            self._changes += changes
+            self.changes += changes
         self._hub.request_wave(self)
 
     def request_wave(self) -> None:
@@ -221,7 +217,7 @@ class LiveSession:
             return
         self.stand_alone()
         self.is_closed = True
-        self._changes = None
+        self.changes = None
         for subscription in self._subscriptions.values():
             self._hub.unsubscribe(subscription)
         self._subscriptions.clear()
@@ -237,12 +233,14 @@ class LiveSession:
     # Called by the hub.
 
     def begin_wave(self) -> bool:
-        """Apply what was queued and fix the set; False where the listener is not ready."""
-        if not self._listener.begin_wave():
+        """Make the changes that wait and fix the set; False where there is no news, or the listener is not
+        ready.
+        """
+        if not self.has_news or not self._listener.begin_wave():
             return False
         self.in_wave = True
         self.wants_wave = False
-        changes, self._changes = self._changes, None
+        changes, self.changes = self.changes, None
         for change in changes or ():
             if not isinstance(change, QueryChange):
                 self._set_identity(change)
@@ -286,7 +284,7 @@ class LiveSession:
         what it waits for, which is added to `entries`. False where there is more to it.
         """
         pending = self.pending
-        if not pending or self.wants_wave or self._changes or self._notices:
+        if not pending or self.wants_wave or self.changes or self._notices:
             return False
         for subscription in pending:
             entry = subscription.entry
@@ -300,7 +298,7 @@ class LiveSession:
         """Begin and finish the wave that was joined. False: begin the next one in earnest."""
         self.in_wave = False
         pending = self.pending
-        if not pending or self._changes or self._notices:
+        if not pending or self.changes or self._notices:
             return self.is_closed
         if len(pending) == 1:
             (only,) = pending
@@ -335,7 +333,7 @@ class LiveSession:
 
     def show_nothing(self, wave: Showing) -> bool:
         """Begin and finish a wave that was asked for and brings no result. False: begin it in earnest."""
-        if self.pending or self._changes or self._notices or self.is_closed or not self.wants_wave:
+        if self.pending or self.changes or self._notices or self.is_closed or not self.wants_wave:
             return False
         if not self._listener.show(wave, ()):
             return False

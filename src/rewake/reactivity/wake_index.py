@@ -258,13 +258,15 @@ class WakeIndex(Generic[W]):
 
     def _stab(self, index_id: int, key: bytes, found: set[W]) -> None:
         wholes, trees = self._wholes, self._trees
-        _add(wholes.get((~index_id, key)), found)
-        _add(wholes.get((index_id, b"")), found)
-        if trees and (tree := trees.get((index_id, b""))) is not None:
-            tree.stab(key, found)
+        places = [(~index_id, key), (index_id, b"")]
         for offset in key_offsets(key):
-            at = (index_id, key[:offset])
-            _add(wholes.get(at), found)
+            places.append((index_id, key[:offset]))
+        for at in places:
+            there = wholes.get(at)
+            if isinstance(there, _Several):
+                found.update(there)
+            elif there is not None:
+                found.add(there)
             if trees and (tree := trees.get(at)) is not None:
                 tree.stab(key, found)
 
@@ -274,13 +276,3 @@ def _each(handles: _Handle[W] | tuple[_Handle[W], ...]) -> tuple[_Handle[W], ...
     if isinstance(handles, _Node) or (handles and isinstance(handles[0], int)):
         return (handles,)
     return handles
-
-
-def _add(there: W | _Several[W] | None, found: set[W]) -> None:
-    """Add those who watch all of a place."""
-    if there is None:
-        return
-    if isinstance(there, _Several):
-        found.update(there)
-    else:
-        found.add(there)

@@ -21,9 +21,9 @@ Not here: what is stale, what a run was worth (`live_queries.py`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from contextvars import Context
-from itertools import chain
 from typing import Protocol
 
 from rewake.environment import Environment
@@ -149,7 +149,7 @@ class Waves:
         asking, self._asking = self._asking, {}
         only_asking = []
         for session in asking:
-            if session.in_wave or session.has_queries_to_show:
+            if session.in_wave or session.pending or session.changes:
                 self._dirty[session] = None
             else:
                 self._dirty.pop(session, None)
@@ -183,18 +183,19 @@ class Waves:
         is_much = count > _FEW_SESSIONS or count * self._seconds_each > _SHARED_SECONDS
         if is_much and not self.under_way:
             most = min(most, (count + 1) // 2)
-        waiting = iter(dirty)
+        waiting = deque(dirty)
         # Who becomes dirty while these run waits for the next turn: a result that is valid where the log
         # stands and stale from there on would be shown again and again in this one.
-        while self.under_way < _WAVES_MAX and (wave := self._gather(waiting, most)) is not None:
-            self.under_way += 1
-            self._runs.begin(self._run(wave))
-        self._dirty = {**dict.fromkeys(waiting), **self._dirty}
+        while waiting and self.under_way < _WAVES_MAX:
+            wave = self._gather(waiting, most)
+            if wave.begun or wave.joined or wave.choruses:
+                self.under_way += 1
+                self._runs.begin(self._run(wave))
+        if waiting:
+            self._dirty = {**dict.fromkeys(waiting), **self._dirty}
 
     def _begins(self, session: LiveSession) -> bool:
         """Have a session begin a wave, where it has any use for one and can."""
-        if session.is_closed or not session.has_news:
-            return False
         try:
             return session.begin_wave()
         except Exception:
@@ -202,14 +203,12 @@ class Waves:
             self._fail(session)
             return False
 
-    def _gather(self, waiting: Iterator[LiveSession | Chorus], most: int) -> Wave | None:
-        """Take dirty sessions into a wave, until it has `most` queries to run."""
-        first = next(waiting, None)
-        if first is None:
-            return None
+    def _gather(self, waiting: deque[LiveSession | Chorus], most: int) -> Wave:
+        """Take dirty sessions into a wave, until it has `most` queries to run. It may be nobody's."""
         wave, position = Wave(), self._hub.position
         to_run: set[Entry] = set()
-        for session in chain((first,), waiting):
+        while waiting:
+            session = waiting.popleft()
             if session.in_wave:
                 self._dirty[session] = None
                 continue
@@ -226,7 +225,7 @@ class Waves:
                         to_run.add(entry)
             if len(wave.entries) + len(to_run) >= most:
                 break
-        return wave if wave.begun or wave.joined or wave.choruses else None
+        return wave
 
     # Running.
 

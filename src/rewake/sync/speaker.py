@@ -41,9 +41,12 @@ class Speaker(msgspec.Struct, frozen=True):
         self, message: Mutation | Action, facts: Facts
     ) -> TokenExpired | ComponentCallNotAllowed | None:
         """Why a call is not taken in; None where it is."""
-        if self.has_expired(facts):
+        identity = self.identity
+        if isinstance(identity, User) and has_expired(identity, facts.now_ns()):
             return TokenExpired()
-        return None if self.may_name(message) else ComponentCallNotAllowed()
+        if message.component_path and not isinstance(identity, Admin):
+            return ComponentCallNotAllowed()
+        return None
 
     def may_name(self, message: Add | Mutation | Action) -> bool:
         """Only an administrator may name a component; an empty name is the application itself."""
