@@ -29,6 +29,12 @@ TRANSITION_END = b"]}"
 MODIFICATION_HEAD = b'{"queryId":%d'
 """A modification up to the tail that it shares with other clients, once it has its query's id."""
 
+_TRANSITION_START = (
+    '{"type":"Transition","startVersion":{"querySet":%d,"identity":%d,"ts":"%s"},'
+    '"endVersion":{"querySet":%d,"identity":%d,"ts":"%s"},"clientClockSkew":'
+)
+"""With the two versions."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -47,16 +53,14 @@ def json_strings(texts: Sequence[str]) -> bytes:
 
 def transition_head(*, start: StateVersion, end: StateVersion, skew: bytes, server_ns: int) -> bytes:
     """A Transition up to the first modification. `skew` is what `clock_skew` made."""
-    return b'%s%s,"serverTs":%d,"modifications":[' % (transition_start(start=start, end=end), skew, server_ns)
+    text = _TRANSITION_START % (*start[:2], encode_ts(start.ts), *end[:2], encode_ts(end.ts))
+    return b'%s%s,"serverTs":%d,"modifications":[' % (text.encode(), skew, server_ns)
 
 
 def transition_start(*, start: StateVersion, end: StateVersion) -> bytes:
     """A Transition up to the clock skew of its client."""
-    return (
-        f'{{"type":"Transition","startVersion":{{"querySet":{start.query_set},"identity":{start.identity},'
-        f'"ts":"{encode_ts(start.ts)}"}},"endVersion":{{"querySet":{end.query_set},'
-        f'"identity":{end.identity},"ts":"{encode_ts(end.ts)}"}},"clientClockSkew":'
-    ).encode()
+    text = _TRANSITION_START % (*start[:2], encode_ts(start.ts), *end[:2], encode_ts(end.ts))
+    return text.encode()
 
 
 def clock_skew(skew_ms: int | None) -> bytes:

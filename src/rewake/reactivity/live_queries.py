@@ -94,6 +94,7 @@ class LiveQueries:
             recent=self._recent,
             tallies=self._tallies,
         )
+        self.request_wave = self._waves.ask
         self.is_closed = False
         self.wakes = 0
         """Entries that a commit made stale since the start; tests and metrics count with it."""
@@ -152,13 +153,6 @@ class LiveQueries:
         """Begin a session without queries; `listener` is handed its waves."""
         return LiveSession(self, listener)
 
-    def request_wave(self, session: LiveSession) -> None:
-        """Include `session` in the next wave even if nothing of it is stale."""
-        if session.is_closed:
-            return
-        session.wants_wave = True
-        self._waves.ask(session)
-
     def subscribe(self, subscription: Subscription) -> None:
         """Attach a subscription to the entry of its question under its session's identity."""
         session = subscription.session
@@ -175,7 +169,7 @@ class LiveQueries:
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Detach a subscription; an entry that nobody shows any more becomes cache."""
-        if subscription.session.pending:
+        if subscription in subscription.session.pending:
             subscription.session.await_nothing(subscription)
         entry = subscription.entry
         subscription.entry = None

@@ -95,7 +95,8 @@ class Subscription:
         self.query_id = query_id
         self.call = call
         self.journal = journal
-        seen = visibility_of(session.identity, call.path, "query")
+        who = session.identity
+        seen = Visibility.PUBLIC if who is ANONYMOUS else visibility_of(who, call.path, "query")
         self.question: QuestionKey = question_key(call, journal, seen)
         self.entry: Entry | None = None
         """Set by the hub while subscribed."""
@@ -236,7 +237,8 @@ class LiveSession:
         """Make the changes that wait and fix the set; False where there is no news, or the listener is not
         ready.
         """
-        if not self.has_news or not self._listener.begin_wave():
+        has_news = self.pending or self.wants_wave or self.changes
+        if self.is_closed or not has_news or not self._listener.begin_wave():
             return False
         self.in_wave = True
         self.wants_wave = False

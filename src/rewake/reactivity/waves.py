@@ -112,7 +112,10 @@ class Waves:
     # What the hub tells.
 
     def ask(self, session: LiveSession) -> None:
-        """Have `session` take part in a wave, whether or not it waits for anything."""
+        """Include `session` in the next wave even if nothing of it is stale."""
+        if session.is_closed:
+            return
+        session.wants_wave = True
         self._asking[session] = None
         if not self._will_turn:
             self.turn_soon()

@@ -199,7 +199,8 @@ class Connection:
         if self._is_acting:
             self._wave_put_off = True
             return False
-        begins = self._session.begin_wave(self._socket.unsent_bytes())
+        socket = self._socket
+        begins = self._session.begin_wave(socket.unsent_bytes() if socket.holds_unsent else 0)
         if not begins:
             self._feed(self._session.check_expiry)
         return begins

@@ -108,11 +108,30 @@ class Picture:
             raise BaseVersionMismatch(base=base, current=current)
         if message.new_version <= base:
             raise NewVersionTooLow(new=message.new_version, base=base)
+        queries = self._queries
         for modification in message.modifications:
+            query_id = modification.query_id
             if isinstance(modification, Add):
-                self._add(modification.query_id)
-            else:
-                self._remove(modification.query_id)
+                # An id that was taken out counts as living until its removal is confirmed.
+                removed = self._removed or ()
+                if query_id in queries or query_id in removed:
+                    raise QueryIdMisused(f"query {query_id} was added while it lived")
+                # A reader too slow for waves could add and remove for ever.
+                if len(queries) + len(removed) >= self._queries_max:
+                    raise TooManyQueries(limit=self._queries_max)
+                queries[query_id] = _UNANSWERED
+                if self._unanswered is None:
+                    self._unanswered = set()
+                self._unanswered.add(query_id)
+                continue
+            fingerprint = queries.pop(query_id, None)
+            if fingerprint is None:
+                raise QueryIdMisused(f"query {query_id} was removed while it did not live")
+            if self._removed is None:
+                self._removed = {}
+            self._removed[query_id] = fingerprint
+            if self._unanswered is not None:
+                self._unanswered.discard(query_id)
         self._query_set_version = message.new_version
 
     def change_identity(self) -> None:
@@ -148,7 +167,17 @@ class Picture:
         end = StateVersion(*self._wave_end, ts)
         self._check_wave(ts, updates)
         removed, self._wave_removed = self._wave_removed, None
-        fresh = [update for update in updates if self._note_answer(update[0], update[1].fingerprint)]
+        fresh = []
+        for update in updates:
+            query_id, fingerprint, queries = update[0], update[1].fingerprint, self._queries
+            if query_id not in queries:
+                # Taken out since the wave began. If it was never answered, this Transition still answers it.
+                if self._removed is None:
+                    self._removed = {}
+                queries = self._removed
+            if queries.get(query_id) != fingerprint:  # Else the client has this answer already.
+                queries[query_id] = fingerprint
+                fresh.append(update)
         head = transition_head(start=start, end=end, skew=skew, server_ns=server_ns)
         self._version = end
         return modification_parts(head, removed or (), fresh, render)
@@ -195,29 +224,6 @@ class Picture:
         self._removed = self._wave_removed = None
         self._unanswered = self._wave_unanswered = None
 
-    def _add(self, query_id: int) -> None:
-        # An id that was taken out counts as living until its removal is confirmed.
-        removed = self._removed or ()
-        if query_id in self._queries or query_id in removed:
-            raise QueryIdMisused(f"query {query_id} was added while it lived")
-        # A reader too slow for waves could add and remove for ever.
-        if len(self._queries) + len(removed) >= self._queries_max:
-            raise TooManyQueries(limit=self._queries_max)
-        self._queries[query_id] = _UNANSWERED
-        if self._unanswered is None:
-            self._unanswered = set()
-        self._unanswered.add(query_id)
-
-    def _remove(self, query_id: int) -> None:
-        fingerprint = self._queries.pop(query_id, None)
-        if fingerprint is None:
-            raise QueryIdMisused(f"query {query_id} was removed while it did not live")
-        if self._removed is None:
-            self._removed = {}
-        self._removed[query_id] = fingerprint
-        if self._unanswered is not None:
-            self._unanswered.discard(query_id)
-
     def _check_wave(self, ts: int, updates: Sequence[tuple[int, LiveResult]]) -> None:
         """Hold the house to its promise: never back in time, every Add answered."""
         missing = self._wave_unanswered
@@ -229,16 +235,3 @@ class Picture:
             missing.difference_update(self._removed or ())
         if missing or ts < self._version.ts:
             raise WaveBroken(f"wave at {ts} after {self._version.ts}, without answers to {missing}")
-
-    def _note_answer(self, query_id: int, fingerprint: int) -> bool:
-        """Remember what a query was answered; False when the client has this answer already."""
-        queries = self._queries
-        if query_id not in queries:
-            # Taken out since the wave began. If it was never answered, this Transition still answers it.
-            if self._removed is None:
-                self._removed = {}
-            queries = self._removed
-        if queries.get(query_id) == fingerprint:
-            return False
-        queries[query_id] = fingerprint
-        return True

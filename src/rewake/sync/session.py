@@ -267,11 +267,11 @@ class Session:
 
         `unsent_bytes` is what the socket still holds for the client.
         """
-        if self._phase is not _Phase.OPEN or self._has_expired():
+        if self._phase is not _Phase.OPEN or (self._speaker is not NOBODY and self._has_expired()):
             return False
         self._backlog.observe(unsent_bytes, self._facts.monotonic() if unsent_bytes else 0.0)
         is_early = self._replays_first and self._calls.has_mutation_running
-        if self._picture.in_wave or is_early or not self._backlog.has_room:
+        if self._picture.in_wave or is_early or (unsent_bytes and not self._backlog.has_room):
             self._wave_refused = True
             return False
         self._wave_refused = self._replays_first = False
@@ -406,7 +406,7 @@ class Session:
         for modification in message.modifications:
             if not isinstance(modification, Add):
                 changes.append(QueryChange(modification.query_id))
-            elif self._speaker.may_name(modification):
+            elif not modification.component_path or self._speaker.is_admin:
                 call = function_call(modification)
                 changes.append(QueryChange(modification.query_id, call, modification.journal))
             else:

@@ -16,7 +16,7 @@ from collections import deque
 import msgspec
 
 from rewake.auth import ANONYMOUS, Admin, Identity, User, has_expired
-from rewake.protocol import Action, Add, ClientMessage, Mutation
+from rewake.protocol import Action, ClientMessage, Mutation
 from rewake.sync.faults import ComponentCallNotAllowed, TokenExpired
 from rewake.sync.ports import Facts
 
@@ -48,9 +48,10 @@ class Speaker(msgspec.Struct, frozen=True):
             return ComponentCallNotAllowed()
         return None
 
-    def may_name(self, message: Add | Mutation | Action) -> bool:
-        """Only an administrator may name a component; an empty name is the application itself."""
-        return not message.component_path or isinstance(self.identity, Admin)
+    @property
+    def is_admin(self) -> bool:
+        """Whether it may name a component. (An empty name is the application itself, which all may name.)"""
+        return isinstance(self.identity, Admin)
 
 
 NOBODY = Speaker()
