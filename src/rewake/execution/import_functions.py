@@ -145,7 +145,7 @@ def _give_up(ctx: SystemCtx, id: str, message: str) -> Any:
     return _answer(step)
 
 
-def _query(ctx: SystemQueryCtx, importId: str) -> Any:  # noqa: N803: the wire's name.
+def _query(ctx: SystemQueryCtx, importId: str) -> Any:
     """One import, as long as it is known."""
     return _shown(read_import(ctx.transaction, importId))
 
