@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -36,8 +39,13 @@ LATE = (
     "prometheus_client",
     "pydantic",
     "pygments",
+    "rewake.archive",
+    "rewake.codegen",
+    "rewake.database.archiving",
+    "rewake.http_api.description",
     "rich",
     "sqlite3",
+    "unittest",
 )
 """What takes long to import, and what no server needs before its first answer. One that turns up was imported
 at the top of another module: import it where it is used (docs/architecture/README.md, rule 5)."""
@@ -58,9 +66,53 @@ def test_nothing_is_imported_before_the_first_answer_that_can_wait(project: Path
         server.stop()
         told = next(line for line in server.lines if line.startswith(FRONT_MODULES))
     files = [Path(file) for file in json.loads(told[len(FRONT_MODULES) :])]
-    packages = {file.parent.name for file in files if file.name == "__init__.py"}
-    assert {"rewake", "typer", "uvicorn"} <= packages
-    assert not (packages | {file.stem for file in files}) & set(LATE)
+    places = [
+        (file.parent if file.name == "__init__.py" else file.parent / file.stem).parts for file in files
+    ]
+
+    def is_loaded(name: str) -> bool:
+        parts = tuple(name.split("."))
+        return any(place[-len(parts) :] == parts for place in places)
+
+    assert all(map(is_loaded, ("rewake", "typer", "uvicorn", "rewake.server.process")))
+    assert not list(filter(is_loaded, LATE))
+
+
+@pytest.mark.parametrize(
+    ("process", "entries", "loaded"),
+    [
+        ("front", ("commands", "head_start", "exposing", "serving"), "uvicorn.server"),
+        ("worker", ("head_start",), "rewake.execution.worker_messages"),
+    ],
+)
+def test_who_imports_what_can_wait_is_named(process: str, entries: tuple[str, ...], loaded: str) -> None:
+    program = "".join(f"import rewake.cli.{entry}\n" for entry in entries)
+    if process == "worker":
+        program += "import rewake.execution.worker as w\nw.install_standard_sources()"
+    chains = import_chains(program)
+    assert chains[loaded].endswith(f"{loaded}")
+    assert chains[loaded].startswith("rewake.cli.")
+    assert not [chains[name] for name in LATE if name in chains]
+
+
+def import_chains(program: str) -> dict[str, str]:
+    """For each module that `program` loads, who imported whom down to it."""
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    chains: dict[str, str] = {}
+    above: list[str] = []
+    # Who imports is told after what it imports, which stands further to the right.
+    for line in reversed(told.stderr.splitlines()):
+        if found := re.fullmatch(r"import time: [^|]*\|[^|]*\| ( *)(\S+)", line):
+            del above[len(found[1]) // 2 :]
+            above.append(found[2])
+            chains[found[2]] = " > ".join(above)
+    return chains
 
 
 def test_a_process_that_nobody_took_is_gone_afterwards(project: Path) -> None:
