@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -45,6 +46,34 @@ def test_functions_run_in_other_processes_and_the_front_imports_none_of_them(tmp
         assert not any(file.startswith(str(tmp_path)) for file in files)
         assert "main:crash" in [facts.path.public for facts in stage.runner.analysis.functions]
 
+    play(tmp_path, story)
+
+
+COLLECTED = """
+    import gc
+    from rewake import QueryCtx, query
+
+    WHILE_LOADING, WISH = gc.get_threshold(), {wish}
+    if WISH:
+        gc.set_threshold(*WISH)
+
+    @query
+    def seen(ctx: QueryCtx) -> list[list[int]]:
+        return [list(WHILE_LOADING), list(gc.get_threshold())]
+"""
+
+
+@pytest.mark.parametrize("wish", [(), (900, 5, 5)])
+def test_garbage_is_looked_for_seldom_while_a_project_loads_and_as_ever_afterwards(
+    tmp_path: Path, wish: tuple[int, ...]
+) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.push(m=COLLECTED.format(wish=wish))
+        loading, running = await stage.query("m:seen")
+        assert loading[0] > usual[0]
+        assert running == list(wish or usual)
+
+    usual = gc.get_threshold()
     play(tmp_path, story)
 
 
