@@ -26,7 +26,7 @@ from msgspec.structs import replace
 
 from rewake.database.active_schema import ActiveSchemas
 from rewake.database.catalog import Catalog, CatalogCache
-from rewake.database.staged_validators import follow_writes, staged_verdicts
+from rewake.database.staged_validators import follow_writes
 from rewake.database.writes import WriteTransaction
 from rewake.environment import Environment
 from rewake.limits import Limits
@@ -294,7 +294,8 @@ class GroupCommit:
         writes = transaction.log_writes()
         if writes:
             ts = max(ts + 1, self._now_ns(), transaction.earliest_ts())
-            if transaction.has_commit_ts or staged_verdicts(transaction.catalog):
+            schema = transaction.catalog.schema
+            if transaction.has_commit_ts or (schema is not None and schema.verdicts):
                 transaction.resolve_commit_ts(ts)
                 follow_writes(transaction)
                 writes = transaction.log_writes()

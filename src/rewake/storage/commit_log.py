@@ -73,6 +73,8 @@ def without_documents(rows: Iterable[LogRow]) -> list[LogRow]:
 
 def joined_keys(old_keys: Keys, new_keys: Keys) -> tuple[IndexKeys, ...]:
     """Old and new key side by side for every index that holds, or held, the document."""
+    if old_keys is new_keys:
+        return tuple([(index_id, key, key) for index_id, key in old_keys])
     if not old_keys:
         return tuple([(index_id, None, key) for index_id, key in new_keys])
     if not new_keys:
