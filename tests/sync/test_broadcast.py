@@ -19,7 +19,7 @@ from rewake.execution import Success
 from rewake.limits import DEFAULT_LIMITS
 from rewake.protocol import StateVersion
 from rewake.reactivity import LiveSession, Showing
-from rewake.sync.broadcast import Broadcast
+from rewake.sync.broadcast import Aside, Broadcast
 from rewake.sync.deflation import WINDOW_BITS_MAX, Deflater
 from rewake.sync.frames import text_frames
 from rewake.sync.ports import LiveResult
@@ -44,6 +44,16 @@ def broadcast(**limits: int) -> Broadcast:
         limits=replace(DEFAULT_LIMITS, **limits),  # type: ignore[arg-type]
         render=tail,
         tallies=Tallies(),
+    )
+
+
+def aside(skew: bytes, **limits: int) -> Aside:
+    return Aside(
+        70,
+        FakeBackend(seeded_environment(1)),
+        limits=replace(DEFAULT_LIMITS, **limits),  # type: ignore[arg-type]
+        render=tail,
+        skew=skew,
     )
 
 
@@ -87,6 +97,24 @@ def test_a_text_that_some_clients_take_in_chunks_only_is_not_for_all() -> None:
     )
     assert large is not None
     assert not large.is_small
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_who_is_alone_is_told_what_all_would_be(count: int) -> None:
+    updates = [(number, FakeLiveResult(Success(f'"é{number}"'))) for number in range(count)]
+    start, skew = StateVersion(1, 0, 30), b"-12"
+    shared = broadcast().text(start, updates, len(skew))
+    alone = aside(skew).text(start, updates, len(skew))
+    assert shared is not None
+    assert alone is not None
+    assert b"".join(alone.parts) == b"".join(shared.parts(skew))
+    assert (alone.size, alone.end) == (shared.size, shared.end)
+
+
+@pytest.mark.parametrize("limit", ["chunk_bytes", "frame_bytes_max"])
+def test_what_is_not_for_all_is_not_told_aside(limit: str) -> None:
+    updates = [(5, FakeLiveResult(Success(json.dumps("x" * 5000))))]
+    assert aside(b"-12", **{limit: 4096}).text(StateVersion(1, 0, 30), updates, 3) is None
 
 
 def test_a_compressed_text_is_that_of_the_deflater() -> None:

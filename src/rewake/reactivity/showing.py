@@ -62,11 +62,13 @@ class Singer(Protocol):
 class Showing:
     """One wave, and what is known at it."""
 
-    __slots__ = ("for_all", "shown", "singer", "ts")
+    __slots__ = ("for_all", "is_alone", "shown", "singer", "ts")
 
-    def __init__(self, ts: int, shown: dict[Entry, LiveResult]) -> None:
+    def __init__(self, ts: int, shown: dict[Entry, LiveResult], *, is_alone: bool = False) -> None:
         self.ts = ts
         """The snapshot."""
+        self.is_alone = is_alone
+        """Whether one session is shown it and nobody else: then nothing need be made for others."""
         self.shown = shown
         """What was run on it; everything else is known from before."""
         self.for_all: ForAll | None = None

@@ -166,7 +166,7 @@ class Waves:
         """Show sessions that only asked for a wave where the log stands, as after a mutation that touched
         nothing of theirs: a wave without a query. It waits for no other, however long those run.
         """
-        wave = Showing(self._showable.ts, {})
+        wave = Showing(self._showable.ts, {}, is_alone=len(only_asking) == 1)
         for session in only_asking:
             try:
                 is_shown = session.show_nothing(wave)
@@ -319,7 +319,7 @@ class Waves:
         choruses, wave.choruses = wave.choruses, []
         for session in begun:
             self._finish_one(session, ts, shown)
-        showing = Showing(ts, shown)
+        showing = Showing(ts, shown, is_alone=len(joined) == 1 and not choruses)
         # First: who is shown the wave by itself may join a chorus that was shown it.
         for chorus in choruses:
             try:

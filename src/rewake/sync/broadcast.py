@@ -8,16 +8,19 @@ pieces and write them.
     {"type":"Transition", ... "clientClockSkew":   -12   ,"serverTs": ... ,"modifications":[ ... ]}
     `- head, by start and length                   own   `- rest, by the results
 
+An `Aside` says the same to one client, where there is no other.
+
 Not here: which sessions may be told so (`picture.py`, `session.py`), the write (`uvicorn_socket.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 from rewake.limits import Limits
 from rewake.protocol import StateVersion
-from rewake.protocol.server_messages import transition_middle, transition_start
+from rewake.protocol.server_messages import transition_head, transition_middle, transition_start
 from rewake.sync.deflation import WINDOW_BITS_MAX, Deflater
 from rewake.sync.frames import JOIN_BYTES_MAX, frame_head
 from rewake.sync.ports import Facts, LiveResult
@@ -25,6 +28,33 @@ from rewake.sync.rendering import modification_parts
 from rewake.tallies import Tallies
 
 Updates = Sequence[tuple[int, LiveResult]]
+
+
+class Transition(Protocol):
+    """What a session must know of a text that its client is told."""
+
+    @property
+    def end(self) -> StateVersion:
+        """The version to which it leads."""
+        ...
+
+
+Text = TypeVar("Text", bound=Transition)
+_Text_co = TypeVar("_Text_co", bound=Transition, covariant=True)
+
+
+class Telling(Protocol[_Text_co]):
+    """One wave on its way to clients, as their sessions see it."""
+
+    ts: int
+    server_ns: int
+    monotonic: float
+
+    def text(self, start: StateVersion, updates: Updates, skew_length: int) -> _Text_co | None:
+        """The Transition from `start` that brings `updates`, for clients whose skew takes `skew_length`
+        bytes; None where it is too large.
+        """
+        ...
 
 
 class Rest:
@@ -95,6 +125,38 @@ class SharedText:
         """The whole text for one client, in parts that it shares with others."""
         first, *others = self._parts
         return (self._head + skew + first, *others)
+
+
+class Aside:
+    """One wave at `ts`, for the only client that takes part in it: a Transition of which nothing is shared
+    but the results.
+    """
+
+    __slots__ = ("_limits", "_render", "_skew", "end", "monotonic", "parts", "server_ns", "size", "ts")
+
+    def __init__(
+        self, ts: int, facts: Facts, *, limits: Limits, render: Callable[[LiveResult], bytes], skew: bytes
+    ) -> None:
+        """As of `Broadcast`; `skew` is the client's."""
+        self.ts = ts
+        self.server_ns = facts.now_ns()
+        self.monotonic = facts.monotonic()
+        self._limits = limits
+        self._render = render
+        self._skew = skew
+        # Set by `text`.
+        self.end: StateVersion
+        """The version to which it leads."""
+        self.parts: tuple[bytes, ...]
+        self.size: int
+
+    def text(self, start: StateVersion, updates: Updates, skew_length: int) -> Aside | None:
+        """Itself as the Transition from `start` that brings `updates`; None where it is too large."""
+        self.end = end = StateVersion(start.query_set, start.identity, self.ts)
+        head = transition_head(start=start, end=end, skew=self._skew, server_ns=self.server_ns)
+        self.parts = parts = modification_parts(head, (), updates, self._render)
+        self.size = size = sum(map(len, parts))
+        return self if size <= self._limits.chunk_bytes and size <= self._limits.frame_bytes_max else None
 
 
 class Broadcast:

@@ -25,7 +25,7 @@ from rewake.execution import NO_SOURCE, MutationOutcome, RequestSource, failure_
 from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.storage import StorageFailed
-from rewake.sync.broadcast import Broadcast
+from rewake.sync.broadcast import Aside, Broadcast, SharedText
 from rewake.sync.closing import GOING_AWAY_CODE, RESTART_REASON
 from rewake.sync.deflation import Deflater
 from rewake.sync.faults import ClientFault, WaveBroken
@@ -214,14 +214,28 @@ class Connection:
         """See `ports.LiveListener`."""
         if self._is_acting or self._socket.holds_unsent:
             return False
-        socket = self._socket
-        session = self._session
-        text = session.show(self.broadcast(wave), updates)
+        socket, session, registry = self._socket, self._session, self._registry
+        text: Aside | SharedText | None
+        if wave.is_alone:
+            aside = Aside(
+                wave.ts, self._backend, limits=registry.limits, render=session.render, skew=session.skew
+            )
+            text = session.show(aside, updates)
+        else:
+            text = session.show(self.broadcast(wave), updates)
         if text is None:
             return False
-        if socket.write_shared(text, session.skew):
+        if isinstance(text, SharedText):
+            text.told += 1
+            socket.write_shared(text, session.skew)
+        else:
+            registry.tallies.transitions += 1
+            registry.tallies.messages_sent += 1
+            registry.tallies.bytes_sent += text.size
+            socket.write_text(text.parts, text.size)
+        if socket.holds_unsent:
             self._feed(session.transition_waits, text.size, socket.unsent_bytes())
-        elif text.is_small and socket.unison() is not None:
+        elif isinstance(text, SharedText) and text.is_small and socket.unison() is not None:
             wave.singer = self
         return True
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from rewake.limits import DEFAULT_LIMITS
 from rewake.protocol import ZERO_VERSION, Add, ModifyQuerySet, StateVersion
 from rewake.protocol.server_messages import transition_head
-from rewake.sync.broadcast import Broadcast, SharedText
+from rewake.sync.broadcast import Telling, Text
 from rewake.sync.faults import (
     BaseVersionMismatch,
     NewVersionTooLow,
@@ -183,8 +183,8 @@ class Picture:
         return modification_parts(head, removed or (), fresh, render)
 
     def show(
-        self, broadcast: Broadcast, updates: Sequence[tuple[int, LiveResult]], *, skew_length: int
-    ) -> SharedText | None:
+        self, telling: Telling[Text], updates: Sequence[tuple[int, LiveResult]], *, skew_length: int
+    ) -> Text | None:
         """The Transition of a wave that begins and finishes in this step.
 
         None, and nothing has changed, where it takes more than that: a wave is under way, or the client has
@@ -195,7 +195,7 @@ class Picture:
             self.in_wave
             or version[0] != self._query_set_version
             or version[1] != self._identity_version
-            or version[2] > broadcast.ts
+            or version[2] > telling.ts
         ):
             return None
         queries = self._queries
@@ -203,13 +203,12 @@ class Picture:
             if queries[query_id] == live.fingerprint:
                 updates = [each for each in updates if queries[each[0]] != each[1].fingerprint]
                 break
-        text = broadcast.text(version, updates, skew_length)
+        text = telling.text(version, updates, skew_length)
         if text is None:
             return None
         for query_id, live in updates:
             queries[query_id] = live.fingerprint
         self._version = text.end
-        text.told += 1
         return text
 
     def catch_up(self, footing: Footing) -> None:

@@ -62,6 +62,11 @@ class Showing(Protocol):
         """The snapshot that is shown."""
         ...
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether one session is shown it and nobody else."""
+        ...
+
     for_all: ForAll | None
     """None -> by the first who is shown it: what the others can use, too. Goes with the wave."""
     singer: Singer | None

@@ -51,7 +51,7 @@ from rewake.protocol import (
 from rewake.protocol.server_messages import PING, clock_skew, transition_chunks
 from rewake.reactivity import QueryChange
 from rewake.sync.backlog import Backlog
-from rewake.sync.broadcast import Broadcast, SharedText
+from rewake.sync.broadcast import Telling, Text
 from rewake.sync.calls import Calls, function_call
 from rewake.sync.closing import CLOSING_TIMEOUT, close_reason, ending_of
 from rewake.sync.faults import (
@@ -307,7 +307,7 @@ class Session:
             instructions.append(REQUEST_WAVE)
         return instructions
 
-    def show(self, broadcast: Broadcast, updates: Sequence[tuple[int, LiveResult]]) -> SharedText | None:
+    def show(self, telling: Telling[Text], updates: Sequence[tuple[int, LiveResult]]) -> Text | None:
         """Begin and finish a wave in one step, at a moment at which no bytes wait for the client.
 
         None, and nothing has changed, where it takes more than that. The text counts as delivered, unless
@@ -318,12 +318,12 @@ class Session:
             self._phase is not _Phase.OPEN
             or self._wave_refused
             or self._replays_first
-            or (identity is not ANONYMOUS and has_expired(identity, broadcast.server_ns))
+            or (identity is not ANONYMOUS and has_expired(identity, telling.server_ns))
         ):
             return None
-        text = self._picture.show(broadcast, updates, skew_length=len(self.skew))
+        text = self._picture.show(telling, updates, skew_length=len(self.skew))
         if text is not None:
-            self._pulse.said = broadcast.monotonic
+            self._pulse.said = telling.monotonic
         return text
 
     def footing(self, query_id: int, fingerprint: int) -> Footing:
