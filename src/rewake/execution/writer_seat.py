@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from rewake.database import Database, DeployNote, Evidence, SchemaChange
@@ -43,6 +44,7 @@ from rewake.tallies import Histogram
 _log = logger(__name__)
 
 _LOG_SECONDS = 0.5
+_message_of = attrgetter("message")
 
 
 class WriterSeat:
@@ -215,7 +217,7 @@ class WriterSeat:
             more, delivered = self._desk.take()
             taken += more
         if taken:
-            worker.send(*[work.message for work in taken])
+            worker.send(*map(_message_of, taken))
         if self._idle and self._desk.is_idle:
             self._wake_idle()
 

@@ -165,8 +165,9 @@ class Connection:
         if not self._is_gone:
             if self._voice is not None:
                 self._session.catch_up(self._voice.footing)  # This is no reason to leave.
+            socket = self._socket
             try:
-                self._act(self._session.tick(self._socket.unsent_bytes()))
+                self._act(self._session.tick(socket.unsent_bytes() if socket.holds_unsent else 0))
             except Exception as mistake:
                 self._act(self._session.broke(mistake))
         return None if self._is_gone else self._session.next_tick

@@ -51,11 +51,6 @@ def frame_head(size: int, *, is_deflated: bool = False) -> bytes:
     return _head(_TEXT | _FINAL | (_DEFLATED if is_deflated else 0), size)
 
 
-def ping_frame() -> bytes:
-    """A ping without payload."""
-    return _head(_PING | _FINAL, 0)
-
-
 def pong_frame(payload: bytes) -> bytes:
     """The answer to a ping with this payload."""
     return _head(_PONG | _FINAL, len(payload)) + payload
@@ -79,3 +74,7 @@ def _head(first_byte: int, length: int) -> bytes:
     if length < 65536:
         return struct.pack("!BBH", first_byte, 126, length)
     return struct.pack("!BBQ", first_byte, 127, length)
+
+
+PING_FRAME = _head(_PING | _FINAL, 0)
+"""A ping without payload."""

@@ -41,10 +41,10 @@ from rewake.sync.drivers import Door, session_lane
 from rewake.sync.frame_reader import Breach, FrameReader, Hangup, Heard, Noise, Ping
 from rewake.sync.frames import (
     JOIN_BYTES_MAX,
+    PING_FRAME,
     close_echo,
     close_frame,
     frame_head,
-    ping_frame,
     pong_frame,
     text_frames,
 )
@@ -344,7 +344,7 @@ class SyncSocket(asyncio.Protocol):
 
     def write_ping(self) -> None:
         if not self._closing:
-            self._transport.write(ping_frame())
+            self._transport.write(PING_FRAME)
 
     def unsent_bytes(self) -> int:
         # What is gathered was not tried yet: it counts once it is seen to wait.
