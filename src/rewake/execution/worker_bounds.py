@@ -15,6 +15,9 @@ from typing import NoReturn
 
 from rewake.errors import FunctionError
 
+if sys.platform != "win32":
+    import resource  # By the template, and not by each of its workers.
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -46,8 +49,6 @@ class MemoryBound:
         self._taken = _data_bytes()
         if self._taken is None:
             return
-        import resource
-
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         bound = self._taken + bytes_max
         if hard == resource.RLIM_INFINITY or bound < hard:
@@ -65,10 +66,10 @@ class MemoryBound:
 def _data_bytes() -> int | None:
     """The private memory of this process, where the system tells."""
     try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        status = Path("/proc/self/status").read_bytes()
     except OSError:
         return None
-    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData:"))
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(b"VmData:"))
 
 
 def die_with(parent: int) -> None:

@@ -143,7 +143,17 @@ class Server:
             self._exposure.tls.check()
         api, site, metrics = self._bind()
         self._port = int(api.getsockname()[1])
-        await self.deployment.serve_at(self._origins(site))
+        telling = asyncio.ensure_future(self.deployment.serve_at(self._origins(site)))
+        try:
+            await asyncio.sleep(0)  # From here on that waits for the disk, and the processor is free.
+            self._build(api, site, metrics)
+        finally:
+            await telling
+        for listener in self._listeners:
+            await listener.start()
+
+    def _build(self, api: socket.socket, site: socket.socket | None, metrics: socket.socket | None) -> None:
+        """Make what listens on each of the sockets."""
         exposure = self._exposure
         app = build_application(self.deployment, self.door, static=self._static, origins=exposure.origins)
         sockets = self.door.uvicorn_protocol_class()
@@ -156,8 +166,6 @@ class Server:
             deployment = self.deployment
             page = build_metrics(deployment.metrics, deployment.environment, deployment.ready)
             self._listeners.append(self._listener(page, metrics, ws="none"))
-        for listener in self._listeners:
-            await listener.start()
 
     @property
     def metrics_port(self) -> int | None:
