@@ -174,3 +174,20 @@ def keys_now(world: World, text: str) -> Keys:
     """The keys that the stored document should have."""
     with world.reader.begin() as snapshot:
         return snapshot.catalog.tables["notes"].keys_of(decode_stored_document(text))
+
+
+def test_a_document_that_comes_back_under_its_id_was_there_before() -> None:
+    world = World()
+    world.mutate(lambda tx: apply_schema(tx, SCHEMA))
+    (id,) = world.insert("notes", {"body": "before", "n": 1})
+
+    def body(tx: WriteTransaction) -> None:
+        document = decode_stored_document(tx.get(id) or "")
+        tx.delete(id)
+        tx.store_document(tx.catalog.tables["notes"], {**document, "n": 2.0})
+
+    ((write,),) = (row.writes for row in world.mutate(body).rows)
+    assert '"n":1.0' in (write.old or "")
+    assert '"n":2.0' in (write.new or "")
+    assert all(old is not None for _, old, _ in write.keys)
+    world.close()

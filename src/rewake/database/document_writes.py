@@ -312,11 +312,7 @@ class DocumentWrites(ReadTransaction):
             self.raise_if_torn()
         self.is_torn = True
         self.store.insert_document(table.tablet, text, keys)
-        # As `_note` does it for a document that was there before.
-        place = (table.tablet, id)
-        self._journal.append((place, None))
-        self._pending[place] = _Pending(None, (), text, keys)
-        self.version += 1
+        self._note(table, id, old=None, old_keys=(), new=text, new_keys=keys)
         self.is_torn = False
 
     def _change(
