@@ -347,6 +347,7 @@ class LiveQueries:
                 self._index.add(entry, run.read_set)
                 entry.watched = mark
         elif (outgrown := self._fresh.put(entry, run.packed_read_set)) is not None:
+            self._unused.drop(outgrown)
             self._forget(outgrown)
         if not was_stale and (touch is not None or (before is not None and result is not before)):
             # Stale already; or others still show what this run has replaced (it had failed, or aged). While
@@ -403,7 +404,8 @@ class LiveQueries:
         """Let go of entries that were held for a run, whatever it came to."""
         for entry in entries:
             entry.runs -= 1
-            self._settle(entry)
+            if not entry.is_shown:
+                self._settle(entry)
 
     def _settle(self, entry: Entry) -> None:
         """Once nobody shows or runs an entry: keep a valid result for the next reader, within the cache's
@@ -411,15 +413,14 @@ class LiveQueries:
         """
         if entry.runs or entry.is_shown:
             return
-        if (
-            entry.result is None
-            or self._entries.get(entry.key) is not entry
-            or not entry.serves_new_reader(self._environment.clock.monotonic())
-        ):
-            self._forget(entry)
-            return
-        for outgrown in self._unused.keep(entry):
-            self._forget(outgrown)
+        if entry.result is not None:
+            is_known = self._entries.get(entry.key) is entry
+            if is_known and entry.serves_new_reader(self._environment.clock.monotonic()):
+                for outgrown in self._unused.keep(entry):
+                    self._forget(outgrown)
+                return
+            self._unused.drop(entry)
+        self._forget(entry)
 
     def _unregister(self, entry: Entry) -> None:
         if not self._fresh.drop(entry):
@@ -428,7 +429,6 @@ class LiveQueries:
 
     def _forget(self, entry: Entry) -> None:
         if entry.result is not None:  # Else it is nowhere but here.
-            self._unused.drop(entry)
             self._unregister(entry)
         if self._entries.get(entry.key) is entry:
             del self._entries[entry.key]
