@@ -7,7 +7,7 @@ come back, in order. Nothing here waits, reads a clock of its own or touches a s
     mutation_finished |   decide,    |--> StartMutation, StartAction, StartAuthentication
     action_finished   |-> remember --|--> ChangeQueries, SetIdentity
     begin/finish_wave |              |--> RequestWave
-    show -------------|              |--> (a text that is made for many)
+    show -------------|              |--> (a text that is made for many, or aside)
     tick, backlog ----'              '
 
 Rules that clients rely on, and where they live:
