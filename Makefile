@@ -84,7 +84,7 @@ $(BIN)/python: | needs-python
 	@echo "Making .venv"
 	@$(PYTHON) -m venv .venv
 
-.make/python: pyproject.toml $(BIN)/python
+.make/python: pyproject.toml src/rewake/version.py $(BIN)/python
 	@mkdir -p .make
 	@echo "Installing Python packages"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
