@@ -137,7 +137,7 @@ def caches_without_identity(patch: Patch) -> None:
 
     def entry_for_all(self: LiveQueries, question: Any, call: Any, identity: Any) -> Entry:
         key = EntryKey(question, "")
-        return self._entries.setdefault(key, Entry(key, call, identity))
+        return self._entries.setdefault(key, Entry(key, call, identity.fingerprint))
 
     patch(LiveQueries, "_entry_for", entry_for_all)
     patch(LiveQueries, "_learn_identity_use", lambda self, entry, run: None)

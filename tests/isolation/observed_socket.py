@@ -22,6 +22,7 @@ from tests.isolation.history import Clock, History, Kind, Operation, Outcome, Re
 
 WAIT_SECONDS = 60.0
 RECONNECT_SECONDS = 90.0
+UNTIL_SECONDS = 240.0
 RETRY_SECONDS = 0.05
 PAGE_ITEMS = 2
 CUTS_MAX = 50
@@ -233,8 +234,10 @@ class ObservedSocket:
             raise AssertionError(f"unexpected {message}")
 
     def until(self, is_done: Any) -> None:
-        """Hear until `is_done`."""
+        """Hear until `is_done`; a server that ends every socket is not heard for ever."""
+        deadline = Deadline(UNTIL_SECONDS)
         while not is_done():
+            assert not deadline.is_over, f"it did not come to an end in {UNTIL_SECONDS:g} s"
             self.hear()
 
     def hear_some(self, count: int) -> None:
