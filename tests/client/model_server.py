@@ -20,6 +20,10 @@ from rewake.protocol import ZERO_VERSION, StateVersion, decode_ts, encode_ts, pa
 Message = dict[str, Any]
 
 
+def _spelled(version: StateVersion) -> Message:
+    return {"querySet": version.query_set, "identity": version.identity, "ts": encode_ts(version.ts)}
+
+
 @dataclass
 class ModelServer:
     """The data, and what was done for whom."""
@@ -122,8 +126,8 @@ class ModelSocket:
                 modifications.append({"queryId": query_id, "journal": f"j{query_id}"} | result)
         transition = {
             "type": "Transition",
-            "startVersion": json.loads(self._version.json),
-            "endVersion": json.loads(end.json),
+            "startVersion": _spelled(self._version),
+            "endVersion": _spelled(end),
             "modifications": modifications,
             "clientClockSkew": 0,
             "serverTs": 1,
