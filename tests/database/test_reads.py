@@ -292,6 +292,18 @@ def test_ids_of_what_was_read_in_pages_are_known(indexed: World) -> None:
     assert tx.table_name(10_001) == "t"
 
 
+def test_ids_of_what_was_read_one_by_one_are_known(indexed: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reads_module, "_IDS_KEPT_MAX", 2)
+    first, second, third, gone = indexed.insert("t", *({"n": n} for n in range(4)))
+    indexed.mutate(lambda tx: tx.delete(gone))
+    tx = read(indexed)
+    assert tx.get(gone) is None
+    assert not tx.read_ids
+    for id in (first, second, second, third):
+        assert tx.get(id) is not None
+    assert tx.read_ids == {"t": {key_of_id(first), key_of_id(second)}}
+
+
 def test_so_many_ids_are_known_and_no_more(indexed: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reads_module, "_IDS_KEPT_MAX", 20)
     indexed.insert("t", *({"n": n} for n in range(100)))

@@ -95,7 +95,7 @@ class ReadTransaction:
         # Parts that may be recorded before intervals are merged and counted again; only ever raised, except
         # by a cap for as long as it lasts.
         self._intervals_allowed = limits.intervals_read_max
-        # See `TableNames`. Grows with pages that are read, up to a bound.
+        # See `TableNames`. Grows with what is read, up to a bound.
         self.read_ids: dict[str, set[bytes]] = {}
         # Counts writes, so that a scan knows when its page is out of date. Only a WriteTransaction raises it.
         self.version = 0
@@ -288,6 +288,11 @@ class ReadTransaction:
         text = self.reads.find(table.by_id, key)
         if text is not None:
             self.usage.count_read(text)
+            known = self.read_ids.get(table.name)
+            if known is None:
+                self.read_ids[table.name] = {key}
+            elif len(known) < _IDS_KEPT_MAX:
+                known.add(key)
         return text
 
     def _normalize_id(self, table: str, text: str) -> str | None:

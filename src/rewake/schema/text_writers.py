@@ -31,6 +31,7 @@ from rewake.schema.plain_values import plain_value
 from rewake.schema.validator import Validator
 from rewake.schema.validators import VBoolean, VFloat64, VId, VNull, VString
 from rewake.values import UNSET, InvalidValue, encode
+from rewake.values.key_codec import STRING_KEY
 from rewake.values.names import field_names
 
 WriteText = Callable[[object, TableNames], str]
@@ -79,7 +80,9 @@ class _Source:
         self._names: dict[str, Any] = {
             "ARRAY_LENGTH_MAX": ARRAY_LENGTH_MAX,
             "BYTES_MAX": VALUE_BYTES_MAX,
+            "ID_KEY": STRING_KEY,
             "INF": inf,
+            "NOTHING": (),
             "digits": msgspec.json.Encoder().encode,
             "NotPlain": NotPlain,
             "REFUSED": (InvalidValue, TypeError, UnicodeEncodeError, RecursionError),
@@ -171,8 +174,10 @@ class _Source:
             return "repr(float({x})) if type({x}) is int and -SAFE <= {x} <= SAFE"
         if isinstance(validator, VId) and not constraints:
             table = self._constant(validator.table_name)
-            # An id has no character that JSON would escape.
-            return f"'\"' + {{x}} + '\"' if type({{x}}) is str and id_belongs({{x}}, {table}, tables)"
+            # Of most it is known which table was read; and an id has no character that JSON would escape.
+            was_read = f"ID_KEY % {{x}}.encode() in tables.read_ids.get({table}, NOTHING)"
+            belongs = f"({was_read} or id_belongs({{x}}, {table}, tables))"
+            return f"'\"' + {{x}} + '\"' if type({{x}}) is str and {belongs}"
         return None if constraints else _PLAIN.get(kind)
 
 
