@@ -28,7 +28,7 @@ P99_MS_MAX = 2.0
 FRONT_US_MAX = 300.0
 QUERIES_WANTED = 2_000
 ALIKE_MAX = 1.25
-"""Ten times the queries may cost so much more and still be called no cost of theirs: ticks are coarse."""
+"""Ten times the queries may cost so much more and still be called no cost of theirs: seconds differ."""
 TURNS = 3
 OFTEN = 8
 EMPTY = Notes(count=0, channels=1, body="")
@@ -138,10 +138,7 @@ def measure(
         condition="" if queries >= QUERIES_WANTED else f"it asks for {QUERIES_WANTED:,} queries",
     )
     table.notes.append(f"medians of {turns} turns of {seconds:g} s each, half of that at {often:g}/s")
-    table.notes.append(
-        "processor time is counted in ticks of 10 ms over all writes of a turn, less what as long a time "
-        "without writes takes"
-    )
+    table.notes.append("processor time is that of all writes of a turn, less what as long a rest takes")
     return table
 
 
