@@ -1,31 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import apsw
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewake.environment import Environment
-from rewake.storage import Engine, StorageFailed, WriterStore, open_database, pack_writes
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    engine = open_database(":memory:", environment=Environment())
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
-def writer(engine: Engine) -> Iterator[WriterStore]:
-    writer = engine.writer()
-    writer.begin()
-    yield writer
-    writer.rollback()
-    writer.close()
-
+from rewake.storage import Engine, StorageFailed, WriterStore, pack_writes
 
 keys = st.binary(min_size=1, max_size=3).filter(lambda key: key < b"\xff")
 

@@ -1,40 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import apsw
 import pytest
-from hypothesis import strategies as st
 
-from rewake.environment import Environment
 from rewake.storage import (
     Engine,
     GroupDoomed,
     LogWrite,
     StorageFailed,
     WriterStore,
-    open_database,
     pack_writes,
 )
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    engine = open_database(":memory:", environment=Environment())
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
-def writer(engine: Engine) -> Iterator[WriterStore]:
-    writer = engine.writer()
-    writer.begin()
-    yield writer
-    writer.rollback()
-    writer.close()
-
-
-keys = st.binary(min_size=1, max_size=3).filter(lambda key: key < b"\xff")
 
 
 def test_documents_are_found_changed_and_removed_by_row(writer: WriterStore) -> None:

@@ -37,7 +37,7 @@ from rewake.database.errors import InvalidArgument, SchemaEnforcementError, Writ
 from rewake.database.reads import ReadTransaction
 from rewake.environment import Environment
 from rewake.limits import DOCUMENT_BYTES_MAX, DOCUMENT_NESTING_MAX, Limits
-from rewake.schema import ValidationFailed, as_it_is
+from rewake.schema import ValidationFailed, WriteDocument, as_it_is
 from rewake.storage import GroupDoomed, Head, Keys, LogWrite, WriterStore, joined_keys
 from rewake.values import (
     NewIds,
@@ -188,8 +188,7 @@ class DocumentWrites(ReadTransaction):
         """Store a new document of an author's table in one pass. None where that is not for these fields,
         which are what the author gave: then nothing has happened, and the general way says what is wrong.
         """
-        schema = self.catalog.schema
-        write = None if schema is None else self.schemas.writer(schema, table.name)
+        write = self._writer_of(table)
         if write is None:
             return None
         id, time = self._ids.next(table.number, self._now_ns), self._creation_time
@@ -198,8 +197,7 @@ class DocumentWrites(ReadTransaction):
         if written is None or time != self._creation_time:
             return None
         text, document = written
-        if table.name not in self._seen:
-            self.table_named(table.name)
+        self.table_named(table.name)
         self.usage.count_write(text)
         self._insert(table, id, document, text)
         self._creation_time = nextafter(self._creation_time, inf)
@@ -209,14 +207,13 @@ class DocumentWrites(ReadTransaction):
         """Give an author's document other fields in one pass. False where that is not for these fields, which
         are what the author gave: then nothing has happened, and the general way says what is wrong.
         """
-        schema = self.catalog.schema
-        if schema is None or "_id" in fields or "_creationTime" in fields:
+        if "_id" in fields or "_creationTime" in fields:
             return False
         try:
             owner = self.locate(id, table, "patch")
         except InvalidArgument:
             return False
-        write = None if owner is None or owner.is_system else self.schemas.writer(schema, owner.name)
+        write = None if owner is None else self._writer_of(owner)
         if owner is None or write is None:
             return False
         place, version = (owner.tablet, id), self.version
@@ -336,10 +333,14 @@ class DocumentWrites(ReadTransaction):
                 self.store.delete_entry(index_id, old_key)
                 self.store.insert_entry(index_id, new_key, row)
 
+    def _writer_of(self, table: Table) -> WriteDocument | None:
+        """What checks and writes documents of an author's table in one pass, where there is such a thing."""
+        schema = self.catalog.schema
+        return None if schema is None or table.is_system else self.schemas.writer(schema, table.name)
+
     def _rewritten(self, table: Table, changed: Fields) -> str | None:
         """The text of a changed document, checked in one pass; None where that is not for it."""
-        schema = self.catalog.schema
-        write = None if schema is None or table.is_system else self.schemas.writer(schema, table.name)
+        write = self._writer_of(table)
         if write is None:
             return None
         fields = {**changed}

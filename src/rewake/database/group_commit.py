@@ -26,7 +26,7 @@ from msgspec.structs import replace
 
 from rewake.database.active_schema import ActiveSchemas
 from rewake.database.catalog import Catalog, CatalogCache
-from rewake.database.staged_validators import follow_writes
+from rewake.database.staged_validators import follow_writes, staged_verdicts
 from rewake.database.writes import WriteTransaction
 from rewake.environment import Environment
 from rewake.limits import Limits
@@ -294,16 +294,14 @@ class GroupCommit:
         writes = transaction.log_writes()
         if writes:
             ts = max(ts + 1, self._now_ns(), transaction.earliest_ts())
-            schema = transaction.catalog.schema
-            if transaction.has_commit_ts or (schema is not None and schema.verdicts):
+            if transaction.has_commit_ts or staged_verdicts(transaction.catalog):
                 transaction.resolve_commit_ts(ts)
                 follow_writes(transaction)
                 writes = transaction.log_writes()
             row, packed = LogRow(ts, invocation.id, writes), pack_writes(writes)
             logged = ts, invocation.id, packed
             log_bytes += len(packed)
-        # A call less for most: no other text looks like it.
-        if "$" in result.value and holds_commit_ts(result.value):
+        if holds_commit_ts(result.value):
             result = replace(result, value=resolve_commit_ts(result.value, ts))
         if (key := invocation.replay) is not None:
             lines = msgspec.json.encode(result.log_lines).decode() if result.log_lines else "[]"

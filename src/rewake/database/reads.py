@@ -19,7 +19,7 @@ Source: spec/semantics 3.1 to 3.3, 5.2.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -183,10 +183,9 @@ class ReadTransaction:
     def table_name_of(self, id: str) -> str | None:
         """The name of the table that `id` belongs to; None where it belongs to none. Reads nothing."""
         try:
-            table = self.catalog.numbers.get(decode_id(id).table_number)
+            return self.catalog.table_name(decode_id(id).table_number)
         except InvalidId:
             return None
-        return None if table is None else table.name
 
     def scan(
         self, spec: QuerySpec, *, limit_hint: int | None = None, part: Part | None = None
@@ -288,11 +287,7 @@ class ReadTransaction:
         text = self.reads.find(table.by_id, key)
         if text is not None:
             self.usage.count_read(text)
-            known = self.read_ids.get(table.name)
-            if known is None:
-                self.read_ids[table.name] = {key}
-            elif len(known) < _IDS_KEPT_MAX:
-                known.add(key)
+            self._remember_ids(table, ((key, text),))
         return text
 
     def _normalize_id(self, table: str, text: str) -> str | None:
@@ -423,7 +418,7 @@ class ReadTransaction:
         else:
             span.upper = upper
 
-    def _remember_ids(self, table: Table, page: list[tuple[bytes, str]]) -> None:
+    def _remember_ids(self, table: Table, page: Sequence[tuple[bytes, str]]) -> None:
         ids = self.read_ids.setdefault(table.name, set())
         if len(ids) < _IDS_KEPT_MAX:
             end = -table.id_key_bytes

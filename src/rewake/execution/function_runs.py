@@ -118,7 +118,7 @@ class FunctionRuns:
 
     def _perform(self, group: GroupCommit, job: MutationJob, registry: Registry) -> Mutated:
         started = self._monotonic()
-        is_system = job.visibility is not Visibility.PUBLIC and _is_system(job)
+        is_system = _is_system(job)
         attempt = _Attempt(self, job, registry, is_system, job.call.path)
         performed = group.perform(job.invocation, attempt.body)
         outcome: MutationOutcome | None = None

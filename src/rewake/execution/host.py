@@ -387,9 +387,7 @@ class _Face(msgspec.Struct, eq=False):
         return self._opened().transaction
 
     def enter(self) -> tuple[Any, Mapping[str, TableDefinition]]:
-        host = self._host
-        if not self.is_open or get_ident() != host.thread or host.is_out_of_time:
-            self._opened()  # Which says why not.
+        host = self._opened()
         return host.transaction, host.registry.schema.tables
 
     @property

@@ -155,9 +155,7 @@ class Registry(msgspec.Struct, frozen=True):
             FunctionNotFound: as `find`.
             WrongFunctionKind: it is of another kind.
         """
-        record = self._found.get(path)
-        if record is None or (record.is_internal and visibility is Visibility.PUBLIC):
-            record = self.find(path, visibility)
+        record = self.find(path, visibility)
         if record.kind != kind:
             raise WrongFunctionKind(
                 path=record.path.canonical, asked=kind.capitalize(), actual=record.kind.capitalize()

@@ -29,8 +29,6 @@ from rewake.values import COMMIT_TS, Int64, decode_stored
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
 
-_CLASS_OF_CLASSES: type = type(Document)
-
 _MISSING: Any = object()
 """An argument that was not given; None is one that was."""
 
@@ -219,12 +217,9 @@ class DatabaseWriter(DatabaseReader):
                 raise InvalidArgument(
                     "`db.insert` takes a document, or a table name and a mapping; not both."
                 )
-            kind = type(first)
-            # A call less for nearly all; of the others `table_of` says what is wrong.
-            table = (kind.__table__ if type(kind) is _CLASS_OF_CLASSES else None) or table_of(kind)
+            table = table_of(type(first))
             transaction, definitions = self._host.enter()
-            definition = definitions.get(table) or _declared(definitions, table)
-            return transaction.insert(table, definition.codec.to_value(first))
+            return transaction.insert(table, _declared(definitions, table).codec.to_value(first))
         if not isinstance(first, str):
             raise InvalidArgument(f"`db.insert` takes a document or a table name first; got {first!r}.")
         if not isinstance(second, Mapping):

@@ -53,8 +53,7 @@ def json_strings(texts: Sequence[str]) -> bytes:
 
 def transition_head(*, start: StateVersion, end: StateVersion, skew: bytes, server_ns: int) -> bytes:
     """A Transition up to the first modification. `skew` is what `clock_skew` made."""
-    text = _TRANSITION_START % (*start[:2], encode_ts(start.ts), *end[:2], encode_ts(end.ts))
-    return b'%s%s,"serverTs":%d,"modifications":[' % (text.encode(), skew, server_ns)
+    return transition_start(start=start, end=end) + skew + transition_middle(server_ns)
 
 
 def transition_start(*, start: StateVersion, end: StateVersion) -> bytes:

@@ -117,8 +117,7 @@ class LiveQueries:
             self._recent.append(row)
             self.position = row.ts
         self.position = max(self.position, report.last_ts)
-        if not self._waves.will_turn:
-            self._waves.turn_soon()
+        self._waves.turn_soon()
 
     def _mark_stale(self, entry: Entry, ts: int) -> None:
         if entry.stale_since is not None:

@@ -95,8 +95,7 @@ class Subscription:
         self.query_id = query_id
         self.call = call
         self.journal = journal
-        who = session.identity
-        seen = Visibility.PUBLIC if who is ANONYMOUS else visibility_of(who, call.path, "query")
+        seen = visibility_of(session.identity, call.path, "query")
         self.question: QuestionKey = question_key(call, journal, seen)
         self.entry: Entry | None = None
         """Set by the hub while subscribed."""
@@ -237,8 +236,7 @@ class LiveSession:
         """Make the changes that wait and fix the set; False where there is no news, or the listener is not
         ready.
         """
-        has_news = self.pending or self.wants_wave or self.changes
-        if self.is_closed or not has_news or not self._listener.begin_wave():
+        if not self.has_news or not self._listener.begin_wave():
             return False
         self.in_wave = True
         self.wants_wave = False

@@ -104,8 +104,7 @@ class Waves:
         self.under_way = 0
         """How many waves run."""
         self._seconds_each = 0.0  # How long a query takes its reader; one wave counts for an eighth.
-        self.will_turn = False
-        """Set by whatever a turn is to look at; cleared by the turn."""
+        self._will_turn = False  # Set by whatever a turn is to look at; cleared by the turn.
         # In a context of its own: a wave belongs to none of the requests that brought it about.
         self._context = Context()
         self._runs = LoneRuns()  # A wave runs as these do: at once, so that it is shown at once.
@@ -118,15 +117,13 @@ class Waves:
             return
         session.wants_wave = True
         self._asking[session] = None
-        if not self.will_turn:
-            self.turn_soon()
+        self.turn_soon()
 
     def await_wave(self, sessions: Iterable[LiveSession | Chorus]) -> None:
         """What these sessions show may have to run again."""
         for session in sessions:
             self._dirty[session] = None
-        if not self.will_turn:
-            self.turn_soon()
+        self.turn_soon()
 
     def drop(self, session: LiveSession) -> None:
         """A session was closed."""
@@ -135,8 +132,8 @@ class Waves:
 
     def turn_soon(self) -> None:
         """Look at what happened in the next turn of the loop: what comes in together goes into one wave."""
-        if not self.will_turn:
-            self.will_turn = True
+        if not self._will_turn:
+            self._will_turn = True
             asyncio.get_running_loop().call_soon(self._turn, context=self._context)
 
     async def ended(self) -> None:
@@ -146,7 +143,7 @@ class Waves:
     # Beginning.
 
     def _turn(self) -> None:
-        self.will_turn = False
+        self._will_turn = False
         self._showable.advance(self._hub.position)
         if self._hub.is_closed:
             return

@@ -42,7 +42,6 @@ _DELETE_ENTRIES = (
     " AND key IN (SELECT key FROM _index_entries WHERE index_id = ?1 LIMIT ?2)"
 )
 _APPEND_LOG = "INSERT INTO _commit_log VALUES (?, ?, ?)"
-_RELEASE_MUTATION = "RELEASE mutation"
 _TOUCH_HEAD = ("UPDATE _head SET log_bytes = log_bytes + 1", "UPDATE _head SET log_bytes = log_bytes - 1")
 """Together they change nothing and still make a commit write the page."""
 _OLDEST_LOG = "SELECT ts, length(writes) FROM _commit_log ORDER BY ts LIMIT ?"
@@ -199,12 +198,7 @@ class WriterStore(ReaderStore):
         The last two are gathered and written with those of other mutations; `log_rows` and `find_replay` know
         of them before.
         """
-        if self.doomed is not None:
-            raise GroupDoomed(self.doomed)
-        try:
-            self._run(_RELEASE_MUTATION)
-        except (apsw.Error, MemoryError) as error:
-            self._fail(error)
+        self._release_mutation()
         if logged is not None:
             self._log.append(logged)
             self._log_bytes += len(logged[2])
@@ -227,7 +221,9 @@ class WriterStore(ReaderStore):
     def drop_mutation(self) -> None:
         """End the mutation and take back what it wrote, parts that are still open included."""
         self._statement("ROLLBACK TO mutation")
-        self._statement(_RELEASE_MUTATION)
+        self._release_mutation()
+
+    _release_mutation = _plain("RELEASE mutation")
 
     begin_part = _plain("SAVEPOINT part")
     """Begin a part of a mutation that can be taken back alone. Parts nest."""

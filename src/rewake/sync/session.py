@@ -267,7 +267,7 @@ class Session:
 
         `unsent_bytes` is what the socket still holds for the client.
         """
-        if self._phase is not _Phase.OPEN or (self._speaker is not NOBODY and self._has_expired()):
+        if self._phase is not _Phase.OPEN or self._has_expired():
             return False
         self._backlog.observe(unsent_bytes, self._facts.monotonic() if unsent_bytes else 0.0)
         is_early = self._replays_first and self._calls.has_mutation_running

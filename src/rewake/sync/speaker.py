@@ -41,10 +41,9 @@ class Speaker(msgspec.Struct, frozen=True):
         self, message: Mutation | Action, facts: Facts
     ) -> TokenExpired | ComponentCallNotAllowed | None:
         """Why a call is not taken in; None where it is."""
-        identity = self.identity
-        if isinstance(identity, User) and has_expired(identity, facts.now_ns()):
+        if self.has_expired(facts):
             return TokenExpired()
-        if message.component_path and not isinstance(identity, Admin):
+        if message.component_path and not self.is_admin:
             return ComponentCallNotAllowed()
         return None
 
