@@ -55,13 +55,15 @@ class Handoff(msgspec.Struct, Generic[T], eq=False):
         return self.is_settled or (self._future is not None and self._future.done())
 
     def set_result(self, answer: T) -> None:
-        """Hand the answer over. Whoever runs at once goes on before this returns."""
+        """Hand the answer over. Whoever runs at once goes on before this returns; who has gone away misses
+        nothing.
+        """
         assert not self.is_settled, "an answer is handed over once"
         self._answer, self.is_settled = answer, True
         resume, self._resume = self._resume, None
         if resume is not None:
             resume()
-        elif self._future is not None:
+        elif self._future is not None and not self._future.done():
             self._future.set_result(None)
 
     def set_exception(self, error: BaseException) -> None:

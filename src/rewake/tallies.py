@@ -40,10 +40,10 @@ class Histogram:
         self.total = 0.0
         """The sum of all values."""
 
-    def observe(self, value: float) -> None:
-        """Take a value in."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
+    def observe(self, value: float, *, count: int = 1) -> None:
+        """Take a value in, which was seen so many times."""
+        self.counts[bisect_left(self.bounds, value)] += count
+        self.total += value * count
 
     @property
     def count(self) -> int:

@@ -15,8 +15,10 @@ from rewake.execution.calls import Failure, FunctionCall, Success, Visibility
 from rewake.execution.lanes import Lane
 from rewake.execution.reader_pool import ReaderPool
 from rewake.execution.runner import QueryJob, QueryRun
+from rewake.execution.switch_moment import SwitchMoment
 from rewake.execution.waiting_line import ReadersOverloaded, WaitingLine
 from rewake.execution.worker_messages import OpenWave, Ran
+from rewake.handoff import Handoff
 
 CALLER = Lane("somebody")
 CUT_OFF = Failure("took too long")
@@ -32,6 +34,10 @@ def run_of(value: str, seconds: float = 0.0) -> QueryRun:
 
 def record_of(seconds: float) -> CallRecord:
     return CallRecord("", "query", seconds, (), None, None, "")
+
+
+NOW = 70
+"""The timestamp of a wave without a query."""
 
 
 @dataclass(eq=False)
@@ -58,6 +64,13 @@ class FakeReader:
 
     def read(self) -> tuple[int, float] | None:
         return self.marked
+
+    def ask(self, message: Any) -> Handoff[Any]:
+        """Of waves only those without a query are asked for here: they are answered at once."""
+        assert message == OpenWave([], None)
+        asked: Handoff[Any] = Handoff()
+        asked.set_result(Ran(NOW, [], []))
+        return asked
 
     def send(self, message: Any) -> None:
         self.sent.append(message)
@@ -94,12 +107,16 @@ class Readers:
             house_turn=4,
         )
         self.log = CallLog()
+        self.told_ts = 7
+        self.switch = SwitchMoment(lambda: self.told_ts)
+        self.switch.since = 8
         self.pool = ReaderPool(
             call_log=self.log,
             on_lost=lambda: None,
             code_hash=lambda path: None,
             cut_off=CUT_OFF,
             line=line,
+            switch=self.switch,
         )
         self.readers: list[FakeReader] = []
         for _ in range(count):
@@ -113,8 +130,7 @@ class Readers:
 
     def ask(self, path: str) -> asyncio.Task[tuple[str, int]]:
         async def asking() -> tuple[str, int]:
-            answered = await self.pool.desk.pose(job(path), CALLER)
-            run, ts = answered.run, answered.ts
+            run, ts = await self.pool.desk.pose(job(path), CALLER)
             return run.result.value if isinstance(run.result, Success) else run.result.message, ts
 
         return asyncio.ensure_future(asking())

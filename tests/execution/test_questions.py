@@ -16,7 +16,7 @@ from rewake.execution.questions import Paces
 from rewake.execution.runner import QueryRun
 from rewake.execution.worker_failures import WorkerLost
 from rewake.execution.worker_messages import Failed
-from tests.execution.question_stage import CUT_OFF, Readers, run_of, tell, turns
+from tests.execution.question_stage import CUT_OFF, NOW, Readers, run_of, tell, turns
 from tests.execution.worker_stage import CallFailed, Stage, play, query_job, value_of
 
 
@@ -95,7 +95,7 @@ def test_a_reader_that_dies_takes_only_the_question_that_it_dies_of() -> None:
         assert [await each for each in (asking[0], asking[2])] == [("a", 7), ("b", 7)]
         message, ts = await asking[1]
         assert "m:crash" in message
-        assert ts < 0
+        assert ts == NOW
 
     tell(1, story)
 
@@ -106,7 +106,8 @@ def test_a_question_that_is_cut_off_fails_at_once() -> None:
         await turns()
         house.readers[0].is_cut_off = True
         house.readers[0].die(at=0)
-        assert await asking == (CUT_OFF.message, -1)
+        house.add()
+        assert await asking == (CUT_OFF.message, NOW)
 
     tell(1, story)
 
@@ -143,17 +144,84 @@ def test_an_error_is_for_the_first_without_an_answer_and_the_rest_are_asked_agai
     tell(1, story)
 
 
+def test_what_may_have_met_the_schema_of_other_code_is_asked_again() -> None:
+    async def story(house: Readers) -> None:
+        await house.know("m:a", "m:b")
+        asking = [house.ask("m:a"), house.ask("m:b")]
+        await turns()
+        (old,) = house.readers
+        house.switch.begin()
+        old.answer("of before", ts=7)
+        assert await asking[0] == ("of before", 7)  # Nobody was told of anything newer.
+        old.answer("of other code", ts=8)
+        await turns()
+        # Which code serves is not known yet.
+        assert not asking[1].done()
+        assert old.asked == [["m:a", "m:b"]]
+        house.switch.end()
+        house.pool.replace([])
+        new = house.add()
+        await turns()
+        assert new.asked == [["m:b"]]
+        new.answer("of this code", ts=8)
+        assert await asking[1] == ("of this code", 8)
+
+    tell(1, story)
+
+
+def test_what_old_code_ran_after_the_switch_is_asked_again_and_who_gave_up_is_not() -> None:
+    async def story(house: Readers) -> None:
+        await house.know("m:a", "m:b", "m:c")
+        asking = [house.ask(path) for path in ("m:a", "m:b", "m:c")]
+        await turns()
+        (old,) = house.readers
+        house.pool.replace([])
+        new = house.add()
+        asking[1].cancel()
+        old.answer("of before", ts=7)
+        await turns()
+        old.answer("of other code", "of other code", ts=8)
+        assert await asking[0] == ("of before", 7)
+        await turns()
+        assert new.asked == [["m:c"]]
+        new.answer("of this code", ts=8)
+        assert await asking[2] == ("of this code", 8)
+        assert old.is_closed
+
+    tell(1, story)
+
+
+def test_who_takes_one_reader_with_it_has_the_answer_of_another_that_came_first() -> None:
+    async def story(house: Readers) -> None:
+        await house.know("m:a", "m:b")
+        asking = [house.ask("m:a"), house.ask("m:b")]
+        await turns()
+        (stuck,) = [reader for reader in house.readers if reader.sent]
+        stuck.marked = (0, 0.0)
+        (other,) = [reader for reader in house.readers if reader is not stuck]
+        await other.was_asked.wait()
+        stuck.answer("at last")
+        stuck.is_cut_off = True
+        stuck.die(at=1)  # And nobody is free to say what the time is.
+        await turns()
+        other.answer("from the other")
+        assert await asking[1] == ("from the other", 7)
+        await turns()
+        assert await asking[0] == ("at last", 7)
+
+    tell(2, story)
+
+
 def test_how_long_a_function_takes_is_what_it_took_lately() -> None:
     paces = Paces()
-    assert paces.of("m:a") == float("inf")
-    paces.learn("m:a", run_of("1", 0.8))
-    assert paces.of("m:a") == 0.8
-    paces.learn("m:a", run_of("1", 0.0))
-    assert paces.of("m:a") == pytest.approx(0.7)
-    paces.learn("m:a", run_of("1", 1.5))
-    assert paces.of("m:a") == pytest.approx(0.8)
     failed = QueryRun(Failure("no such function"), None, ReadSet().to_wire(), False, False, "", 0.1)
-    paces.learn("m:made up", failed)
+    assert paces.of("m:a") == float("inf")
+    paces.learn([("m:a", run_of("1", 0.8))])
+    assert paces.of("m:a") == 0.8
+    paces.learn([("m:a", run_of("1", 0.0))])
+    assert paces.of("m:a") == pytest.approx(0.7)
+    paces.learn([("m:a", run_of("1", 1.5)), ("m:made up", failed)])
+    assert paces.of("m:a") == pytest.approx(0.8)
     assert paces.of("m:made up") == float("inf")
 
 

@@ -6,6 +6,7 @@ somebody else waits for ever.
 
     put -> the next who waits | kept        get -> one that is kept | wait in line
     wait(taker), pass_through(taker), and later serve ----------------^
+    pass_through*, and at the end of a turn count_passed
     next -> who is next after all: several may share what one of them was given
 
 Not here: what is at rest (`reader_threads.py`, `reader_pool.py`), whose turn it is (`waiting_line.py`).
@@ -60,6 +61,7 @@ class IdleQueue(Generic[T]):
         self._again: deque[Taker[T]] = deque()
         # Who came when nobody waited in line; they come next.
         self._passed: deque[Taker[T]] = deque()
+        self._passed_count = 0  # Of those, who are not counted yet.
 
     def __len__(self) -> int:
         """How many wait, about: who gave up is counted until it would be its turn."""
@@ -77,7 +79,7 @@ class IdleQueue(Generic[T]):
     def served(self, count: int) -> None:
         """So many were served, by whom there is still work with."""
         line = self._line
-        if line:
+        if line.queue.count:
             line.done(count)
             for taker in line.too_late():
                 if not taker.done():
@@ -115,11 +117,17 @@ class IdleQueue(Generic[T]):
         is for who takes so little time that this does not matter: the line costs more than the rest of his
         way. False, and nothing has happened, where somebody does.
         """
-        if self._again or self._line:
+        if self._again or self._line.queue.count:
             return False
         self._passed.append(taker)
-        self._line.waits.observe(0.0)
+        self._passed_count += 1
         return True
+
+    def count_passed(self) -> None:
+        """Count who passed since the last time: all of a turn together."""
+        count, self._passed_count = self._passed_count, 0
+        if count:
+            self._line.passed(count)
 
     def wait_again(self, taker: Taker[T]) -> None:
         """Have `taker`, who had a turn, come before all others."""

@@ -24,10 +24,10 @@ from collections.abc import Sequence
 
 from rewake.execution.idle_queue import IdleQueue
 from rewake.execution.lanes import Lane
-from rewake.execution.questions import BATCH_SECONDS, Answered, Batch, Paces, Question, Readers
-from rewake.execution.runner import QueryJob, RunnerClosed
+from rewake.execution.questions import BATCH_SECONDS, Batch, Paces, Question, Readers
+from rewake.execution.runner import QueryJob, QueryRun, RunnerClosed
 from rewake.execution.worker_process import Worker
-from rewake.handoff import Handoff
+from rewake.handoff import at_once
 
 BATCH_QUESTIONS_MAX = 32
 FEW_QUESTIONS = 4
@@ -53,7 +53,7 @@ class QuestionDesk:
         self.is_closed = False
         """Whether there will be no reader any more."""
 
-    def pose(self, job: QueryJob, lane: Lane) -> Handoff[Answered]:
+    def pose(self, job: QueryJob, lane: Lane) -> Question:
         """Have `job` run on the latest snapshot, with others that are asked in this turn of the event loop,
         or while readers are at work.
 
@@ -64,11 +64,13 @@ class QuestionDesk:
         if self.is_closed:
             raise RunnerClosed()
         seconds = self._paces.of(job.call.path)
-        question = Question(desk=self, job=job, seconds=seconds)
-        is_little = self._waiting_seconds + seconds < BATCH_SECONDS
-        if not (is_little and self._idle.pass_through(question)):
+        question = Question(desk=self, job=job, lane=lane, seconds=seconds)
+        waiting = self._waiting_seconds + seconds
+        if waiting < BATCH_SECONDS and self._idle.pass_through(question):
+            self._waiting_seconds = waiting
+        else:
             self._idle.wait(question, lane)
-        self._waiting_seconds += min(seconds, BATCH_SECONDS)
+            self._waiting_seconds += min(seconds, BATCH_SECONDS)
         if not self._will_serve:
             self.serve_soon()
         return question
@@ -108,6 +110,28 @@ class QuestionDesk:
             self._idle.wait_again(question)
             self._waiting_seconds += min(question.seconds, BATCH_SECONDS)
         self.serve_soon()
+
+    def put_off(self, questions: Sequence[Question]) -> None:
+        """The same, once it is known which code serves: these ran on what may be the schema of other code."""
+        at_once(self._put_off(questions))
+
+    async def _put_off(self, questions: Sequence[Question]) -> None:
+        await self._readers.switched()
+        self.again(questions)
+
+    def given_up(self, question: Question, run: QueryRun) -> None:
+        """Answer a question that took its readers with it, and so has no snapshot: with one of now."""
+        at_once(self._given_up(question, run))
+
+    async def _given_up(self, question: Question, run: QueryRun) -> None:
+        try:
+            ts = await self._readers.latest_ts(question.lane)
+        except Exception as error:
+            if not question.done():
+                question.set_exception(error)
+            return
+        if not question.done():  # Another reader may have answered it meanwhile.
+            question.set_result((run, ts))
 
     def held_up(self, batch: Batch) -> None:
         """The first batch of a reader takes longer than was thought: those behind it are free to go."""
@@ -149,6 +173,7 @@ class QuestionDesk:
 
     def _serve(self) -> None:
         self._will_serve = False
+        self._idle.count_passed()
         if self.is_closed:
             self._idle.fail(RunnerClosed())
         while len(self._idle) and self._serve_one():

@@ -7,6 +7,8 @@ or several where it takes longer than was thought.
     ask -> waits in line -> Batch -> OpenWave -> Ran* -> answers
                 `-- again: its reader died, or is held up by another question
 
+What ran while code was switched may have met the schema of other code, and is asked again.
+
 How long a question takes is what its function took lately; one that has not run yet travels alone. Nothing is
 written by a query, so one that is held up may be run a second time elsewhere; the first answer counts.
 
@@ -17,13 +19,12 @@ Not here: when a batch sets out (`question_desk.py`), readers (`reader_pool.py`)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 from typing import Protocol
 
-import msgspec
-
 from rewake.execution.calls import Failure, Success
+from rewake.execution.lanes import Lane
 from rewake.execution.runner import QueryJob, QueryRun
 from rewake.execution.worker_failures import WorkerLost
 from rewake.execution.worker_messages import Failed, FromWorker, OpenWave, Ran
@@ -39,20 +40,14 @@ _PATHS_MAX = 10_000
 _UNKNOWN = -1
 
 
-class Answered(msgspec.Struct, frozen=True):
-    """What a question came to."""
-
-    run: QueryRun
-    ts: int
-    """The snapshot of the run; below 0 where there is none: the query took its readers with it."""
-    worker: Worker
-
-
-class Question(Handoff[Answered], kw_only=True, eq=False):
-    """One query that waits for a reader, or travels. Implements `Taker`."""
+class Question(Handoff[tuple[QueryRun, int]], kw_only=True, eq=False):
+    """One query that waits for a reader, or travels. It comes to a run and the timestamp of its snapshot.
+    Implements `Taker`.
+    """
 
     desk: Desk
     job: QueryJob
+    lane: Lane
     seconds: float
     """How long it is thought to take."""
     deaths: int = 0
@@ -74,6 +69,14 @@ class Desk(Protocol):
 
     def again(self, questions: Sequence[Question]) -> None:
         """Have questions wait once more, before all others."""
+        ...
+
+    def put_off(self, questions: Sequence[Question]) -> None:
+        """The same, once it is known which code serves: these ran on what may be the schema of other code."""
+        ...
+
+    def given_up(self, question: Question, run: QueryRun) -> None:
+        """Answer a question that took its readers with it, and so has no snapshot."""
         ...
 
     def held_up(self, batch: Batch) -> None:
@@ -100,6 +103,18 @@ class Readers(Protocol):
         """Whether a reader is one of those that take work now."""
         ...
 
+    def met_other_schema(self, worker: Worker, ts: int) -> bool:
+        """Whether what a reader ran at `ts` counts for nothing: see `SwitchMoment.is_met`."""
+        ...
+
+    async def switched(self) -> None:
+        """Wait until it is known which code serves."""
+        ...
+
+    async def latest_ts(self, lane: Lane) -> int:
+        """The timestamp of a snapshot that is taken now."""
+        ...
+
     def heard(self, ran: Ran) -> None:
         """The records of an answer go to the call log."""
         ...
@@ -123,18 +138,20 @@ class Paces:
         """How long the next run will take, about; infinite where nobody knows."""
         return self._seconds.get(path, inf)
 
-    def learn(self, path: str, run: QueryRun) -> None:
+    def learn(self, runs: Iterable[tuple[str, QueryRun]]) -> None:
         """One run counts for an eighth: a process that lost its processor for a moment is not a slow
         function, and a function that is slow now and then is one.
         """
-        if not isinstance(run.result, Success):
-            return  # Callers can make up any number of paths.
-        known = self._seconds.get(path)
-        if known is None:
-            if len(self._seconds) >= _PATHS_MAX:
-                self._seconds.clear()
-            known = run.seconds
-        self._seconds[path] = known + (run.seconds - known) / 8
+        known = self._seconds
+        for path, run in runs:
+            if not isinstance(run.result, Success):
+                continue  # Callers can make up any number of paths.
+            if path in known:
+                known[path] += (run.seconds - known[path]) / 8
+                continue
+            if len(known) >= _PATHS_MAX:
+                known.clear()
+            known[path] = run.seconds
 
 
 class Batch:
@@ -196,8 +213,7 @@ class Batch:
                 question.deaths += 1
                 failure = self._readers.verdict(self.worker, question.job, question.deaths)
             if failure is not None:
-                run = self._readers.failed(question.job, failure)
-                question.set_result(Answered(run, _UNKNOWN, self.worker))
+                self._desk.given_up(question, self._readers.failed(question.job, failure))
             elif question.losses >= _LOSSES_MAX and culprit is None:
                 question.set_exception(WorkerLost())
             else:
@@ -221,10 +237,14 @@ class Batch:
         if self._answered == len(self.questions):
             self._finish()  # First of all: the reader has work while we hand out answers.
         self._readers.heard(message)
-        for question, run in zip(answered, message.runs, strict=True):
-            self._paces.learn(question.job.call.path, run)
-            if not question.done():
-                question.set_result(Answered(run, message.ts, self.worker))
+        ts, runs = message.ts, message.runs
+        self._paces.learn([(each.job.call.path, run) for each, run in zip(answered, runs, strict=True)])
+        if self._readers.met_other_schema(self.worker, ts):
+            self._desk.put_off([each for each in answered if not each.done()])
+            return
+        for question, run in zip(answered, runs, strict=True):
+            if not question.is_settled:
+                question.set_result((run, ts))
 
     def _held_up(self) -> None:
         """Let those behind the question that runs go elsewhere."""

@@ -24,6 +24,7 @@ from rewake.execution.idle_queue import IdleQueue, Taker
 from rewake.execution.lanes import WAVES, Lane
 from rewake.execution.question_desk import QuestionDesk
 from rewake.execution.runner import QueryJob, QueryRun, RunnerClosed
+from rewake.execution.switch_moment import SwitchMoment
 from rewake.execution.waiting_line import WaitingLine
 from rewake.execution.worker_failures import WorkerLost, given_up
 from rewake.execution.worker_messages import EndWave, FromFront, FromWorker, More, OpenWave, Ran
@@ -45,7 +46,10 @@ class ReaderPool:
         code_hash: Callable[[str], str | None],
         cut_off: Failure,
         line: WaitingLine[Taker[Worker]],
+        switch: SwitchMoment | None = None,
     ) -> None:
+        """`switch` is that of the code of these readers, where it can be replaced by other."""
+        self._switch = switch
         self._call_log = call_log
         self._cut_off = cut_off
         self._on_lost = on_lost
@@ -102,9 +106,30 @@ class ReaderPool:
             Overloaded: it would wait for a reader for too long, or has.
             RewakeError: there can be no such snapshot.
         """
-        wave = WorkerWave(self, at, lane, is_all=is_all and at is None)
-        wave.runs = await wave.run(jobs)
-        return wave
+        while True:
+            wave = WorkerWave(self, at, lane, is_all=is_all and at is None)
+            wave.runs = await wave.run(jobs)
+            switch = self._switch
+            if switch is None or not switch.is_met(wave.ts, is_current=wave.is_of_current_code):
+                return wave
+            await wave.close()
+            await switch.over()
+
+    async def latest_ts(self, lane: Lane) -> int:
+        """The timestamp of a snapshot that is taken now. What is raised: as `open_wave`."""
+        wave = await self.open_wave([], at=None, lane=lane)
+        await wave.close()
+        return wave.ts
+
+    def met_other_schema(self, worker: Worker, ts: int) -> bool:
+        """Whether what a reader ran at `ts` counts for nothing: see `SwitchMoment.is_met`."""
+        switch = self._switch
+        return switch is not None and switch.is_met(ts, is_current=worker in self._current)
+
+    async def switched(self) -> None:
+        """Wait until it is known which code serves."""
+        if self._switch is not None:
+            await self._switch.over()
 
     async def take(self, lane: Lane) -> Worker:
         """An idle reader; waits for one.

@@ -293,7 +293,7 @@ class Runner(Protocol):
         """
         ...
 
-    async def ask(self, job: QueryJob, *, lane: Lane = WAVES) -> tuple[QueryRun, int]:
+    def ask(self, job: QueryJob, *, lane: Lane = WAVES) -> Awaitable[tuple[QueryRun, int]]:
         """Run one query on the latest snapshot; gives its timestamp, too. What is raised: as `open_wave`."""
         ...
 

@@ -11,7 +11,7 @@ Not here: the span of a run itself (`function_runs.py`), of a request (`http_api
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
@@ -32,7 +32,7 @@ class Readers(Protocol):
         """Take a snapshot and run queries on it."""
         ...
 
-    async def ask(self, job: QueryJob, *, lane: Lane = WAVES) -> tuple[QueryRun, int]:
+    def ask(self, job: QueryJob, *, lane: Lane = WAVES) -> Awaitable[tuple[QueryRun, int]]:
         """Run one query on the latest snapshot; gives its timestamp, too."""
         ...
 

@@ -11,8 +11,7 @@ the template, so a worker that takes the place of a dead one runs the very code 
             (`reader_pool.py`); of a template, its workers go with it, and the project is pushed anew
     hang:   a run that is over its time is cut off with its process
 
-A wave of the old code that may have seen the new schema is handed back unrun: while a switch is under way, a
-snapshot newer than what was told, and afterwards one at or above the switch.
+What old code ran that may have seen the new schema is run again (`switch_moment.py`).
 
 Not here: what workers do (`worker.py`), mutations in flight (`writer_desk.py`).
 """
@@ -53,6 +52,7 @@ from rewake.execution.runner import (
     WorkerFacts,
 )
 from rewake.execution.schema_steps import BuildIndexes, SchemaStep, Stepped
+from rewake.execution.switch_moment import SwitchMoment
 from rewake.execution.time_watch import TimeWatch
 from rewake.execution.worker_failures import WorkerLost, cut_off
 from rewake.execution.worker_messages import Fork, Mutate, Outcome, RestartLog, Step, Trim
@@ -87,17 +87,18 @@ class WorkerRunner:
         # The version that serves; and before the first push, the one that it will take.
         self._template: Template | None = None
         self._first: Template | None = plan.template
-        self._code_since = 0
         self._past: PastCode | None = None
         # What was written down of the deploy that `_template` came with.
         self._deploy: DeployNote | None = None
         self._seat: WriterSeat
+        self._switch = SwitchMoment(lambda: self._seat.told_ts)
         self._readers = ReaderPool(
             call_log=call_log,
             on_lost=self._reader_lost,
             code_hash=self.code_hash,
             cut_off=cut_off(database.limits),
             line=reader_line(database),
+            switch=self._switch,
         )
         self._actions = ActionDesk(database.limits, call_log=call_log)
         self._crew: ActionWorkers | None = None
@@ -106,8 +107,6 @@ class WorkerRunner:
         self._pushing = asyncio.Lock()
         self._changing = asyncio.Lock()
         self._reviving = asyncio.Lock()
-        # While a switch commits: done when it is known what became of it.
-        self._switch: asyncio.Future[None] | None = None
         self._is_armed = True
         self._is_closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -210,41 +209,18 @@ class WorkerRunner:
     ) -> Wave:
         """Take a snapshot on an idle reader and run `jobs` on it."""
         past = self._past
-        if past is not None and at is not None and past.since <= at < self._code_since:
+        if past is not None and at is not None and past.since <= at < self._switch.since:
             with suppress(RunnerClosed, WorkerLost):
                 return await past.open_wave(jobs, at=at, lane=lane)
-        while True:
-            if self._is_closed:
-                raise RunnerClosed()
-            wave = await self._readers.open_wave(jobs, at=at, lane=lane, is_all=is_all)
-            if not self._met_other_schema(wave.ts, is_current=wave.is_of_current_code):
-                return wave
-            await wave.close()
-            await self._switched()
+        if self._is_closed:
+            raise RunnerClosed()
+        return await self._readers.open_wave(jobs, at=at, lane=lane, is_all=is_all)
 
-    async def ask(self, job: QueryJob, *, lane: Lane = WAVES) -> tuple[QueryRun, int]:
+    def ask(self, job: QueryJob, *, lane: Lane = WAVES) -> Handoff[tuple[QueryRun, int]]:
         """Run one query on an idle reader, together with others."""
-        while True:
-            if self._is_closed:
-                raise RunnerClosed()
-            answered = await self._readers.desk.pose(job, lane)
-            if answered.ts < 0:
-                wave = await self.open_wave([], lane=lane)
-                await wave.close()
-                return answered.run, wave.ts
-            if not self._met_other_schema(answered.ts, is_current=self._readers.is_current(answered.worker)):
-                return answered.run, answered.ts
-            await self._switched()
-
-    def _met_other_schema(self, ts: int, *, is_current: bool) -> bool:
-        """Whether what ran at `ts` may have met the schema of other code, and is to run again."""
-        if self._switch is not None and ts > self._seat.told_ts:
-            return True  # Nobody else commits now: it may be the new schema, which old code has met.
-        return ts >= self._code_since and not is_current
-
-    async def _switched(self) -> None:
-        if self._switch is not None:
-            await asyncio.shield(self._switch)
+        if self._is_closed:
+            raise RunnerClosed()
+        return self._readers.desk.pose(job, lane)
 
     # Code.
 
@@ -363,7 +339,7 @@ class WorkerRunner:
             if self._is_closed:
                 raise RunnerClosed()
             await self._seat.hold()
-            self._switch = asyncio.get_running_loop().create_future()
+            self._switch.begin()
             try:
                 is_start = self._template is None
                 changes, report = await self._seat.apply(
@@ -373,12 +349,11 @@ class WorkerRunner:
                 self._seat.release()
                 raise
             finally:
-                self._switch.set_result(None)
-                self._switch = None
+                self._switch.end()
             # From here on without a pause: nobody may see one half of it.
             before, self._template, self._deploy = self._template, template, deploy
             self.analysis = template.analysis
-            since, self._code_since = self._code_since, report.last_ts
+            since, self._switch.since = self._switch.since, report.last_ts
             self._is_armed = False
             left = self._readers.replace(readers)
             if self._seat.worker is not None:

@@ -104,13 +104,12 @@ class WriterDesk:
         """Have the writer take work with the next `take`, where nothing waits and it has room: that is most
         work, and the line costs more than the rest of its way. False, and nothing has happened, elsewhere.
         """
-        if self._again or self._line or len(self._taken) >= self._window.size:
+        if self._again or self._line.queue.count or len(self._taken) >= self._window.size:
             return False
         number = self._next_number
         work = self._taken[number] = Work(number, make(number), asker)
         self._ready.append(work)
         self._next_number += 1
-        self._line.waits.observe(0.0)
         return True
 
     def take(self) -> tuple[list[Work], list[Delivery]]:
@@ -118,6 +117,8 @@ class WriterDesk:
         it is.
         """
         taken, self._ready = self._ready, []
+        if taken:
+            self._line.passed(len(taken))
         delivered: list[Delivery] = []
         while len(self._taken) < self._window.size:
             work = self._again[0] if self._again else self._line.next()
