@@ -176,3 +176,36 @@ def test_a_failure_is_reported_to_the_loop_and_not_to_whoever_took_the_step():
         heard.append("handed over")
 
     assert play(story) == ["over", "ValueError(7)", "handed over"]
+
+
+def test_what_a_job_came_to_is_told_in_the_step_in_which_it_ends():
+    async def story(heard: list[str]) -> None:
+        handoff: Handoff[int] = Handoff()
+
+        async def job() -> str:
+            return f"answer {await handoff}"
+
+        at_once(job(), tell=heard.append, over=lambda: heard.append("over"))
+        handoff.set_result(7)
+        heard.append("handed over")
+
+    assert play(story) == ["answer 7", "over", "handed over"]
+
+
+def test_a_mistake_of_who_is_told_is_reported_like_one_of_the_job():
+    async def story(heard: list[str]) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, told: heard.append(repr(told["exception"])))
+
+        async def job(fails: bool) -> str:
+            if fails:
+                raise ValueError("job")
+            return "told"
+
+        def told(answer: str) -> None:
+            raise ValueError(answer)
+
+        at_once(job(False), tell=told, over=lambda: heard.append("over"))
+        at_once(job(True), tell=heard.append, over=lambda: heard.append("over"))
+
+    assert play(story) == ["over", "ValueError('told')", "over", "ValueError('job')"]

@@ -87,7 +87,8 @@ class Handoff(msgspec.Struct, Generic[T], eq=False):
 class _Run(msgspec.Struct, eq=False):
     """A coroutine that runs at once."""
 
-    _coroutine: Coroutine[Any, Any, None]
+    _coroutine: Coroutine[Any, Any, Any]
+    _tell: Callable[[Any], None] | None
     _over: Callable[[], None] | None
     _context: Context
 
@@ -96,9 +97,8 @@ class _Run(msgspec.Struct, eq=False):
         before, _stepping.is_on = _stepping.is_on, True
         try:
             awaited = self._context.run(self._coroutine.send, None)
-        except StopIteration:
-            if self._over is not None:
-                self._over()
+        except StopIteration as end:
+            self._end(end.value)
             return
         except BaseException as error:
             self._fail(error)
@@ -113,6 +113,16 @@ class _Run(msgspec.Struct, eq=False):
             assert asyncio.isfuture(awaited)
             awaited._asyncio_future_blocking = False  # What a task does with what it is told to wait for.
             awaited.add_done_callback(self.step)
+
+    def _end(self, answer: Any) -> None:
+        try:
+            if self._tell is not None:
+                self._tell(answer)
+        except BaseException as error:
+            self._fail(error)
+            return
+        if self._over is not None:
+            self._over()
 
     def _fail(self, error: BaseException) -> None:
         try:
@@ -129,6 +139,13 @@ def is_at_once() -> bool:
     return _stepping.is_on
 
 
-def at_once(job: Coroutine[Any, Any, None], *, over: Callable[[], None] | None = None) -> None:
-    """Run `job`, the first step now. `over` is called when it has ended, however it did."""
-    _Run(job, over, copy_context()).step()
+def at_once(
+    job: Coroutine[Any, Any, T],
+    *,
+    tell: Callable[[T], None] | None = None,
+    over: Callable[[], None] | None = None,
+) -> None:
+    """Run `job`, the first step now. `tell` is told what it came to; `over` is called when it has ended,
+    however it did.
+    """
+    _Run(job, tell, over, copy_context()).step()

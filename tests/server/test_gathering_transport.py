@@ -135,18 +135,18 @@ def test_a_response_of_the_server_is_one_write(open_deployment, monkeypatch) -> 
 
 def test_what_is_written_through_leaves_at_once_behind_what_was_gathered() -> None:
     async def story(transport: GatheringTransport, below: Below) -> None:
-        transport.write_through([b"head ", b"body"])
+        transport.write_through(b"head ", b"body")
         assert below.told == [b"head body"]
         transport.write(b"first ")
-        transport.write_through([b"second"])
+        transport.write_through(b"second")
         assert below.told == [b"head body", b"first second"]
         large = b"x" * 100_000
-        transport.write_through([b"head ", large])
+        transport.write_through(b"head ", large)
         assert [b"".join(each) if isinstance(each, list) else each for each in below.told[2:]] == [
             b"head " + large
         ]
         transport.close()
-        transport.write_through([b"too late"])
+        transport.write_through(b"too late")
         assert below.told[-1] == "closed"
 
     play(story)

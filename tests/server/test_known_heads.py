@@ -11,7 +11,7 @@ import pytest
 from rewake.execution import NO_SOURCE
 from rewake.http_api import CallHead
 from rewake.protocol import UNKNOWN_CLIENT
-from rewake.server.known_heads import HEAD_BYTES_MAX, HEADS_MAX, KnownHeads
+from rewake.server.known_heads import HEAD_BYTES_MAX, HEADS_MAX, KnownHead, KnownHeads
 
 PEER = "192.0.2.7"
 
@@ -27,6 +27,15 @@ def call(body: bytes = b"{}", *, length: object = None, lines: str = "Host: here
     said = len(body) if length is None else length
     text = f"POST /api/query HTTP/1.1\r\n{lines}\r\n{name or 'Content-Length'}: {said}\r\nAccept: */*\r\n\r\n"
     return text.encode("latin-1") + body
+
+
+def find(known: KnownHeads, data: bytes, address: str) -> tuple[CallHead, bytes] | None:
+    """What is found, and would be where the same was said just before."""
+    found = known.find(data, address)
+    if found is None:
+        return None
+    assert found[0].body(data) == found[1]
+    return found[0].head, found[1]
 
 
 class Parsed:
@@ -68,18 +77,21 @@ class Parsed:
 
 def test_a_head_is_known_with_another_length() -> None:
     known = KnownHeads(body_bytes_max=60_000)
-    assert known.find(call(), PEER) is None
+    assert find(known, call(), PEER) is None
     known.learn(call(), PEER, HEAD)
-    assert known.find(call(), PEER) == (HEAD, b"{}")
-    assert known.find(call(b"x" * 60_000), PEER) == (HEAD, b"x" * 60_000)
-    assert known.find(call(b""), PEER) == (HEAD, b"")
-    assert known.find(call(), "192.0.2.8") is None
-    assert known.find(call(lines="Host: there"), PEER) is None
+    assert find(known, call(), PEER) == (HEAD, b"{}")
+    assert find(known, call(b"x" * 60_000), PEER) == (HEAD, b"x" * 60_000)
+    assert find(known, call(b""), PEER) == (HEAD, b"")
+    assert find(known, call(), "192.0.2.8") is None
+    assert find(known, call(lines="Host: there"), PEER) is None
 
 
 def test_what_is_not_one_whole_call_is_not_found() -> None:
     known = KnownHeads(body_bytes_max=60_000)
     known.learn(call(), PEER, HEAD)
+    found = known.find(call(), PEER)
+    assert found is not None
+    before = found[0]
     for data in (
         call()[:-1],
         call() + b"P",
@@ -98,16 +110,17 @@ def test_what_is_not_one_whole_call_is_not_found() -> None:
         b"\r\n\r\n",
         b"Content-Length: \r\n\r\n",
     ):
-        assert known.find(data, PEER) is None, data
+        assert find(known, data, PEER) is None, data
+        assert before.body(data) is None, data
 
 
 def test_a_head_that_has_not_come_whole_is_not_found_whatever_its_length_says() -> None:
     known = KnownHeads(body_bytes_max=60_000)
     last = b"POST /api/query HTTP/1.1\r\nHost: here\r\nContent-Length: "
     known.learn(last + b"2\r\n\r\n{}", PEER, HEAD)
-    assert known.find(last + b"2\r\n\r\n{}", PEER) == (HEAD, b"{}")
+    assert find(known, last + b"2\r\n\r\n{}", PEER) == (HEAD, b"{}")
     for digits in (b"%d" % number for number in range(2_000)):
-        assert known.find(last + digits, PEER) is None, digits
+        assert find(known, last + digits, PEER) is None, digits
 
 
 def test_what_is_not_one_whole_call_is_not_learnt() -> None:
@@ -133,8 +146,8 @@ def test_the_oldest_goes() -> None:
     for data in pieces:
         known.learn(data, PEER, HEAD)
     assert len(known) == HEADS_MAX
-    assert known.find(pieces[0], PEER) is None
-    assert known.find(pieces[1], PEER) == (HEAD, b"{}")
+    assert find(known, pieces[0], PEER) is None
+    assert find(known, pieces[1], PEER) == (HEAD, b"{}")
 
 
 PARTS = [
@@ -180,13 +193,20 @@ def test_the_parser_agrees(seed: int) -> None:
     known = KnownHeads(body_bytes_max=60_000)
     learnt: dict[int, tuple[Any, ...]] = {}
     heads: list[CallHead] = []
+    seen: list[KnownHead] = []
     found = 0
     for _ in range(4_000):
         data = near(chance)
-        told = known.find(data, PEER)
+        told = find(known, data, PEER)
+        again = [each for each in seen if each.body(data) is not None]
+        # A connection that heard one of these before says of the same pieces that they are calls.
+        assert all(told is not None and each.head is told[0] for each in again), (seed, data)
+        assert again or told is None or all(each.head is not told[0] for each in seen), (seed, data)
         parsed = Parsed(data)
         if told is not None:
             found += 1
+            if len(seen) < 50 and not again:
+                seen.append(known.find(data, PEER)[0])  # type: ignore[index]
             assert parsed.is_one_call, (seed, data)
             ((*request, body),) = parsed.requests
             assert request == list(learnt[id(told[0])]), (seed, data)

@@ -50,14 +50,13 @@ class GatheringTransport(asyncio.Transport):
         for data in list_of_data:
             self.write(data)
 
-    def write_through(self, pieces: list[bytes]) -> None:
-        """Write pieces that are all there is to write for now, in one piece and at once."""
-        size = sum(map(len, pieces))
-        if self.gathered or size > _JOIN_BYTES_MAX:
-            self.writelines(pieces)
+    def write_through(self, head: bytes, body: bytes = b"") -> None:
+        """Write what is all there is to write for now, in one piece and at once. Heads are small."""
+        if self.gathered or len(body) > _JOIN_BYTES_MAX:
+            self.writelines((head, body))
             self.flush()
         elif not self.below.is_closing():
-            self.below.write(b"".join(pieces))
+            self.below.write(head + body)
 
     def flush(self) -> None:
         """Hand on what was gathered. Harmless when that was done."""

@@ -206,7 +206,7 @@ class _BoundedHttp(QuickHttp):
         if refusal is None:
             super().on_message_complete()
         elif not refusal.is_last:
-            self._gathering.write_through([refusal.answer])
+            self._gathering.write_through(refusal.answer)
             self.on_response_complete()
 
     def on_response_complete(self) -> None:
@@ -232,7 +232,7 @@ class _BoundedHttp(QuickHttp):
         if answer is None:
             return False
         self._heard_whole()
-        self._gathering.write_through([answer])
+        self._gathering.write_through(answer)
         self.on_response_complete()
         return True
 

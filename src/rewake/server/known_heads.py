@@ -6,6 +6,7 @@ one of the very same bytes, from the beginning of a request to the end of its he
 `Content-Length`, on a line of its own, may be others.
 
     the parser read it -> learn(piece, head)          the next piece -> find(piece) -> (head, body), or None
+      `- the same connection says the same again -> head.body(piece)
 
 A piece is found only where it is one whole call and nothing else: where its last byte is the last of the
 body. So whoever asks has to know that the parser stands between two requests, and it stands there still
@@ -15,6 +16,8 @@ Not here: which calls are plain (`quick_http.py`). Source: RFC 9112, 6.3.
 """
 
 from __future__ import annotations
+
+import msgspec
 
 from rewake.http_api import CallHead
 
@@ -28,27 +31,53 @@ _LENGTHS = (b"\r\nContent-Length: ", b"\r\ncontent-length: ")
 """As browsers and libraries write it."""
 
 
+class KnownHead(msgspec.Struct, frozen=True, gc=False):
+    """One head, apart from the digits of its length."""
+
+    head: CallHead
+    """What the parser made of it."""
+    body_bytes_max: int
+    before: bytes
+    """Up to the digits."""
+    after: bytes
+    """From there to the end, with the empty line."""
+
+    def body(self, data: bytes) -> bytes | None:
+        """The body of the call that `data` is, where it has this head: what `KnownHeads.find` says of who
+        says the same again.
+        """
+        before, after = self.before, self.after
+        if not data.startswith(before):
+            return None
+        begin = len(before)
+        stop = data.find(b"\r", begin)
+        if not data.startswith(after, stop):
+            return None
+        body = data[stop + len(after) :]
+        return body if _is_length(data[begin:stop], body, bytes_max=self.body_bytes_max) else None
+
+
 class KnownHeads:
     """The heads that were seen at one listener."""
 
     def __init__(self, *, body_bytes_max: int) -> None:
         """A call with a larger body is not found."""
         self._body_bytes_max = body_bytes_max
-        self._heads: dict[tuple[bytes, bytes, str], CallHead] = {}
+        self._heads: dict[tuple[bytes, bytes, str], KnownHead] = {}
 
     def __len__(self) -> int:
         return len(self._heads)
 
-    def find(self, data: bytes, address: str) -> tuple[CallHead, bytes] | None:
+    def find(self, data: bytes, address: str) -> tuple[KnownHead, bytes] | None:
         """The head and the body of the call that `data` is, where its head is known from this address."""
         parts = _parts(data)
         if parts is None:
             return None
         before, digits, after, body = parts
-        head = self._heads.get((before, after, address))
-        if head is None or len(body) > self._body_bytes_max or digits != b"%d" % len(body):
+        known = self._heads.get((before, after, address))
+        if known is None or not _is_length(digits, body, bytes_max=self._body_bytes_max):
             return None
-        return head, body
+        return known, body
 
     def learn(self, data: bytes, address: str, head: CallHead) -> None:
         """Remember `head`, where `data` was one call and nothing else. It is what the parser made of the
@@ -60,12 +89,20 @@ class KnownHeads:
         if parts is None or not data.startswith(b"POST "):
             return
         before, digits, after, body = parts
-        if len(before) + len(digits) + len(after) > HEAD_BYTES_MAX or digits != b"%d" % len(body):
+        if len(before) + len(digits) + len(after) > HEAD_BYTES_MAX:
+            return
+        if not _is_length(digits, body, bytes_max=self._body_bytes_max):
             return
         heads = self._heads
-        heads[before, after, address] = head
+        heads[before, after, address] = KnownHead(head, self._body_bytes_max, before, after + _END)
         if len(heads) > HEADS_MAX:
             del heads[next(iter(heads))]
+
+
+def _is_length(digits: bytes, body: bytes, *, bytes_max: int) -> bool:
+    """Whether `digits` are the length of this body as clients write it, and no more than it may be."""
+    size = len(body)
+    return size <= bytes_max and digits == b"%d" % size
 
 
 def _parts(data: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
@@ -32,7 +33,7 @@ from rewake.http_api import Answer, CallHead, QuickCalls
 from rewake.limits import KIB
 from rewake.protocol import FORWARDING_HEADERS
 from rewake.server.gathering_transport import GatheringTransport
-from rewake.server.known_heads import KnownHeads
+from rewake.server.known_heads import KnownHead, KnownHeads
 
 _BODY_BYTES_MAX = 64 * KIB
 _IN_A_PIECE_MAX = 16
@@ -79,8 +80,8 @@ class QuickDoor:
         is_small = length is not None and length.isdigit() and int(length) <= self._body_bytes_max
         return self._calls.head(path, headers, address) if is_small else None
 
-    def pieces(self, answer: Answer, standing: Any, *, ends: bool) -> list[bytes]:
-        """The bytes of an answer, which says that the connection ends where that is new."""
+    def head_of(self, answer: Answer, standing: Any, *, ends: bool) -> bytes:
+        """The head of an answer, which says that the connection ends where that is new."""
         if self._standing[0] is not standing:
             self._standing = standing, b"".join(b"%b: %b\r\n" % each for each in standing)
             self._well = STATUS_LINE[200] + self._standing[1]
@@ -88,7 +89,7 @@ class QuickDoor:
         ending = self._ending
         if ends and not answer.is_last:
             ending = ending[:-2] + b"connection: close\r\n\r\n"
-        return [start, answer.lines, ending, answer.body]
+        return start + answer.lines + ending
 
 
 class _Waker:
@@ -119,6 +120,8 @@ class QuickHttp(HttpToolsProtocol):
     _quick_body: Sequence[bytes] = ()
     _quick_left = 0  # Set when a piece comes; counts its requests down.
     _quick_piece: bytes | None = None  # Set while a piece is parsed that begins with a request.
+    _known: KnownHead | None = None
+    """The head that was last found, which is most probably that of the next request."""
     _is_marked = False
     """Whether the parser remembers something of the last head that it read: an upgrade, an end."""
 
@@ -126,18 +129,24 @@ class QuickHttp(HttpToolsProtocol):
         super().connection_made(transport)
         client: Any = self.client
         self._address: str = client[0] if client else ""
+        self._known = None  # It was that of another address.
 
     def hear_known(self, data: bytes) -> bool:
         """Answer `data`, where it is one plain request whose head is known. The parser is between two."""
         quick = self.quick
         if quick is None or self._is_marked or self._is_busy():
             return False
-        found = quick.known.find(data, self._address)
-        if found is None:
-            return False
+        known = self._known
+        body = None if known is None else known.body(data)
+        if known is None or body is None:
+            found = quick.known.find(data, self._address)
+            if found is None:
+                return False
+            known, body = found
+            self._known = known
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
-        self._enter(*found)
+        self._enter(known.head, body)
         return True
 
     def hear(self, data: bytes, *, begins: bool) -> None:
@@ -177,7 +186,9 @@ class QuickHttp(HttpToolsProtocol):
         raise NotImplementedError
 
     def _begin(self, cycle: QuickCycle, head: CallHead, body: bytes) -> None:
-        at_once(self._answer(cycle, head, body))
+        quick = self.quick
+        assert quick is not None
+        at_once(quick.answer(head, body), tell=partial(self._answered, cycle))
 
     def _is_busy(self) -> bool:
         """Whether something else is under way here."""
@@ -205,16 +216,15 @@ class QuickHttp(HttpToolsProtocol):
         for piece in body:
             super().on_body(piece)
 
-    async def _answer(self, cycle: QuickCycle, head: CallHead, body: bytes) -> None:
+    def _answered(self, cycle: QuickCycle, answer: Answer) -> None:
         quick = self.quick
         assert quick is not None
-        answer = await quick.answer(head, body)
         cycle.response_complete = True
         if cycle.disconnected:
             return
         ends = answer.is_last or not cycle.keep_alive
-        pieces = quick.pieces(answer, self.server_state.default_headers, ends=ends)
-        self._gathering.write_through(pieces)
+        head = quick.head_of(answer, self.server_state.default_headers, ends=ends)
+        self._gathering.write_through(head, answer.body)
         if ends:
             self.transport.close()
         self.on_response_complete()
