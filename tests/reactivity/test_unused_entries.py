@@ -45,11 +45,24 @@ def test_the_least_recently_used_goes_first():
     assert a.result.rendered is None
 
 
-def test_one_that_is_too_large_by_itself_empties_the_cache():
-    unused = UnusedEntries(bytes_max=SIZE - 1)
-    a = entry("a")
+def test_nobody_goes_for_one_that_is_too_large_by_itself():
+    unused = UnusedEntries(bytes_max=SIZE)
+    a, large = entry("a"), entry("b" * (SIZE + 1))
+    assert keep(unused, a) == []
+    assert keep(unused, large) == [large]
+    assert dict(unused.sizes) == {a: SIZE}
+
+
+def test_one_that_became_too_large_is_kept_no_longer():
+    unused = UnusedEntries(bytes_max=SIZE)
+    a, b = entry("a"), entry("b")
+    assert keep(unused, a) == []
+    assert a.result is not None
+    grown, a.result = a.result, LiveResult.of(Success("1" * (SIZE + 1)), None)
     assert keep(unused, a) == [a]
     assert not unused.sizes
+    a.result = grown
+    assert keep(unused, b) == []  # All of the room is there again.
 
 
 def test_keeping_again_charges_once_and_dropping_is_harmless():

@@ -179,7 +179,9 @@ class CallLog:
         told = [one for one in records if one.error is not None or not one.path.startswith(SYSTEM_PREFIX)]
         if not told:
             return
-        self._take([(record, _size_of(record)) for record in told])
+        # Most runs end well and say nothing.
+        sizes = [_ENTRY_BYTES + (_text_size(one) if one.log_lines or one.error else 0) for one in told]
+        self._take([*zip(told, sizes, strict=True)])
         for listener in self._listeners:
             try:
                 listener(told)
@@ -245,10 +247,10 @@ class CallLog:
                 entries.append((cursor, each, size))
                 self._bytes += size
             self._cursor = cursor
-            excess = len(entries) - self._records_max
-            while (excess > 0 or self._bytes > self._bytes_max) and len(entries) > 1:
+            count = len(entries)
+            while (count > self._records_max or self._bytes > self._bytes_max) and count > 1:
                 self._bytes -= entries.popleft()[2]
-                excess -= 1
+                count -= 1
             waiting, self._waiting = self._waiting, []
         for wake in waiting:
             wake()
@@ -261,9 +263,9 @@ def identity_kind(identity: Identity) -> str:
     return "user" if isinstance(identity, User) else "anonymous"
 
 
-def _size_of(record: CallRecord) -> int:
-    """About how much memory the entry of a record takes."""
-    size = _ENTRY_BYTES
+def _text_size(record: CallRecord) -> int:
+    """About how much memory takes what a run said, and what it failed with."""
+    size = 0
     for text in (record.error, record.traceback):
         if text:
             size += len(text)

@@ -79,7 +79,10 @@ class RecentRows:
         for write in row.writes:
             has_documents = has_documents or write.old is not None or write.new is not None
             for _, old, new in write.keys:
-                size += len(old or b"") + len(new or b"")
+                if old:
+                    size += len(old)
+                if new:
+                    size += len(new)
         # From a worker it comes without.
         self._rows.append((row.keys_only() if has_documents else row, size))
         self._key_bytes += size
@@ -106,15 +109,17 @@ class RecentRows:
         """Let go of what nobody on the way was asked for before, but for the newest few; and of what is too
         much.
         """
-        rows = self._rows
-        needed_after = next(iter(self._travelling.values()), self.newest)
-        while rows:
-            count, key_bytes = len(rows), self._key_bytes
+        rows, count, needed_after = self._rows, len(self._rows), self.newest
+        if self._travelling:
+            needed_after = next(iter(self._travelling.values()))
+        while count:
+            key_bytes = self._key_bytes
             oldest, size = rows[0]
             if count <= self._rows_max and key_bytes <= self._key_bytes_max:
                 is_spare = count <= self._rows_spare and key_bytes <= self._key_bytes_spare
                 if is_spare or oldest.ts > needed_after:
                     break
             rows.popleft()
+            count -= 1
             self._key_bytes -= size
             self._complete_after = oldest.ts

@@ -40,7 +40,10 @@ class UnusedEntries:
         assert result is not None
         result.rendered = None  # Nobody shows it, and it is as large as the result.
         size = result.size_bytes + len(entry.key.question.args)
-        self._bytes += size - self._sizes.pop(entry, 0)
+        self._bytes -= self._sizes.pop(entry, 0)
+        if size > self._bytes_max:
+            return (entry,)  # Not if nothing else were: nobody has to go for it.
+        self._bytes += size
         self._sizes[entry] = size
         outgrown = []
         while self._bytes > self._bytes_max:
