@@ -98,7 +98,14 @@ class _Run(msgspec.Struct, eq=False):
         try:
             awaited = self._context.run(self._coroutine.send, None)
         except StopIteration as end:
-            self._end(end.value)
+            try:
+                if self._tell is not None:
+                    self._tell(end.value)
+            except BaseException as error:
+                self._fail(error)
+                return
+            if self._over is not None:
+                self._over()
             return
         except BaseException as error:
             self._fail(error)
@@ -113,16 +120,6 @@ class _Run(msgspec.Struct, eq=False):
             assert asyncio.isfuture(awaited)
             awaited._asyncio_future_blocking = False  # What a task does with what it is told to wait for.
             awaited.add_done_callback(self.step)
-
-    def _end(self, answer: Any) -> None:
-        try:
-            if self._tell is not None:
-                self._tell(answer)
-        except BaseException as error:
-            self._fail(error)
-            return
-        if self._over is not None:
-            self._over()
 
     def _fail(self, error: BaseException) -> None:
         try:

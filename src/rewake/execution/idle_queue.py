@@ -65,7 +65,7 @@ class IdleQueue(Generic[T]):
 
     def __len__(self) -> int:
         """How many wait, about: who gave up is counted until it would be its turn."""
-        return len(self._line) + len(self._again) + len(self._passed)
+        return self._line.queue.count + len(self._again) + len(self._passed)
 
     def put(self, item: T, *, served: int = 1) -> None:
         """Give `item` to the next who waits, or keep it. So many were `served` with it."""

@@ -9,7 +9,7 @@ Not here: what the bodies say (`worker_messages.py`).
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 FRAME_BYTES_MAX = 2**30
 """Far above any honest frame: a longer one means that the stream is out of step."""
@@ -17,15 +17,19 @@ FRAME_BYTES_MAX = 2**30
 _length = struct.Struct(">I")
 _LENGTH_BYTES = _length.size
 _unpack_length = _length.unpack_from
+_pack_length = _length.pack
 
 
 class PipeBroken(Exception):
     """What came through a pipe is no message."""
 
 
-def framed(body: bytes) -> bytes:
-    """A body as a frame."""
-    return _length.pack(len(body)) + body
+def framed(bodies: Iterable[bytes]) -> bytes:
+    """Bodies as frames, one after the other."""
+    parts: list[bytes] = []
+    for body in bodies:
+        parts += (_pack_length(len(body)), body)
+    return b"".join(parts)
 
 
 class FrameDecoder:

@@ -428,10 +428,9 @@ _from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(From
 _prepared = msgspec.msgpack.Decoder(Prepared)
 
 
-def pack(message: FromFront | FromWorker) -> bytes:
-    """A message as a frame."""
-    body = _encoder.encode(message)
-    return framed(body)
+def pack(*messages: FromFront | FromWorker) -> bytes:
+    """Messages as frames, one after the other."""
+    return framed(map(_encoder.encode, messages))
 
 
 def unpack_from_front(bodies: Iterable[bytes]) -> list[FromFront]:

@@ -92,7 +92,7 @@ class _Peer(asyncio.Protocol):
     def send(self, *messages: FromFront) -> None:
         """Send messages, in one write; into the void where the process has ended."""
         if self._sending is not None and self.is_alive and not self._sending.is_closing():
-            self._sending.write(pack(messages[0]) if len(messages) == 1 else b"".join(map(pack, messages)))
+            self._sending.write(pack(*messages))
 
     def close(self) -> None:
         """End the pipe: the process finishes what it has and ends."""

@@ -282,9 +282,7 @@ class WriterSeat:
 
     def _tell_askers(self, delivered: Sequence[Delivery]) -> None:
         self._call_log.extend([each.record for _, each in delivered if each.record is not None])
-        for work, outcome in delivered:
-            if work.asker.done():
-                continue  # Whoever asked has gone away.
+        for work, outcome in delivered:  # Who asked and has gone away misses nothing.
             if outcome.error is not None:
                 work.asker.set_exception(outcome.error.error())
             else:

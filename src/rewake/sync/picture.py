@@ -230,7 +230,8 @@ class Picture:
         if missing:
             for query_id, _ in updates:
                 missing.discard(query_id)
-            # The hub may have dropped a query that the client took out meanwhile: nobody waits for it.
-            missing.difference_update(self._removed or ())
+            if missing and self._removed:
+                # The hub may have dropped a query that the client took out meanwhile: nobody waits for it.
+                missing.difference_update(self._removed)
         if missing or ts < self._version.ts:
             raise WaveBroken(f"wave at {ts} after {self._version.ts}, without answers to {missing}")
