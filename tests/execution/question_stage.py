@@ -156,6 +156,10 @@ async def turns() -> None:
 
 def tell(readers: int, story: Callable[[Readers], Coroutine[Any, Any, None]]) -> None:
     async def run() -> None:
-        await asyncio.wait_for(story(Readers(readers)), 60)
+        house = Readers(readers)
+        await asyncio.wait_for(story(house), 60)
+        desk = house.pool.desk
+        travelling = [batch.questions for batches in desk._batches.values() for batch in batches]
+        assert desk._travelling == sum(map(len, travelling))
 
     asyncio.run(run())

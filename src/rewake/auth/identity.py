@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -21,10 +21,8 @@ from rewake.values import encode
 class Anonymous(msgspec.Struct, frozen=True):
     """Nobody in particular."""
 
-    @property
-    def fingerprint(self) -> str:
-        """Canonical text: equal for equal identities, used in cache keys."""
-        return "anonymous"
+    fingerprint: ClassVar[str] = "anonymous"
+    """Canonical text: equal for equal identities, used in cache keys."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class QuestionDesk:
         self._paces = Paces()
         # What each reader has, oldest first.
         self._batches: dict[Worker, deque[Batch]] = {}
+        self._travelling = 0  # Questions in these.
         # How long what waits is thought to take, about: who gave up is not taken off.
         self._waiting_seconds = 0.0
         self._will_serve = False
@@ -77,8 +78,7 @@ class QuestionDesk:
 
     def begin(self, worker: Worker, question: Question) -> None:
         """Send `question` with `worker`, and whoever else can go."""
-        travelling = sum(len(each.questions) for batches in self._batches.values() for each in batches)
-        callers = 1 + len(self._idle) + travelling
+        callers = 1 + len(self._idle) + self._travelling
         most = min(BATCH_QUESTIONS_MAX, max(FEW_QUESTIONS, -(-callers // _SHARE)))
         questions, seconds = [question], question.seconds
         while seconds < BATCH_SECONDS and len(questions) < most:
@@ -99,6 +99,7 @@ class QuestionDesk:
         batch = Batch(self, self._readers, self._paces, worker, questions, seconds=seconds)
         batches = self._batches.setdefault(worker, deque())
         batches.append(batch)
+        self._travelling += len(questions)
         self._readers.took(worker)
         batch.send()
         if batches[0] is batch:
@@ -143,6 +144,7 @@ class QuestionDesk:
         worker, count = batch.worker, len(batch.questions)
         batches = self._batches[worker]
         batches.popleft()
+        self._travelling -= count
         if batches:
             batches[0].lead()
             self._idle.served(count)
@@ -158,6 +160,7 @@ class QuestionDesk:
             return
         culprit = None if worker.marked is None else batches[0].at(worker.marked[0])
         for batch in batches:
+            self._travelling -= len(batch.questions)
             batch.lost(culprit)
 
     def close(self) -> None:
