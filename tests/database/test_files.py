@@ -126,6 +126,18 @@ def test_only_what_began_before_and_never_ended_is_stale(backend: Backend) -> No
         assert doomed_blobs(transaction.reads, limit=10) == [OTHER]
 
 
+def test_an_id_may_be_of_a_subclass_of_str(backend: Backend) -> None:
+    class FileId(str):
+        pass
+
+    id = FileId(stored(backend))
+    with writing(backend) as transaction:
+        assert file_url(transaction, id) is not None
+        delete_file(transaction, id)
+    with writing(backend) as transaction:
+        assert file_document(transaction, id) is None
+
+
 @pytest.mark.parametrize("id", ["", "nonsense", None, 7])
 def test_an_id_of_something_else_is_an_error(backend: Backend, id: str) -> None:
     with writing(backend) as transaction:

@@ -165,11 +165,21 @@ def test_a_job_that_was_forgotten_is_cancelled_without_a_word(world: World) -> N
     assert do(world, lambda tx: scheduled_state(tx, id)) is None
 
 
+def test_an_id_may_be_of_a_subclass_of_str(world: World) -> None:
+    class JobId(str):
+        pass
+
+    id = add(world)
+    do(world, lambda tx: cancel_scheduled(tx, JobId(id), own=None))
+    assert do(world, lambda tx: scheduled_state(tx, id)) == "canceled"
+
+
 def test_only_ids_of_jobs_can_be_cancelled(world: World) -> None:
     [stranger] = world.insert("notes", {"n": 1.0})
-    for id in (stranger, "nonsense", ""):
+    wrong: Any
+    for wrong in (stranger, "nonsense", "", None, 7):
         with pytest.raises(InvalidScheduledId) as refused:
-            do(world, lambda tx, id=id: cancel_scheduled(tx, id, own=None))  # type: ignore[misc]
+            do(world, lambda tx, id=wrong: cancel_scheduled(tx, id, own=None))  # type: ignore[misc]
         assert refused.value.message == (
             "Invalid scheduled function ID. The ID must be an ID on the '_scheduled_functions' table."
         )

@@ -267,6 +267,49 @@ def test_get_many_keeps_the_order_of_the_ids(tmp_path):
     act(tmp_path, body)
 
 
+class Named(str):
+    """A text of a class of the author's, which has ideas of its own about what equals it."""
+
+    def __hash__(self) -> int:
+        return 7
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Named)
+
+
+def test_ids_and_names_of_tables_may_be_of_a_subclass_of_str(tmp_path):
+    known = []
+
+    def write(ctx, schema):
+        db, notes, fresh = ctx.db, Named("notes"), Named("fresh")
+        a = Named(db.insert(schema.Note(room="a", n=1)))
+        b = Named(db.insert(notes, {"room": "b", "n": 2, "author": None}))
+        assert [note.n for note in db.get_many([b, a])] == [2, 1]
+        db.patch(a, n=3)
+        assert db.get(a).n == 3
+        db.patch(b, {"n": 4})
+        db.replace(notes, b, {**db.get(notes, b), "room": "c"})
+        assert [db.get(b).room, db.get(b).n] == ["c", 4]
+        assert type(db.normalize_id(notes, a)) is str
+        c = Named(db.insert(fresh, {"n": 1}))
+        db.replace(c, {"n": 2})
+        assert [row["n"] for row in db.query(fresh).collect()] == [2.0]
+        known.extend([str.__str__(a), str.__str__(b), str.__str__(c)])
+
+    def look(ctx, schema):
+        db = ctx.db
+        a, b, c = known
+        assert [db.get(a).n, db.get(b).room, db.get("fresh", c)["n"]] == [3, "c", 2.0]
+        db.delete(Named("fresh"), Named(c))
+        db.delete(Named(b))
+
+    def look_again(ctx, schema):
+        assert [note.id for note in ctx.db.query(schema.Note).collect()] == known[:1]
+        assert ctx.db.query("fresh").collect() == []
+
+    act(tmp_path, write, look, look_again)
+
+
 def test_every_method_takes_the_table_before_the_id(tmp_path):
     def body(ctx, schema):
         db = ctx.db

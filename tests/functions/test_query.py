@@ -35,6 +35,19 @@ def test_a_table_is_read_in_order_of_creation(tmp_path):
     act(tmp_path, body)
 
 
+def test_words_may_be_of_a_subclass_of_str(tmp_path):
+    class Word(str):
+        pass
+
+    def body(ctx, schema):
+        fill(ctx, schema)
+        query = ctx.db.query(Word("notes")).with_index(Word("by_room"), {Word("room"): Word("a")})
+        page = query.order(Word("desc")).paginate({"numItems": 2, "cursor": None})
+        assert [row["n"] for row in page.page] == [3.0, 2.0]
+
+    act(tmp_path, body)
+
+
 def test_an_index_is_named_by_attribute_or_by_name(tmp_path):
     def body(ctx, schema):
         fill(ctx, schema)

@@ -50,6 +50,7 @@ EXPORTED = [
     "nesting",
     "normalize",
     "parse_field_path",
+    "plain_text",
     "render",
     "resolve_commit_ts",
     "stored_as_clean",

@@ -22,6 +22,7 @@ from rewake.values import (
     TooNested,
     encode,
     normalize,
+    plain_text,
 )
 from tests.values.strategies import nested, pending_values
 
@@ -115,6 +116,16 @@ def test_other_types_are_refused_by_name_and_place(other: object) -> None:
         f"{other!r} is not a supported Convex type "
         f"(present at path .a[0].b in original object {original!r}). {SEE}"
     )
+
+
+def test_a_text_is_plain_whatever_class_it_came_as() -> None:
+    class Shouted(str):
+        def __str__(self) -> str:
+            return self.upper()
+
+    for text in ("a", Shouted("a")):
+        assert type(plain_text(text)) is str
+        assert plain_text(text) == normalize(text) == "a"
 
 
 def test_undefined_is_no_value_alone_or_in_an_array() -> None:

@@ -32,7 +32,14 @@ from rewake.database.settings import put_setting, read_setting
 from rewake.database.writes import WriteTransaction
 from rewake.errors import Conflict
 from rewake.storage import Reads
-from rewake.values import InvalidId, decode_id, decode_stored_document, encode_key, key_successor
+from rewake.values import (
+    InvalidId,
+    decode_id,
+    decode_stored_document,
+    encode_key,
+    key_successor,
+    plain_text,
+)
 
 _BY_KEY = BLOBS.indexes["by_key"].id
 _BY_FILE = BLOBS.indexes["by_file"].id
@@ -95,8 +102,7 @@ def file_document(transaction: ReadTransaction, id: str) -> dict[str, Any] | Non
     Raises:
         InvalidStorageId: the id is of another table, or none.
     """
-    _check_id(transaction, id)
-    text = transaction.find(STORAGE, id)
+    text = transaction.find(STORAGE, _checked_id(transaction, id))
     return None if text is None else decode_stored_document(text)
 
 
@@ -193,7 +199,7 @@ def delete_file(transaction: WriteTransaction, id: str) -> None:
     Raises:
         InvalidStorageId, FileNotFound.
     """
-    _check_id(transaction, id)
+    id = _checked_id(transaction, id)
     found = transaction.target(STORAGE, id)
     if found is None:
         raise FileNotFound(id=id)
@@ -268,11 +274,13 @@ def _page(reads: Reads, index: int, prefix: list[Any], *, limit: int) -> list[di
     return [decode_stored_document(text) for _, text in page]
 
 
-def _check_id(transaction: ReadTransaction, id: object) -> None:
+def _checked_id(transaction: ReadTransaction, id: object) -> str:
     try:
-        number = decode_id(id).table_number if isinstance(id, str) else None
+        text = plain_text(id) if isinstance(id, str) else ""
+        number = decode_id(text).table_number
     except InvalidId:
         number = None
     # One that an import brought has the number that files had where it came from.
     if number != STORAGE.number and number not in transaction.catalog.storage_numbers:
         raise InvalidStorageId(id=id)
+    return text

@@ -37,6 +37,7 @@ from rewake.values import (
     encode,
     encode_key,
     key_successor,
+    plain_text,
 )
 
 _BY_COMPLETED = SCHEDULED_FUNCTIONS.indexes["by_completed"].id
@@ -127,6 +128,7 @@ def cancel(transaction: WriteTransaction, id: str, *, own: str | None) -> None:
         CannotCancelItself: it is the job that runs this very mutation.
     """
     try:
+        id = plain_text(id) if isinstance(id, str) else ""
         number = decode_id(id).table_number
     except InvalidId:
         raise InvalidScheduledId() from None

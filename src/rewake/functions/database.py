@@ -24,7 +24,7 @@ from rewake.errors import InvalidInput
 from rewake.functions.ports import Host
 from rewake.functions.query import Query
 from rewake.schema import Document, Id, TableDefinition, is_document_class, plain_value
-from rewake.values import COMMIT_TS, Int64, decode_stored
+from rewake.values import COMMIT_TS, Int64, decode_stored, plain_text
 
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
@@ -57,8 +57,8 @@ class DatabaseReader:
         With a table before the id, an id of another table is an error. Depends on that one document only.
         """
         table, id = (None, first) if second is _MISSING else (table_of(first), second)
-        if not isinstance(id, str):
-            raise _no_id(id, "get")
+        if type(id) is not str:
+            id = _plain_id(id, "get")
         transaction, definitions = self._host.enter()
         found = transaction.get_with_table(id, table=table)
         if found is None:
@@ -109,8 +109,7 @@ class DatabaseReader:
 
     def normalize_id(self, table: type[D] | str, text: str) -> Id[D] | None:
         """`text` as an id of `table`, or None where it is not one. Reads nothing."""
-        name = table_of(table)
-        _check_normalized(text)
+        name, text = table_of(table), _normalized_text(text)
         return self._host.transaction.normalize_id(name, text)  # type: ignore[return-value]
 
 
@@ -127,8 +126,8 @@ class SystemReader:
     def get(self, first: Any = None, second: Any = _MISSING, /) -> Any:
         """The system document with this id, or None where there is none (any more)."""
         table, id = (None, first) if second is _MISSING else (table_of(first), second)
-        if not isinstance(id, str):
-            raise _no_id(id, "get")
+        if type(id) is not str:
+            id = _plain_id(id, "get")
         text = self._host.transaction.system.get(id, table=table)
         return None if text is None else decode_stored(text)
 
@@ -140,8 +139,7 @@ class SystemReader:
 
     def normalize_id(self, table: str, text: str) -> str | None:
         """`text` as an id of a system table, or None where it is not one. Reads nothing."""
-        name = table_of(table)
-        _check_normalized(text)
+        name, text = table_of(table), _normalized_text(text)
         return self._host.transaction.system.normalize_id(name, text)
 
 
@@ -224,7 +222,7 @@ class DatabaseWriter(DatabaseReader):
             raise InvalidArgument(f"`db.insert` takes a document or a table name first; got {first!r}.")
         if not isinstance(second, Mapping):
             raise InvalidArgument("Invalid argument `value` for `db.insert`: Value must be an Object")
-        return self._host.transaction.insert(first, _value_of(dict(second)))
+        return self._host.transaction.insert(table_of(first), _value_of(dict(second)))
 
     @overload
     def patch(self, id: Id[Any] | str, fields: Mapping[str, Any], /) -> None: ...
@@ -246,8 +244,8 @@ class DatabaseWriter(DatabaseReader):
         """
         has_table = third is not None or isinstance(first, type) or (isinstance(second, str) and bool(fields))
         table, id, mapping = (table_of(first), second, third) if has_table else (None, first, second)
-        if not isinstance(id, str):
-            raise _no_id(id, "patch")
+        if type(id) is not str:
+            id = _plain_id(id, "patch")
         if mapping is not None and not isinstance(mapping, Mapping):
             raise InvalidArgument("Invalid argument `value` for `db.patch`: Value must be an Object")
         value: dict[str, Any] = {}
@@ -274,8 +272,8 @@ class DatabaseWriter(DatabaseReader):
             NonexistentDocument: there is no such document.
         """
         table, id, document = (None, first, second) if third is _MISSING else (table_of(first), second, third)
-        if not isinstance(id, str):
-            raise _no_id(id, "replace")
+        if type(id) is not str:
+            id = _plain_id(id, "replace")
         if isinstance(document, Document):
             of_class = table_of(type(document))
             if table not in (None, of_class):
@@ -299,8 +297,8 @@ class DatabaseWriter(DatabaseReader):
             NonexistentDocument: there is no such document.
         """
         table, id = (None, first) if second is _MISSING else (table_of(first), second)
-        if not isinstance(id, str):
-            raise _no_id(id, "delete")
+        if type(id) is not str:
+            id = _plain_id(id, "delete")
         self._host.transaction.delete(id, table=table)
 
 
@@ -336,7 +334,7 @@ class TableWriter(TableReader[T]):
 def table_of(table: object) -> str:
     """The table's name, from a document class or a name."""
     if isinstance(table, str):
-        return table
+        return plain_text(table)
     if isinstance(table, type) and is_document_class(table):
         name: str | None = table.__table__  # type: ignore[attr-defined]
         if name is not None:
@@ -360,6 +358,13 @@ def _value_of(fields: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def _plain_id(thing: object, method: str) -> str:
+    """The text of an id that is no plain string."""
+    if isinstance(thing, str):
+        return plain_text(thing)
+    raise _no_id(thing, method)
+
+
 def _no_id(thing: object, method: str) -> InvalidArgument:
     if thing is None:
         return InvalidArgument(f"Must provide arg 1 `id` to `{method}`")
@@ -369,7 +374,7 @@ def _no_id(thing: object, method: str) -> InvalidArgument:
     )
 
 
-def _check_normalized(text: object) -> None:
+def _normalized_text(text: object) -> str:
     if text is None:
         raise InvalidArgument("Must provide arg 2 `id` to `normalizeId`")
     if not isinstance(text, str):
@@ -377,3 +382,4 @@ def _check_normalized(text: object) -> None:
             f"Invalid argument `id` for `db.normalizeId`, expected string but got '{type(text).__name__}': "
             f"{text!r}"
         )
+    return plain_text(text)

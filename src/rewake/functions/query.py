@@ -113,7 +113,7 @@ class Query(Generic[T]):
         if order not in ("asc", "desc"):
             raise InvalidQuery(f'The order of a query is "asc" or "desc"; got {order!r}.')
         query = self._next()
-        query._order = order
+        query._order = "desc" if order == "desc" else "asc"
         return query
 
     def filter(

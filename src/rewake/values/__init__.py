@@ -50,7 +50,7 @@ from rewake.values.names import (
     parse_field_path,
 )
 from rewake.values.new_ids import NewIds
-from rewake.values.normal_form import normalize
+from rewake.values.normal_form import normalize, plain_text
 from rewake.values.order import compare, values_equal
 from rewake.values.rendering import render
 from rewake.values.sizes import check_document_limits, check_value, nesting, value_size
@@ -105,6 +105,7 @@ __all__ = [
     "nesting",
     "normalize",
     "parse_field_path",
+    "plain_text",
     "render",
     "resolve_commit_ts",
     "stored_as_clean",

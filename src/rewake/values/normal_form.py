@@ -67,6 +67,13 @@ def normalize(value: object) -> Value:
         raise InvalidValue(f"{refusal.what}{where}. {refusal.advice}") from None
 
 
+def plain_text(text: str) -> str:
+    """The text alone, of whatever subclass of `str` it came as: what is looked up or kept by it must not ask
+    an author's class what equals it.
+    """
+    return text if type(text) is str else str.__str__(text)
+
+
 def _copied(value: Any, level: int) -> Value:
     """Copy a value of exact types, which nearly every value is, as `_normal` would."""
     kind = type(value)
@@ -139,7 +146,7 @@ def _normal_text(text: str) -> str:
         raise _Refusal(
             "A string with a lone surrogate is not a valid Convex value", advice=_USE_BYTES
         ) from None
-    return str.__str__(text)
+    return plain_text(text)
 
 
 def _normal_array(array: list[Any] | tuple[Any, ...], level: int) -> list[Value]:
@@ -166,7 +173,7 @@ def _normal_object(fields: dict[Any, Any], level: int) -> dict[str, Value]:
             continue
         check_field_name(name)
         try:
-            result[str.__str__(name)] = _normal(field, level)
+            result[plain_text(name)] = _normal(field, level)
         except _Refusal as refusal:
             refusal.steps.append(f".{name}")
             raise
