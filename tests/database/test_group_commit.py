@@ -16,6 +16,7 @@ from rewake.database import (
     WriteInterrupted,
     WriteTransaction,
 )
+from rewake.database.catalog import TABLES
 from rewake.environment import Environment, ManualClock, seeded_environment
 from rewake.limits import Limits
 from rewake.storage import GroupDoomed, Keys, OutcomeUnknown, StorageFailed, StorageFull
@@ -349,6 +350,105 @@ def test_a_part_that_was_interrupted_can_be_taken_back_alone(world: World) -> No
     world.group.commit()
     assert performed.error is None
     assert rows(world) == [{"n": 1.0}, {"n": 3.0}]
+
+
+def test_what_was_torn_before_a_part_is_not_mended_by_taking_the_part_back(world: World) -> None:
+    store = world.group._store
+    delete_entry = store.delete_entry
+
+    def careless(tx: WriteTransaction) -> None:
+        with suppress(TimeoutError):
+            tx.delete(id)
+        with suppress(WriteInterrupted), tx.savepoint():
+            raise AssertionError("no part begins where a write is torn")
+
+    def interrupted(index_id: int, key: bytes) -> None:
+        store.delete_entry = delete_entry  # type: ignore[method-assign]
+        raise TimeoutError("the author's own alarm")
+
+    [id] = world.insert("t", {"n": 1})
+    world.group.begin()
+    store.delete_entry = interrupted  # type: ignore[method-assign]
+    performed = world.perform(careless)
+    world.group.commit()
+    assert isinstance(performed.error, WriteInterrupted)
+    assert rows(world) == [{"n": 1.0}]
+
+
+@pytest.mark.parametrize("ending", ["keep_part", "drop_part"])
+def test_a_part_whose_end_was_interrupted_is_not_taken_for_the_one_around_it(
+    world: World, ending: str
+) -> None:
+    store = world.group._store
+    end_part = getattr(store, ending)
+
+    def interrupted() -> None:
+        setattr(store, ending, end_part)
+        raise TimeoutError("the author's own alarm")
+
+    def careless(tx: WriteTransaction) -> None:
+        with suppress(ZeroDivisionError), tx.savepoint():
+            tx.insert("t", {"n": 1})
+            with suppress(TimeoutError), tx.savepoint():
+                tx.insert("t", {"n": 2})
+                setattr(store, ending, interrupted)
+                if ending == "drop_part":
+                    raise TimeoutError
+            raise ZeroDivisionError
+        with suppress(WriteInterrupted):
+            tx.insert("t", {"n": 3})
+
+    world.insert("t", {"n": 5})
+    world.group.begin()
+    performed = world.perform(careless)
+    world.group.commit()
+    assert isinstance(performed.error, WriteInterrupted)
+    assert rows(world) == [{"n": 5.0}]
+
+
+def test_a_part_that_nobody_ended_touches_no_other_mutation(world: World) -> None:
+    left = []
+
+    def careless(tx: WriteTransaction) -> None:
+        part = tx.savepoint()
+        left.append(part)
+        part.__enter__()
+        tx.insert("t", {"n": 1})
+
+    def careful(tx: WriteTransaction) -> None:
+        with tx.savepoint():
+            tx.insert("t", {"n": 2})
+            left.clear()  # As the last reference to an error goes, and with it whatever its frames held.
+
+    world.group.begin()
+    world.perform(careless)
+    performed = world.perform(careful)
+    world.group.commit()
+    assert performed.error is None
+    assert {"n": 2.0} in rows(world)
+
+
+def test_a_table_whose_making_was_interrupted_is_not_there(world: World) -> None:
+    store = world.group._store
+    define_view = store.define_view
+
+    def interrupted(name: str, *, index_id: int, columns: dict[str, str]) -> None:
+        store.define_view = define_view  # type: ignore[method-assign]
+        raise TimeoutError("the author's own alarm")
+
+    def careless(tx: WriteTransaction) -> None:
+        with suppress(TimeoutError):
+            tx.insert("fresh", {"n": 1})
+        assert "fresh" not in tx.catalog.tables
+        tx.insert("fresh", {"n": 2})
+
+    world.group.begin()
+    store.define_view = interrupted  # type: ignore[method-assign]
+    performed = world.perform(careless)
+    [row] = world.group.commit().rows
+    assert performed.error is None
+    assert rows(world, "fresh") == [{"n": 2.0}]
+    assert len([write for write in row.writes if write.tablet == TABLES.tablet]) == 1
 
 
 def test_the_log_tells_what_became_of_an_invocation(world: World) -> None:

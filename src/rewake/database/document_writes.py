@@ -95,35 +95,53 @@ class DocumentWrites(ReadTransaction):
         # Documents that were read by their ids and not written since, with their rows.
         self._rows: dict[tuple[int, str], tuple[str, int]] = {}
         self._journal: list[tuple[tuple[int, str], _Pending | None]] = []
+        # Raised where a part begins, lowered where its savepoint is gone.
+        self._parts_open = 0
         self.has_commit_ts = False
         """Set by the first document that holds COMMIT_TS, also where a savepoint takes that document back."""
         self.is_torn = False
-        """Set while a document, its index entries and its place in the log are not in step; stays set when
-        Python itself gave up in between (too deep a recursion), which an author may have caught."""
+        """Set while a document, its index entries and its place in the log are not in step, or a savepoint
+        and what we know of it; stays set when Python itself gave up in between (too deep a recursion, the
+        author's own alarm), which an author may have caught."""
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Do what follows as a part: if it raises, its writes are taken back and the error goes on.
 
         What it read stays in the read set, and what it used counts towards the limits.
+
+        Raises:
+            WriteInterrupted: a write stopped half way, before or in it. Only what stopped in it goes with it.
         """
+        self.raise_if_torn()
         catalog, mark = self.catalog, len(self._journal)
+        self.is_torn = True
         self.store.begin_part()
+        self._parts_open = parts_open = self._parts_open + 1
+        self.is_torn = False
         try:
             yield
             self.raise_if_torn()
         except GroupDoomed:
             raise
+        except GeneratorExit:
+            # The block was left without a word to us, and we are thrown away, perhaps after the mutation.
+            self.is_torn = True
+            raise
         except BaseException:
             self.is_torn = True
-            self.store.drop_part()
-            self._undo_to(mark)
-            self.catalog = catalog
-            self.version += 1
-            self.is_torn = False
+            # Otherwise the end of one within was interrupted, and it is that one that would be dropped.
+            if self._parts_open == parts_open:
+                self.store.drop_part()
+                self._undo_to(mark)
+                self.catalog = catalog
+                self.version += 1
+                self._parts_open -= 1
+                self.is_torn = False
             raise
         self.is_torn = True
         self.store.keep_part()
+        self._parts_open -= 1
         self.is_torn = False
 
     # -- what `group_commit` and `schema_change` call ---------------------------------------------------

@@ -148,18 +148,19 @@ class WriteTransaction(DocumentWrites):
         head.next_number += 1
         head.next_tablet += 1
         head.next_index += 2
-        self.insert_into(
-            TABLES,
-            {
-                "name": name,
-                "number": float(table.number),
-                "tablet": float(table.tablet),
-                "byId": float(table.by_id),
-                "byCreationTime": float(table.by_creation_time),
-            },
-        )
-        self.catalog = self.catalog.with_table(table)
-        self.define_view(table, ())
+        with self.savepoint():  # All of it, or an author who catches what stops it makes it twice.
+            self.insert_into(
+                TABLES,
+                {
+                    "name": name,
+                    "number": float(table.number),
+                    "tablet": float(table.tablet),
+                    "byId": float(table.by_id),
+                    "byCreationTime": float(table.by_creation_time),
+                },
+            )
+            self.catalog = self.catalog.with_table(table)
+            self.define_view(table, ())
         return table
 
     def define_view(self, table: Table, fields: Iterable[str]) -> None:
