@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from rewake import (
@@ -22,6 +23,7 @@ from rewake.database import IndexNotFound, TooManyDocumentsRead, TooManyWrites
 from rewake.errors import LimitExceeded
 from rewake.execution import CallRecord
 from rewake.limits import DEFAULT_LIMITS, MIB, Limits
+from rewake.schema import ValidationFailed
 from rewake.sync.faults import TooManyActions, TooManyConcurrentMutations
 from rewake.testing import Backend, FunctionFailed
 
@@ -281,6 +283,34 @@ def test_5_6_a_failed_part_leaves_nothing_in_the_commit_log_and_keeps_its_log_li
     assert backend.log_lines == ("[WARN] 'about to fail'",)
     with backend.run() as ctx:
         assert sorted(note.n for note in ctx.db.query(Note)) == [0, 1]
+
+
+class Money(msgspec.Struct):
+    """A class whose instances can become what nobody may make."""
+
+    cents: int
+
+    def __post_init__(self) -> None:
+        if self.cents < 0:
+            raise ValueError("no debts")
+
+
+def test_5_6_a_part_whose_result_cannot_be_made_is_rolled_back() -> None:
+    @mutation
+    def pays(ctx: MutationCtx) -> Money:
+        ctx.db.insert(Note(n=7))
+        money = Money(cents=1)
+        money.cents = -1
+        return money
+
+    @mutation
+    def counts(ctx: MutationCtx) -> int:
+        with pytest.raises(ValidationFailed, match="no debts"):
+            ctx.run_mutation(pays)
+        return len(ctx.db.query(Note).collect())
+
+    with Backend.from_functions(pays, counts, documents=[Note]) as paying:
+        assert paying.mutation(counts) == 0
 
 
 def test_5_6_an_uncaught_error_of_a_part_fails_the_whole(backend: Backend) -> None:

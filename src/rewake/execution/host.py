@@ -274,7 +274,7 @@ class Host:
                     result = self._call_part(record, value)
         finally:
             self._chance = chance
-        return result if record.returns is None else record.returns.to_python(result)
+        return result
 
     def _check_nested(self, record: FunctionRecord, kinds: tuple[str, ...], options: CallOptions) -> None:
         caller = self._running[-1]
@@ -303,7 +303,7 @@ class Host:
         finally:
             self.transaction, self._pages = transaction, pages
 
-    def _call_part(self, record: FunctionRecord, value: Value) -> Value:
+    def _call_part(self, record: FunctionRecord, value: Value) -> Any:
         """Call a function as a part of the run; what a mutation does is undone by itself if it fails."""
         transaction = self.transaction
         if record.kind == "mutation" and isinstance(transaction, WriteTransaction):
@@ -311,10 +311,12 @@ class Host:
                 return self._call_checked(record, value)
         return self._call_checked(record, value)
 
-    def _call_checked(self, record: FunctionRecord, value: Value) -> Value:
+    def _call_checked(self, record: FunctionRecord, value: Value) -> Any:
+        """What the caller gets. A class of the author's may refuse to be that: then the call has failed."""
         self.modules.add(record.path.module)
         accepted = checked_arguments(record, normalize(value), self.transaction.catalog)
-        return checked_return(record, self._enter(record, accepted), self.transaction)
+        result = checked_return(record, self._enter(record, accepted), self.transaction)
+        return result if record.returns is None else record.returns.to_python(result)
 
     def tell_of_direct_call(self, function: RegisteredFunction[..., Any]) -> None:
         """Add a log line about a function that was called as a plain one, the first time in a run."""
