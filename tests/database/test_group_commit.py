@@ -406,7 +406,7 @@ def test_a_part_whose_end_was_interrupted_is_not_taken_for_the_one_around_it(
     assert rows(world) == [{"n": 5.0}]
 
 
-def test_a_part_that_nobody_ended_touches_no_other_mutation(world: World) -> None:
+def test_a_part_that_nobody_ended_fails_its_mutation_and_touches_no_other(world: World) -> None:
     left = []
 
     def careless(tx: WriteTransaction) -> None:
@@ -420,12 +420,12 @@ def test_a_part_that_nobody_ended_touches_no_other_mutation(world: World) -> Non
             tx.insert("t", {"n": 2})
             left.clear()  # As the last reference to an error goes, and with it whatever its frames held.
 
+    world.insert("t", {"n": 5})
     world.group.begin()
-    world.perform(careless)
-    performed = world.perform(careful)
+    assert isinstance(world.perform(careless).error, WriteInterrupted)
+    assert world.perform(careful).error is None
     world.group.commit()
-    assert performed.error is None
-    assert {"n": 2.0} in rows(world)
+    assert rows(world) == [{"n": 5.0}, {"n": 2.0}]
 
 
 def test_a_table_whose_making_was_interrupted_is_not_there(world: World) -> None:

@@ -95,8 +95,8 @@ class DocumentWrites(ReadTransaction):
         # Documents that were read by their ids and not written since, with their rows.
         self._rows: dict[tuple[int, str], tuple[str, int]] = {}
         self._journal: list[tuple[tuple[int, str], _Pending | None]] = []
-        # Raised where a part begins, lowered where its savepoint is gone.
-        self._parts_open = 0
+        self.parts_open = 0
+        """Raised where a part begins, lowered where its savepoint is gone."""
         self.has_commit_ts = False
         """Set by the first document that holds COMMIT_TS, also where a savepoint takes that document back."""
         self.is_torn = False
@@ -117,11 +117,11 @@ class DocumentWrites(ReadTransaction):
         catalog, mark = self.catalog, len(self._journal)
         self.is_torn = True
         self.store.begin_part()
-        self._parts_open = parts_open = self._parts_open + 1
+        self.parts_open = parts_open = self.parts_open + 1
         self.is_torn = False
         try:
             yield
-            self.raise_if_torn()
+            self.raise_if_broken(parts_open=parts_open)
         except GroupDoomed:
             raise
         except GeneratorExit:
@@ -131,17 +131,17 @@ class DocumentWrites(ReadTransaction):
         except BaseException:
             self.is_torn = True
             # Otherwise the end of one within was interrupted, and it is that one that would be dropped.
-            if self._parts_open == parts_open:
+            if self.parts_open == parts_open:
                 self.store.drop_part()
                 self._undo_to(mark)
                 self.catalog = catalog
                 self.version += 1
-                self._parts_open -= 1
+                self.parts_open -= 1
                 self.is_torn = False
             raise
         self.is_torn = True
         self.store.keep_part()
-        self._parts_open -= 1
+        self.parts_open -= 1
         self.is_torn = False
 
     # -- what `group_commit` and `schema_change` call ---------------------------------------------------
@@ -173,6 +173,12 @@ class DocumentWrites(ReadTransaction):
             if self.store.doomed is not None:
                 raise GroupDoomed(self.store.doomed)
             raise WriteInterrupted()
+
+    def raise_if_broken(self, *, parts_open: int = 0) -> None:
+        """`raise_if_torn`, at the end of a part or of all: also where a part within it has not been ended."""
+        if self.parts_open != parts_open:
+            self.is_torn = True
+        self.raise_if_torn()
 
     def log_writes(self) -> tuple[LogWrite, ...]:
         """The net effect on each document, in the order of first touch. What came to nothing is left out."""
