@@ -375,6 +375,20 @@ def test_what_was_torn_before_a_part_is_not_mended_by_taking_the_part_back(world
     assert rows(world) == [{"n": 1.0}]
 
 
+@pytest.mark.parametrize("error", [ValueError, GeneratorExit, StopIteration, KeyboardInterrupt])
+def test_a_part_is_taken_back_whatever_it_raises(world: World, error: type[BaseException]) -> None:
+    def careless(tx: WriteTransaction) -> None:
+        with suppress(error), tx.savepoint():
+            tx.insert("t", {"n": 1})
+            raise error
+        tx.insert("t", {"n": 2})
+
+    world.group.begin()
+    assert world.perform(careless).error is None
+    world.group.commit()
+    assert rows(world) == [{"n": 2.0}]
+
+
 @pytest.mark.parametrize("ending", ["keep_part", "drop_part"])
 def test_a_part_whose_end_was_interrupted_is_not_taken_for_the_one_around_it(
     world: World, ending: str

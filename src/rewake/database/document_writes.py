@@ -23,8 +23,7 @@ Source: spec/semantics 2.2, 4, 5.6.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from math import inf, nextafter
 from typing import Any
 
@@ -63,6 +62,55 @@ class _Pending(msgspec.Struct, frozen=True, gc=False):
     old_keys: Keys
     new: str | None
     new_keys: Keys
+
+
+class _Part:
+    """See `DocumentWrites.savepoint`.
+
+    No generator: where an error that was caught kept one from its end, it would be ended when it is collected
+    as garbage, perhaps in the middle of another mutation.
+    """
+
+    __slots__ = ("_catalog", "_mark", "_number", "_writes")
+
+    def __init__(self, writes: DocumentWrites) -> None:
+        self._writes = writes
+
+    def __enter__(self) -> None:
+        writes = self._writes
+        writes.raise_if_torn()
+        self._catalog, self._mark = writes.catalog, len(writes._journal)
+        writes.is_torn = True
+        writes.store.begin_part()
+        writes.parts_open = self._number = writes.parts_open + 1
+        writes.is_torn = False
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        writes = self._writes
+        if kind is None:
+            try:
+                writes.raise_if_broken(parts_open=self._number)
+            except WriteInterrupted:
+                self._take_back()
+                raise
+            writes.is_torn = True
+            writes.store.keep_part()
+            writes.parts_open -= 1
+            writes.is_torn = False
+        elif not issubclass(kind, GroupDoomed):
+            self._take_back()
+
+    def _take_back(self) -> None:
+        writes = self._writes
+        writes.is_torn = True
+        if writes.parts_open != self._number:
+            return  # The end of one within was interrupted, and it is that one that would be dropped.
+        writes.store.drop_part()
+        writes._undo_to(self._mark)
+        writes.catalog = self._catalog
+        writes.version += 1
+        writes.parts_open -= 1
+        writes.is_torn = False
 
 
 class DocumentWrites(ReadTransaction):
@@ -104,8 +152,7 @@ class DocumentWrites(ReadTransaction):
         and what we know of it; stays set when Python itself gave up in between (too deep a recursion, the
         author's own alarm), which an author may have caught."""
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
+    def savepoint(self) -> AbstractContextManager[None]:
         """Do what follows as a part: if it raises, its writes are taken back and the error goes on.
 
         What it read stays in the read set, and what it used counts towards the limits.
@@ -113,36 +160,7 @@ class DocumentWrites(ReadTransaction):
         Raises:
             WriteInterrupted: a write stopped half way, before or in it. Only what stopped in it goes with it.
         """
-        self.raise_if_torn()
-        catalog, mark = self.catalog, len(self._journal)
-        self.is_torn = True
-        self.store.begin_part()
-        self.parts_open = parts_open = self.parts_open + 1
-        self.is_torn = False
-        try:
-            yield
-            self.raise_if_broken(parts_open=parts_open)
-        except GroupDoomed:
-            raise
-        except GeneratorExit:
-            # The block was left without a word to us, and we are thrown away, perhaps after the mutation.
-            self.is_torn = True
-            raise
-        except BaseException:
-            self.is_torn = True
-            # Otherwise the end of one within was interrupted, and it is that one that would be dropped.
-            if self.parts_open == parts_open:
-                self.store.drop_part()
-                self._undo_to(mark)
-                self.catalog = catalog
-                self.version += 1
-                self.parts_open -= 1
-                self.is_torn = False
-            raise
-        self.is_torn = True
-        self.store.keep_part()
-        self.parts_open -= 1
-        self.is_torn = False
+        return _Part(self)
 
     # -- what `group_commit` and `schema_change` call ---------------------------------------------------
 
