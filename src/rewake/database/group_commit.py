@@ -185,8 +185,7 @@ class GroupCommit:
             result = body(transaction)
             if store.doomed is not None:
                 self._raise_if_doomed()
-            if transaction.is_torn or transaction.parts_open:
-                transaction.raise_if_broken()
+            transaction.raise_if_broken()
             row, result = self._keep(head, invocation, transaction, result)
         except GroupDoomed:
             raise

@@ -323,11 +323,10 @@ class _Attempt(msgspec.Struct, eq=False):
             host.used_files.refuse_wanting()
         if record is not None:
             self.path = record.name
-        if transaction.is_torn or transaction.parts_open:
-            try:
-                transaction.raise_if_broken()
-            except WriteInterrupted as torn:
-                result = failure_of(torn, root=None, log_lines=result.log_lines)
+        try:
+            transaction.raise_if_broken()
+        except WriteInterrupted as torn:
+            result = failure_of(torn, root=None, log_lines=result.log_lines)
         if isinstance(result, Failure):
             self.failure = result
             raise _RolledBack()
