@@ -93,7 +93,7 @@ Then, in a second terminal:
 
 Every official Convex client works unmodified. With React:
 
-    npm create vite@latest web -- --template react-ts
+    npm create vite@latest web -- --template react-ts --no-interactive
     cd web && npm install && npm install convex
 
 Say in `pyproject.toml` where the page looks for its types: `generated = "web/src/_generated"`.
