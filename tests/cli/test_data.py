@@ -57,6 +57,13 @@ def test_tables_are_listed_with_their_sizes(run: Run) -> None:
     assert json.loads(run("data", "--json").out)[0] == {"name": "numbers", "documents": COUNT}
 
 
+def test_a_table_that_is_not_there_is_a_failure_with_those_that_are(run: Run) -> None:
+    done = run("data", "nubmers")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "error: There is no table `nubmers`.\nThere are numbers, odd.\n"
+    assert run("data", "_scheduled_functions").err == "There are no documents in this table.\n"
+
+
 @pytest.mark.parametrize("words", [("--all",), ("--limit", "0"), ("--limit", "100000")])
 def test_a_table_passes_through_page_by_page(run: Run, words: tuple[str, ...]) -> None:
     done = run("data", "numbers", "--order", "asc", *words)
@@ -68,7 +75,6 @@ def test_the_newest_come_first_and_that_there_are_more_is_said(run: Run) -> None
     done = run("data", "numbers", "--limit", "2")
     assert [json.loads(line)["n"] for line in done.out.splitlines()] == [COUNT - 1, COUNT - 2]
     assert "Showing the 2 most recently created" in done.err
-    assert "There are no documents" in run("data", "nothing").err
     assert "cannot be read" in run("data", "_admin_keys").err
 
 
@@ -78,7 +84,7 @@ def test_no_value_is_lost_in_json(run: Run) -> None:
     assert row["b"] == {"$bytes": "AQ=="}
     assert row["z"] == {"$float": "AAAAAAAAAIA="}
     assert row["x"]["$float"]
-    assert json.loads(run("data", "nothing", "--format", "jsonArray").out) == []
+    assert json.loads(run("data", "_scheduled_functions", "--format", "jsonArray").out) == []
 
 
 def test_columns_show_values_as_people_read_them(run: Run) -> None:

@@ -25,6 +25,7 @@ import msgspec
 
 from rewake.cli.connection import ServerAddress
 from rewake.cli.conversing import conversing
+from rewake.cli.failure import CommandFailed
 from rewake.cli.progress import Tell, silent
 from rewake.cli.screen import Screen
 from rewake.cli.table_printing import TableLines, columns_of, value_text
@@ -56,7 +57,7 @@ async def show_tables(
         CommandFailed, ServerUnreachable: the server gives no answer.
     """
     async with conversing(server, environment) as client:
-        names = sorted([each["name"] async for each in _rows(client, "_system/cli/tables", {}, None)])
+        names = await _table_names(client)
         at_once = asyncio.Semaphore(_SIZES_AT_ONCE)
 
         async def size_of(name: str) -> int:
@@ -82,7 +83,8 @@ async def show_rows(
     """Print the documents of a table.
 
     Raises:
-        CommandFailed, ServerUnreachable: the server gives no answer.
+        CommandFailed: there is no such table, or the server gives no answer.
+        ServerUnreachable: nobody answered.
     """
     arguments = {"table": table, "order": wishes.order}
     more = None if wishes.limit is None else wishes.limit + 1
@@ -107,9 +109,20 @@ async def show_rows(
                 shown += 1
                 if shown % _PAGE == 0:
                     tell(f"{table}: {shown:,} documents", shown, total)
+        if not shown and table not in (names := await _table_names(client)) and not table.startswith("_"):
+            raise _no_table(table, names)
         printer.end()
     if not shown and wishes.limit != 0:
         screen.note("There are no documents in this table.")
+
+
+async def _table_names(client: Client) -> list[str]:
+    return sorted([each["name"] async for each in _rows(client, "_system/cli/tables", {}, None)])
+
+
+def _no_table(table: str, names: list[str]) -> CommandFailed:
+    known = f"There are {', '.join(names)}." if names else "There are no tables yet."
+    return CommandFailed(f"There is no table `{table}`.", hint=known)
 
 
 def _watched(screen: Screen) -> AbstractContextManager[Tell]:
