@@ -111,6 +111,23 @@ def test_wrong_arguments_are_a_failure(run: Run) -> None:
     assert "Path: .text" in done.err
 
 
+def test_a_text_that_reads_as_a_number_is_told_how_to_be_one(run: Run) -> None:
+    assert """To pass the text 5: text='"5"'""" in run("tools:echo", "text=5").err
+    assert run("tools:echo", 'text="5"').code == 0
+    assert "To pass the text" not in run("tools:echo", "text=x", "count=y").err
+    assert "To pass the text" not in run("tools:echo", 'text=["a"]').err
+
+
+def test_what_wants_a_user_says_how_to_be_one(run: Run) -> None:
+    done = run("tools:who")
+    assert (done.code, "--identity" in done.err) == (1, True), done.err
+
+
+def test_what_is_no_query_is_called_without_watching(run: Run) -> None:
+    done = run("tools:refuse", "--watch")
+    assert (done.code, "Leave --watch out" in done.err) == (1, True), done.err
+
+
 @pytest.mark.parametrize("name", ["tools:ecko", "tools.echo", "other:echo", "tools.js:ehco"])
 def test_an_unknown_function_suggests_near_names(run: Run, name: str) -> None:
     done = run(name)

@@ -35,6 +35,7 @@ _ISSUER = "https://convex.test"
 _SYSTEM, _SYSTEM_QUERIES = "_system/", "_system/cli/"
 
 _REQUEST_HEAD = re.compile(r"\[Request ID: [0-9a-fA-F]+\] Server Error\n?")
+_TEXT_WANTED = re.compile(r"Path: \.(\w+)\nValue: (-?[\d.]+|true|false|null)\nValidator: v\.string\(\)$")
 _UNKNOWN_FUNCTION = re.compile(r"Could not find (?:public )?function for '([^']*)'")
 
 
@@ -131,7 +132,20 @@ def function_failure(
     # A string or an object without deeper levels is in the first line already.
     if data is not None and not head.endswith(msgspec.json.encode(data[0]).decode().strip('"')):
         rest = (rest + "\n" if rest else "") + f"data: {msgspec.json.encode(data[0]).decode()}"
-    return CommandFailed(head, detail=rest)
+    return CommandFailed(head, detail=rest, hint=_next_step(head, rest))
+
+
+def _next_step(head: str, rest: str) -> str:
+    """What a person at a prompt may try where the server's text, which is for every client, says no more."""
+    if head.startswith("Unauthenticated"):
+        return """To call as a user: --identity '{"subject": "ada"}'"""
+    if head.startswith("Trying to execute") and " as Query" in head:
+        return "Only queries can be watched. Leave --watch out to call it once."
+    wanted = _TEXT_WANTED.search(rest.strip())
+    if head.startswith("ArgumentValidationError") and wanted is not None:
+        name, value = wanted[1], wanted[2].removesuffix(".0")
+        return f"""What reads as JSON is taken for it. To pass the text {value}: {name}='"{value}"'"""
+    return ""
 
 
 def show_log_lines(lines: Sequence[str], screen: Screen) -> None:
