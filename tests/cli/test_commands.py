@@ -192,6 +192,28 @@ def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert end.value.code == 130
 
 
+def test_a_place_out_of_reach_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(**_: object) -> None:
+        raise PermissionError(13, "Permission denied", "/srv/data.sqlite3")
+
+    monkeypatch.setattr("rewake.cli.commands.asked_for", lambda words: refused)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == ExitCode.FAILED
+    assert capsys.readouterr().err.startswith(
+        "error: /srv/data.sqlite3: permission denied.\nName another place"
+    )
+
+    def elsewhere(**_: object) -> None:
+        raise PermissionError("no file in it")
+
+    monkeypatch.setattr("rewake.cli.commands.asked_for", lambda words: elsewhere)
+    with pytest.raises(PermissionError, match="no file in it"):
+        main()
+
+
 def test_a_reader_who_has_enough_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(**_: object) -> None:
         raise BrokenPipeError

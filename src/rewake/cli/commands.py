@@ -35,7 +35,7 @@ from rewake.cli.dev_options import RunArguments, RunFunction, StartCommand
 from rewake.cli.doctor_commands import DOCTOR_EXAMPLES, doctor, version
 from rewake.cli.export_commands import BACKUP_EXAMPLES, EXPORT_EXAMPLES, backup, export
 from rewake.cli.exposing import CorsOriginList, TlsFile, TlsKeyFile, TrustedProxyList
-from rewake.cli.failure import ExitCode
+from rewake.cli.failure import ExitCode, out_of_reach
 from rewake.cli.import_commands import IMPORT_EXAMPLES, import_
 from rewake.cli.key_commands import keys_app
 from rewake.cli.options import AdminKeyText, CommandsWithTargets, ProjectFolder, ServerUrl
@@ -97,6 +97,11 @@ def main() -> None:
     except RewakeError as error:
         Screen().failure(error)
         sys.exit(getattr(error, "exit_code", ExitCode.FAILED))
+    except PermissionError as error:
+        if error.filename is None:
+            raise
+        Screen().failure(out_of_reach(error))
+        sys.exit(ExitCode.FAILED)
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:

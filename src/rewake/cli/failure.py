@@ -43,6 +43,14 @@ class CommandFailed(RewakeError):
         self.detail = detail
 
 
+def out_of_reach(error: PermissionError) -> CommandFailed:
+    """The error for a file or folder that this user may not use, where no command has better words for it."""
+    return CommandFailed(
+        f"{error.filename}: permission denied.",
+        hint="Name another place, or let this user read and write there.",
+    )
+
+
 class WrongUsage(CommandFailed):
     """The command was written in a way that cannot be understood."""
 
