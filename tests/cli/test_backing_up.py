@@ -50,7 +50,7 @@ def test_files_come_along_and_are_proven(
     target = tmp_path / "copies" / "copy.sqlite3"
     target.parent.mkdir()
     copy(data, target)
-    assert "1 files" in capsys.readouterr().out
+    assert "1 file\n" in capsys.readouterr().out
     file = tmp_path / "copies" / "copy.sqlite3-files" / KEY[:2] / KEY
     assert file.read_bytes() == b"content"
     assert sorted(path.name for path in target.parent.iterdir()) == ["copy.sqlite3", "copy.sqlite3-files"]

@@ -29,7 +29,7 @@ def test_a_fresh_project_is_well(here: Path, capsys: pytest.CaptureFixture[str])
     code, findings = found(capsys)
     assert code == 0, findings
     assert not any(key.endswith("broken") for key in findings)
-    assert findings["code ok"] == ["2 functions, 1 tables -> "]
+    assert findings["code ok"] == ["2 functions, 1 table -> "]
     assert findings["server ok"] == ["none is running -> "]
     shown = run_here(capsys, "doctor").out
     assert "ok      python" in shown
@@ -65,3 +65,22 @@ def test_a_server_is_asked_for_its_version_and_about_the_key(
         assert (code, findings["server ok"][0].startswith(f"{url}, version ")) == (0, True)
         code, findings = found(capsys, "--admin-key", "other|1")
         assert (code, "refuses the admin key" in findings["key broken"][0]) == (1, True)
+
+
+def test_a_server_of_another_project_at_the_usual_port_is_no_fault(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Running("serve", ".", "--port", "0", "--workers", "0", cwd=here) as server:
+        url = server.wait_for(r"ready at (\S+)")[1]
+        monkeypatch.setattr("rewake.cli.named_deployments.PORT_USUAL", int(url.rpartition(":")[2]))
+        other = here / "other"
+        (other / "backend").mkdir(parents=True)
+        (other / "pyproject.toml").write_text("[tool.rewake]\n")
+        (make_home(other) / "admin_key").write_text("other|1\n")
+        (other / ".rewake" / "admin_key").chmod(0o600)
+        monkeypatch.chdir(other)
+        code, findings = found(capsys)
+        assert (code, findings["server ok"]) == (
+            0,
+            [f"none of this project is running; another answers at {url} -> "],
+        )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rewake.cli.arguments import parse_arguments
-from rewake.cli.greeting import count, example_call, greet, shown_path, size_words
+from rewake.cli.greeting import bytes_words, count, example_call, greet, shown_path, size_words
 from rewake.cli.screen import Screen
 from rewake.execution import Analysis, load_project, read_settings
 
@@ -80,3 +80,11 @@ def test_paths_are_shown_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     assert shown_path(tmp_path / "a") == Path("a")
     assert shown_path(Path("/elsewhere/a")) == Path("/elsewhere/a")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(0, "0 KiB"), (1, "1 KiB"), (2048, "2 KiB"), (2**20, "1.0 MiB"), (2**31, "2,048.0 MiB")],
+)
+def test_sizes_are_said_as_people_do(number: int, words: str) -> None:
+    assert bytes_words(number) == words

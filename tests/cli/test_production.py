@@ -80,9 +80,9 @@ def test_scripts_say_yes_before_production_is_changed(
     refused = run_here(capsys, *into, "--prod")
     assert (refused.code, "The import is into prod (" in refused.err) == (1, True), refused.err
     # The one of this project is not production, whatever it is called elsewhere.
-    assert run_here(capsys, *into).out == "Imported 1 documents.\n"
+    assert run_here(capsys, *into).out == "Imported 1 document.\n"
     done = run_here(capsys, *into, "--prod", "--yes")
-    assert (done.out, "production  prod (" in done.err) == ("Imported 1 documents.\n", True), done.err
+    assert (done.out, "production  prod (" in done.err) == ("Imported 1 document.\n", True), done.err
     made = run_here(capsys, "keys", "create", "--label", "ci", "--scope", "read", "--prod")
     assert "production  prod (" in made.err
     [key] = [

@@ -17,12 +17,11 @@ from pathlib import Path
 from rewake.blobs import BlobStore, Intake, open_blobs
 from rewake.cli.exporting import check_target
 from rewake.cli.failure import CommandFailed
-from rewake.cli.greeting import shown_path
+from rewake.cli.greeting import bytes_words, count, shown_path
 from rewake.cli.progress import Tell
 from rewake.cli.screen import Screen
 from rewake.database import all_files
 from rewake.environment import Environment, sync_directory
-from rewake.limits import MIB
 from rewake.storage import DataFileMissing, FilesHold, Inspection, copy_data_file
 
 
@@ -50,7 +49,7 @@ def back_up(
 
             copy_data_file(data, part, environment=environment, on_pages=on_pages)
             source = open_blobs(files or f"{data}-files")
-            count = _copy_files(part, source, Path(f"{target}-files"), environment, show)
+            copied = _copy_files(part, source, Path(f"{target}-files"), environment, show)
         size = part.stat().st_size
         environment.reach("backup.before_rename")
         part.replace(target)
@@ -61,7 +60,7 @@ def back_up(
         # Reading the copy leaves empty files beside it.
         for ending in ("", "-wal", "-shm"):
             part.with_name(part.name + ending).unlink(missing_ok=True)
-    facts = f", {size / MIB:,.1f} MiB, {count:,} files"
+    facts = f", {bytes_words(size)}, {count(copied, 'file')}"
     screen.say(("backed up", "green"), " to ", (str(shown_path(target)), "bold"), facts)
 
 
@@ -69,11 +68,11 @@ def _copy_files(copy: Path, source: BlobStore, folder: Path, environment: Enviro
     """Copy the files that the copy names; returns how many there are."""
     target = open_blobs(str(folder))
     inspection = Inspection(copy, environment=environment)
-    count = 0
+    number = 0
     try:
         for file in all_files(inspection):
-            count += 1
-            show(f"copying files: {count:,}")
+            number += 1
+            show(f"copying files: {number:,}")
             if (folder / file.key[:2] / file.key).is_file() and target.size(file.key) == file.size:
                 continue
             intake = Intake(target, file.key)
@@ -87,4 +86,4 @@ def _copy_files(copy: Path, source: BlobStore, folder: Path, environment: Enviro
                 raise
     finally:
         inspection.close()
-    return count
+    return number

@@ -220,7 +220,7 @@ class Development:
             url=self._server.url,
             data=self._place.data,
             analysis=deployment.analysis,
-            watched=f"{shown_path(settings.functions_path)}/",
+            watched="the project's Python files",
             has_page=listening.static is not None,
             site_url=deployment.site_url,
         )

@@ -31,7 +31,7 @@ from rewake.cli.connection import find_server
 from rewake.cli.doctor_of_project import check_code, check_holder, check_port
 from rewake.cli.failure import CommandFailed, ExitCode
 from rewake.cli.findings import Finding, Patient, State
-from rewake.cli.greeting import shown_path
+from rewake.cli.greeting import bytes_words, shown_path
 from rewake.cli.named_deployments import read_deployments
 from rewake.cli.project_home import data_place, read_server_record
 from rewake.cli.screen import Screen
@@ -115,11 +115,13 @@ def _code(settings: ProjectSettings) -> Finding:
         "import sys; from pathlib import Path\n"
         "from rewake.execution import load_project, read_settings\n"
         "from rewake.errors import RewakeError\n"
+        "from rewake.cli.greeting import count\n"
         "try:\n"
         "    found = load_project(read_settings(Path(sys.argv[1])))\n"
         "except RewakeError as error:\n"
         "    sys.exit(error.message)\n"
-        "sys.stderr.write(f'{len(found.functions)} functions, {len(found.schema.tables)} tables')\n"
+        "functions, tables = len(found.functions), len(found.schema.tables)\n"
+        "sys.stderr.write(count(functions, 'function') + ', ' + count(tables, 'table'))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(settings.root)],
@@ -144,7 +146,7 @@ def _data(patient: Patient) -> Iterator[Finding]:
         inspection = Inspection(place.data, environment=patient.environment)
         inspection.close()
         size = place.data.stat().st_size
-        yield Finding("data", "ok", f"{shown_path(place.data)}, {size / 2**20:,.1f} MiB")
+        yield Finding("data", "ok", f"{shown_path(place.data)}, {bytes_words(size)}")
         log = place.data.with_name(place.data.name + "-wal")
         if log.exists() and log.stat().st_size > _WAL_BYTES_MAX:
             fix = "Something holds an old snapshot: a reader that hangs, or another program."
@@ -194,6 +196,10 @@ def _server(patient: Patient) -> Iterator[Finding]:
             return
         fix = "Start it, or name another with --url. A server that was killed leaves .rewake/server.json."
         yield Finding("server", "broken", f"{server.title} does not answer: {type(error).__name__}", fix)
+        return
+    if server.is_guess and checked.status_code != httpx.codes.OK:
+        # It was only looked for at the usual port: somebody else's server there is no fault of this project.
+        yield Finding("server", "ok", f"none of this project is running; another answers at {server.url}")
         return
     yield Finding("server", "ok", f"{server.title}, version {told.text.strip()[:40]}")
     if checked.status_code != httpx.codes.OK:

@@ -22,7 +22,7 @@ import httpx
 from rewake.cli.admin_requests import CONNECT_SECONDS, RequestRefused, ask, reason_of
 from rewake.cli.connection import ServerAddress
 from rewake.cli.failure import CommandFailed, ServerUnreachable
-from rewake.cli.greeting import shown_path
+from rewake.cli.greeting import bytes_words, shown_path
 from rewake.cli.interrupting import unbroken
 from rewake.cli.progress import Tell
 from rewake.cli.screen import Screen
@@ -73,7 +73,7 @@ def export_to(
         target = path / found["zip_object_key"] if path.is_dir() else path
         check_target(target, replaces=replaces)
         size = _fetch(server, f"/api/export/zip/{id}", target, show)
-    screen.say(("exported", "green"), " ", (str(shown_path(target)), "bold"), f", {size / MIB:,.1f} MiB")
+    screen.say(("exported", "green"), " ", (str(shown_path(target)), "bold"), f", {bytes_words(size)}")
 
 
 def _cancel(server: ServerAddress, id: str) -> None:
@@ -147,7 +147,7 @@ def _stream(server: ServerAddress, address: str, write: Callable[[bytes], object
             for piece in response.iter_raw(MIB):
                 write(piece)
                 size += len(piece)
-                show(f"fetching: {size / MIB:,.1f} MiB", size, total)
+                show(f"fetching: {bytes_words(size)}", size, total)
     except httpx.HTTPError as error:
         raise ServerUnreachable(
             f"The conversation with {server.url} broke off: {reason_of(error)}."

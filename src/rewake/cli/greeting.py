@@ -12,6 +12,7 @@ from typing import Any
 
 from rewake.cli.screen import Screen
 from rewake.execution import Analysis, FunctionFacts
+from rewake.limits import KIB, MIB
 
 _SAMPLES: Mapping[str, Any] = {
     "string": "hello",
@@ -79,7 +80,12 @@ def size_words(analysis: Analysis) -> str:
 
 def count(number: int, noun: str) -> str:
     """A number with its noun."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def bytes_words(number: int) -> str:
+    """A size as people say it: `31 KiB`, `2.4 MiB`."""
+    return f"{-(-number // KIB):,} KiB" if number < MIB else f"{number / MIB:,.1f} MiB"
 
 
 def _row(screen: Screen, title: str, *parts: str | tuple[str, str]) -> None:

@@ -22,6 +22,7 @@ import msgspec
 from rewake.cli.admin_requests import CONNECT_SECONDS, ask
 from rewake.cli.connection import ServerAddress
 from rewake.cli.failure import CommandFailed, WrongUsage
+from rewake.cli.greeting import count
 from rewake.cli.interrupting import unbroken
 from rewake.cli.production import tell_production
 from rewake.cli.progress import Tell, counted
@@ -97,7 +98,7 @@ def import_file(
         raise
     if state["state"] != "completed":
         raise CommandFailed(f"Nothing was imported. {state.get('error_message', '')}".rstrip())
-    screen.say(f"Imported {int(state['num_rows_written']):,} documents.")
+    screen.say(f"Imported {count(int(state['num_rows_written']), 'document')}.")
 
 
 class _Begun(msgspec.Struct):

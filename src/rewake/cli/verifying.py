@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rewake.blobs import open_blobs
 from rewake.cli.failure import ExitCode
-from rewake.cli.greeting import shown_path
+from rewake.cli.greeting import count, shown_path
 from rewake.cli.hosting import files_place
 from rewake.cli.project_home import data_place, find_root
 from rewake.cli.screen import Screen
@@ -61,9 +61,9 @@ def what_to_verify(path: Path | None, data: Path | None) -> tuple[Path, str]:
 def _report(data: Path, verdict: Verdict, screen: Screen) -> None:
     screen.say(
         (str(shown_path(data)), "bold"),
-        f": {verdict.documents:,} documents, {verdict.tables:,} tables, {verdict.index_entries:,} index "
-        f"entries, {verdict.log_rows:,} log rows, {verdict.replays:,} replay records, "
-        f"{verdict.files:,} files",
+        f": {count(verdict.documents, 'document')}, {count(verdict.tables, 'table')}, "
+        f"{verdict.index_entries:,} index entries, {count(verdict.log_rows, 'log row')}, "
+        f"{count(verdict.replays, 'replay record')}, {count(verdict.files, 'file')}",
     )
     if verdict.is_clean:
         screen.say(("Everything agrees.", "green"))
