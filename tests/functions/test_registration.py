@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import wraps
+
 import pytest
 
 from rewake import internal_mutation, internal_query, mutation, query
@@ -56,6 +58,12 @@ def starred(*args): ...
 def keyword_only(*, ctx): ...
 
 
+def forgot(body: str, count: int = 1): ...
+
+
+def listed(tags: list[str]): ...
+
+
 def many(ctx, *args): ...
 
 
@@ -71,6 +79,11 @@ def positional(ctx, x, /): ...
         (bare, "bare needs the context as its first parameter: `def bare(ctx: {context}, ...)`."),
         (starred, "starred needs the context as its first parameter"),
         (keyword_only, "keyword_only needs the context as its first parameter"),
+        (
+            forgot,
+            "forgot has the argument `body` where the context comes first: `def forgot(ctx: {context}, body",
+        ),
+        (listed, "listed has the argument `tags` where"),
         (many, "many takes `*args`, but clients pass every argument by name. Name each argument."),
         (positional, "positional takes `x`, but clients pass every argument by name."),
         (5, "@{kind} decorates a function; got 5."),
@@ -84,3 +97,17 @@ def test_wrong_shapes_are_refused_with_advice(decorator, handler, expected):
         decorator(handler)
     context = "QueryCtx" if kind == "query" else "MutationCtx"
     assert caught.value.message.startswith(expected.format(kind=kind, context=context))
+
+
+def test_a_decorator_of_the_authors_may_pass_what_it_likes_for_the_context():
+    def as_caller(handler):
+        @wraps(handler)
+        def inner(ctx, **arguments):
+            return handler(str(ctx), **arguments)
+
+        return inner
+
+    @as_caller
+    def send(caller: str, body: str) -> None: ...
+
+    assert mutation(send).kind == "mutation"

@@ -26,6 +26,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _CONTEXTS = {"query": "QueryCtx", "mutation": "MutationCtx", "action": "ActionCtx"}
+_NO_CONTEXTS = frozenset({"str", "int", "float", "bool", "bytes", "list", "dict"})
 
 
 class RegistrationError(InvalidInput):
@@ -150,11 +151,23 @@ def _refuse_wrong_shape(handler: Callable[..., Any], kind: str) -> None:
         raise RegistrationError(
             f"{name} needs the context as its first parameter: `def {name}(ctx: {_CONTEXTS[kind]}, ...)`."
         )
+    # A decorator of the author's that passes something else than the context on is no mistake.
+    if _is_of_a_value(parameters[0].annotation) and not hasattr(handler, "__wrapped__"):
+        raise RegistrationError(
+            f"{name} has the argument `{parameters[0].name}` where the context comes first: "
+            f"`def {name}(ctx: {_CONTEXTS[kind]}, {parameters[0].name}, ...)`."
+        )
     for parameter in parameters[1:]:
         if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY):
             raise RegistrationError(
                 f"{name} takes `{parameter}`, but clients pass every argument by name. Name each argument."
             )
+
+
+def _is_of_a_value(annotation: Any) -> bool:
+    """Whether a first parameter with this annotation is surely no context but an argument."""
+    name = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+    return str(name).partition("[")[0] in _NO_CONTEXTS
 
 
 @overload
