@@ -238,6 +238,17 @@ def test_the_traceback_is_the_authors(tmp_path):
     assert "importlib" not in error.traceback
 
 
+def test_the_traceback_of_what_the_house_refuses_ends_in_the_authors_code(tmp_path):
+    error = refusal(
+        tmp_path, m="from .lib import f", lib="from rewake import query\n@query\nasync def f(ctx): ..."
+    )
+    assert "is `async def`" in error.message
+    assert error.traceback is not None
+    assert 'backend/lib.py", line 2' in error.traceback
+    assert "registration.py" not in error.traceback
+    assert "async def`" not in error.traceback
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [

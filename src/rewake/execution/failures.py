@@ -28,6 +28,7 @@ from rewake.schema import ValidationFailed, plain_value
 from rewake.values import CommitTsUnresolved, InvalidValue, encode, holds_commit_ts
 
 _HOUSE = str(Path(__file__).resolve().parent.parent) + os.sep
+_HEAD = "Traceback (most recent call last):\n"
 _NOT_MADE = "<the error's text could not be made>"
 _BETWEEN = (
     "<frozen importlib",
@@ -81,6 +82,19 @@ def _described(error: BaseException, root: Path | None) -> tuple[str, str | None
     return f"{head}\n{_frames(error, root)}", data
 
 
+def author_frames(error: RewakeError) -> str:
+    """The traceback from the author's first frame to the last: what is wrong there, the error says by itself.
+    Empty where there is none. Never raises either.
+    """
+    try:
+        frames = _frames_of(error)
+    except Exception:
+        return ""
+    while frames and frames[-1].filename.startswith(_HOUSE):
+        del frames[-1]
+    return _HEAD + "".join(traceback.StackSummary.from_list(frames).format()) if frames else ""
+
+
 def author_traceback(error: BaseException) -> str:
     """The Python traceback from the author's first frame on, without the import system's and the loader's
     frames in between. Never raises, like `failure_of`.
@@ -92,6 +106,15 @@ def author_traceback(error: BaseException) -> str:
 
 
 def _traceback_text(error: BaseException) -> str:
+    frames = _frames_of(error)
+    if not frames:
+        return "".join(traceback.format_exception_only(error))
+    text = _HEAD + "".join(traceback.StackSummary.from_list(frames).format())
+    return text + "".join(traceback.format_exception_only(error))
+
+
+def _frames_of(error: BaseException) -> list[traceback.FrameSummary]:
+    """From the author's first frame on."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -99,10 +122,7 @@ def _traceback_text(error: BaseException) -> str:
     ]
     while frames and frames[0].filename.startswith(_HOUSE):
         del frames[0]
-    if not frames:
-        return "".join(traceback.format_exception_only(error))
-    text = "Traceback (most recent call last):\n" + "".join(traceback.StackSummary.from_list(frames).format())
-    return text + "".join(traceback.format_exception_only(error))
+    return frames
 
 
 def _frames(error: BaseException, root: Path | None) -> str:

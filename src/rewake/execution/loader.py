@@ -41,7 +41,7 @@ from rewake.execution.auth_config import providers_of
 from rewake.execution.camel_case import camel_case
 from rewake.execution.cron_calls import crons_of
 from rewake.execution.declaration_places import handler_place, schema_place
-from rewake.execution.failures import author_traceback
+from rewake.execution.failures import author_frames, author_traceback
 from rewake.execution.limit_settings import LimitSettingInvalid, limits_from_table
 from rewake.execution.memory_limit import looking
 from rewake.execution.module_hashes import module_hashes
@@ -341,7 +341,7 @@ def _import(name: str, file: Path, settings: ProjectSettings) -> ModuleType:
         return importlib.import_module(name)
     except RewakeError as error:
         raise ProjectInvalid(
-            f"{file.relative_to(settings.root)}: {error.message}", traceback=author_traceback(error)
+            f"{file.relative_to(settings.root)}: {error.message}", traceback=author_frames(error)
         ) from error
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
