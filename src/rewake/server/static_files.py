@@ -89,7 +89,9 @@ class FrontEnd(StaticFiles):
         """
         root = Path(directory)
         if not root.is_dir():
-            raise StaticDirectoryInvalid(directory=str(directory), detail="there is no such directory.")
+            raise StaticDirectoryInvalid(
+                directory=str(directory), detail="there is no such directory. Build the front end first."
+            )
         if not (root / INDEX).is_file():
             raise StaticDirectoryInvalid(
                 directory=str(directory), detail=f"there is no {INDEX} in it. Build the front end first."
