@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -141,11 +141,20 @@ def test_a_server_that_goes_away_is_waited_for(
         {"entries": [entry("m:f")], "newCursor": 7.5}, gone, gone, {"entries": [], "newCursor": 8.0}, Enough()
     )
     with pytest.raises(Enough):
-        asyncio.run(follow(ask, 1.0, LogWishes(), Screen()))
+        follow(ask, 1.0, LogWishes(), Screen())
     assert ask.cursors == [1.0, 7.5, 7.5, 7.5, 8.0]
     captured = capsys.readouterr()
     assert "m:f" in captured.out
     assert captured.err == "It is gone. Waiting for it.\nThe server is back.\n"
+
+
+def test_ctrl_c_does_not_wait_for_an_answer() -> None:
+    def ask(_: float) -> dict[str, Any]:
+        assert threading.current_thread() is threading.main_thread(), "others are not interrupted"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        follow(ask, 1.0, LogWishes(), Screen())
 
 
 def test_history_is_the_latest_of_what_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,9 +13,8 @@ Source: wire 7.1.
 
 from __future__ import annotations
 
-import asyncio
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -81,18 +80,21 @@ def show_history(ask_after: Ask, wishes: LogWishes, screen: Screen) -> float:
     return float(answer["newCursor"])
 
 
-async def follow(ask_after: Ask, cursor: float, wishes: LogWishes, screen: Screen) -> None:
-    """Show entries as they come, until cancelled."""
+def follow(ask_after: Ask, cursor: float, wishes: LogWishes, screen: Screen) -> None:
+    """Show entries as they come, until Ctrl-C.
+
+    Asked in the main thread, where Ctrl-C breaks a question off: one in another thread would be waited for at
+    the end, for up to a minute.
+    """
     is_away = False
     while True:
         try:
-            answer = await asyncio.to_thread(ask_after, cursor)
+            answer = ask_after(cursor)
         except ServerUnreachable as error:
             if not is_away:
                 screen.note((f"{error.message} Waiting for it.", "dim"))
             is_away = True
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.Event().wait(), _AGAIN_SECONDS)
+            threading.Event().wait(_AGAIN_SECONDS)
             continue
         if is_away:
             screen.note(("The server is back.", "dim"))
@@ -148,4 +150,4 @@ def show_logs(server: ServerAddress, wishes: LogWishes, screen: Screen, *, follo
     ask_after = asking(server)
     cursor = show_history(ask_after, wishes, screen)
     if follows:
-        asyncio.run(follow(ask_after, cursor, wishes, screen))
+        follow(ask_after, cursor, wishes, screen)
