@@ -104,6 +104,31 @@ def test_the_prompt_goes_on_after_a_mistake(
     assert "Known: .tables" in printed.err
 
 
+def test_the_prompt_says_how_a_statement_ends_and_lets_go_of_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines: Iterator[str | type[BaseException]] = iter(
+        ["SELECT 2", KeyboardInterrupt, "SELECT 1", "", "; ", KeyboardInterrupt]
+    )
+    seen = []
+
+    def typed(_: str) -> str:
+        line = next(lines)
+        if isinstance(line, str):
+            return line
+        raise line
+
+    def run(text: str) -> dict[str, object]:
+        seen.append(text)
+        return {"columns": ["a"], "rows": [[1]], "isCut": False}
+
+    monkeypatch.setattr("builtins.input", typed)
+    with pytest.raises(KeyboardInterrupt):
+        prompt(run, Screen(), "csv")
+    assert seen == ["SELECT 1\n\n; "]
+    assert "until a line that ends with ;" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("is_server", [False, True])
 def test_the_prompt_describes_the_tables_that_it_reads(
     is_server: bool, served: tuple[Path, str], tmp_path: Path

@@ -97,15 +97,16 @@ def prompt(run: Run, screen: Screen, shown: SqlFormat) -> None:
     """Read statements from a person until the end."""
     with suppress(ImportError):
         import readline  # noqa: F401  # Typed lines can be edited and found again.
-    screen.note(("Read-only SQL. .tables, .schema, Ctrl-D ends.", "dim"))
+    screen.note(("Read-only SQL. End a statement with ; .tables, .schema. Ctrl-D ends.", "dim"))
     while True:
         try:
-            text = input("sql> ").strip()
-            while text and not text.startswith(".") and not text.endswith(";"):
-                text += "\n" + input("...> ")
+            text = _typed(screen)
         except EOFError:
             screen.note("")
             return
+        except KeyboardInterrupt:
+            screen.note("")  # The shell's prompt wants a line of its own.
+            raise
         if text in (".exit", ".quit"):
             return
         try:
@@ -118,6 +119,25 @@ def prompt(run: Run, screen: Screen, shown: SqlFormat) -> None:
                 show_answer(run(text), screen, shown)
         except (CommandFailed, RewakeError) as error:
             screen.failure(error)
+
+
+def _typed(screen: Screen) -> str:
+    """A command, or a statement over as many lines as it takes. Ctrl-C lets go of one that has begun.
+
+    Raises:
+        EOFError, KeyboardInterrupt: there is an end.
+    """
+    text = input("sql> ").strip()
+    while text and not text.startswith(".") and not text.rstrip().endswith(";"):
+        try:
+            more = input("...> ")
+        except KeyboardInterrupt:
+            screen.note("")
+            return ""
+        if not more.strip():
+            screen.note(("The statement goes on until a line that ends with ;", "dim"))
+        text += "\n" + more
+    return text
 
 
 def _described(run: Run) -> dict[str, list[str]]:
