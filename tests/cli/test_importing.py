@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rewake.cli.failure import WrongUsage
+from rewake.cli import importing
+from rewake.cli.failure import ServerUnreachable, WrongUsage
 from rewake.cli.importing import format_of, mode_of
 from tests.cli.command import Outcome, Running, run_here
 
@@ -75,3 +77,32 @@ def test_formats_follow_from_names_and_modes_exclude_each_other() -> None:
     assert mode_of(append=False, replace=False, replace_all=True) == "replaceAll"
     with pytest.raises(WrongUsage):
         mode_of(append=True, replace=True, replace_all=False)
+
+
+@pytest.mark.parametrize(
+    ("at", "words"), [(1, "Nothing was imported."), (2, "The import was over already."), (3, "not known")]
+)
+def test_ctrl_c_says_what_became_of_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, words: str
+) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("n\n1\n")
+    follow, calls = importing._follow, 0
+
+    def interrupted(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        state = follow(*arguments)
+        if calls < min(at, 2):
+            return state
+        if at == 3:
+            monkeypatch.setattr(importing, "_state_of", gone)
+        raise KeyboardInterrupt
+
+    def gone(*_: object) -> None:
+        raise ServerUnreachable("gone")
+
+    monkeypatch.setattr(importing, "_follow", interrupted)
+    done = run("import", str(file), "--table", f"rows{at}")
+    assert (done.code, done.out) == (130, "")
+    assert words in done.err, done.err

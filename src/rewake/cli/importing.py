@@ -21,7 +21,7 @@ import msgspec
 
 from rewake.cli.admin_requests import CONNECT_SECONDS, ask
 from rewake.cli.connection import ServerAddress
-from rewake.cli.failure import CommandFailed, WrongUsage
+from rewake.cli.failure import CommandFailed, ServerUnreachable, WrongUsage
 from rewake.cli.greeting import count
 from rewake.cli.interrupting import unbroken
 from rewake.cli.production import tell_production
@@ -93,6 +93,10 @@ def import_file(
             state = _follow(server, begun.id, screen, tell)
         if state["state"] == "waiting_for_confirmation":
             state = _confirmed(server, screen, begun.id, state, is_sure=is_sure)
+    except KeyboardInterrupt:
+        begun.take_back(server)
+        screen.note(_what_became(server, begun.id))
+        raise
     except BaseException:
         begun.take_back(server)
         raise
@@ -113,6 +117,17 @@ class _Begun(msgspec.Struct):
             with suppress(CommandFailed):
                 body = {"importId": self.id}
                 ask(server, "POST", "/api/cancel_import", body, answer_seconds=CONNECT_SECONDS)
+
+
+def _what_became(server: ServerAddress, id: str) -> str:
+    """What to tell somebody who has interrupted it."""
+    try:
+        is_done = bool(id) and _state_of(server, id)["state"] == "completed"
+    except ServerUnreachable:
+        return "The server does not answer any more, so whether the import was taken back is not known."
+    except CommandFailed:
+        is_done = False  # Not more than an upload, which the server has forgotten.
+    return "The import was over already." if is_done else "Nothing was imported."
 
 
 def _confirmed(
