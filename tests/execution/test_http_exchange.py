@@ -133,3 +133,17 @@ def test_who_waits_to_send_hears_that_the_client_is_gone() -> None:
             await handler.send(b"more", is_last=True)
 
     asyncio.run(story())
+
+
+def test_who_waits_for_the_other_end_to_go_takes_nothing() -> None:
+    async def story() -> None:
+        door, handler = _pair([])
+        waiting = asyncio.ensure_future(handler.gone())
+        await door.send(b"body", is_last=True)
+        part = await handler.take()
+        assert part == Part(b"body", is_last=True)
+        assert not waiting.done()
+        door.hang_up()
+        await waiting
+
+    asyncio.run(story())

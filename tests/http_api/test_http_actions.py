@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -87,6 +88,18 @@ HTTP = """
         async def portions():
             yield b"begun"
             raise ValueError("in the middle")
+        return StreamingResponse(portions())
+
+    @http.route("/copy", methods=["POST"])
+    async def copy(ctx: ActionCtx, request: Request) -> Response:
+        return StreamingResponse(request.stream())
+
+    @http.route("/copy/late", methods=["POST"])
+    async def copy_late(ctx: ActionCtx, request: Request) -> Response:
+        async def portions():
+            await ctx.run_query(texts)
+            async for portion in request.stream():
+                yield portion
         return StreamingResponse(portions())
 
     @http.route("/who")
@@ -203,6 +216,14 @@ def test_a_blocking_handler_reads_and_calls_without_await(site: Site) -> None:
 @pytest.mark.parametrize("size", [0, 1, 64 * 1024, 256 * 1024, 256 * 1024 + 1, 30_000_000])
 def test_request_bodies_of_any_size_are_streamed(site: Site, path: str, size: int) -> None:
     assert site.post(path, content=bytes(size)).text == str(size)
+
+
+@pytest.mark.parametrize("path", ["/copy", "/copy/late"])
+@pytest.mark.parametrize("size", [0, 1, 64 * 1024, 300_000])
+def test_a_request_body_may_be_read_while_the_response_is_sent(site: Site, path: str, size: int) -> None:
+    """Whoever waits for the client to go away takes nothing of what the handler is to read."""
+    body = random.Random(size).randbytes(size)
+    assert site.post(path, content=body).content == body
 
 
 def test_a_chunked_request_body_arrives_whole(site: Site) -> None:

@@ -214,6 +214,10 @@ class ExchangeEnd:
         """Wait for what comes in next. A part stays within the window until `use_up` is told of it."""
         return await self._until(self._flow.take)
 
+    async def gone(self) -> None:
+        """Wait until the client went away, or the exchange is over. Nothing that comes in is taken."""
+        await self._until(lambda: self._flow.is_cut or None)
+
     def use_up(self, part: Part) -> None:
         """Say that a part is used up, so that more may come."""
         with self._lock:

@@ -268,7 +268,7 @@ class _Asgi:
 
     async def answer(self, response: Response) -> None:
         """Send a response whole."""
-        await response(self.scope, self.receive, self.send)
+        await response(self.scope, self._gone, self.send)
         await self.finish()
 
     async def finish(self) -> None:
@@ -294,6 +294,13 @@ class _Asgi:
             if not self._is_read:
                 self._is_read = item.is_last
                 return {"type": "http.request", "body": item.data, "more_body": not item.is_last}
+        return {"type": "http.disconnect"}
+
+    async def _gone(self) -> dict[str, Any]:
+        """What the response of a handler is told: all that comes before is for the handler, which may read on
+        while it sends.
+        """
+        await self._end.gone()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Any) -> None:
