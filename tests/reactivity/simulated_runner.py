@@ -97,7 +97,7 @@ class History:
                 if found is not None and found % 2:
                     return Answer(Success(f'"v{version} {who} {found}"'), by_key, True, False)
                 return Answer(Success(text), by_key, False, False)
-            case "m:odd_fails":
+            case "m:odd_fails" | "m:odd_ends":
                 if found is not None and found % 2:
                     return Answer(Failure(f"v{version} odd {found}\n"), by_key, False, False)
                 return Answer(Success(text), by_key, False, False)
@@ -236,6 +236,9 @@ class SimulatedWave:
         answer = runner.history.answer(FunctionCall(path, job.call.args), job.identity, self.ts)
         runner.ever_read.append(answer.read_set)
         version = runner.history.at(self.ts)[1]
+        if path == "m:odd_ends" and isinstance(answer.result, Failure):
+            packed = ReadSet({MODULES: [_point("m")]}).to_wire()
+            return QueryRun(answer.result, None, packed, False, False, f"h{version}", is_lost=True)
         result, journal = answer.result, None
         if path == "m:page":
             # A page that ends where its first run found the end: here, at that run's timestamp.

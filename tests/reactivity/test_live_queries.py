@@ -529,6 +529,52 @@ def test_a_failed_live_query_recovers_when_what_it_read_changes():
     play(story)
 
 
+def test_a_query_that_ends_its_process_is_asked_again_when_that_changes_which_it_read_before():
+    async def story(stage: Stage) -> None:
+        stage.runner.commit_and_deliver(("a", 2))
+        watcher = stage.watch("m:odd_ends")
+        await stage.rest()
+        for value in (3, 5, 7):
+            stage.runner.commit_and_deliver(("a", value))
+            await stage.rest()
+            assert watcher.shown == {0: f"failed: v0 odd {value}\n"}
+        runs = len(stage.runner.runs)
+        stage.runner.commit_and_deliver(("b", 1))
+        await stage.rest()
+        assert len(stage.runner.runs) == runs
+        stage.runner.commit_and_deliver(("a", 8))
+        await stage.rest()
+        assert watcher.shown == {0: '"v0 m:odd_ends a 8"'}
+        stage.runner.deploy()
+        stage.runner.deliver()
+        await stage.rest()
+        assert watcher.shown == {0: '"v1 m:odd_ends a 8"'}
+
+    play(story)
+
+
+@pytest.mark.parametrize("values", [(3, 4), (4, 3, 6), (3, 5, 6)])
+def test_a_query_that_ends_its_process_is_asked_again_for_what_changed_on_its_way(values: tuple[int, ...]):
+    # Each of these is committed after the run for the one before has taken its snapshot.
+    async def story(stage: Stage) -> None:
+        stage.runner.commit_and_deliver(("a", 2))
+        watcher = stage.watch("m:odd_ends")
+        await stage.rest()
+        stage.runner.is_gated = True
+        stage.runner.commit_and_deliver(("a", values[0]))
+        await stage.rest()
+        for value in values[1:]:
+            await stage.pass_gate()
+            stage.runner.commit_and_deliver(("a", value))
+            await stage.pass_gate()
+        stage.runner.is_gated = False
+        while stage.runner.gates:
+            await stage.pass_gate()
+        assert watcher.shown == {0: f'"v0 m:odd_ends a {values[-1]}"'}
+
+    play(story)
+
+
 def test_a_result_that_read_the_clock_serves_new_readers_for_a_while_only():
     async def story(stage: Stage) -> None:
         watcher = stage.watch("m:dated")

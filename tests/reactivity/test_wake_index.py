@@ -73,6 +73,15 @@ def test_nothing_is_left_after_all_are_removed(sets):
     assert not index._trees
 
 
+@given(st.lists(read_sets, min_size=1, max_size=6))
+def test_what_somebody_watches_can_be_told(sets):
+    index: WakeIndex[int] = WakeIndex()
+    for number, read_set in enumerate(sets):
+        index.add(number, read_set)
+    assert [index.watched_by(number) for number in range(len(sets))] == sets
+    assert index.watched_by(-1) == ReadSet()
+
+
 @given(read_sets, read_sets, keys)
 def test_adding_again_replaces_what_was_watched(first, second, key):
     index: WakeIndex[str] = WakeIndex()

@@ -180,7 +180,9 @@ class ReaderPool:
         self._call_log.extend(ran.records)
 
     def failed(self, job: QueryJob, failure: Failure) -> QueryRun:
-        """The run of a query that took its reader with it. It is asked again when its code changes."""
+        """The run of a query that took its reader with it. It is asked again when its code changes, and when
+        something changes that it was seen to read before.
+        """
         path = job.call.path
         self._call_log.append(
             CallRecord(
@@ -203,6 +205,7 @@ class ReaderPool:
             read_identity=False,
             read_clock=False,
             code_hash=self._code_hash(path) or "",
+            is_lost=True,
         )
 
     def verdict(self, worker: Worker, job: QueryJob, deaths: int) -> Failure | None:

@@ -147,6 +147,8 @@ class QueryRun(msgspec.Struct, frozen=True, array_like=True, gc=False):
     code_hash: str
     seconds: float = 0.0
     """How long it took."""
+    is_lost: bool = False
+    """Whether what it read was lost with its process: what is said here is the least of it."""
 
     @property
     def read_set(self) -> ReadSet:

@@ -325,6 +325,8 @@ class LiveQueries:
             return result  # Another wave has already brought a newer one.
         if before is not None and entry.pin not in (job.journal, run.journal):
             return result  # A page whose end another first run has fixed elsewhere: see `LiveSession`.
+        if run.is_lost and before is not None:
+            run = self._reading_as_before(entry, run)
         recent = self._recent
         touch = recent.first_touch(run.read_set, after=ts) if recent.newest > ts else None
         if touch is None and (self._runner.code_hash(entry.key.question.path) or "") != run.code_hash:
@@ -336,23 +338,31 @@ class LiveQueries:
             if run.read_clock
             else None
         )
-        if touch is not None:
-            self._unregister(entry)
-            self._pin(entry)
-        elif before is not None:
+        if before is not None:
+            # Also of what is stale already: what ends its process can only be known by what was read before.
             self._fresh.drop(entry)
             mark = hash(run.packed_read_set)  # Of 64 bits, made with the secret of this process.
             if entry.watched != mark:
                 self._index.add(entry, run.read_set)
                 entry.watched = mark
-        elif (outgrown := self._fresh.put(entry, run.packed_read_set)) is not None:
+        elif touch is None and (outgrown := self._fresh.put(entry, run.packed_read_set)) is not None:
             self._unused.drop(outgrown)
             self._forget(outgrown)
+        if touch is not None:
+            self._pin(entry)
         if not was_stale and (touch is not None or (before is not None and result is not before)):
             # Stale already; or others still show what this run has replaced (it had failed, or aged). While
             # an entry is stale, all who show it wait for a result anyway.
             self._mark_pending(entry)
         return result
+
+    def _reading_as_before(self, entry: Entry, run: QueryRun) -> QueryRun:
+        """A run that ended its process, with what the runs before it had read: it was a change of that which
+        made it end so, and one more may mend it.
+        """
+        self._fresh.register(entry)
+        read_set = self._index.watched_by(entry).union(run.read_set)
+        return replace(run, packed_read_set=read_set.to_wire())
 
     def _learn_identity_use(self, entry: Entry, run: QueryRun) -> None:
         question = entry.key.question

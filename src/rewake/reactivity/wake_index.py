@@ -23,7 +23,7 @@ from collections.abc import Hashable
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-from rewake.database import ReadSet
+from rewake.database import Interval, ReadSet
 from rewake.storage import LogRow
 from rewake.values import key_offsets, key_successor
 
@@ -213,6 +213,19 @@ class WakeIndex(Generic[W]):
             else:
                 self._leave(handle, watcher)
 
+    def watched_by(self, watcher: W) -> ReadSet:
+        """What a watcher watches: the inverse of `add`. Nothing for one that is not in the index."""
+        intervals: dict[int, list[Interval]] = {}
+        for handle in _each(self._handles.get(watcher, ())):
+            if isinstance(handle, _Node):
+                index_id, interval = handle.at[0], (handle.lower, _bound(handle.upper))
+            elif handle[0] < 0:
+                index_id, interval = ~handle[0], (handle[1], handle[1] + b"\0")
+            else:
+                index_id, interval = handle[0], (handle[1], key_successor(handle[1]))
+            intervals.setdefault(index_id, []).append(interval)
+        return ReadSet(intervals)
+
     def touched(self, row: LogRow) -> set[W]:
         """The watchers whose read set holds an old or new key of `row`."""
         found: set[W] = set()
@@ -269,6 +282,11 @@ class WakeIndex(Generic[W]):
                 found.add(there)
             if trees and (tree := trees.get(at)) is not None:
                 tree.stab(key, found)
+
+
+def _bound(upper: bytes) -> bytes | None:
+    """The upper bound of an interval, of which a node has a key in every case."""
+    return None if upper == _END else upper
 
 
 def _each(handles: _Handle[W] | tuple[_Handle[W], ...]) -> tuple[_Handle[W], ...]:
