@@ -37,12 +37,17 @@ _SECRETS = re.compile(
     (?P<scheme> \bauthorization\b [\\"']* \s* [:=,] \s*+ b?[\\"']* (?:bearer|convex|basic)?+ \s*
               | \bbearer\s+ )
         (?P<token> (?!\[redacted) [^\s"',;)}\]\\]{6,} )
-    | (?P<name> [\w.-]* ) \| (?: rk )? [0-9a-f]{16,} (?: : [A-Za-z0-9+/=]+ )?
-    | \b eyJ[\w-]{6,} \. [\w-]{6,} (?: \. [\w-]* )?
+    | (?P<name> (?: (?<![\w.-]) [\w.-]*+ )?+ ) \| (?: rk )? [0-9a-f]{16,} (?: : [A-Za-z0-9+/=]+ )?
+    | \b (?P<word> eyJ (?: (?! \b(?:authorization|bearer)\b ) [\w-] ){6,}+ )
+        (?P<rest> \. [\w-]{6,} (?: \. [\w-]* )? )?+
     | (?P<parameter> [?&](?:adminKey|token)= ) [^\s&"'\\\#]+
     """
 )
-"""Keys of administrators, tokens of users and of uploads, wherever they stand."""
+"""Keys of administrators, tokens of users and of uploads, wherever they stand.
+
+No part goes through a long word more than once, which authors print and strangers send: a name begins where
+its word does, and a word that looks like the beginning of a token is taken whole, whatever comes of it.
+"""
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
@@ -57,6 +62,8 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def _replace(match: re.Match[str]) -> str:
+    if match["word"] is not None and match["rest"] is None:
+        return match[0]
     if match["name"] is not None:
         return f"{match['name']}|{_REDACTED}"
     return (match["scheme"] or match["parameter"] or "") + _REDACTED
