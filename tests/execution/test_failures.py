@@ -36,6 +36,11 @@ def recursive(ctx: QueryCtx) -> None:
 
 
 @query
+def halved(ctx: QueryCtx) -> None:
+    raise ValueError(json.loads('"half \\\\ud800"'))
+
+
+@query
 def nameless(ctx: QueryCtx) -> None:
     class Odd(Exception):
         def __str__(self):
@@ -98,6 +103,13 @@ def test_whatever_an_author_raises_ends_the_run_and_not_the_server(tmp_path):
     assert len(recursive.encode()) <= DEFAULT_LIMITS.error_message_bytes_max
     nameless = failure_in(tmp_path, "m:nameless")[0]
     assert nameless.startswith("Uncaught Odd: <the error's text could not be made>\n")
+
+
+def test_half_a_surrogate_pair_is_shown_as_its_escape_since_it_crosses_no_pipe(tmp_path):
+    message, traceback = failure_in(tmp_path, "m:halved")
+    assert message.startswith("Uncaught ValueError: half \\ud800\n")
+    assert traceback is not None
+    assert traceback.endswith("ValueError: half \\ud800\n")
 
 
 def test_an_exception_that_cannot_even_be_looked_at_still_comes_to_a_failure(tmp_path):

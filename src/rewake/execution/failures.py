@@ -100,9 +100,10 @@ def author_traceback(error: BaseException) -> str:
     frames in between. Never raises, like `failure_of`.
     """
     try:
-        return _traceback_text(error)
+        text = _traceback_text(error)
     except Exception:
-        return f"{type(error).__name__}: {_NOT_MADE}\n"
+        text = f"{type(error).__name__}: {_NOT_MADE}\n"
+    return _unicode(text)
 
 
 def _traceback_text(error: BaseException) -> str:
@@ -150,6 +151,11 @@ def _text_of(error: BaseException) -> str:
         text = str(error)
     except Exception:
         text = _NOT_MADE
+    return _unicode(text)
+
+
+def _unicode(text: str) -> str:
+    """Text that can cross a pipe and the wire: half a surrogate pair is shown as its escape."""
     return text.encode(errors="backslashreplace").decode()
 
 
