@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from rewake.errors import ApplicationError, InvalidInput
 from rewake.execution import Failure, error_text, failure_of
+from rewake.execution.failures import author_traceback
 from rewake.limits import DEFAULT_LIMITS
 from tests.deployment.stage import CallFailed, Stage, play
 
@@ -103,6 +105,15 @@ def test_whatever_an_author_raises_ends_the_run_and_not_the_server(tmp_path):
     assert len(recursive.encode()) <= DEFAULT_LIMITS.error_message_bytes_max
     nameless = failure_in(tmp_path, "m:nameless")[0]
     assert nameless.startswith("Uncaught Odd: <the error's text could not be made>\n")
+
+
+def test_a_traceback_is_no_longer_than_the_text_of_an_error():
+    try:
+        raise ValueError("z" * 5_000_000)
+    except ValueError as error:
+        text = author_traceback(error, limits=replace(DEFAULT_LIMITS, error_message_bytes_max=300))
+    assert len(text) <= 300
+    assert "z" * 30 in text
 
 
 def test_half_a_surrogate_pair_is_shown_as_its_escape_since_it_crosses_no_pipe(tmp_path):

@@ -144,7 +144,7 @@ class ActionRun:
             seconds=self._clock.monotonic() - started,
             log_lines=tuple(lines.lines),
             error=result.message if isinstance(result, Failure) else None,
-            traceback=_traceback(error),
+            traceback=_traceback(error, self.limits),
             request_id=job.request_id,
             usage=CallUsage(
                 arguments_bytes=len(job.call.args),
@@ -373,7 +373,7 @@ def _call_of(
     return FunctionCall(path, encoded_arguments(record, arguments)), record
 
 
-def _traceback(error: BaseException | None) -> str | None:
+def _traceback(error: BaseException | None, limits: Limits) -> str | None:
     if error is None or issubclass(type(error), RewakeError):
         return None
-    return author_traceback(error)
+    return author_traceback(error, limits=limits)

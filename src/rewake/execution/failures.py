@@ -92,18 +92,21 @@ def author_frames(error: RewakeError) -> str:
         return ""
     while frames and frames[-1].filename.startswith(_HOUSE):
         del frames[-1]
-    return _HEAD + "".join(traceback.StackSummary.from_list(frames).format()) if frames else ""
+    if not frames:
+        return ""
+    text = _HEAD + "".join(traceback.StackSummary.from_list(frames).format())
+    return _bounded(text, DEFAULT_LIMITS.error_message_bytes_max)
 
 
-def author_traceback(error: BaseException) -> str:
+def author_traceback(error: BaseException, *, limits: Limits = DEFAULT_LIMITS) -> str:
     """The Python traceback from the author's first frame on, without the import system's and the loader's
-    frames in between. Never raises, like `failure_of`.
+    frames in between, as long as the text of an error may be. Never raises, like `failure_of`.
     """
     try:
         text = _traceback_text(error)
     except Exception:
         text = f"{type(error).__name__}: {_NOT_MADE}\n"
-    return _unicode(text)
+    return _bounded(text, limits.error_message_bytes_max)
 
 
 def _traceback_text(error: BaseException) -> str:
@@ -151,11 +154,6 @@ def _text_of(error: BaseException) -> str:
         text = str(error)
     except Exception:
         text = _NOT_MADE
-    return _unicode(text)
-
-
-def _unicode(text: str) -> str:
-    """Text that can cross a pipe and the wire: half a surrogate pair is shown as its escape."""
     return text.encode(errors="backslashreplace").decode()
 
 

@@ -209,7 +209,7 @@ class Host:
         # By its type: `isinstance` would also ask the author's object for its class, which may raise.
         if self.error is None or issubclass(type(self.error), RewakeError):
             return None
-        return author_traceback(self.error)
+        return author_traceback(self.error, limits=self.limits)
 
     def limit_reached(self) -> LimitReached | None:
         """The limit that ended the run, where one did."""
