@@ -55,6 +55,8 @@ class Choir:
         for singer in broken:
             singer.session.close()
 
+    finish = settle
+
 
 class Watcher:
     """One client. Implements `LiveListener`, and `Singer`."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import event, given, settings
@@ -19,6 +20,7 @@ from rewake.execution import Success
 from rewake.limits import DEFAULT_LIMITS
 from rewake.protocol import StateVersion
 from rewake.reactivity import LiveSession, Showing
+from rewake.sync import voice
 from rewake.sync.broadcast import Aside, Broadcast
 from rewake.sync.deflation import WINDOW_BITS_MAX, Deflater
 from rewake.sync.frames import text_frames
@@ -291,11 +293,12 @@ def live_through(
         await crowd.house.live.close()
         return Written(crowd.written, figures, shown, sung)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LiveSession, "show", counted)
-        patch.setattr(Voice, "show", counted_together)
-        with nullcontext() if in_one_step else in_two_steps():
-            return asyncio.run(run())
+    with (
+        patch.object(LiveSession, "show", counted),
+        patch.object(Voice, "show", counted_together),
+        nullcontext() if in_one_step else in_two_steps(),
+    ):
+        return asyncio.run(run())
 
 
 @settings(max_examples=150, deadline=None)
@@ -333,15 +336,17 @@ STORIES = st.lists(st.builds(list.__add__, BURSTS, st.lists(TOGETHER, max_size=1
     members=st.lists(SINGERS, min_size=6, max_size=6),
     bursts=STORIES,
     chunk_bytes=st.sampled_from([5_000_000, 5_000_000, 5_000_000, 300]),
+    sockets_a_turn=st.sampled_from([1, 2, 100]),
 )
 def test_a_chorus_says_what_each_would_have_said(
-    members: list[dict[str, Any]], bursts: list[list[list[Step]]], chunk_bytes: int
+    members: list[dict[str, Any]], bursts: list[list[list[Step]]], chunk_bytes: int, sockets_a_turn: int
 ) -> None:
     history = [[Step("commit", ("b", value))] for value in (8, 9)]
     history += [together for burst in bursts for together in burst]
     limits = {"chunk_bytes": chunk_bytes, "socket_deflate_bytes_min": 200}
     adds = [[("m:get", "b")], [("m:get", "b"), ("m:get", "a")], [("m:get", "b"), ("m:get", "b")]]
-    one = live_through(members, history, in_one_step=True, adds=adds, **limits)
+    with patch.object(voice, "SOCKETS_A_TURN", sockets_a_turn):
+        one = live_through(members, history, in_one_step=True, adds=adds, **limits)
     two = live_through(members, history, in_one_step=False, adds=adds, **limits)
     event(f"in a chorus: {min(one.in_chorus, 20) // 5 * 5} or more")
     assert one.bytes_each == two.bytes_each

@@ -92,7 +92,10 @@ class Chorus:
 
     def leave(self, singer: Singer) -> None:
         """Let a session go; it is where the others are, and is owed what they are owed."""
-        member = self._members.pop(singer)
+        self._voice.finish()  # Else it could be told something else before.
+        member = self._members.pop(singer, None)
+        if member is None:
+            return  # It was one of those whom the voice did not get through to.
         choruses = self._entry.choruses
         if not self._members and choruses is not None:
             del choruses[self._key]
@@ -122,6 +125,7 @@ class Chorus:
     def show(self, wave: Showing) -> None:
         """Show everybody the wave that was joined, or part: then each begins the next."""
         self.in_wave = False
+        self._voice.finish()  # One wave after the other.
         entry, result = self._entry, wave.known(self._entry)
         for singer in self._voice.outgrown(wave):
             self.leave(singer)

@@ -31,7 +31,7 @@ class Voice(Protocol):
         ...
 
     def leave(self, singer: Singer) -> None:
-        """Tell `singer` no more. It is where the others are."""
+        """Tell `singer` no more. It is where the others are, once all have been told (`finish`)."""
         ...
 
     def outgrown(self, wave: Showing) -> Collection[Singer]:
@@ -39,11 +39,19 @@ class Voice(Protocol):
         ...
 
     def show(self, wave: Showing, updates: Sequence[tuple[int, LiveResult]]) -> bool:
-        """Tell everybody. False, and nobody was told: each has to be told by itself."""
+        """Tell everybody; those who are many, some in each turn of the loop. False, and nobody is told: each
+        has to be told by itself. All must have been told of the last wave (`finish`).
+        """
         ...
 
     def settle(self) -> None:
-        """See to those whom the last `show` did not get through to; they leave."""
+        """See to those whom the last `show` did not get through to, now or when everybody was told; they
+        leave.
+        """
+        ...
+
+    def finish(self) -> None:
+        """Tell everybody now who is still to be told, and `settle`."""
         ...
 
 

@@ -297,7 +297,8 @@ class Connection:
 
     def broke(self, error: Exception) -> None:
         """See `voice.Member`."""
-        self._feed(self._session.broke, error)
+        if not self._is_gone:
+            self._feed(self._session.broke, error)
 
     # Carrying out.
 
@@ -351,6 +352,8 @@ class Connection:
         elif error is not None:
             _log.info("websocket closed: %s: %s", error.code, error)
         self._registry.tallies.sockets_closed[_reason(error)] += 1
+        if self._voice is not None:
+            self._live_session().stand_alone()  # What it is still to be told goes before.
         self._is_over = True
         self._socket.resume_reading()
         self._socket.close(instruction.code, instruction.reason)
