@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rewake.handoff import Handoff, at_once, is_at_once
+from rewake.handoff import Handoff, answer_all, at_once, is_at_once
 
 _place: ContextVar[str] = ContextVar("place", default="outside")
 
@@ -209,3 +209,23 @@ def test_a_mistake_of_who_is_told_is_reported_like_one_of_the_job():
         at_once(job(True), tell=heard.append, over=lambda: heard.append("over"))
 
     assert play(story) == ["over", "ValueError('told')", "over", "ValueError('job')"]
+
+
+def test_an_answer_or_an_error_is_for_all_who_still_wait() -> None:
+    async def story() -> None:
+        first, second, gone = Handoff[int](), Handoff[int](), Handoff[int]()
+
+        async def asking(answer: Handoff[int]) -> int:
+            return await answer
+
+        waiting = [asyncio.ensure_future(asking(each)) for each in (first, second, gone)]
+        await asyncio.sleep(0)
+        waiting[2].cancel()
+        await asyncio.sleep(0)
+        answer_all([first, gone], 1)
+        answer_all([second], ValueError("no"))
+        assert await waiting[0] == 1
+        with pytest.raises(ValueError, match="no"):
+            await waiting[1]
+
+    asyncio.run(asyncio.wait_for(story(), 30))

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextvars import Context, copy_context
 from typing import Any, Generic, TypeVar
 
@@ -146,3 +146,14 @@ def at_once(
     however it did.
     """
     _Run(job, tell, over, copy_context()).step()
+
+
+def answer_all(askers: Iterable[Handoff[T]], answer: T | Exception) -> None:
+    """Hand `answer` to all who still wait for it."""
+    for asker in askers:
+        if asker.done():
+            continue
+        if isinstance(answer, Exception):
+            asker.set_exception(answer)
+        else:
+            asker.set_result(answer)

@@ -768,6 +768,24 @@ def test_after_close_no_wave_begins():
     play(story)
 
 
+def test_close_waits_for_the_waves_and_the_runs_under_way():
+    async def story(stage: Stage) -> None:
+        stage.runner.is_gated = True
+        watcher = stage.watch("m:get")
+        asked = asyncio.ensure_future(stage.live.query(call("m:get", "b"), ANONYMOUS, PUBLIC))
+        await stage.rest()
+        closing = asyncio.ensure_future(stage.live.close())
+        while stage.runner.gates:
+            await stage.rest()
+            assert not closing.done()
+            await stage.pass_gate()
+        await closing
+        assert watcher.shown == {0: '"v0 m:get a None"'}
+        assert asked.done()
+
+    play(story)
+
+
 def test_rows_that_were_told_before_are_not_applied_again():
     async def story(stage: Stage) -> None:
         stage.runner.commit(("a", 1))

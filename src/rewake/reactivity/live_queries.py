@@ -33,7 +33,7 @@ from rewake.execution import (
     Success,
     Visibility,
 )
-from rewake.handoff import Handoff, at_once, is_at_once
+from rewake.handoff import Handoff, answer_all, at_once, is_at_once
 from rewake.limits import Limits
 from rewake.reactivity.chorus import Chorus
 from rewake.reactivity.entries import (
@@ -48,7 +48,6 @@ from rewake.reactivity.entries import (
 from rewake.reactivity.fresh_entries import FreshEntries
 from rewake.reactivity.live_figures import LiveFigures, live_figures
 from rewake.reactivity.live_session import LiveListener, LiveSession, Subscription
-from rewake.reactivity.lone_runs import answer_all
 from rewake.reactivity.recent_rows import RecentRows
 from rewake.reactivity.showable_position import ShowablePosition
 from rewake.reactivity.unused_entries import UnusedEntries
@@ -443,7 +442,6 @@ class LiveQueries:
             del self._entries[entry.key]
 
     async def close(self) -> None:
-        """Wait for the waves and runs under way; no more begin."""
+        """Wait for the runs under way, of waves and of others; no more begin."""
         self.is_closed = True
-        await self._waves.ended()
         await self._recent.all_arrived()

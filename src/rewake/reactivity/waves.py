@@ -28,12 +28,12 @@ from typing import Protocol
 
 from rewake.environment import Environment
 from rewake.execution import QueryJob, QueryRun, Readers
+from rewake.handoff import at_once
 from rewake.limits import Limits
 from rewake.observability import logger
 from rewake.reactivity.chorus import Chorus
 from rewake.reactivity.entries import Entry, LiveResult
 from rewake.reactivity.live_session import LiveSession
-from rewake.reactivity.lone_runs import LoneRuns
 from rewake.reactivity.recent_rows import RecentRows
 from rewake.reactivity.showable_position import ShowablePosition
 from rewake.reactivity.showing import Showing
@@ -107,7 +107,6 @@ class Waves:
         self._will_turn = False  # Set by whatever a turn is to look at; cleared by the turn.
         # In a context of its own: a wave belongs to none of the requests that brought it about.
         self._context = Context()
-        self._runs = LoneRuns()  # A wave runs as these do: at once, so that it is shown at once.
 
     # What the hub tells.
 
@@ -135,10 +134,6 @@ class Waves:
         if not self._will_turn:
             self._will_turn = True
             asyncio.get_running_loop().call_soon(self._turn, context=self._context)
-
-    async def ended(self) -> None:
-        """Wait for the waves under way."""
-        await self._runs.ended()
 
     # Beginning.
 
@@ -191,7 +186,7 @@ class Waves:
             wave = self._gather(waiting, most)
             if wave.begun or wave.joined or wave.choruses:
                 self.under_way += 1
-                self._runs.begin(self._run(wave))
+                at_once(self._run(wave))  # So that it is shown in the step that brings its results.
         if waiting:
             self._dirty = {**dict.fromkeys(waiting), **self._dirty}
 

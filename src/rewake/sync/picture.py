@@ -108,31 +108,35 @@ class Picture:
             raise BaseVersionMismatch(base=base, current=current)
         if message.new_version <= base:
             raise NewVersionTooLow(new=message.new_version, base=base)
-        queries = self._queries
         for modification in message.modifications:
-            query_id = modification.query_id
             if isinstance(modification, Add):
-                # An id that was taken out counts as living until its removal is confirmed.
-                removed = self._removed or ()
-                if query_id in queries or query_id in removed:
-                    raise QueryIdMisused(f"query {query_id} was added while it lived")
-                # A reader too slow for waves could add and remove for ever.
-                if len(queries) + len(removed) >= self._queries_max:
-                    raise TooManyQueries(limit=self._queries_max)
-                queries[query_id] = _UNANSWERED
-                if self._unanswered is None:
-                    self._unanswered = set()
-                self._unanswered.add(query_id)
-                continue
-            fingerprint = queries.pop(query_id, None)
-            if fingerprint is None:
-                raise QueryIdMisused(f"query {query_id} was removed while it did not live")
-            if self._removed is None:
-                self._removed = {}
-            self._removed[query_id] = fingerprint
-            if self._unanswered is not None:
-                self._unanswered.discard(query_id)
+                self._add(modification.query_id)
+            else:
+                self._take_out(modification.query_id)
         self._query_set_version = message.new_version
+
+    def _add(self, query_id: int) -> None:
+        # An id that was taken out counts as living until its removal is confirmed.
+        queries, removed = self._queries, self._removed or ()
+        if query_id in queries or query_id in removed:
+            raise QueryIdMisused(f"query {query_id} was added while it lived")
+        # A reader too slow for waves could add and remove for ever.
+        if len(queries) + len(removed) >= self._queries_max:
+            raise TooManyQueries(limit=self._queries_max)
+        queries[query_id] = _UNANSWERED
+        if self._unanswered is None:
+            self._unanswered = set()
+        self._unanswered.add(query_id)
+
+    def _take_out(self, query_id: int) -> None:
+        fingerprint = self._queries.pop(query_id, None)
+        if fingerprint is None:
+            raise QueryIdMisused(f"query {query_id} was removed while it did not live")
+        if self._removed is None:
+            self._removed = {}
+        self._removed[query_id] = fingerprint
+        if self._unanswered is not None:
+            self._unanswered.discard(query_id)
 
     def change_identity(self) -> None:
         """The client is somebody else from here on."""
