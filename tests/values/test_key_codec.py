@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -157,6 +158,13 @@ def test_offsets_stop_before_a_tail_that_is_cut_off(fields: list[Any], data: st.
     if key[cut - 1 : cut + 1] == b"\0\xff":
         return  # Between the bytes of an escape, where nobody may cut.
     assert key_offsets(key[:cut]) == [offset for offset in key_offsets(key) if offset <= cut]
+
+
+@given(any_keys, st.integers(0, 40))
+def test_offsets_end_with_the_first_that_is_enough(fields: list[Any], enough: int) -> None:
+    key = encode_key(fields)
+    starts = [0, *key_offsets(key)]
+    assert key_offsets(key, enough) == [end for start, end in pairwise(starts) if start < enough]
 
 
 @given(st.one_of(st.binary(max_size=30), st.lists(st.sampled_from(range(0x17)), max_size=12).map(bytes)))

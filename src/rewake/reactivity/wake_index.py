@@ -8,10 +8,10 @@ number; this index answers it in time proportional to the answer.
                                                     '--> part of it:   an interval tree
 
 A query that fixes the first fields of an index (`channel = c`) reads keys that all begin with the same
-bytes. A written key is cut at each of its field boundaries, and each cut is one dictionary look-up; 100,000
-watchers on 100,000 channels cost the same as ten. What remains within one prefix (pages of one list, ranges
-of time) is kept in a treap ordered by lower bound and augmented with the greatest upper bound, so that
-finding the k intervals around a key takes O(k + log n).
+bytes. A written key is cut at its field boundaries, as far in as anybody watches, and each cut is one
+dictionary look-up; 100,000 watchers on 100,000 channels cost the same as ten. What remains within one prefix
+(pages of one list, ranges of time) is kept in a treap ordered by lower bound and augmented with the greatest
+upper bound, so that finding the k intervals around a key takes O(k + log n).
 
 Not here: recording read sets (`database/read_set.py`), what waking means (`live_queries.py`).
 Source: Seidel and Aragon, "Randomized Search Trees" (1996); Cormen et al., "Interval trees".
@@ -169,9 +169,10 @@ class WakeIndex(Generic[W]):
         # Several are a tuple: the garbage collector lets go of tuples of places for good, where it would go
         # through a list for each watcher in every full collection.
         self._handles: dict[W, _Handle[W] | tuple[_Handle[W], ...]] = {}
-        # Indexes in which somebody has ever watched something. Their ids are never used again, so there are
-        # few, and a write to the others need not be looked at.
-        self._indexes: set[int] = set()
+        # The length of the longest prefix by which somebody has ever watched something in an index: a written
+        # key is not cut behind it. The ids of indexes are never used again, so there are few; and a write to
+        # one that nobody has watched need not be looked at.
+        self._lengths: dict[int, int] = {}
         self._order = 0
 
     def __len__(self) -> int:
@@ -185,18 +186,20 @@ class WakeIndex(Generic[W]):
         if watcher in self._handles:
             self.remove(watcher)
         handles: list[_Handle[W]] = []
-        self._indexes.update(read_set.intervals)
         for index_id, intervals in read_set.intervals.items():
+            longest = self._lengths.get(index_id, 0)
             for lower, upper in intervals:
                 if upper is not None and len(upper) == len(lower) + 1 and upper == lower + b"\0":
                     # A read of a document by its id.
                     handles.append(self._watch_all((~index_id, lower), watcher))
                     continue
                 prefix, is_whole = equality_prefix(lower, upper)
+                longest = max(longest, len(prefix))
                 if is_whole:
                     handles.append(self._watch_all((index_id, prefix), watcher))
                 else:
                     handles.append(self._watch_part((index_id, prefix), lower, upper, watcher))
+            self._lengths[index_id] = longest
         self._handles[watcher] = handles[0] if len(handles) == 1 else tuple(handles)
 
     def remove(self, watcher: W) -> None:
@@ -229,15 +232,16 @@ class WakeIndex(Generic[W]):
     def touched(self, row: LogRow) -> set[W]:
         """The watchers whose read set holds an old or new key of `row`."""
         found: set[W] = set()
-        indexes = self._indexes
+        lengths = self._lengths
         for write in row.writes:
             for index_id, old_key, new_key in write.keys:
-                if index_id not in indexes:
+                longest = lengths.get(index_id)
+                if longest is None:
                     continue
                 if old_key is not None:
-                    self._stab(index_id, old_key, found)
+                    self._stab(index_id, old_key, longest, found)
                 if new_key is not None and new_key != old_key:
-                    self._stab(index_id, new_key, found)
+                    self._stab(index_id, new_key, longest, found)
         return found
 
     def _watch_all(self, at: _Place, watcher: W) -> _Place:
@@ -269,10 +273,10 @@ class WakeIndex(Generic[W]):
         tree.insert(node)
         return node
 
-    def _stab(self, index_id: int, key: bytes, found: set[W]) -> None:
+    def _stab(self, index_id: int, key: bytes, longest: int, found: set[W]) -> None:
         wholes, trees = self._wholes, self._trees
         places = [(~index_id, key), (index_id, b"")]
-        for offset in key_offsets(key):
+        for offset in key_offsets(key, longest):
             places.append((index_id, key[:offset]))
         for at in places:
             there = wholes.get(at)

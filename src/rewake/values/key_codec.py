@@ -99,16 +99,17 @@ def decode_key(key: bytes) -> list[Value | Unset]:
     return fields
 
 
-def key_offsets(key: bytes) -> list[int]:
-    """Return where each field of `key` ends, stopping at the first that is cut off or unknown.
+def key_offsets(key: bytes, enough: int | None = None) -> list[int]:
+    """Return where each field of `key` ends, stopping at the first that is cut off or unknown, or that ends
+    at `enough` or behind it.
 
     `key[:offsets[n]]` is the prefix of the first n + 1 fields. An interval's bound made by `key_successor`
     gives the fields of the prefix that it was made from. Who cuts keys must cut at one of these offsets:
     cut between the two bytes of an escape, a string looks finished.
     """
     offsets: list[int] = []
-    position = 0
-    while position < len(key):
+    position, end = 0, len(key) if enough is None else min(enough, len(key))
+    while position < end:
         try:
             position = _skip(key, position, 0)
         except InvalidKey:
