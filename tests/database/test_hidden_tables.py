@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from rewake.database import verify
-from rewake.database.catalog import Catalog, TabletRole, load_catalog
+from rewake.database.catalog import Catalog, load_catalog
 from rewake.database.hidden_tables import (
     add_row,
     build,
@@ -23,6 +23,7 @@ from rewake.database.hidden_tables import (
     retire,
     tend_hidden,
 )
+from rewake.database.table import TabletRole
 from rewake.database.writes import WriteTransaction
 from rewake.environment import Environment
 from rewake.values import encode

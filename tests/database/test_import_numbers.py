@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rewake.database.catalog import EMPTY_CATALOG, Catalog, Table
+from rewake.database.catalog import EMPTY_CATALOG, Catalog
 from rewake.database.import_numbers import (
     ImportNumberForeign,
     ImportNumberInvalid,
@@ -13,6 +13,7 @@ from rewake.database.import_numbers import (
     Wanted,
     plan_numbers,
 )
+from rewake.database.table import Table
 
 
 def _catalog(**numbers: int) -> Catalog:

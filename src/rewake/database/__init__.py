@@ -27,9 +27,6 @@ from rewake.database.catalog import (
     SYSTEM_TABLES,
     Catalog,
     CatalogCache,
-    IndexState,
-    Table,
-    TableIndex,
 )
 from rewake.database.change_feed import (
     Changes,
@@ -221,6 +218,7 @@ from rewake.database.sql_process import SqlJob, answer_json, sql_on_file
 from rewake.database.sql_reading import InvalidSql, SqlTookTooLong
 from rewake.database.staged_validators import staged_verdicts, take_staged_step
 from rewake.database.staged_verdict import StagedState, StagedVerdict
+from rewake.database.table import IndexState, Table, TableIndex
 from rewake.database.table_sizes import count_documents, watch_table
 from rewake.database.usage import (
     Measure,

@@ -20,8 +20,9 @@ from typing import IO, Any
 
 from rewake.archive import STORAGE_ROWS, TABLE_NUMBERS, ArchiveWriter, extension_of, rows_of, schema_of
 from rewake.blobs import BlobStore
-from rewake.database.catalog import BLOBS, STORAGE, Table
+from rewake.database.catalog import BLOBS, STORAGE
 from rewake.database.past_tables import PastTables
+from rewake.database.table import Table
 from rewake.errors import Unavailable
 from rewake.storage import Notes
 from rewake.values import Int64, decode_stored_document, encode_export, stored_as_export

@@ -19,10 +19,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from rewake.database.catalog import TABLES, Catalog, IndexState, Table
+from rewake.database.catalog import TABLES, Catalog
 from rewake.database.errors import SnapshotInFuture, SnapshotTooOld
 from rewake.database.past_tables import PastTables, TableReplaced
 from rewake.database.snapshots import Reader
+from rewake.database.table import IndexState, Table
 from rewake.storage import LogWrite
 from rewake.values import decode_stored_document, encode
 

@@ -26,8 +26,9 @@ from typing import Any
 
 import msgspec
 
-from rewake.database.catalog import DEPLOY_PARTS, DEPLOYS, Table
+from rewake.database.catalog import DEPLOY_PARTS, DEPLOYS
 from rewake.database.document_writes import Fields
+from rewake.database.table import Table
 from rewake.database.writes import WriteTransaction
 from rewake.errors import Conflict
 from rewake.storage import Reads

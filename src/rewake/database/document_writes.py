@@ -31,9 +31,10 @@ import msgspec
 from msgspec.structs import replace
 
 from rewake.database.active_schema import ActiveSchemas
-from rewake.database.catalog import AUTHOR_VISIBLE, Catalog, Table
+from rewake.database.catalog import AUTHOR_VISIBLE, Catalog
 from rewake.database.errors import InvalidArgument, SchemaEnforcementError, WriteInterrupted
 from rewake.database.reads import ReadTransaction
+from rewake.database.table import Table
 from rewake.environment import Environment
 from rewake.limits import DOCUMENT_BYTES_MAX, DOCUMENT_NESTING_MAX, Limits
 from rewake.schema import ValidationFailed, WriteDocument, as_it_is
@@ -330,8 +331,8 @@ class DocumentWrites(ReadTransaction):
         """A document, whose row is remembered: whoever reads one is likely to write it next."""
         key, recorder = key_of_id(id), self.recorder
         recorder.point(table.by_id, key)
-        if recorder.parts > self._intervals_allowed:
-            self._count_intervals()
+        if recorder.parts > self.intervals_allowed:
+            self.count_intervals()
         place = (table.tablet, id)
         found = self._rows.get(place)
         if found is None:

@@ -20,8 +20,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from rewake.database.catalog import TABLETS, HiddenTable, IndexState, Table, TableIndex, TabletRole, hidden_of
+from rewake.database.catalog import TABLETS, hidden_of
 from rewake.database.document_writes import Fields
+from rewake.database.table import HiddenTable, IndexState, Table, TableIndex, TabletRole
 from rewake.database.writes import WriteTransaction
 from rewake.limits import SCHEMA_STEP_ROWS_MAX
 from rewake.values import Int64, decode_stored_document, encode_key

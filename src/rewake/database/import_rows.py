@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rewake.database.catalog import HiddenTable, Table, TabletRole
 from rewake.database.hidden_tables import (
     add_row,
     building_of,
@@ -23,6 +22,7 @@ from rewake.database.hidden_tables import (
     progress_of,
     remove_row,
 )
+from rewake.database.table import HiddenTable, Table, TabletRole
 from rewake.database.writes import WriteTransaction
 from rewake.errors import Conflict, InvalidInput
 from rewake.limits import SCHEMA_STEP_ROWS_MAX

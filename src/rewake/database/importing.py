@@ -24,20 +24,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec.structs import replace
 
-from rewake.database.catalog import (
-    BACKFILLS,
-    INDEXES,
-    STORAGE,
-    TABLES,
-    TABLES_BY_NAME,
-    TABLETS,
-    Catalog,
-    HiddenTable,
-    IndexState,
-    Table,
-    TableIndex,
-    TabletRole,
-)
+from rewake.database.catalog import BACKFILLS, INDEXES, STORAGE, TABLES, TABLES_BY_NAME, TABLETS, Catalog
 from rewake.database.document_writes import Fields
 from rewake.database.files import restore_file
 from rewake.database.hidden_tables import (
@@ -52,6 +39,7 @@ from rewake.database.import_numbers import NumberPlan, Wanted, plan_numbers
 from rewake.database.import_rows import ImportMetChange, copy_step
 from rewake.database.schema_change import define_view_of, schema_of
 from rewake.database.staged_validators import check_again
+from rewake.database.table import HiddenTable, IndexState, Table, TableIndex, TabletRole
 from rewake.database.writes import WriteTransaction
 from rewake.errors import Conflict
 from rewake.limits import TABLES_MAX

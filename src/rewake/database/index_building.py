@@ -22,8 +22,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from rewake.database.catalog import BACKFILLS, INDEXES, IndexState, Table, TableIndex
+from rewake.database.catalog import BACKFILLS, INDEXES
 from rewake.database.document_writes import Fields
+from rewake.database.table import IndexState, Table, TableIndex
 from rewake.database.writes import WriteTransaction
 from rewake.limits import SCHEMA_STEP_ROWS_MAX
 from rewake.schema import IndexDefinition, QuerySpec

@@ -17,9 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from rewake.database.catalog import Catalog, Table
+from rewake.database.catalog import Catalog
 from rewake.database.errors import SnapshotTooOld
 from rewake.database.snapshots import Reader, Snapshot
+from rewake.database.table import Table
 from rewake.errors import Conflict
 from rewake.storage import Images
 

@@ -7,34 +7,21 @@ mutations' half. Every read goes through the recorder:
     scan         from the start of the range to the last key consumed; the rest only when it was exhausted
     table name   its point in `_tables`; an index name its point in `_indexes`
 
-Scans read bounded pages by key and leave no statement open. Each step of a scan gives the first document
-after the last key given, *as the transaction stands at that step*: what is written meanwhile is seen, ahead
-of the scan and never behind it. (A loop that moves the document it stands on ahead of itself therefore meets
-it again.)
-
-Not here: filters, `take`, `unique` (`functions`), the meaning of ranges (`schema/index_range.py`).
+Not here: going through an index (`range_reads.py`), filters, `take`, `unique` (`functions`), the meaning of
+ranges (`schema/index_range.py`).
 Source: spec/semantics 3.1 to 3.3, 5.2.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
 
 import msgspec
 
-from rewake.database.catalog import (
-    HIDDEN_TABLES,
-    INDEXES_BY_NAME,
-    TABLES_BY_NAME,
-    TABLES_BY_NUMBER,
-    Catalog,
-    IndexState,
-    Table,
-    TableIndex,
-)
+from rewake.database.catalog import HIDDEN_TABLES, INDEXES_BY_NAME, TABLES_BY_NAME, TABLES_BY_NUMBER, Catalog
 from rewake.database.catalog_places import index_interval, name_interval, number_interval
 from rewake.database.cursors import FINGERPRINT_BYTES
 from rewake.database.errors import (
@@ -44,8 +31,10 @@ from rewake.database.errors import (
     InvalidArgument,
     SystemTableRefused,
 )
-from rewake.database.read_set import Interval, ReadRecorder, ReadSet, Span
+from rewake.database.range_reads import RangeReads, first_page
+from rewake.database.read_set import Interval, ReadRecorder, ReadSet
 from rewake.database.scan_parts import Part
+from rewake.database.table import IndexState, Table, TableIndex
 from rewake.database.usage import BOUNDLESS, Measure, Usage
 from rewake.limits import Limits
 from rewake.schema import QuerySpec, interval_for
@@ -54,16 +43,6 @@ from rewake.values import InvalidId, decode_id, key_of_id
 
 Operation = Literal["get", "patch", "replace", "delete"]
 
-_PAGE_MIN = 16
-_PAGE_MAX = 256
-"""Documents in one page of a scan.
-
-Small at first, because most scans take few; doubled, because some take all.
-"""
-
-_IDS_KEPT_MAX = 1_024
-"""So many ids of a table are kept for checks of what is returned; more are checked as any other."""
-
 _ONLY_SYSTEM_GET = "System tables can only be accessed with db.system."
 _ONLY_SYSTEM_QUERY = "System tables can only be accessed from db.system.query()."
 _ONLY_SYSTEM_NORMALIZE = "System tables can only be accessed from db.system.normalizeId()."
@@ -71,12 +50,11 @@ _NO_USER_TABLES = "User tables cannot be accessed with db.system."
 _HIDDEN = "The table {table} cannot be read through db.system."
 _NO_USER_NORMALIZE = "User tables can only be accessed from db.normalizeId()."
 
-
 _NO_TABLE = Table(name="", number=0, tablet=0, by_id=0, by_creation_time=0)
 """Stands for a table that does not exist yet: it has the implicit indexes, and nothing in them."""
 
 
-class ReadTransaction:
+class ReadTransaction(RangeReads):
     """Reads at one snapshot, with a read set of their own.
 
     `ts` labels the snapshot; `now_ms` is the clock when the transaction began, the same for its whole life.
@@ -92,12 +70,8 @@ class ReadTransaction:
         self.recorder = ReadRecorder()
         # Names and numbers whose point in the catalog is recorded already: each needs it once.
         self._seen: set[str | int | tuple[int, str]] = set()
-        # Parts that may be recorded before intervals are merged and counted again; only ever raised, except
-        # by a cap for as long as it lasts.
-        self._intervals_allowed = limits.intervals_read_max
-        # See `TableNames`. Grows with what is read, up to a bound.
+        self.intervals_allowed = limits.intervals_read_max
         self.read_ids: dict[str, set[bytes]] = {}
-        # Counts writes, so that a scan knows when its page is out of date. Only a WriteTransaction raises it.
         self.version = 0
 
     @property
@@ -114,12 +88,12 @@ class ReadTransaction:
         """Count nothing of what follows: the house's own work in the transaction of an author's function, who
         may have used all that there is.
         """
-        usage, allowed = self.usage, self._intervals_allowed
-        self.usage, self._intervals_allowed = Usage(BOUNDLESS), BOUNDLESS.intervals_read_max
+        usage, allowed = self.usage, self.intervals_allowed
+        self.usage, self.intervals_allowed = Usage(BOUNDLESS), BOUNDLESS.intervals_read_max
         try:
             yield
         finally:
-            self.usage, self._intervals_allowed = usage, allowed
+            self.usage, self.intervals_allowed = usage, allowed
 
     @property
     def system(self) -> SystemReads:
@@ -147,16 +121,16 @@ class ReadTransaction:
         is left. What it used stays counted.
         """
         intervals = len(self.recorder.read_set()) if caps else 0
-        allowed = self._intervals_allowed
+        allowed = self.intervals_allowed
         before = self.usage.lower(caps, intervals=intervals)
-        self._intervals_allowed = min(
+        self.intervals_allowed = min(
             allowed, self.recorder.parts + self.usage.database_queries_most - intervals
         )
         try:
             yield
         finally:
             self.usage.lift(before)
-            self._intervals_allowed = allowed
+            self.intervals_allowed = allowed
 
     def get(self, id: str, *, table: str | None = None) -> str | None:
         """Read a document by its id: canonical JSON text, or None where there is none.
@@ -217,13 +191,13 @@ class ReadTransaction:
         table, index, (lower, upper) = self._range_of(spec)
         if table is None:
             return iter(())
-        return self._walk_pages(
+        return self.walk_pages(
             table,
             index.id,
             lower,
             upper,
             descending=spec.order == "desc",
-            limit=_first_page(count),
+            limit=first_page(count),
             count=count,
         )
 
@@ -282,12 +256,12 @@ class ReadTransaction:
     def find(self, table: Table, id: str) -> str | None:
         key, recorder = key_of_id(id), self.recorder
         recorder.point(table.by_id, key)
-        if recorder.parts > self._intervals_allowed:
-            self._count_intervals()
+        if recorder.parts > self.intervals_allowed:
+            self.count_intervals()
         text = self.reads.find(table.by_id, key)
         if text is not None:
             self.usage.count_read(text)
-            self._remember_ids(table, ((key, text),))
+            self.remember_ids(table, ((key, text),))
         return text
 
     def _normalize_id(self, table: str, text: str) -> str | None:
@@ -307,9 +281,9 @@ class ReadTransaction:
             return iter(())
         descending = spec.order == "desc"
         lower, upper = interval if part is None else part.narrow(interval, descending=descending)
-        page = _first_page(limit_hint)
+        page = first_page(limit_hint)
         keys = None if part is None else part.keys
-        return self._walk(index.id, lower, upper, descending=descending, limit=page, keys=keys)
+        return self.walk(index.id, lower, upper, descending=descending, limit=page, keys=keys)
 
     def _range_of(self, spec: QuerySpec) -> tuple[Table | None, TableIndex, Interval]:
         """What a query goes through: its table, if that exists, the index, and the keys that it covers."""
@@ -325,131 +299,11 @@ class ReadTransaction:
             raise refused(table=spec.table, index=spec.index)
         return table, index, interval_for(spec.table, index.name, index.all_fields, spec.bounds)
 
-    def _walk(
-        self,
-        index_id: int,
-        lower: bytes,
-        upper: bytes | None,
-        *,
-        descending: bool,
-        limit: int,
-        keys: list[bytes] | None,
-    ) -> Iterator[str]:
-        """Give the documents between two keys, page by page; what was given out is taken down, no more."""
-        span: Span | None = None
-        begin, end = lower, upper
-        while True:
-            version = self.version
-            page = self.reads.page(index_id, lower, upper, descending=descending, limit=limit)
-            for key, text in page:
-                if descending:
-                    upper = key
-                    span = span or self._record_span(index_id, key, end)
-                    span.lower = key
-                else:
-                    lower = key + b"\0"
-                    span = span or self._record_span(index_id, begin, lower)
-                    span.upper = lower
-                self.usage.count_read(text)
-                if keys is not None:
-                    keys.append(key)
-                yield text
-                if self.version != version:
-                    break
-            else:
-                if len(page) < limit:
-                    break
-                limit = min(2 * limit, _PAGE_MAX)
-                continue
-            # The rest of the page may no longer be true. A loop that writes at every step wants single
-            # documents.
-            limit = 1
-        self._record_rest(span, index_id, (lower, end if descending else upper), descending=descending)
-
-    def _walk_pages(
-        self,
-        table: Table,
-        index_id: int,
-        lower: bytes,
-        upper: bytes | None,
-        *,
-        descending: bool,
-        limit: int,
-        count: int | None,
-    ) -> Iterator[list[str]]:
-        """`_walk` for who takes whole pages, and nothing in between that writes: up to `count` documents."""
-        span: Span | None = None
-        begin, end = lower, upper
-        while count is None or count > 0:
-            if count is not None:
-                limit = min(limit, count)
-                count -= limit
-            page = self.reads.page(index_id, lower, upper, descending=descending, limit=limit)
-            if page:
-                texts = [text for _, text in page]
-                self._remember_ids(table, page)
-                last = page[-1][0]
-                if descending:
-                    span = span or self._record_span(index_id, page[0][0], end)
-                else:
-                    span = span or self._record_span(index_id, begin, page[0][0] + b"\0")
-                if not self.usage.count_page(texts):
-                    self._count_until_refused(page, span, descending=descending)
-                if descending:
-                    span.lower = upper = last
-                else:
-                    span.upper = lower = last + b"\0"
-                yield texts
-            if len(page) < limit:
-                self._record_rest(
-                    span, index_id, (lower, end if descending else upper), descending=descending
-                )
-                return
-            limit = min(2 * limit, _PAGE_MAX)
-
-    def _record_rest(self, span: Span | None, index_id: int, rest: Interval, *, descending: bool) -> None:
-        """Take down what lies behind the last document of a scan: it is empty, and was looked at. Where there
-        was no document, `rest` is all of it.
-        """
-        lower, upper = rest
-        span = span or self._record_span(index_id, lower, upper)
-        if descending:
-            span.lower = lower
-        else:
-            span.upper = upper
-
-    def _remember_ids(self, table: Table, page: Sequence[tuple[bytes, str]]) -> None:
-        ids = self.read_ids.setdefault(table.name, set())
-        if len(ids) < _IDS_KEPT_MAX:
-            end = -table.id_key_bytes
-            ids.update([key[end:] for key, _ in page])
-
-    def _count_until_refused(self, page: list[tuple[bytes, str]], span: Span, *, descending: bool) -> None:
-        """Charge the documents of a page one by one, where not all of them may be read."""
-        for key, text in page:
-            if descending:
-                span.lower = key
-            else:
-                span.upper = key + b"\0"
-            self.usage.count_read(text)
-
     def _record_index(self, table: Table, name: str) -> None:
         """Take down that a declared index was looked up, whether or not it is there."""
         if (table.tablet, name) not in self._seen:
             self._seen.add((table.tablet, name))
             self.recorder.interval(INDEXES_BY_NAME, index_interval(table.tablet, name))
-
-    def _record_span(self, index_id: int, lower: bytes, upper: bytes | None) -> Span:
-        span = self.recorder.span(index_id, lower, upper)
-        if self.recorder.parts > self._intervals_allowed:
-            self._count_intervals()
-        return span
-
-    def _count_intervals(self) -> None:
-        """Charge the read set: what was recorded in parts merges into fewer intervals."""
-        merged = len(self.recorder.read_set())
-        self.usage.check_intervals(merged)
-        self._intervals_allowed = self.recorder.parts + self.usage.database_queries_most - merged
 
 
 class SystemReads:
@@ -487,8 +341,3 @@ class SystemReads:
         if table[:1] != "_":
             raise SystemTableRefused(_NO_USER_NORMALIZE)
         return self._transaction._normalize_id(table, text)
-
-
-def _first_page(count: int | None) -> int:
-    """How many documents to read first, where `count` are expected."""
-    return _PAGE_MIN if count is None else max(1, min(count, _PAGE_MAX))

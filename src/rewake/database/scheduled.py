@@ -22,9 +22,10 @@ from typing import Any
 
 import msgspec
 
-from rewake.database.catalog import CRONS, SCHEDULED_FUNCTIONS, Table
+from rewake.database.catalog import CRONS, SCHEDULED_FUNCTIONS
 from rewake.database.document_writes import Fields
 from rewake.database.errors import InvalidArgument
+from rewake.database.table import Table
 from rewake.database.writes import WriteTransaction
 from rewake.errors import FunctionError
 from rewake.limits import MIB

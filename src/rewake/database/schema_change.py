@@ -28,7 +28,6 @@ from itertools import islice
 import msgspec
 
 from rewake.database.active_schema import StoredSchema
-from rewake.database.catalog import IndexState, Table, TableIndex
 from rewake.database.errors import SchemaWorkLeft
 from rewake.database.index_building import (
     backfilling,
@@ -48,6 +47,7 @@ from rewake.database.schema_check import (
 )
 from rewake.database.schema_records import SchemaState, activate, end_schema, store_pending, waiting_schema
 from rewake.database.staged_validators import begin_staged
+from rewake.database.table import IndexState, Table, TableIndex
 from rewake.database.writes import WriteTransaction
 from rewake.limits import SCHEMA_SWITCH_ROWS_MAX
 from rewake.schema import IndexDefinition, Schema, TableDefinition, schema_from_json

@@ -24,10 +24,11 @@ from itertools import islice
 import msgspec
 
 from rewake.database.active_schema import ActiveSchemas, StoredSchema, stored_form
-from rewake.database.catalog import Catalog, Table
+from rewake.database.catalog import Catalog
 from rewake.database.errors import NewDocumentMismatch, SchemaMismatch
 from rewake.database.snapshots import Snapshot
 from rewake.database.staged_verdict import StagedState
+from rewake.database.table import Table
 from rewake.schema import Schema, ValidationFailed, Validator, is_subset
 from rewake.storage import LogRow
 from rewake.values import decode_stored_document

@@ -16,10 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import TracebackType
 
-from rewake.database.catalog import Catalog, CatalogCache, Table, load_catalog
+from rewake.database.catalog import Catalog, CatalogCache, load_catalog
 from rewake.database.errors import SnapshotInFuture, SnapshotTooOld
 from rewake.database.past import PastReads
 from rewake.database.reads import ReadTransaction
+from rewake.database.table import Table
 from rewake.environment import Environment
 from rewake.limits import Limits
 from rewake.storage import Head, LogRow, ReaderStore, Reads

@@ -21,7 +21,8 @@ from typing import Any
 import apsw
 import msgspec
 
-from rewake.database.catalog import SCHEDULED_FUNCTIONS, STORAGE, SYSTEM_FIELDS, Catalog, Table
+from rewake.database.catalog import SCHEDULED_FUNCTIONS, STORAGE, Catalog
+from rewake.database.table import SYSTEM_FIELDS, Table
 from rewake.errors import InvalidInput
 from rewake.storage import Reads
 from rewake.values import Int64, decode_stored_document, encode_clean

@@ -19,8 +19,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from rewake.database.active_schema import StoredSchema
-from rewake.database.catalog import BACKFILLS, SCHEMAS, Catalog, Table
+from rewake.database.catalog import BACKFILLS, SCHEMAS, Catalog
 from rewake.database.staged_verdict import StagedState, StagedVerdict
+from rewake.database.table import Table
 from rewake.database.writes import WriteTransaction
 from rewake.limits import SCHEMA_STEP_ROWS_MAX
 from rewake.schema import QuerySpec, ValidationFailed, Validator

@@ -31,8 +31,9 @@ from typing import Any
 import msgspec
 
 from rewake.blobs import BlobMissing, BlobStore, BlobStoreFailed
-from rewake.database.catalog import EMPTY_CATALOG, STORAGE, Catalog, Table, load_catalog
+from rewake.database.catalog import EMPTY_CATALOG, STORAGE, Catalog, load_catalog
 from rewake.database.files import all_files
+from rewake.database.table import Table
 from rewake.environment import Environment
 from rewake.storage import Head, Inspection, LogRow, LogWrite, Notes, StorageFailed, unpack_writes
 from rewake.values import check_document_limits, decode, decode_id, decode_stored, encode, encode_key

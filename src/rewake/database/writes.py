@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rewake.database.catalog import SYSTEM_TABLES, TABLES, Table
+from rewake.database.catalog import SYSTEM_TABLES, TABLES
 from rewake.database.document_writes import DocumentWrites, Fields
 from rewake.database.errors import (
     InvalidArgument,
@@ -27,6 +27,7 @@ from rewake.database.errors import (
 )
 from rewake.database.past import PastReads
 from rewake.database.reads import Operation, ReadTransaction
+from rewake.database.table import Table
 from rewake.limits import TABLES_MAX
 from rewake.storage import LogRow
 from rewake.values import UNSET, check_table_name, normalize, values_equal
