@@ -17,7 +17,7 @@ Source: spec/wire-protocol 3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import accumulate
 
@@ -48,8 +48,6 @@ _SHAPES = {characters: divmod(5 * characters, 8) for characters in ID_LENGTHS}
 """Characters of an id to the bytes in them and the bits that are left over."""
 
 _KNOWN_MAX = 16_384
-_known: dict[str, DocumentId] = {}
-"""Ids that were written or read last: a pure function remembered, no state that deployments share."""
 
 
 def _spreading() -> list[tuple[int, int, int]]:
@@ -92,54 +90,8 @@ def encode_id(table_number: int, internal: bytes) -> str:
     for keep, move, shift in SPREADING:
         number = number & keep | (number & move) << shift
     text = number.to_bytes(characters, "big").translate(TO_CHARACTERS).decode()
-    remember_ids({text: DocumentId(table_number, internal)})
+    _known.remember({text: DocumentId(table_number, internal)})
     return text
-
-
-def decode_id(text: str) -> DocumentId:
-    """Read an id text. Only the one text that `encode_id` writes for an id is accepted.
-
-    Raises:
-        InvalidId: with the sentence of wire 3 that fits.
-    """
-    known = _known.get(text)
-    if known is None:
-        known = _decoded(text)
-        remember_ids({text: known})
-    return known
-
-
-def remember_ids(ids: Mapping[str, DocumentId]) -> None:
-    """Remember what texts say that were just written or read."""
-    if len(_known) >= _KNOWN_MAX:
-        _known.clear()
-    _known.update(ids)
-
-
-def _decoded(text: str) -> DocumentId:
-    shape = _SHAPES.get(len(text))
-    if shape is None:
-        raise InvalidId(reason=f"Invalid ID length {len(text)}")
-    length, spare_bits = shape
-    try:
-        number = int(text.encode("ascii").translate(_TO_DIGITS), 32)
-    except ValueError:  # UnicodeEncodeError is one.
-        raise InvalidId(reason="ID wasn't valid base32") from None
-    # Five spare bits would be a whole character too many; others must be zero, or two texts were one id.
-    if spare_bits >= 5 or number & (1 << spare_bits) - 1:
-        raise InvalidId(reason="ID wasn't valid base32")
-    content = (number >> spare_bits).to_bytes(length, "big")
-    if length == _USUAL_BYTES and content[0] > 0x7F and 0 < content[1] <= 0x7F:
-        table_number, start = content[0] & 0x7F | content[1] << 7, 2
-    else:
-        table_number, start = _decode_table_number(content)
-    if len(content) - start != _INTERNAL_BYTES + FOOTER_BYTES:
-        raise InvalidId(reason=f"Invalid ID length {len(text)}")
-    covered = content[:-FOOTER_BYTES]
-    version = (content[-1] << 8 | content[-2]) ^ checksum(covered)
-    if version != VERSION:
-        raise InvalidId(reason=f"Invalid ID version {version} (expected {VERSION})")
-    return DocumentId(table_number, covered[start:])
 
 
 @lru_cache(maxsize=4_096)
@@ -170,3 +122,55 @@ def checksum(content: bytes) -> int:
     """Fletcher's checksum with modulus 256: the low byte is the sum, the high byte the sum of the sums."""
     # Cut to a byte in the end: sums of 21 bytes stay small.
     return (sum(accumulate(content)) & 0xFF) << 8 | sum(content) & 0xFF
+
+
+class _KnownIds(dict[str, DocumentId]):
+    """Reads id texts, and remembers those that were written or read last: a pure function remembered, no
+    state that deployments share. At a bound the memory is emptied and fills again.
+    """
+
+    def remember(self, ids: Mapping[str, DocumentId]) -> None:
+        """Take up what texts say that were just written or read."""
+        if len(self) >= _KNOWN_MAX:
+            self.clear()
+        self.update(ids)
+
+    def __missing__(self, text: str) -> DocumentId:
+        shape = _SHAPES.get(len(text))
+        if shape is None:
+            raise InvalidId(reason=f"Invalid ID length {len(text)}")
+        length, spare_bits = shape
+        try:
+            number = int(text.encode("ascii").translate(_TO_DIGITS), 32)
+        except ValueError:  # UnicodeEncodeError is one.
+            raise InvalidId(reason="ID wasn't valid base32") from None
+        # Five spare bits would be a whole character too many; others must be zero, or two texts were one id.
+        if spare_bits >= 5 or number & (1 << spare_bits) - 1:
+            raise InvalidId(reason="ID wasn't valid base32")
+        content = (number >> spare_bits).to_bytes(length, "big")
+        if length == _USUAL_BYTES and content[0] > 0x7F and 0 < content[1] <= 0x7F:
+            table_number, start = content[0] & 0x7F | content[1] << 7, 2
+        else:
+            table_number, start = _decode_table_number(content)
+        if len(content) - start != _INTERNAL_BYTES + FOOTER_BYTES:
+            raise InvalidId(reason=f"Invalid ID length {len(text)}")
+        covered = content[:-FOOTER_BYTES]
+        version = (content[-1] << 8 | content[-2]) ^ checksum(covered)
+        if version != VERSION:
+            raise InvalidId(reason=f"Invalid ID version {version} (expected {VERSION})")
+        known = DocumentId(table_number, covered[start:])
+        self.remember({text: known})
+        return known
+
+
+_known = _KnownIds()
+
+remember_ids = _known.remember
+
+decode_id: Callable[[str], DocumentId] = _known.__getitem__
+"""Read an id text. Only the one text that `encode_id` writes for an id is accepted. Where it is known, this
+is one look into a dict.
+
+Raises:
+    InvalidId: with the sentence of wire 3 that fits.
+"""
