@@ -8,14 +8,15 @@ from unittest import mock
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rewake.database import WriteTransaction, apply_schema
 from rewake.database.active_schema import ActiveSchemas
 from rewake.errors import RewakeError
 from rewake.limits import Limits
-from rewake.schema import define_schema, define_table, v
+from rewake.schema import Document, Index, Schema, define_schema, define_table, v
 from rewake.storage import Keys
-from rewake.values import COMMIT_TS, UNSET, Int64, decode_stored_document
+from rewake.values import COMMIT_TS, UNSET, Int64, Unset, decode_stored_document
 from tests.database.world import World
 
 SCHEMA = define_schema(
@@ -56,11 +57,47 @@ _CHANGES = st.one_of(
 _STEPS = st.lists(st.tuples(st.sampled_from(["insert", "patch", "replace"]), _CHANGES), max_size=5)
 
 
-def told(steps: list[tuple[str, Any]]) -> list[Any]:
+class Note(Document, table="notes"):
+    """The same table, declared by a class."""
+
+    body: str
+    n: float
+    Place: str | Unset | None = UNSET
+    more: list[Any] | Unset = UNSET
+    by_n = Index("n", "body")
+    by_place = Index("Place")
+
+
+DECLARED = Schema.from_documents([Note], define_schema({"others": define_table(v.any())}))
+NOTES = DECLARED.tables["notes"]
+_NOTES = st.builds(Note, **{name: part for name, part in _FIELDS.items() if name != "extra"})
+_GOOD_NOTES = _GOOD.map(lambda fields: Note(**fields))
+_INSTANCE_STEPS = st.lists(
+    st.tuples(st.sampled_from(["insert", "replace", "read and replace"]), _GOOD_NOTES | _NOTES), max_size=5
+)
+
+
+def take(tx: WriteTransaction, verb: str, id: str, given: Any) -> str | None:
+    """Do a step; gives the id of a new document."""
+    if verb == "insert":
+        return tx.insert_instance(NOTES, given) if isinstance(given, Note) else tx.insert("notes", given)
+    if verb == "patch":
+        tx.patch(id, given)
+    elif isinstance(given, Note):
+        if verb == "read and replace":
+            was = NOTES.decode_document(tx.get(id) or "")
+            given = replace(given, _id=was.id, _creationTime=was.creation_time)
+        tx.replace_instance(id, NOTES, given)
+    else:
+        tx.replace(id, given)
+    return None
+
+
+def told(steps: list[tuple[str, Any]], schema: Schema = SCHEMA) -> list[Any]:
     """What each step comes to, and what the log says of all."""
     world, answers = World(), []
     try:
-        world.mutate(lambda tx: apply_schema(tx, SCHEMA))
+        world.mutate(lambda tx: apply_schema(tx, schema))
 
         def body(tx: WriteTransaction) -> None:
             gone = tx.insert("notes", {"body": "gone", "n": 0})
@@ -68,8 +105,7 @@ def told(steps: list[tuple[str, Any]]) -> list[Any]:
             id = tx.insert("notes", {"body": "first", "n": 0})
             for verb, fields in steps:
                 try:
-                    done = tx.insert("notes", fields) if verb == "insert" else getattr(tx, verb)(id, fields)
-                    answers.append(tx.get(done or id))
+                    answers.append(tx.get(take(tx, verb, id, fields) or id))
                 except RewakeError as error:
                     answers.append((type(error), str(error).replace(id, "the id")))
             for table, other in (("others", id), (None, "nonsense"), (None, gone), (None, None)):
@@ -109,6 +145,34 @@ def test_both_ways_come_to_the_same(steps: list[tuple[str, Any]]) -> None:
     quick = plain(told(steps))
     with mock.patch.object(ActiveSchemas, "writer", return_value=None):
         assert quick == plain(told(steps))
+
+
+@settings(max_examples=60, deadline=None)
+@given(_INSTANCE_STEPS)
+def test_instances_come_to_the_same_both_ways(steps: list[tuple[str, Any]]) -> None:
+    quick = plain(told(steps, DECLARED))
+    with (
+        mock.patch.object(ActiveSchemas, "writer", return_value=None),
+        mock.patch.object(ActiveSchemas, "instance_writer", return_value=None),
+    ):
+        assert quick == plain(told(steps, DECLARED))
+
+
+def test_an_instance_is_written_without_a_dict_in_between() -> None:
+    world = World()
+    world.mutate(lambda tx: apply_schema(tx, DECLARED))
+
+    def body(tx: WriteTransaction) -> None:
+        id = tx.insert_instance(NOTES, Note(body="a", n=1))
+        was = NOTES.decode_document(tx.get(id) or "")
+        with mock.patch.object(NOTES.codec, "to_value", side_effect=AssertionError):
+            tx.replace_instance(id, NOTES, replace(was, n=2.0))
+            tx.replace_instance(id, NOTES, Note(body="c", n=2.0))
+        assert [write.new for write in tx.log_writes()] == [tx.get(id)]
+        assert NOTES.decode_document(tx.get(id) or "") == replace(was, body="c", n=2.0)
+
+    world.mutate(body)
+    world.close()
 
 
 def test_a_document_that_is_written_in_one_pass_is_charged() -> None:

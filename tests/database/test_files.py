@@ -42,7 +42,7 @@ def backend() -> Iterator[Backend]:
 @contextmanager
 def writing(backend: Backend) -> Iterator[WriteTransaction]:
     with backend.run() as ctx:
-        transaction = ctx._host.transaction
+        transaction = ctx._host.enter().transaction
         assert isinstance(transaction, WriteTransaction)
         yield transaction
 

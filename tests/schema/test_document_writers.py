@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+import enum
+from typing import Annotated, Any, Literal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Meta
 
 from rewake.limits import DOCUMENT_BYTES_MAX, DOCUMENT_NESTING_MAX
-from rewake.schema import Validator, VObject, VRecord, as_it_is, document_writer, v
+from rewake.schema import (
+    Document,
+    Id,
+    Schema,
+    Validator,
+    VObject,
+    VRecord,
+    as_it_is,
+    document_writer,
+    field,
+    v,
+)
 from rewake.schema.constraints import WHOLE_NUMBER
 from rewake.values import (
     COMMIT_TS,
     UNSET,
     Int64,
     InvalidValue,
+    Unset,
     Value,
     check_document_limits,
     encode,
     holds_commit_ts,
     normalize,
+    values_equal,
 )
 from tests.schema.support import MESSAGE, TABLES, VALIDATORS, VALUES, an_id, value_for
 
@@ -208,3 +224,110 @@ def test_a_name_that_only_claims_to_be_one_is_read_once() -> None:
     answers = iter([True, False, True, False])
     found = written(v.object({"body": v.string()}), {Claims("body"): "text"})
     assert found is None or encode(found[1]) == found[0]
+
+
+class Shade(enum.Enum):
+    DARK = "dark"
+    LIGHT = "light"
+
+
+class Place(msgspec.Struct):
+    x: float
+    name: str | Unset = UNSET
+
+
+class Thing(Document, table="users"):
+    body: str
+    count: int
+    share: float
+    shade: Shade
+    owner: Id[Thing] | None = None
+    Big: Int64 | Unset = UNSET
+    word: Literal["a", "b"] | Unset = UNSET
+    level: int | Unset | None = UNSET
+    place: Place | None = None
+    other: Any = 0.0
+    short: Annotated[str, Meta(max_length=2)] | Unset = field(default=UNSET, name="shortOne")
+
+
+THING = Schema.from_documents([Thing]).tables["users"]
+_GOOD_PARTS: dict[str, st.SearchStrategy[Any]] = {
+    "body": st.sampled_from(["", 'é"']),
+    "count": st.sampled_from([0, 7, 2.0]),
+    "share": st.sampled_from([0.5, -0.0, 3]),
+    "shade": st.sampled_from(Shade),
+    "owner": st.sampled_from([None, an_id("users", 3)]),
+    "Big": st.sampled_from([UNSET, 3, Int64(4)]),
+    "word": st.sampled_from([UNSET, "b"]),
+    "level": st.sampled_from([UNSET, None, 5]),
+    "place": st.sampled_from([None, Place(1), Place(2.0, "here")]),
+    "other": st.sampled_from([None, [1, Place(1.0)], {"a": b"x"}]),
+    "short": st.sampled_from([UNSET, "ab"]),
+}
+_SYSTEM_PARTS: dict[str, st.SearchStrategy[Any]] = {
+    "_id": st.sampled_from([UNSET, ID, an_id("users", 8), Word(ID)]),
+    "_creationTime": st.sampled_from([UNSET, TIME, TIME + 1, int(TIME)]),
+}
+GOOD_THINGS = st.builds(Thing, **_GOOD_PARTS)
+THINGS = st.builds(
+    Thing,
+    **{name: st.one_of(part, part, part, ANYTHING) for name, part in _GOOD_PARTS.items()},
+    **_SYSTEM_PARTS,
+)
+
+
+def written_instance(thing: object) -> Any:
+    write = document_writer(THING.validator, THING.codec.instance)
+    assert write is not None
+    return write(thing, ID, TIME, TABLES, normalize)
+
+
+def general_way_of(thing: Thing) -> tuple[str, Value] | None:
+    """What the general way stores for an instance that takes the place of the document ID."""
+    try:
+        value = THING.codec.to_value(thing)
+    except InvalidValue:
+        return None
+    if not is_equal(value.pop("_id", ID), ID) or not is_equal(value.pop("_creationTime", TIME), TIME):
+        return None
+    return general_way(THING.validator, value)
+
+
+def is_equal(value: Any, other: Any) -> bool:
+    try:
+        return values_equal(value, other)
+    except InvalidValue:
+        return False
+
+
+@given(thing=GOOD_THINGS)
+def test_an_instance_is_written_as_its_fields_are(thing: Thing) -> None:
+    assert is_same(written_instance(thing), general_way_of(thing))
+
+
+@given(thing=THINGS)
+def test_an_instance_is_written_as_the_general_way_stores_it_or_not(thing: Thing) -> None:
+    found = written_instance(thing)
+    assert found is None or is_same(found, general_way_of(thing))
+
+
+def test_only_instances_of_the_class_itself_are_written() -> None:
+    class Special(Thing, table="users"):
+        pass
+
+    fields: dict[str, Any] = {"body": "b", "count": 1, "share": 1.0, "shade": Shade.DARK}
+    assert written_instance(Thing(**fields)) is not None
+    assert written_instance(Special(**fields)) is None
+    assert written_instance(fields) is None
+
+
+def test_what_was_stored_may_only_be_stored_as_the_same_document() -> None:
+    fields: dict[str, Any] = {"body": "b", "count": 1, "share": 1.0, "shade": Shade.DARK}
+    assert written_instance(Thing(**fields, _id=ID, _creationTime=TIME)) is not None
+    assert written_instance(Thing(**fields, _id=an_id("users", 8))) is None
+    assert written_instance(Thing(**fields, _creationTime=TIME + 1)) is None
+
+
+def test_a_class_with_other_fields_than_the_validator_has_no_writer() -> None:
+    assert document_writer(THING.validator.extend({"more": v.any()}), THING.codec.instance) is None
+    assert document_writer(THING.validator.omit("body"), THING.codec.instance) is None

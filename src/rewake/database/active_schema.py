@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from rewake.database.staged_verdict import StagedVerdict
-from rewake.schema import Schema, Validator, WriteDocument, document_writer, schema_from_json
+from rewake.schema import Schema, TableDefinition, Validator, WriteDocument, document_writer, schema_from_json
 
 _STAGED = "staged:"
 """No table is called so."""
@@ -104,6 +104,17 @@ class ActiveSchemas:
             known.writers[table] = None if validator is None else document_writer(validator)
         return known.writers[table]
 
+    def instance_writer(self, stored: StoredSchema, definition: TableDefinition) -> WriteDocument | None:
+        """The same for instances of the class that the code declares the table by."""
+        latest = self._latest
+        known = latest[1] if latest is not None and latest[0] is stored else self._known_of(stored)
+        of_class = known.instance_writers.get(definition.name)
+        if of_class is None or of_class[0] is not definition:
+            validator = known.enforced.get(definition.name)
+            write = None if validator is None else document_writer(validator, definition.codec.instance)
+            of_class = known.instance_writers[definition.name] = definition, write
+        return of_class[1]
+
     def staged(self, stored: StoredSchema) -> Mapping[str, Validator]:
         """The staged validators by table."""
         return self._known_of(stored).staged
@@ -124,6 +135,8 @@ class _Validators(msgspec.Struct, frozen=True):
     staged: Mapping[str, Validator]
     writers: dict[str, WriteDocument | None] = {}
     """By table, of those whose writers were asked for."""
+    instance_writers: dict[str, tuple[TableDefinition, WriteDocument | None]] = {}
+    """The same for instances of a class: of the declaration that was asked for last."""
 
 
 def _validators_of(schema: Schema) -> _Validators:

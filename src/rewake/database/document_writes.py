@@ -33,11 +33,11 @@ from msgspec.structs import replace
 from rewake.database.active_schema import ActiveSchemas
 from rewake.database.catalog import AUTHOR_VISIBLE, Catalog
 from rewake.database.errors import InvalidArgument, SchemaEnforcementError, WriteInterrupted
-from rewake.database.reads import ReadTransaction
+from rewake.database.reads import Operation, ReadTransaction
 from rewake.database.table import Table
 from rewake.environment import Environment
 from rewake.limits import DOCUMENT_BYTES_MAX, DOCUMENT_NESTING_MAX, Limits
-from rewake.schema import ValidationFailed, WriteDocument, as_it_is
+from rewake.schema import TableDefinition, ValidationFailed, WriteDocument, as_it_is
 from rewake.storage import GroupDoomed, Head, Keys, LogWrite, WriterStore, joined_keys
 from rewake.values import (
     NewIds,
@@ -227,15 +227,15 @@ class DocumentWrites(ReadTransaction):
             self._creation_time = nextafter(self._creation_time, inf)
         return id
 
-    def insert_plain(self, table: Table, fields: dict[str, Any]) -> str | None:
-        """Store a new document of an author's table in one pass. None where that is not for these fields,
-        which are what the author gave: then nothing has happened, and the general way says what is wrong.
+    def insert_plain(self, table: Table, given: Any, write: WriteDocument | None) -> str | None:
+        """Store a new document of an author's table in one pass, by what `writer_of` or `instance_writer_of`
+        gives. None where that is not for `given`, which is what the author gave: then nothing has happened,
+        and the general way says what is wrong.
         """
-        write = self._writer_of(table)
         if write is None:
             return None
         id, time = self._ids.next(table.number, self._now_ns), self._creation_time
-        written = write(fields, id, time, self.catalog, normalize)
+        written = write(given, id, time, self.catalog, normalize)
         # An odd object of the author's that is asked for its class may insert another document meanwhile.
         if written is None or time != self._creation_time:
             return None
@@ -246,18 +246,28 @@ class DocumentWrites(ReadTransaction):
         self._creation_time = nextafter(self._creation_time, inf)
         return id
 
-    def patch_plain(self, id: str, fields: dict[str, Any], table: str | None) -> bool:
-        """Give an author's document other fields in one pass. False where that is not for these fields, which
-        are what the author gave: then nothing has happened, and the general way says what is wrong.
+    def change_plain(
+        self,
+        id: str,
+        given: Any,
+        operation: Operation,
+        *,
+        table: str | None,
+        definition: TableDefinition | None = None,
+    ) -> bool:
+        """Give an author's document other fields in one pass: some of them ("patch") or all ("replace").
+
+        `given` are the fields, or with a `definition` an instance of its class. False where that is not for
+        what the author gave: then nothing has happened, and the general way says what is wrong.
         """
-        if "_id" in fields or "_creationTime" in fields:
-            return False
         try:
-            owner = self.locate(id, table, "patch")
+            owner = self.locate(id, table, operation)
         except InvalidArgument:
             return False
-        write = None if owner is None else self._writer_of(owner)
-        if owner is None or write is None:
+        if owner is None:
+            return False
+        write = self.writer_of(owner) if definition is None else self.instance_writer_of(definition)
+        if write is None:
             return False
         place, version = (owner.tablet, id), self.version
         found = self._rows.get(place) or self.store.find_row(owner.by_id, key_of_id(id))
@@ -265,15 +275,15 @@ class DocumentWrites(ReadTransaction):
             return False
         old, row = found
         document: Any = decode_stored(old)
-        whole = {**document, **fields}
-        del whole["_id"], whole["_creationTime"]
-        written = write(whole, document["_id"], document["_creationTime"], self.catalog, normalize)
+        if operation == "patch":
+            given = {**document, **given}
+            del given["_id"], given["_creationTime"]
+        written = write(given, document["_id"], document["_creationTime"], self.catalog, normalize)
         # As above: it may have been this very document.
         if written is None or version != self.version:
             return False
         # Now it is known that this is the way, the look at the document is taken down and charged.
-        self._rows[place] = found
-        self.find(owner, id)
+        self.find(owner, id, found)
         text, changed = written
         if text != old:
             self.usage.count_write(text)
@@ -281,6 +291,18 @@ class DocumentWrites(ReadTransaction):
             new_keys = keys if owner.has_same_keys(document, changed) else owner.keys_of(changed)
             self._change(owner, id, row, old=old, old_keys=keys, new=text, new_keys=new_keys)
         return True
+
+    def writer_of(self, table: Table) -> WriteDocument | None:
+        """What checks and writes documents of a table in one pass, where there is such a thing: for no table
+        of the system, since none is in a schema.
+        """
+        schema = self.catalog.schema
+        return None if schema is None else self.schemas.writer(schema, table.name)
+
+    def instance_writer_of(self, definition: TableDefinition) -> WriteDocument | None:
+        """The same for instances of the class that the running code declares the table by."""
+        schema = self.catalog.schema
+        return None if schema is None else self.schemas.instance_writer(schema, definition)
 
     def store_document(self, table: Table, document: Fields) -> None:
         """Store a new document under the id and the creation time that it has, which nobody else has."""
@@ -327,20 +349,22 @@ class DocumentWrites(ReadTransaction):
         assert isinstance(document, dict), "a stored document is an object"
         return text, row, document
 
-    def find(self, table: Table, id: str) -> str | None:
-        """A document, whose row is remembered: whoever reads one is likely to write it next."""
-        key, recorder = key_of_id(id), self.recorder
-        recorder.point(table.by_id, key)
-        if recorder.parts > self.intervals_allowed:
-            self.count_intervals()
+    def find(self, table: Table, id: str, found: tuple[str, int] | None = None) -> str | None:
+        """A document, whose row is remembered: whoever reads one is likely to write it next. `found` is what
+        a look has shown that was not taken down yet.
+        """
         place = (table.tablet, id)
-        found = self._rows.get(place)
-        if found is None:
-            found = self.store.find_row(table.by_id, key)
-            if found is None:
+        known = self._rows.get(place)
+        if known is None:
+            key, recorder = key_of_id(id), self.recorder
+            recorder.point(table.by_id, key)
+            if recorder.parts > self.intervals_allowed:
+                self.count_intervals()
+            known = found or self.store.find_row(table.by_id, key)
+            if known is None:
                 return None
-            self._rows[place] = found
-        text = found[0]
+            self._rows[place] = known
+        text = known[0]
         self.usage.count_read(text)
         return text
 
@@ -376,14 +400,9 @@ class DocumentWrites(ReadTransaction):
                 self.store.delete_entry(index_id, old_key)
                 self.store.insert_entry(index_id, new_key, row)
 
-    def _writer_of(self, table: Table) -> WriteDocument | None:
-        """What checks and writes documents of an author's table in one pass, where there is such a thing."""
-        schema = self.catalog.schema
-        return None if schema is None or table.is_system else self.schemas.writer(schema, table.name)
-
     def _rewritten(self, table: Table, changed: Fields) -> str | None:
         """The text of a changed document, checked in one pass; None where that is not for it."""
-        write = self._writer_of(table)
+        write = self.writer_of(table)
         if write is None:
             return None
         fields = {**changed}

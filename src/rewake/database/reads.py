@@ -157,9 +157,10 @@ class ReadTransaction(RangeReads):
     def table_name_of(self, id: str) -> str | None:
         """The name of the table that `id` belongs to; None where it belongs to none. Reads nothing."""
         try:
-            return self.catalog.table_name(decode_id(id).table_number)
+            found = self.catalog.numbers.get(decode_id(id).table_number)
         except InvalidId:
             return None
+        return None if found is None else found.name
 
     def scan(
         self, spec: QuerySpec, *, limit_hint: int | None = None, part: Part | None = None

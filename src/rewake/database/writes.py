@@ -29,6 +29,7 @@ from rewake.database.past import PastReads
 from rewake.database.reads import Operation, ReadTransaction
 from rewake.database.table import Table
 from rewake.limits import TABLES_MAX
+from rewake.schema import TableDefinition
 from rewake.storage import LogRow
 from rewake.values import UNSET, check_table_name, normalize, values_equal
 
@@ -53,7 +54,7 @@ class WriteTransaction(DocumentWrites):
             raise SystemTableRefused(_SYSTEM_READ_ONLY)
         known = self.catalog.tables.get(table)
         if known is not None and type(value) is dict:
-            id = self.insert_plain(known, value)
+            id = self.insert_plain(known, value, self.writer_of(known))
             if id is not None:
                 return id
         fields = _normal_fields(value, "insert")
@@ -63,13 +64,31 @@ class WriteTransaction(DocumentWrites):
             raise InvalidCreationTimeField(table=table)
         return self.insert_into(self._existing_or_new(table), fields)
 
+    def insert_instance(self, definition: TableDefinition, document: object) -> str:
+        """Store an instance of the class by which the code declares its table; returns its id.
+
+        Raises:
+            As `insert`.
+        """
+        known = self.catalog.tables.get(definition.name)
+        if known is not None:
+            id = self.insert_plain(known, document, self.instance_writer_of(definition))
+            if id is not None:
+                return id
+        return self.insert(definition.name, definition.codec.to_value(document))
+
     def patch(self, id: str, value: Mapping[str, Any], *, table: str | None = None) -> None:
         """Replace the named top-level fields of a document; UNSET removes a field, others stay.
 
         Raises:
             NonexistentDocument, TableNotFound, InvalidArgument, SchemaEnforcementError, InvalidValue.
         """
-        if type(value) is dict and self.patch_plain(id, value, table):
+        if (
+            type(value) is dict
+            and "_id" not in value
+            and "_creationTime" not in value
+            and self.change_plain(id, value, "patch", table=table)
+        ):
             return
         fields = _normal_fields(value, "patch")
         owner = self._writable(id, table, "patch")
@@ -93,11 +112,23 @@ class WriteTransaction(DocumentWrites):
         Raises:
             NonexistentDocument, TableNotFound, InvalidArgument, SchemaEnforcementError, InvalidValue.
         """
+        if type(value) is dict and self.change_plain(id, value, "replace", table=table):
+            return
         fields = _normal_fields(value, "replace")
         owner = self._writable(id, table, "replace")
         old, row, document = self._target(owner, id, "Replace")
         changed = {"_id": document["_id"], "_creationTime": document["_creationTime"], **fields}
         self._update(owner, id, row, old=old, document=document, changed=changed)
+
+    def replace_instance(self, id: str, definition: TableDefinition, document: object) -> None:
+        """Give a document the fields of an instance of the class by which the code declares its table.
+
+        Raises:
+            As `replace`.
+        """
+        name = definition.name
+        if not self.change_plain(id, document, "replace", table=name, definition=definition):
+            self.replace(id, definition.codec.to_value(document), table=name)
 
     def delete(self, id: str, *, table: str | None = None) -> None:
         """Remove a document. Ids that point to it elsewhere stay as they are.

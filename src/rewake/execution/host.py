@@ -14,7 +14,7 @@ Source: semantics 5.6, 5.7, 6.3; wire 6.3 for the texts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from threading import get_ident
@@ -71,7 +71,7 @@ from rewake.functions import (
     TransactionMetric,
     TransactionMetrics,
 )
-from rewake.schema import QuerySpec, TableDefinition
+from rewake.schema import QuerySpec
 from rewake.storage import GroupDoomed, StorageFailed
 from rewake.values import Value, decode, normalize
 
@@ -148,6 +148,7 @@ class Host:
         now_ms = transaction.now_ms
         self.around = around
         self.registry = registry
+        self.schema = registry.schema
         self.limits = transaction.limits
         self.log_lines = LogLines(self.limits, now_ms=lambda: now_ms)
         self.transaction = transaction
@@ -226,7 +227,8 @@ class Host:
 
         For code of the house's own and tests: side effects are not refused, and errors go through.
         """
-        face = _Face(self, record)
+        # A context of its kind asks nothing of a transaction that this one cannot do.
+        face: Any = _Face(self, record)
         self._running.append(record)
         try:
             yield MutationCtx(face) if record.kind == "mutation" else QueryCtx(face)
@@ -376,7 +378,7 @@ class _Face(msgspec.Struct, eq=False):
     _has_page: bool = False
     is_open: bool = True
 
-    def _opened(self) -> Host:
+    def enter(self) -> Host:
         host = self._host
         if not self.is_open or get_ident() != host.thread:
             raise RunIsOver(function=self._record.name)
@@ -384,110 +386,92 @@ class _Face(msgspec.Struct, eq=False):
             raise FunctionTimedOut()
         return host
 
-    @property
-    def transaction(self) -> Any:
-        return self._opened().transaction
-
-    def enter(self) -> tuple[Any, Mapping[str, TableDefinition]]:
-        host = self._opened()
-        return host.transaction, host.registry.schema.tables
-
-    @property
-    def registry(self) -> Registry:
-        return self._opened().registry
-
-    def check_open(self) -> None:
-        self._opened()
-
-    def table(self, name: str) -> TableDefinition | None:
-        return self._opened().registry.schema.tables.get(name)
-
     def read_identity(self) -> Identity:
-        host = self._opened()
+        host = self.enter()
         host.has_read_identity = True
         return host.identity
 
     def read_variable(self, name: str) -> str | None:
-        return read_variable(self._opened().transaction, name)
+        return read_variable(self.enter().transaction, name)
 
     def read_clock(self) -> float:
-        host = self._opened()
+        host = self.enter()
         host.has_read_clock = True
         return host.now_ms
 
     def random(self) -> Random:
-        return self._opened().chance
+        return self.enter().chance
 
     def paginate(
         self, spec: QuerySpec, options: PaginationOptions, accept: Callable[[str], bool]
     ) -> PageEnds:
-        host = self._opened()
+        host = self.enter()
         if self._has_page:
             raise SecondPage()
         self._has_page = True
         return host.pages.read(spec, options, accept, function=self._record.path.canonical)
 
     def function_metadata(self) -> FunctionMetadata:
-        self._opened()
+        self.enter()
         return self._record.metadata()
 
     def transaction_metrics(self) -> TransactionMetrics:
-        measures = self._opened().transaction.measures()
+        measures = self.enter().transaction.measures()
         return TransactionMetrics(
             **{measure.name: _metric(measure.used, measure.limit) for measure in measures}
         )
 
     def deployment_metadata(self) -> DeploymentMetadata:
-        return DeploymentMetadata(name=self._opened().around.deployment_name)
+        return DeploymentMetadata(name=self.enter().around.deployment_name)
 
     def snapshot_ts(self) -> int:
-        host = self._opened()
+        host = self.enter()
         host.has_read_clock = True
         return host.transaction.begin_ts
 
     def request_metadata(self) -> RequestMetadata:
-        host = self._opened()
+        host = self.enter()
         return host.source.metadata(host.request_id)
 
     def schedule(self, reference: object, arguments: dict[str, Any], *, at_ms: float) -> str:
-        host = self._opened()
+        host = self.enter()
         path, args = scheduled_call(host.registry, reference, arguments, limits=host.limits)
         assert isinstance(host.transaction, WriteTransaction), "queries have no scheduler"
         host.transaction.usage.count_scheduled(args)
         return schedule_for(host.source.scheduled, host.transaction, path, decode(args), at_ms=at_ms)
 
     def cancel_scheduled(self, id: str) -> None:
-        host = self._opened()
+        host = self.enter()
         assert isinstance(host.transaction, WriteTransaction), "queries have no scheduler"
         cancel_scheduled(host.transaction, id, own=host.scheduled)
 
     def scheduling_ms(self) -> float:
-        return self._opened().now_ms
+        return self.enter().now_ms
 
     def file_url(self, id: str) -> str | None:
-        return file_url(self._opened().transaction, id)
+        return file_url(self.enter().transaction, id)
 
     def file_document(self, id: str) -> dict[str, Any] | None:
-        return file_document(self._opened().transaction, id)
+        return file_document(self.enter().transaction, id)
 
     def upload_url(self, bytes_max: int) -> str:
-        host = self._opened()
+        host = self.enter()
         expires_ms = int(host.now_ms + host.limits.upload_url_seconds * 1e3)
         grant = UploadGrant(expires_ms, bytes_max, host.chance.randbytes(8))
         return f"{origin(host.transaction)}{STORAGE_PATH}/upload?token={host.around.uploads.seal(grant)}"
 
     def delete_file(self, id: str) -> None:
-        host = self._opened()
+        host = self.enter()
         assert isinstance(host.transaction, WriteTransaction), "queries cannot delete"
         delete_file(host.transaction, id)
 
     def store_file(self, data: Content, *, content_type: str | None, sha256: str | None) -> str:
-        host = self._opened()
+        host = self.enter()
         assert isinstance(host.transaction, WriteTransaction), "queries cannot store"
         return host.files.store(host.transaction, data, content_type=content_type, sha256=sha256)
 
     def reading_file(self, id: str) -> tuple[FileHead, Callable[[], Iterator[bytes]]] | None:
-        host = self._opened()
+        host = self.enter()
         assert isinstance(host.transaction, WriteTransaction), "queries do not read files"
         return host.files.reading(host.transaction, id)
 
@@ -499,13 +483,13 @@ class _Face(msgspec.Struct, eq=False):
         kinds: tuple[str, ...],
         options: CallOptions,
     ) -> Any:
-        return self._opened().call_nested(reference, arguments, kinds, options)
+        return self.enter().call_nested(reference, arguments, kinds, options)
 
     def called_directly(self, function: RegisteredFunction[..., Any]) -> None:
-        self._opened().tell_of_direct_call(function)
+        self.enter().tell_of_direct_call(function)
 
     def log(self, level: str, text: str) -> None:
-        self._opened().log_lines.add(level, text)
+        self.enter().log_lines.add(level, text)
 
 
 def _metric(used: int, limit: int) -> TransactionMetric:

@@ -16,7 +16,7 @@ class SystemCtx(MutationCtx):
     @property
     def transaction(self) -> WriteTransaction:
         """The transaction, in which tables of the system can be written."""
-        transaction = self._host.transaction
+        transaction = self._host.enter().transaction
         assert isinstance(transaction, WriteTransaction)
         return transaction
 
@@ -27,14 +27,14 @@ class SystemQueryCtx(QueryCtx):
     @property
     def transaction(self) -> ReadTransaction:
         """The transaction, in which tables of the system can be read."""
-        transaction = self._host.transaction
+        transaction = self._host.enter().transaction
         assert isinstance(transaction, ReadTransaction)
         return transaction
 
     @property
     def project(self) -> Registry:
         """The code of the application, as this run's snapshot has it."""
-        # The face of the host has it; `functions` has no word for it.
-        project: Registry | None = self._host.registry.project  # type: ignore[attr-defined]
+        # The run has it; `functions` has no word for it.
+        project: Registry | None = self._host.enter().registry.project  # type: ignore[attr-defined]
         assert project is not None, "the run was given the project's registry"
         return project

@@ -23,7 +23,7 @@ from typing import Any, Generic, TypeVar, cast, overload
 from rewake.errors import InvalidInput
 from rewake.functions.ports import Host
 from rewake.functions.query import Query
-from rewake.schema import Document, Id, TableDefinition, is_document_class, plain_value
+from rewake.schema import Document, Id, Schema, TableDefinition, is_document_class, plain_value
 from rewake.values import COMMIT_TS, Int64, decode_stored, plain_text
 
 D = TypeVar("D", bound=Document)
@@ -57,14 +57,13 @@ class DatabaseReader:
         With a table before the id, an id of another table is an error. Depends on that one document only.
         """
         table, id = (None, first) if second is _MISSING else (table_of(first), second)
-        if type(id) is not str:
-            id = _plain_id(id, "get")
-        transaction, definitions = self._host.enter()
-        found = transaction.get_with_table(id, table=table)
+        id = _id_text(id, "get")
+        run = self._host.enter()
+        found = run.transaction.get_with_table(id, table=table)
         if found is None:
             return None
         name, text = found
-        definition = None if table is not None and isinstance(first, str) else definitions.get(name)
+        definition = None if table is not None and isinstance(first, str) else run.schema.tables.get(name)
         return decode_stored(text) if definition is None else definition.codec.decode(text)
 
     @overload
@@ -110,7 +109,7 @@ class DatabaseReader:
     def normalize_id(self, table: type[D] | str, text: str) -> Id[D] | None:
         """`text` as an id of `table`, or None where it is not one. Reads nothing."""
         name, text = table_of(table), _normalized_text(text)
-        return self._host.transaction.normalize_id(name, text)  # type: ignore[return-value]
+        return self._host.enter().transaction.normalize_id(name, text)  # type: ignore[return-value]
 
 
 class SystemReader:
@@ -126,9 +125,8 @@ class SystemReader:
     def get(self, first: Any = None, second: Any = _MISSING, /) -> Any:
         """The system document with this id, or None where there is none (any more)."""
         table, id = (None, first) if second is _MISSING else (table_of(first), second)
-        if type(id) is not str:
-            id = _plain_id(id, "get")
-        text = self._host.transaction.system.get(id, table=table)
+        id = _id_text(id, "get")
+        text = self._host.enter().transaction.system.get(id, table=table)
         return None if text is None else decode_stored(text)
 
     def query(self, table: str, /) -> Query[dict[str, Any]]:
@@ -140,7 +138,7 @@ class SystemReader:
     def normalize_id(self, table: str, text: str) -> str | None:
         """`text` as an id of a system table, or None where it is not one. Reads nothing."""
         name, text = table_of(table), _normalized_text(text)
-        return self._host.transaction.system.normalize_id(name, text)
+        return self._host.enter().transaction.system.normalize_id(name, text)
 
 
 class TableReader(Generic[T]):
@@ -188,7 +186,7 @@ class DatabaseWriter(DatabaseReader):
     @property
     def vars(self) -> Variables:
         """What is known only when the mutation commits: `vars.commit_ts`."""
-        self._host.check_open()
+        self._host.enter()
         return Variables()
 
     @overload
@@ -215,14 +213,14 @@ class DatabaseWriter(DatabaseReader):
                 raise InvalidArgument(
                     "`db.insert` takes a document, or a table name and a mapping; not both."
                 )
-            table = table_of(type(first))
-            transaction, definitions = self._host.enter()
-            return transaction.insert(table, _declared(definitions, table).codec.to_value(first))
+            run = self._host.enter()
+            definition = run.schema.by_class.get(type(first)) or _declared(run.schema, type(first))
+            return run.transaction.insert_instance(definition, first)
         if not isinstance(first, str):
             raise InvalidArgument(f"`db.insert` takes a document or a table name first; got {first!r}.")
         if not isinstance(second, Mapping):
             raise InvalidArgument("Invalid argument `value` for `db.insert`: Value must be an Object")
-        return self._host.transaction.insert(table_of(first), _value_of(dict(second)))
+        return self._host.enter().transaction.insert(table_of(first), _value_of(dict(second)))
 
     @overload
     def patch(self, id: Id[Any] | str, fields: Mapping[str, Any], /) -> None: ...
@@ -244,22 +242,21 @@ class DatabaseWriter(DatabaseReader):
         """
         has_table = third is not None or isinstance(first, type) or (isinstance(second, str) and bool(fields))
         table, id, mapping = (table_of(first), second, third) if has_table else (None, first, second)
-        if type(id) is not str:
-            id = _plain_id(id, "patch")
+        id = _id_text(id, "patch")
         if mapping is not None and not isinstance(mapping, Mapping):
             raise InvalidArgument("Invalid argument `value` for `db.patch`: Value must be an Object")
         value: dict[str, Any] = {}
         if mapping:
             value = {name: plain_value(field) for name, field in mapping.items()}
-        transaction, definitions = self._host.enter()
+        run = self._host.enter()
         if fields:
-            definition = definitions.get(transaction.table_name_of(id) or "")
+            definition = run.schema.tables.get(run.transaction.table_name_of(id) or "")
             value.update(
                 definition.codec.patch_to_value(fields)
                 if definition is not None
                 else {name: plain_value(field) for name, field in fields.items()}
             )
-        transaction.patch(id, value, table=table)
+        run.transaction.patch(id, value, table=table)
 
     @overload
     def replace(self, id: Id[D] | str, document: D | Mapping[str, Any], /) -> None: ...
@@ -272,17 +269,15 @@ class DatabaseWriter(DatabaseReader):
             NonexistentDocument: there is no such document.
         """
         table, id, document = (None, first, second) if third is _MISSING else (table_of(first), second, third)
-        if type(id) is not str:
-            id = _plain_id(id, "replace")
+        id = _id_text(id, "replace")
         if isinstance(document, Document):
             of_class = table_of(type(document))
             if table not in (None, of_class):
                 raise InvalidArgument(f'A document of table "{of_class}" cannot replace one of "{table}".')
-            transaction, definitions = self._host.enter()
-            value = _declared(definitions, of_class).codec.to_value(document)
-            transaction.replace(id, value, table=of_class)
+            run = self._host.enter()
+            run.transaction.replace_instance(id, _declared(run.schema, type(document)), document)
         elif isinstance(document, Mapping):
-            self._host.transaction.replace(id, _value_of(dict(document)), table=table)
+            self._host.enter().transaction.replace(id, _value_of(dict(document)), table=table)
         else:
             raise InvalidArgument("Invalid argument `value` for `db.replace`: Value must be an Object")
 
@@ -297,9 +292,8 @@ class DatabaseWriter(DatabaseReader):
             NonexistentDocument: there is no such document.
         """
         table, id = (None, first) if second is _MISSING else (table_of(first), second)
-        if type(id) is not str:
-            id = _plain_id(id, "delete")
-        self._host.transaction.delete(id, table=table)
+        id = _id_text(id, "delete")
+        self._host.enter().transaction.delete(id, table=table)
 
 
 class TableWriter(TableReader[T]):
@@ -342,9 +336,10 @@ def table_of(table: object) -> str:
     raise InvalidArgument(f"A table is named by its document class or its name; got {table!r}.")
 
 
-def _declared(definitions: Mapping[str, TableDefinition], table: str) -> TableDefinition:
-    """How the project declares a table that has a class."""
-    definition = definitions.get(table)
+def _declared(schema: Schema, kind: type[Any]) -> TableDefinition:
+    """How the project declares the table of a class."""
+    table = table_of(kind)
+    definition = schema.tables.get(table)
     if definition is None:
         raise InvalidArgument(
             f'The class of table "{table}" is not part of this project\'s schema. Import it in schema.py.'
@@ -358,18 +353,14 @@ def _value_of(fields: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def _plain_id(thing: object, method: str) -> str:
-    """The text of an id that is no plain string."""
+def _id_text(thing: object, method: str) -> str:
+    """The text of an id, of whatever subclass of `str` it came as."""
     if isinstance(thing, str):
         return plain_text(thing)
-    raise _no_id(thing, method)
-
-
-def _no_id(thing: object, method: str) -> InvalidArgument:
     if thing is None:
-        return InvalidArgument(f"Must provide arg 1 `id` to `{method}`")
+        raise InvalidArgument(f"Must provide arg 1 `id` to `{method}`")
     kind = type(thing).__name__
-    return InvalidArgument(
+    raise InvalidArgument(
         f"Invalid argument `id` for `db.{method}`, expected string but got '{kind}': {thing!r}"
     )
 

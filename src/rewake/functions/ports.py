@@ -6,7 +6,7 @@ Floor 2, `functions`. Author code is blind to the database: `ctx` asks a *host*,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any, Protocol
 
@@ -20,7 +20,7 @@ from rewake.functions.metadata import (
 )
 from rewake.functions.pages import PageEnds, PaginationOptions
 from rewake.functions.storage import FilesHost
-from rewake.schema import QuerySpec, TableDefinition
+from rewake.schema import QuerySpec, Schema, TableDefinition
 
 
 class Reads(Protocol):
@@ -69,6 +69,10 @@ class WritableTransaction(Transaction, Protocol):
         """Store a new document; returns its id."""
         ...
 
+    def insert_instance(self, definition: TableDefinition, document: object) -> str:
+        """The same for an instance of the class that the code declares the table by."""
+        ...
+
     def patch(self, id: str, value: dict[str, Any], *, table: str | None = None) -> None:
         """Replace the listed top-level fields; UNSET removes one."""
         ...
@@ -77,31 +81,34 @@ class WritableTransaction(Transaction, Protocol):
         """Replace all fields except the system's."""
         ...
 
+    def replace_instance(self, id: str, definition: TableDefinition, document: object) -> None:
+        """The same with an instance of the class that the code declares the table by."""
+        ...
+
     def delete(self, id: str, *, table: str | None = None) -> None:
         """Remove the document."""
+        ...
+
+
+class Run(Protocol):
+    """What a run works with, as long as it is not over."""
+
+    @property
+    def transaction(self) -> WritableTransaction:
+        """Its transaction."""
+        ...
+
+    @property
+    def schema(self) -> Schema:
+        """How the running code declares tables."""
         ...
 
 
 class Host(FilesHost, Protocol):
     """One function run, seen from `ctx`. Every use after the run, or from another thread, is an error."""
 
-    @property
-    def transaction(self) -> WritableTransaction:
-        """The transaction of the run."""
-        ...
-
-    def enter(self) -> tuple[WritableTransaction, Mapping[str, TableDefinition]]:
-        """The transaction, and how the running code declares tables, by name: both at the price of one look
-        whether the run is over.
-        """
-        ...
-
-    def check_open(self) -> None:
-        """Raise where the run is over."""
-        ...
-
-    def table(self, name: str) -> TableDefinition | None:
-        """How the running code declares the table, or None where it does not."""
+    def enter(self) -> Run:
+        """What the run works with. Raises where it is over: asked at each step, and nothing of it is kept."""
         ...
 
     def read_identity(self) -> Identity:

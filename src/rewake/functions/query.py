@@ -28,6 +28,7 @@ from rewake.schema import (
     Index,
     QuerySpec,
     RangeBound,
+    Schema,
     TableDefinition,
     range_bounds,
 )
@@ -185,8 +186,7 @@ class Query(Generic[T]):
             InvalidCursor: the cursor is of another query; official hooks begin again when they see it.
         """
         self._use()
-        _, definitions = self._host.enter()
-        decode, page = self._decoder(definitions), list[T]()
+        decode, page = self._decoder(self._host.enter().schema), list[T]()
 
         def accept(text: str) -> bool:
             if not all(fields.accepts(text) for fields in self._field_filters):
@@ -209,9 +209,9 @@ class Query(Generic[T]):
     def _begin_reading(self, count: int | None) -> Iterator[T]:
         """Check the query, also where nothing will be taken; reading begins with the first step."""
         self._use()
-        transaction, definitions = self._host.enter()
-        decode, spec = self._decoder(definitions), self._spec()
-        reads = transaction.system if spec.table[:1] == "_" else transaction
+        run = self._host.enter()
+        decode, spec = self._decoder(run.schema), self._spec()
+        reads = run.transaction.system if spec.table[:1] == "_" else run.transaction
         # With a filter nobody knows how many documents `count` takes.
         is_filtered = self._filters or self._field_filters
         return self._read(reads.scan(spec, limit_hint=None if is_filtered else count), decode)
@@ -224,13 +224,13 @@ class Query(Generic[T]):
     def _read_pages(self, count: int | None) -> list[T]:
         """All documents, or the first `count`, of a plain query."""
         self._use()
-        transaction, definitions = self._host.enter()
-        definition = self._definition(definitions)
+        run = self._host.enter()
+        definition = self._definition(run.schema)
         codec = PLAIN_DOCUMENTS if definition is None else definition.codec
         documents = list[T]()
-        for texts in transaction.scan_pages(self._spec(), count):
+        for texts in run.transaction.scan_pages(self._spec(), count):
             documents += codec.decode_page(texts)
-            self._host.check_open()
+            self._host.enter()
         self._is_exhausted = count is None or len(documents) < count
         return documents
 
@@ -245,14 +245,14 @@ class Query(Generic[T]):
             if not self._filters or all(predicate(document) for predicate in self._filters):
                 yield document
                 # An iterator that outlived its run must not go on reading.
-                self._host.check_open()
+                self._host.enter()
         self._is_exhausted = True
 
     def _bounds_of(
         self, paths: Mapping[str, Any] | None, fields: Mapping[str, Any]
     ) -> tuple[RangeBound, ...]:
         """What was given as stored paths and as attributes, as bounds on stored paths."""
-        definition = self._host.table(self._table)
+        definition = self._host.enter().schema.tables.get(self._table)
         if definition is not None:
             return definition.bounds(paths or {}) + definition.bounds(fields)
         named = {_system_name(name): value for name, value in fields.items()}
@@ -260,7 +260,7 @@ class Query(Generic[T]):
 
     def _check_fields(self, bounds: tuple[RangeBound, ...]) -> None:
         """Refuse a field that no document of the class has: it would be missing in all of them."""
-        definition = self._host.table(self._table)
+        definition = self._host.enter().schema.tables.get(self._table)
         if definition is None or definition.document_class is None:
             return
         for bound in bounds:
@@ -268,15 +268,15 @@ class Query(Generic[T]):
                 kind = definition.document_class.__name__
                 raise InvalidQuery(f'`filter` was given "{bound.field}", and {kind} has no such field.')
 
-    def _decoder(self, definitions: Mapping[str, TableDefinition]) -> Callable[[str], Any]:
-        definition = self._definition(definitions)
+    def _decoder(self, schema: Schema) -> Callable[[str], Any]:
+        definition = self._definition(schema)
         return decode_stored if definition is None else definition.codec.decode
 
-    def _definition(self, definitions: Mapping[str, TableDefinition]) -> TableDefinition | None:
+    def _definition(self, schema: Schema) -> TableDefinition | None:
         """The table whose class the documents are to be of; None where they are to be dicts."""
         if self._class is None:
             return None
-        definition = definitions.get(self._table)
+        definition = schema.tables.get(self._table)
         if definition is None or definition.document_class is not self._class:
             raise InvalidQuery(
                 f"The class {self._class.__name__} is not the one that this project's schema has for "

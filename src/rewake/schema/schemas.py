@@ -13,6 +13,7 @@ Source: spec/semantics 2.3.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from inspect import Parameter
 from typing import Any
 
@@ -41,13 +42,19 @@ from rewake.schema.validators import (
 )
 
 
-class Schema(msgspec.Struct, frozen=True, eq=False):
+class Schema(msgspec.Struct, frozen=True, eq=False, dict=True):
     """The tables of a deployment. `schema_validation` off keeps the indexes and checks no document."""
 
     tables: Mapping[str, TableDefinition] = msgspec.field(default_factory=dict)
     schema_validation: bool = True
     scope: Scope = msgspec.field(default_factory=Scope)
     """What names in annotations may refer to."""
+
+    @cached_property
+    def by_class(self) -> Mapping[type[Any], TableDefinition]:
+        """The tables that classes declare, by these."""
+        tables = self.tables.values()
+        return {table.document_class: table for table in tables if table.document_class is not None}
 
     @classmethod
     def from_documents(

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from rewake.schema.annotations import Scope, class_hints, own_annotations
-from rewake.schema.codec import Native, Purpose, TypeCodec
+from rewake.schema.codec import InstanceOf, Native, Purpose, TypeCodec
 from rewake.schema.mismatch import ValidationFailed
 from rewake.schema.plain_values import plain_value
 from rewake.schema.type_codec import CodecBuilder
@@ -46,6 +46,9 @@ class DocumentCodec:
         """None where only the slow way is right."""
         self._page_decoder = _page_decoder(kind, self._decoder)
         """The same for many documents."""
+        made_of = None if codec is None else codec.made_of
+        self.instance = made_of if isinstance(made_of, InstanceOf) else None
+        """What instances of the class are made of."""
         self.to_value: Callable[[object], dict[str, Any]] = plain_value if codec is None else codec.encode
         """The fields of a document, or of a dict under stored names, as values.
 
