@@ -44,18 +44,18 @@ def test_internal_functions_look_like_missing_ones_to_the_public(registry):
         texts.append(caught.value.message.replace(path, "X"))
     assert texts == ["Could not find public function for 'X'."] * 2
     for _ in range(2):
-        assert registry.find_kind("dir/m:hidden", INTERNAL, "query").is_internal
+        assert registry.find("dir/m:hidden", INTERNAL, "query").is_internal
         with pytest.raises(FunctionNotFound):
-            registry.find_kind("dir/m:hidden", PUBLIC, "query")
+            registry.find("dir/m:hidden", PUBLIC, "query")
     with pytest.raises(FunctionNotFound, match=r"Could not find function for 'dir/m:missing'. Did you"):
         registry.find("dir/m:missing", INTERNAL)
 
 
 def test_the_wrong_kind_is_named(registry):
     with pytest.raises(WrongFunctionKind) as caught:
-        registry.find_kind("dir/m:seen", PUBLIC, "mutation")
+        registry.find("dir/m:seen", PUBLIC, "mutation")
     assert caught.value.message == "Trying to execute dir/m.js:seen as Mutation, but it is defined as Query."
-    assert registry.find_kind("dir/m:seen", PUBLIC, "query").kind == "query"
+    assert registry.find("dir/m:seen", PUBLIC, "query").kind == "query"
 
 
 def test_a_function_is_its_own_reference_by_the_first_of_its_names(registry):

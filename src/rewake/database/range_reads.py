@@ -116,7 +116,8 @@ class RangeReads:
             page = self.reads.page(index_id, lower, upper, descending=descending, limit=limit)
             if page:
                 texts = [text for _, text in page]
-                self.remember_ids(table, page)
+                id_begin = -table.id_key_bytes
+                self.remember_ids(table, [key[id_begin:] for key, _ in page])
                 last = page[-1][0]
                 if descending:
                     span = span or self._record_span(index_id, page[0][0], end)
@@ -136,18 +137,17 @@ class RangeReads:
                 return
             limit = min(2 * limit, _PAGE_MAX)
 
-    def remember_ids(self, table: Table, page: Sequence[tuple[bytes, str]]) -> None:
-        """Keep the ids of documents that were read, for checks of what is returned; see `TableNames`."""
+    def remember_ids(self, table: Table, id_keys: Sequence[bytes]) -> None:
+        """Keep the ids of documents, by their keys, for checks of what is returned; see `TableNames`."""
         ids = self.read_ids.setdefault(table.name, set())
         if len(ids) < _IDS_KEPT_MAX:
-            end = -table.id_key_bytes
-            ids.update([key[end:] for key, _ in page])
+            ids.update(id_keys)
 
     def count_intervals(self) -> None:
         """Charge the read set: what was recorded in parts merges into fewer intervals."""
         merged = len(self.recorder.read_set())
         self.usage.check_intervals(merged)
-        self.intervals_allowed = self.recorder.parts + self.usage.database_queries_most - merged
+        self.intervals_allowed = self.recorder.parts + self.usage.most.intervals_read_max - merged
 
     def _record_rest(self, span: Span | None, index_id: int, rest: Interval, *, descending: bool) -> None:
         """Take down what lies behind the last document of a scan: it is empty, and was looked at. Where there

@@ -124,7 +124,7 @@ class ReadTransaction(RangeReads):
         allowed = self.intervals_allowed
         before = self.usage.lower(caps, intervals=intervals)
         self.intervals_allowed = min(
-            allowed, self.recorder.parts + self.usage.database_queries_most - intervals
+            allowed, self.recorder.parts + self.usage.most.intervals_read_max - intervals
         )
         try:
             yield
@@ -262,7 +262,7 @@ class ReadTransaction(RangeReads):
         text = self.reads.find(table.by_id, key)
         if text is not None:
             self.usage.count_read(text)
-            self.remember_ids(table, ((key, text),))
+            self.remember_ids(table, (key,))
         return text
 
     def _normalize_id(self, table: str, text: str) -> str | None:

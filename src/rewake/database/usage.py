@@ -18,9 +18,11 @@ Source: spec/semantics 5.6, 5.8, 5.9.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from rewake.errors import LimitExceeded
 from rewake.limits import KIB, LIMIT_WARNING_SHARE, MIB, Limits
@@ -176,10 +178,11 @@ class Measure(NamedTuple):
 class Ceilings(NamedTuple):
     """Ceilings as they were before a cap: what `lift` puts back."""
 
-    most: Mapping[str, int]
-    begins: dict[str, int]
+    most: Limits
+    begins: Mapping[str, int]
 
 
+_NO_CAP: Mapping[str, int] = MappingProxyType({})
 _NEVER = 2**62
 
 BOUNDLESS = Limits(
@@ -196,74 +199,45 @@ BOUNDLESS = Limits(
 """For transactions of the house itself."""
 
 
-class Usage:
-    """The counters of one transaction, under their names in `ctx.meta`, and the ceiling of each."""
+_SETTINGS = {each.name: each.error.setting for each in _MEASURED}
+"""What is counted under a name, to the field of `Limits` that bounds it."""
 
-    __slots__ = (
-        "_begins",
-        "bytes_read",
-        "bytes_read_most",
-        "bytes_written",
-        "bytes_written_most",
-        "database_queries_most",
-        "documents_read",
-        "documents_read_most",
-        "documents_written",
-        "documents_written_most",
-        "file_read_bytes",
-        "file_read_bytes_most",
-        "file_write_bytes",
-        "file_write_bytes_most",
-        "files_read",
-        "files_read_most",
-        "files_written",
-        "files_written_most",
-        "functions_scheduled",
-        "functions_scheduled_most",
-        "scheduled_function_args_bytes",
-        "scheduled_function_args_bytes_most",
-    )
 
-    def __init__(self, limits: Limits) -> None:
-        self.documents_read = 0
-        self.documents_written = 0
-        self.bytes_read = 0
-        self.bytes_written = 0
-        self.functions_scheduled = 0
-        self.scheduled_function_args_bytes = 0
-        self.files_read = 0
-        self.file_read_bytes = 0
-        self.files_written = 0
-        self.file_write_bytes = 0
-        # Ceilings count from the begin of the transaction. Only `lower` and `lift` change them.
-        self.documents_read_most = limits.documents_read_max
-        self.database_queries_most = limits.intervals_read_max
-        self.bytes_read_most = limits.bytes_read_max
-        self.documents_written_most = limits.documents_written_max
-        self.bytes_written_most = limits.bytes_written_max
-        self.functions_scheduled_most = limits.functions_scheduled_max
-        self.scheduled_function_args_bytes_most = limits.scheduled_arguments_bytes_max
-        self.files_read_most = limits.files_read_max
-        self.file_read_bytes_most = limits.file_bytes_read_max
-        self.files_written_most = limits.files_written_max
-        self.file_write_bytes_most = limits.file_bytes_written_max
-        # What was used when a cap began, for each ceiling that is a cap's and not the transaction's own.
-        self._begins: dict[str, int] = {}
+class Usage(msgspec.Struct, eq=False, gc=False):
+    """The counters of one transaction, under their names in `ctx.meta`, and their ceilings.
+
+    One is made for every run, so nothing is copied that only a cap changes.
+    """
+
+    most: Limits
+    """The ceilings, counted from the begin of the transaction. Only `lower` and `lift` put others there."""
+    documents_read: int = 0
+    documents_written: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+    functions_scheduled: int = 0
+    scheduled_function_args_bytes: int = 0
+    files_read: int = 0
+    file_read_bytes: int = 0
+    files_written: int = 0
+    file_write_bytes: int = 0
+    _begins: Mapping[str, int] = _NO_CAP
+    """What was used when a cap began, for each ceiling that is a cap's and not the transaction's own."""
 
     def count_read(self, text: str) -> None:
         """Charge one document that a read gave out, or looked at."""
         self.documents_read += 1
         # `_length`, here and below, without a call for each document.
         self.bytes_read += len(text) if text.isascii() else len(text.encode())
-        if self.documents_read > self.documents_read_most:
+        if self.documents_read > self.most.documents_read_max:
             raise self._exceeded(TooManyDocumentsRead, "documents_read", self.documents_read)
-        if self.bytes_read > self.bytes_read_most:
+        if self.bytes_read > self.most.bytes_read_max:
             raise self._exceeded(TooManyBytesRead, "bytes_read", self.bytes_read)
 
     def count_page(self, texts: list[str]) -> bool:
         """Charge many documents that a read gives out; or none, and False, if too many."""
         documents, size = self.documents_read + len(texts), self.bytes_read + _length("".join(texts))
-        if documents > self.documents_read_most or size > self.bytes_read_most:
+        if documents > self.most.documents_read_max or size > self.most.bytes_read_max:
             return False
         self.documents_read, self.bytes_read = documents, size
         return True
@@ -273,9 +247,9 @@ class Usage:
         size = len(text) if text.isascii() else len(text.encode())
         self.documents_written += 1
         self.bytes_written += size
-        if self.documents_written > self.documents_written_most:
+        if self.documents_written > self.most.documents_written_max:
             raise self._exceeded(TooManyWrites, "documents_written", self.documents_written)
-        if self.bytes_written > self.bytes_written_most:
+        if self.bytes_written > self.most.bytes_written_max:
             raise self._exceeded(TooManyBytesWritten, "bytes_written", self.bytes_written)
         return size
 
@@ -283,67 +257,67 @@ class Usage:
         """Charge one scheduled function, by its encoded arguments."""
         self.functions_scheduled += 1
         self.scheduled_function_args_bytes += _length(arguments)
-        if self.functions_scheduled > self.functions_scheduled_most:
+        if self.functions_scheduled > self.most.functions_scheduled_max:
             raise self._exceeded(TooManyFunctionsScheduled, "functions_scheduled", self.functions_scheduled)
         size = self.scheduled_function_args_bytes
-        if size > self.scheduled_function_args_bytes_most:
+        if size > self.most.scheduled_arguments_bytes_max:
             raise self._exceeded(ScheduledFunctionsArgumentsTooLarge, "scheduled_function_args_bytes", size)
 
     def count_file_read(self, size: int) -> None:
         """Charge one file whose bytes are about to be read."""
         self.files_read += 1
         self.file_read_bytes += size
-        if self.files_read > self.files_read_most:
+        if self.files_read > self.most.files_read_max:
             raise self._exceeded(TooManyFilesRead, "files_read", self.files_read)
-        if self.file_read_bytes > self.file_read_bytes_most:
+        if self.file_read_bytes > self.most.file_bytes_read_max:
             raise self._exceeded(TooManyFileBytesRead, "file_read_bytes", self.file_read_bytes)
 
     def count_file_written(self) -> None:
         """Charge one file that is about to be stored."""
         self.files_written += 1
-        if self.files_written > self.files_written_most:
+        if self.files_written > self.most.files_written_max:
             raise self._exceeded(TooManyFilesWritten, "files_written", self.files_written)
 
     def count_file_bytes_written(self, size: int) -> None:
         """Charge bytes of it."""
         self.file_write_bytes += size
-        if self.file_write_bytes > self.file_write_bytes_most:
+        if self.file_write_bytes > self.most.file_bytes_written_max:
             raise self._exceeded(TooManyFileBytesWritten, "file_write_bytes", self.file_write_bytes)
 
     def check_intervals(self, merged: int) -> None:
         """Say so where the read set has too many intervals."""
-        if merged > self.database_queries_most:
+        if merged > self.most.intervals_read_max:
             raise self._exceeded(TooManyReads, _READS, merged)
 
     @property
     def documents_left(self) -> int:
         """How many documents may still be read."""
-        return self.documents_read_most - self.documents_read
+        return self.most.documents_read_max - self.documents_read
 
     @property
     def bytes_left(self) -> int:
         """How many bytes may still be read."""
-        return self.bytes_read_most - self.bytes_read
+        return self.most.bytes_read_max - self.bytes_read
 
     def lower(self, caps: Mapping[str, int], *, intervals: int) -> Ceilings:
         """Allow only so much more from now on, and never more than is left; returns what `lift` wants.
 
         `caps` go by the names of `measures`; `intervals` is the size of the read set.
         """
-        before = Ceilings({name: getattr(self, f"{name}_most") for name in caps}, self._begins)
-        self._begins = dict(before.begins)
+        before = Ceilings(self.most, self._begins)
+        lowered, begins = {}, {}
         for name, more in caps.items():
             used = intervals if name == _READS else getattr(self, name)
-            if used + more < before.most[name]:
-                setattr(self, f"{name}_most", used + more)
-                self._begins[name] = used
+            if used + more < getattr(before.most, _SETTINGS[name]):
+                lowered[_SETTINGS[name]] = used + more
+                begins[name] = used
+        self.most = replace(before.most, **lowered)
+        self._begins = {**before.begins, **begins}
         return before
 
     def lift(self, before: Ceilings) -> None:
         """Take a cap back. What was used meanwhile stays counted."""
-        self._begins = before.begins
-        for name, most in before.most.items():
-            setattr(self, f"{name}_most", most)
+        self.most, self._begins = before
 
     def measures(self, *, intervals: int) -> tuple[Measure, ...]:
         """What was used of each limit; `intervals` is the size of the read set."""
@@ -351,7 +325,7 @@ class Usage:
             Measure(
                 x.name,
                 intervals if x.name == _READS else getattr(self, x.name),
-                getattr(self, f"{x.name}_most"),
+                getattr(self.most, _SETTINGS[x.name]),
                 x.description,
                 x.unit,
                 x.error.code,
@@ -363,27 +337,27 @@ class Usage:
         """Whether `measures` are worth a look: asked after every run, so without making them."""
         share = LIMIT_WARNING_SHARE
         if (
-            self.documents_read >= share * self.documents_read_most
-            or self.bytes_read >= share * self.bytes_read_most
-            or parts >= share * self.database_queries_most
+            self.documents_read >= share * self.most.documents_read_max
+            or self.bytes_read >= share * self.most.bytes_read_max
+            or parts >= share * self.most.intervals_read_max
         ):
             return True
         if not (self.documents_written or self.functions_scheduled or self.files_read or self.files_written):
             return False
         return (
-            self.documents_written >= share * self.documents_written_most
-            or self.bytes_written >= share * self.bytes_written_most
-            or self.functions_scheduled >= share * self.functions_scheduled_most
-            or self.scheduled_function_args_bytes >= share * self.scheduled_function_args_bytes_most
-            or self.files_read >= share * self.files_read_most
-            or self.file_read_bytes >= share * self.file_read_bytes_most
-            or self.files_written >= share * self.files_written_most
-            or self.file_write_bytes >= share * self.file_write_bytes_most
+            self.documents_written >= share * self.most.documents_written_max
+            or self.bytes_written >= share * self.most.bytes_written_max
+            or self.functions_scheduled >= share * self.most.functions_scheduled_max
+            or self.scheduled_function_args_bytes >= share * self.most.scheduled_arguments_bytes_max
+            or self.files_read >= share * self.most.files_read_max
+            or self.file_read_bytes >= share * self.most.file_bytes_read_max
+            or self.files_written >= share * self.most.files_written_max
+            or self.file_write_bytes >= share * self.most.file_bytes_written_max
         )
 
     def _exceeded(self, kind: type[LimitExceeded], name: str, used: int) -> LimitExceeded:
         begin = self._begins.get(name, 0)
-        limit = getattr(self, f"{name}_most") - begin
+        limit = getattr(self.most, _SETTINGS[name]) - begin
         return kind(limit=limit, observed=used - begin, cap=name if name in self._begins else None)
 
 

@@ -162,7 +162,7 @@ class ActionRun:
         limits, lines = self.limits, self.log_lines
         if self.job.visibility is Visibility.DENIED:
             raise denial_of(self.path, "action")
-        record = self.registry.find_kind(self.path, self.job.visibility, "action")
+        record = self.registry.find(self.path, self.job.visibility, "action")
         self.path, tables = record.path.public, self._tables()
         value = decoded_arguments(self.path, self.job.call.args, limits=limits, log_lines=lines)
         arguments = checked_arguments(record, value, tables)

@@ -137,26 +137,17 @@ class Registry(msgspec.Struct, frozen=True):
     _by_object: dict[int, FunctionRecord] = msgspec.field(default_factory=dict)
     """The functions by what they are as objects, which live as long; filled by the first who asks."""
 
-    def find(self, path: str, visibility: Visibility) -> FunctionRecord:
-        """The function that `path` names.
+    def find(self, path: str, visibility: Visibility, kind: FunctionKind | None = None) -> FunctionRecord:
+        """The function that `path` names, which must be of `kind` where one is given.
 
         Raises:
             FunctionNotFound: there is none, or it is internal and `visibility` is public.
+            WrongFunctionKind: it is of another kind.
         """
         record = self._found.get(path)
         if record is None or (record.is_internal and visibility is Visibility.PUBLIC):
             record = self._found[path] = find_function(self.functions, path, visibility)
-        return record
-
-    def find_kind(self, path: str, visibility: Visibility, kind: FunctionKind) -> FunctionRecord:
-        """The function that `path` names, which must be of `kind`.
-
-        Raises:
-            FunctionNotFound: as `find`.
-            WrongFunctionKind: it is of another kind.
-        """
-        record = self.find(path, visibility)
-        if record.kind != kind:
+        if kind is not None and record.kind != kind:
             raise WrongFunctionKind(
                 path=record.path.canonical, asked=kind.capitalize(), actual=record.kind.capitalize()
             )
