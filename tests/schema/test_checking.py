@@ -8,7 +8,6 @@ from types import MappingProxyType
 import pytest
 
 from rewake.schema.checking import CheckWriter, id_belongs, table_number_of
-from rewake.values import key_of_id
 from tests.schema.support import TABLES, an_id
 
 
@@ -21,7 +20,7 @@ def test_an_id_belongs_to_the_table_that_its_number_names() -> None:
 
 def test_an_id_that_was_just_read_is_not_looked_at_again() -> None:
     class Reading:
-        read_ids: Mapping[str, Collection[bytes]] = MappingProxyType({"users": {key_of_id("known")}})
+        read_ids: Mapping[str, Collection[str]] = MappingProxyType({"users": {"known"}})
 
         def table_name(self, number: int) -> str | None:
             return TABLES.table_name(number)

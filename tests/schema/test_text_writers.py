@@ -208,3 +208,11 @@ def test_types_deeper_than_the_generated_code_are_written_through_values() -> No
 @example(1763800000000.0)
 def test_a_number_is_written_as_it_is_stored(number: float) -> None:
     assert text_writer(codec_for(float))(number, TABLES) == encode(number)
+
+
+def test_a_list_of_instances_may_hold_others() -> None:
+    codec, author = codec_for(list[Note]), an_id("users")
+    fields = {"body": "b", "score": 1.0, "count": 2, "is_read": True, "author": author, "place": None}
+    note, larger = Note(**fields), Larger(**fields, more=3)
+    for notes in ([], [fields], [note, fields, larger], [note, Note(**{**fields, "place": "here"})]):
+        assert written(codec, notes) == long_way(codec, notes) is not None

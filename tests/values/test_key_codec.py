@@ -16,11 +16,13 @@ from rewake.values import (
     compare,
     decode_key,
     encode,
+    encode_id,
     encode_key,
     key_of_id,
     key_offsets,
     key_successor,
 )
+from rewake.values.key_codec import ids_at_end
 from rewake.values.types import INT64_MAX, INT64_MIN
 from tests.values.strategies import keys, narrow_keys, resolved
 from tests.values.test_order import ASCENDING
@@ -235,3 +237,10 @@ def test_the_key_of_an_id_is_that_of_its_text() -> None:
             return b"odd"
 
     assert key_of_id("0123") == key_of_id(Odd("0123")) == encode_key(["0123"])
+
+
+def test_ids_are_read_from_the_ends_of_keys() -> None:
+    ids = [encode_id(10_001, bytes([n]) * 16) for n in range(3)]
+    keys = [encode_key([n, "x\0", id]) for n, id in enumerate(ids)]
+    assert ids_at_end(keys, len(key_of_id(ids[0]))) == ids
+    assert ids_at_end([], len(key_of_id(ids[0]))) == []

@@ -22,6 +22,7 @@ from rewake.database.read_set import Interval, ReadRecorder, Span
 from rewake.database.table import Table
 from rewake.database.usage import Usage
 from rewake.storage import Reads
+from rewake.values.key_codec import ids_at_end
 
 _PAGE_MIN = 16
 _PAGE_MAX = 256
@@ -48,7 +49,7 @@ class RangeReads:
     usage: Usage
     version: int
     """Counts writes, so that a walk knows when its page is out of date. Only a WriteTransaction raises it."""
-    read_ids: dict[str, set[bytes]]
+    read_ids: dict[str, set[str]]
     """See `TableNames`. Grows with what is read, up to a bound."""
     intervals_allowed: int
     """Parts that may be recorded before intervals are merged and counted again; only ever raised, except by a
@@ -116,8 +117,7 @@ class RangeReads:
             page = self.reads.page(index_id, lower, upper, descending=descending, limit=limit)
             if page:
                 texts = [text for _, text in page]
-                id_begin = -table.id_key_bytes
-                self.remember_ids(table, [key[id_begin:] for key, _ in page])
+                self.remember_ids(table, [key for key, _ in page])
                 last = page[-1][0]
                 if descending:
                     span = span or self._record_span(index_id, page[0][0], end)
@@ -137,11 +137,20 @@ class RangeReads:
                 return
             limit = min(2 * limit, _PAGE_MAX)
 
-    def remember_ids(self, table: Table, id_keys: Sequence[bytes]) -> None:
-        """Keep the ids of documents, by their keys, for checks of what is returned; see `TableNames`."""
+    def remember_ids(self, table: Table, keys: Sequence[bytes]) -> None:
+        """Keep the ids of documents, which have these keys in some index, for checks of what is returned; see
+        `TableNames`.
+        """
         ids = self.read_ids.setdefault(table.name, set())
         if len(ids) < _IDS_KEPT_MAX:
-            ids.update(id_keys)
+            ids.update(ids_at_end(keys, table.id_key_bytes))
+
+    def remember_id(self, table: Table, id: str) -> None:
+        """The same for one document. A class derived from `str` may say that it equals anything."""
+        if type(id) is str:
+            ids = self.read_ids.setdefault(table.name, set())
+            if len(ids) < _IDS_KEPT_MAX:
+                ids.add(id)
 
     def count_intervals(self) -> None:
         """Charge the read set: what was recorded in parts merges into fewer intervals."""

@@ -71,7 +71,7 @@ class ReadTransaction(RangeReads):
         # Names and numbers whose point in the catalog is recorded already: each needs it once.
         self._seen: set[str | int | tuple[int, str]] = set()
         self.intervals_allowed = limits.intervals_read_max
-        self.read_ids: dict[str, set[bytes]] = {}
+        self.read_ids: dict[str, set[str]] = {}
         self.version = 0
 
     @property
@@ -262,7 +262,7 @@ class ReadTransaction(RangeReads):
         text = self.reads.find(table.by_id, key)
         if text is not None:
             self.usage.count_read(text)
-            self.remember_ids(table, (key,))
+            self.remember_id(table, id)
         return text
 
     def _normalize_id(self, table: str, text: str) -> str | None:

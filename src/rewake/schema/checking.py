@@ -20,7 +20,6 @@ from typing import Any
 
 from rewake.schema.mismatch import TableNames
 from rewake.values import COMMIT_TS, ID_LENGTHS, Int64, InvalidId, Value, decode_id
-from rewake.values.key_codec import STRING_KEY
 
 Accepts = Callable[[Value, TableNames | None], bool]
 
@@ -40,7 +39,7 @@ def id_belongs(text: str, table: str, tables: TableNames | None) -> bool:
     if tables is None:
         return True
     known = tables.read_ids.get(table)
-    if known is not None and text.isascii() and STRING_KEY % text.encode() in known:
+    if known is not None and text in known:
         return True
     try:
         return tables.table_name(decode_id(text).table_number) == table

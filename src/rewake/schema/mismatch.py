@@ -25,7 +25,7 @@ Path = tuple[str, ...]
 """Steps from the root to a place in a value, as they are printed: `.name`, `[3]`, `.keys()`, `.values()`."""
 
 
-NOTHING_READ: Mapping[str, Collection[bytes]] = MappingProxyType({})
+NOTHING_READ: Mapping[str, Collection[str]] = MappingProxyType({})
 """`TableNames.read_ids` of what reads no documents."""
 
 
@@ -33,9 +33,9 @@ class TableNames(Protocol):
     """What checking an id needs to know of a deployment: which table a number stands for."""
 
     @property
-    def read_ids(self) -> Mapping[str, Collection[bytes]]:
-        """By table, the keys (`key_of_id`) of ids that are known to be of it without another look: those of
-        documents that were just read.
+    def read_ids(self) -> Mapping[str, Collection[str]]:
+        """By table, ids that are known to be of it without another look: those of documents that were just
+        read.
         """
         ...
 

@@ -16,6 +16,7 @@ Not here: that way itself (`codec`, `validator`, `values/encoding.py`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from json.encoder import encode_basestring
 from math import inf
 from typing import Any
@@ -24,14 +25,13 @@ import msgspec
 
 from rewake.limits import ARRAY_LENGTH_MAX, SAFE_INTEGER_MAX, VALUE_BYTES_MAX
 from rewake.schema.checking import id_belongs
-from rewake.schema.codec import FieldOf, ListOf, OrNull, TypeCodec
+from rewake.schema.codec import InstanceOf, ListOf, OrNull, TypeCodec
 from rewake.schema.constraints import WHOLE_NUMBER
 from rewake.schema.mismatch import TableNames
 from rewake.schema.plain_values import plain_value
 from rewake.schema.validator import Validator
 from rewake.schema.validators import VBoolean, VFloat64, VId, VNull, VString
 from rewake.values import UNSET, InvalidValue, encode
-from rewake.values.key_codec import STRING_KEY
 from rewake.values.names import field_names
 
 WriteText = Callable[[object, TableNames], str]
@@ -80,7 +80,6 @@ class _Source:
         self._names: dict[str, Any] = {
             "ARRAY_LENGTH_MAX": ARRAY_LENGTH_MAX,
             "BYTES_MAX": VALUE_BYTES_MAX,
-            "ID_KEY": STRING_KEY,
             "INF": inf,
             "NOTHING": (),
             "digits": msgspec.json.Encoder().encode,
@@ -93,12 +92,15 @@ class _Source:
             "write_any": _write_any,
         }
         self._functions: list[str] = []
+        # Of the function that is being written: what it asks `tables` before all else.
+        self._asked: list[str] = []
 
     def compile(self, codec: TypeCodec | None) -> WriteText:
         """The writer of a whole result."""
-        text = "write_any(x, tables)" if codec is None else self._expression(codec, "x", 0)
-        name = self._function(
-            [
+
+        def lines() -> list[str]:
+            text = "write_any(x, tables)" if codec is None else self._expression(codec, "x", 0)
+            return [
                 "try:",
                 f"    text = {text}",
                 "    if not text.isascii(): text.encode()",  # Finds a lone surrogate.
@@ -108,7 +110,8 @@ class _Source:
                 "if 4 * len(text) > BYTES_MAX: raise NotPlain",
                 "return text",
             ]
-        )
+
+        name = self._function(lines)
         exec(compile("\n".join(self._functions), "<rewake writer>", "exec"), self._names)
         write: WriteText = self._names[name]
         return write
@@ -118,9 +121,13 @@ class _Source:
         self._names[name] = value
         return name
 
-    def _function(self, lines: list[str]) -> str:
+    def _function(self, lines: Callable[[], list[str]]) -> str:
         name = self._constant(None)  # Its place, taken when the source is run.
-        self._functions.append(f"def {name}(x, tables):\n" + "".join(f"    {line}\n" for line in lines))
+        above, self._asked = self._asked, []
+        body = lines()
+        body = [*self._asked, *body]
+        self._asked = above
+        self._functions.append(f"def {name}(x, tables):\n" + "".join(f"    {line}\n" for line in body))
         return name
 
     def _expression(self, codec: TypeCodec, x: str, depth: int) -> str:
@@ -135,37 +142,63 @@ class _Source:
         if isinstance(parts, OrNull):
             return f'("null" if {x} is None else {self._expression(parts.codec, x, depth)})'
         if isinstance(parts, ListOf):
-            element = self._expression(parts.codec, "e", depth + 1)
-            lines = [
-                f"if type(x) is not list or len(x) > ARRAY_LENGTH_MAX: return {other}(x, tables)",
-                f"return '[' + ','.join([{element} for e in x]) + ']'",
+            return f"{self._function(partial(self._list, parts.codec, other, depth + 1))}({x}, tables)"
+        return f"{self._function(partial(self._one, parts, other, depth + 1))}({x}, tables)"
+
+    def _list(self, codec: TypeCodec, other: str, depth: int) -> list[str]:
+        """Lines of a function that writes a list. Instances are written where they stand: lists of them are
+        what most queries return.
+        """
+        parts = codec.made_of
+        if isinstance(parts, InstanceOf) and not codec.validator.constraints and depth < _DEPTH_MAX:
+            inner = self._constant(_other(codec))
+            written = [
+                "texts = []",
+                "for e in x:",
+                f"    if type(e) is not {self._constant(parts.kind)}: text = {inner}(e, tables)",
+                "    else:",
+                *(f"        {line}" for line in self._fields(parts, "e", depth + 1)),
+                "    texts.append(text)",
             ]
         else:
-            kind = self._constant(parts.kind)
-            lines = [f"if type(x) is not {kind}: return {other}(x, tables)"]
-            lines += self._fields(sorted(parts.fields, key=lambda field: field.stored), depth + 1)
-        return f"{self._function(lines)}({x}, tables)"
+            written = [f"texts = [{self._expression(codec, 'e', depth)} for e in x]"]
+        return [
+            f"if type(x) is not list or len(x) > ARRAY_LENGTH_MAX: return {other}(x, tables)",
+            *written,
+            "return '[' + ','.join(texts) + ']'",
+        ]
 
-    def _fields(self, fields: list[FieldOf], depth: int) -> list[str]:
-        """Lines that write an instance: at once, or field by field where some may be absent."""
+    def _one(self, parts: InstanceOf, other: str, depth: int) -> list[str]:
+        """Lines of a function that writes an instance."""
+        return [
+            f"if type(x) is not {self._constant(parts.kind)}: return {other}(x, tables)",
+            *self._fields(parts, "x", depth),
+            "return text",
+        ]
+
+    def _fields(self, parts: InstanceOf, x: str, depth: int) -> list[str]:
+        """Lines that put the text of the instance `x` into `text`: at once, or field by field where some may
+        be absent.
+        """
+        fields = sorted(parts.fields, key=lambda field: field.stored)
         if any(field.is_optional for field in fields):
             lines = ["parts = []"]
             for field in fields:
                 name, text = field_names[field.stored], self._expression(field.codec, "v", depth)
                 lines += [
-                    f"v = x.{field.attribute}",
+                    f"v = {x}.{field.attribute}",
                     f"if v is not UNSET: parts.append({self._constant(name)} + {text})",
                 ]
                 if not field.is_optional:
                     lines.append("else: raise NotPlain")
-            return [*lines, "return '{' + ','.join(parts) + '}'"]
+            return [*lines, "text = '{' + ','.join(parts) + '}'"]
         lines, written = [], "{{"
         for i, field in enumerate(fields):
             text = self._expression(field.codec, f"v{i}", depth)
-            lines += [f"v{i} = x.{field.attribute}", f"t{i} = {text}"]
+            lines += [f"v{i} = {x}.{field.attribute}", f"t{i} = {text}"]
             name = self._constant(("," if i else "") + field_names[field.stored])
             written += f"{{{name}}}{{t{i}}}"
-        return [*lines, f"return f'{written}}}}}'"]
+        return [*lines, f"text = f'{written}}}}}'"]
 
     def _test(self, validator: Validator) -> str | None:
         """The beginning of an expression that writes a scalar of the commonest kinds."""
@@ -174,9 +207,9 @@ class _Source:
             return "repr(float({x})) if type({x}) is int and -SAFE <= {x} <= SAFE"
         if isinstance(validator, VId) and not constraints:
             table = self._constant(validator.table_name)
+            self._asked.append(f"read_{table} = tables.read_ids.get({table}, NOTHING)")
             # Of most it is known which table was read; and an id has no character that JSON would escape.
-            was_read = f"ID_KEY % {{x}}.encode() in tables.read_ids.get({table}, NOTHING)"
-            belongs = f"({was_read} or id_belongs({{x}}, {table}, tables))"
+            belongs = f"({{x}} in read_{table} or id_belongs({{x}}, {table}, tables))"
             return f"'\"' + {{x}} + '\"' if type({{x}}) is str and {belongs}"
         return None if constraints else _PLAIN.get(kind)
 

@@ -25,7 +25,7 @@ Source: spec/semantics 3.5, 4.6, spec/wire-protocol 2.4; the escape is that of F
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from struct import Struct
 from typing import Any
 
@@ -83,6 +83,14 @@ def key_of_id(id: str) -> bytes:
     """`encode_key` of the text of an id alone, which is ASCII."""
     # As `str` does it: a class derived from that may encode itself otherwise.
     return STRING_KEY % str.encode(id)
+
+
+def ids_at_end(keys: Iterable[bytes], size: int) -> list[str]:
+    """The ids with whose keys these keys end: the inverse of `key_of_id` for many of one table. `size` is the
+    length of each such key.
+    """
+    texts = b"".join([key[1 - size : -1] for key in keys]).decode()
+    return [texts[at : at + size - 2] for at in range(0, len(texts), size - 2)]
 
 
 def decode_key(key: bytes) -> list[Value | Unset]:
