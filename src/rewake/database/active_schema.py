@@ -95,8 +95,12 @@ class ActiveSchemas:
         """The validators by table; empty where nothing is enforced."""
         return self._known_of(stored).enforced
 
-    def writer(self, stored: StoredSchema, table: str) -> WriteDocument | None:
-        """What checks and writes the documents of a table in one pass, where there is such a thing."""
+    def writer(self, stored: StoredSchema | None, table: str) -> WriteDocument | None:
+        """What checks and writes the documents of a table in one pass, where there is such a thing: for no
+        table of the system, since none is in a schema.
+        """
+        if stored is None:
+            return None
         latest = self._latest
         known = latest[1] if latest is not None and latest[0] is stored else self._known_of(stored)
         if table not in known.writers:
@@ -104,8 +108,12 @@ class ActiveSchemas:
             known.writers[table] = None if validator is None else document_writer(validator)
         return known.writers[table]
 
-    def instance_writer(self, stored: StoredSchema, definition: TableDefinition) -> WriteDocument | None:
+    def instance_writer(
+        self, stored: StoredSchema | None, definition: TableDefinition
+    ) -> WriteDocument | None:
         """The same for instances of the class that the code declares the table by."""
+        if stored is None:
+            return None
         latest = self._latest
         known = latest[1] if latest is not None and latest[0] is stored else self._known_of(stored)
         of_class = known.instance_writers.get(definition.name)

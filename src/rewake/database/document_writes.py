@@ -228,9 +228,9 @@ class DocumentWrites(ReadTransaction):
         return id
 
     def insert_plain(self, table: Table, given: Any, write: WriteDocument | None) -> str | None:
-        """Store a new document of an author's table in one pass, by what `writer_of` or `instance_writer_of`
-        gives. None where that is not for `given`, which is what the author gave: then nothing has happened,
-        and the general way says what is wrong.
+        """Store a new document of an author's table in one pass, as `write` does it. None where that is not
+        for `given`, which is what the author gave: then nothing has happened, and the general way says what
+        is wrong.
         """
         if write is None:
             return None
@@ -266,7 +266,12 @@ class DocumentWrites(ReadTransaction):
             return False
         if owner is None:
             return False
-        write = self.writer_of(owner) if definition is None else self.instance_writer_of(definition)
+        schemas, schema = self.schemas, self.catalog.schema
+        write = (
+            schemas.writer(schema, owner.name)
+            if definition is None
+            else schemas.instance_writer(schema, definition)
+        )
         if write is None:
             return False
         place, version = (owner.tablet, id), self.version
@@ -291,18 +296,6 @@ class DocumentWrites(ReadTransaction):
             new_keys = keys if owner.has_same_keys(document, changed) else owner.keys_of(changed)
             self._change(owner, id, row, old=old, old_keys=keys, new=text, new_keys=new_keys)
         return True
-
-    def writer_of(self, table: Table) -> WriteDocument | None:
-        """What checks and writes documents of a table in one pass, where there is such a thing: for no table
-        of the system, since none is in a schema.
-        """
-        schema = self.catalog.schema
-        return None if schema is None else self.schemas.writer(schema, table.name)
-
-    def instance_writer_of(self, definition: TableDefinition) -> WriteDocument | None:
-        """The same for instances of the class that the running code declares the table by."""
-        schema = self.catalog.schema
-        return None if schema is None else self.schemas.instance_writer(schema, definition)
 
     def store_document(self, table: Table, document: Fields) -> None:
         """Store a new document under the id and the creation time that it has, which nobody else has."""
@@ -402,7 +395,7 @@ class DocumentWrites(ReadTransaction):
 
     def _rewritten(self, table: Table, changed: Fields) -> str | None:
         """The text of a changed document, checked in one pass; None where that is not for it."""
-        write = self.writer_of(table)
+        write = self.schemas.writer(self.catalog.schema, table.name)
         if write is None:
             return None
         fields = {**changed}

@@ -121,8 +121,8 @@ class Table(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def _indexed_fields(self) -> tuple[str, ...]:
-        """The top-level fields that keys depend on, but for the id."""
-        return tuple({"_creationTime", *(path[0] for index in self.declared for path in index.paths)})
+        """The author's top-level fields that keys depend on. The system's two never change."""
+        return tuple({path[0] for index in self.declared for path in index.paths})
 
     def has_same_keys(self, document: Mapping[str, Any], changed: Mapping[str, Any]) -> bool:
         """Whether two states of a document have the same indexed fields: the very same objects."""

@@ -54,7 +54,7 @@ class WriteTransaction(DocumentWrites):
             raise SystemTableRefused(_SYSTEM_READ_ONLY)
         known = self.catalog.tables.get(table)
         if known is not None and type(value) is dict:
-            id = self.insert_plain(known, value, self.writer_of(known))
+            id = self.insert_plain(known, value, self.schemas.writer(self.catalog.schema, table))
             if id is not None:
                 return id
         fields = _normal_fields(value, "insert")
@@ -72,7 +72,8 @@ class WriteTransaction(DocumentWrites):
         """
         known = self.catalog.tables.get(definition.name)
         if known is not None:
-            id = self.insert_plain(known, document, self.instance_writer_of(definition))
+            write = self.schemas.instance_writer(self.catalog.schema, definition)
+            id = self.insert_plain(known, document, write)
             if id is not None:
                 return id
         return self.insert(definition.name, definition.codec.to_value(document))
