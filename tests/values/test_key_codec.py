@@ -243,4 +243,3 @@ def test_ids_are_read_from_the_ends_of_keys() -> None:
     ids = [encode_id(10_001, bytes([n]) * 16) for n in range(3)]
     keys = [encode_key([n, "x\0", id]) for n, id in enumerate(ids)]
     assert ids_at_end(keys, len(key_of_id(ids[0]))) == ids
-    assert ids_at_end([], len(key_of_id(ids[0]))) == []

@@ -86,11 +86,11 @@ def key_of_id(id: str) -> bytes:
 
 
 def ids_at_end(keys: Iterable[bytes], size: int) -> list[str]:
-    """The ids with whose keys these keys end: the inverse of `key_of_id` for many of one table. `size` is the
-    length of each such key.
+    """The ids with whose keys these keys end, of which there is at least one: the inverse of `key_of_id` for
+    many of one table. `size` is the length of each such key.
     """
-    texts = b"".join([key[1 - size : -1] for key in keys]).decode()
-    return [texts[at : at + size - 2] for at in range(0, len(texts), size - 2)]
+    between = "\0\x10"  # The end of one text and the tag of the next: no id has them.
+    return b"".join([key[-size:] for key in keys]).decode()[1:-1].split(between)
 
 
 def decode_key(key: bytes) -> list[Value | Unset]:
