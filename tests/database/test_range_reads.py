@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -12,6 +13,7 @@ from rewake.database import (
     ReadTransaction,
     Snapshot,
     SystemTableRefused,
+    WriteTransaction,
     apply_schema,
     range_reads,
 )
@@ -174,3 +176,15 @@ def test_so_many_ids_are_known_and_no_more(indexed: World, monkeypatch: pytest.M
     tx = read(indexed)
     assert sum(map(len, tx.scan_pages(query("t"), None))) == 100
     assert len(tx.read_ids["t"]) == 16 + 32
+
+
+def test_ids_of_a_table_that_is_taken_back_are_not_known(world: World) -> None:
+    def body(tx: WriteTransaction) -> None:
+        with suppress(ValueError), tx.savepoint():
+            tx.insert("made", {"n": 1})
+            assert sum(map(len, tx.scan_pages(query("made"), None))) == 1
+            assert set(tx.read_ids) == {"made"}
+            raise ValueError
+        assert not tx.read_ids
+
+    world.mutate(body)

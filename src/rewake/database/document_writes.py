@@ -444,6 +444,7 @@ class DocumentWrites(ReadTransaction):
 
     def _undo_to(self, mark: int) -> None:
         self._rows.clear()
+        self.read_ids.clear()  # Tables that were made since are none any more.
         while len(self._journal) > mark:
             place, before = self._journal.pop()
             if before is None:

@@ -15,10 +15,11 @@ Source: semantics 6.3, 6.4.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar, overload
 
 from rewake.auth import Identity
 from rewake.functions.context import Auth
+from rewake.functions.elsewhere import HasElsewhere
 from rewake.functions.env import Env
 from rewake.functions.metadata import FunctionKind, FunctionMetadata, RequestMetadata
 from rewake.functions.references import (
@@ -84,8 +85,13 @@ class ActionMeta:
         return self._host.request_metadata()
 
 
-class _Context:
+class _Context(HasElsewhere):
     """What both contexts offer."""
+
+    ELSEWHERE: ClassVar = {
+        "db": "An action is no transaction. Read and write in queries and mutations: "
+        "`ctx.run_query(function, ...)`, `ctx.run_mutation(function, ...)`."
+    }
 
     def __init__(self, host: ActionHost) -> None:
         self._host = host

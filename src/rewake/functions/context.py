@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from operator import attrgetter
 from random import Random
-from typing import ParamSpec, Protocol, TypeVar
+from typing import ClassVar, ParamSpec, Protocol, TypeVar
 
 from rewake.auth import Admin, Identity, User
 from rewake.errors import FunctionError
 from rewake.functions.call_options import PLAIN_CALL, CallOptions
 from rewake.functions.database import DatabaseReader, DatabaseWriter
+from rewake.functions.elsewhere import HasElsewhere
 from rewake.functions.env import Env
 from rewake.functions.meta import Meta, MutationMeta
 from rewake.functions.ports import Host
@@ -156,8 +157,14 @@ class NestedCalls(NestedQueries):
         return NestedCalls(self._host, self._options.capped(caps))
 
 
-class QueryCtx(NestedQueries):
+class QueryCtx(NestedQueries, HasElsewhere):
     """What a query is given: the database to read, the caller, frozen time and seeded chance."""
+
+    ELSEWHERE: ClassVar = {
+        "run_mutation": "A query only reads. Call mutations from a mutation or an action.",
+        "run_action": "A query only reads. Call actions from an action.",
+        "scheduler": "A query only reads. Schedule functions in a mutation or an action.",
+    }
 
     # One is made for every run, and asked for its database again and again.
     def __init__(self, host: Host) -> None:
@@ -210,6 +217,11 @@ class QueryCtx(NestedQueries):
 
 class MutationCtx(QueryCtx, NestedCalls):
     """What a mutation is given: a query's context, and a database to write."""
+
+    ELSEWHERE: ClassVar = {
+        "run_action": "Schedule it, and it runs if this mutation commits: "
+        "`ctx.scheduler.run_after(0, function, ...)`."
+    }
 
     def __init__(self, host: Host) -> None:
         self._host, self._options, self._db = host, PLAIN_CALL, DatabaseWriter(host)

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar, cast, overload
 
 from rewake.errors import InvalidInput
+from rewake.functions.elsewhere import HasElsewhere
 from rewake.functions.ports import Host
 from rewake.functions.query import Query
 from rewake.schema import Document, Id, Schema, TableDefinition, is_document_class, plain_value
@@ -39,8 +40,13 @@ class InvalidArgument(InvalidInput):
     code = "InvalidArgument"
 
 
-class DatabaseReader:
+class DatabaseReader(HasElsewhere):
     """Reading."""
+
+    ELSEWHERE = dict.fromkeys(
+        ("insert", "patch", "replace", "delete", "vars"),
+        "A query only reads. Write in a mutation: `@mutation`, `ctx: MutationCtx`.",
+    )
 
     def __init__(self, host: Host) -> None:
         self._host = host
