@@ -122,18 +122,14 @@ def prompt(run: Run, screen: Screen, shown: SqlFormat) -> None:
 
 
 def _typed(screen: Screen) -> str:
-    """A command, or a statement over as many lines as it takes. Ctrl-C lets go of one that has begun.
+    """A command, or a statement over as many lines as it takes.
 
     Raises:
         EOFError, KeyboardInterrupt: there is an end.
     """
     text = input("sql> ").strip()
     while text and not text.startswith(".") and not text.rstrip().endswith(";"):
-        try:
-            more = input("...> ")
-        except KeyboardInterrupt:
-            screen.note("")
-            return ""
+        more = input("...> ")
         if not more.strip():
             screen.note(("The statement goes on until a line that ends with ;", "dim"))
         text += "\n" + more

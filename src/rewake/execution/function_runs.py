@@ -82,8 +82,6 @@ class FunctionRuns:
 
     def __init__(self, database: Database, *, tracing: Tracing = NO_TRACING) -> None:
         self._tracing = tracing
-        self.perform = self._perform_traced if tracing.is_on else self._perform
-        self.query = self._query_traced if tracing.is_on else self._query
         self.has_run_out_of_memory = False
         """Whether a run has failed for want of memory; reset by whoever looks."""
         self._database = database
@@ -99,8 +97,13 @@ class FunctionRuns:
             deployment_name=database.name,
         )
 
-    def _perform_traced(self, group: GroupCommit, job: MutationJob, registry: Registry) -> Mutated:
-        if not job.source.trace:
+    def perform(self, group: GroupCommit, job: MutationJob, registry: Registry) -> Mutated:
+        """Run one mutation inside the group, or find what it came to before.
+
+        Raises:
+            GroupDoomed: the whole group is lost.
+        """
+        if not self._tracing.is_on or not job.source.trace:
             return self._perform(group, job, registry)
         with self._tracing.span(f"run {job.call.path[:200]}", parent=job.source.trace) as span:
             done = self._perform(group, job, registry)
@@ -114,11 +117,6 @@ class FunctionRuns:
             return done
 
     def _perform(self, group: GroupCommit, job: MutationJob, registry: Registry) -> Mutated:
-        """Run one mutation inside the group, or find what it came to before: this is `perform`.
-
-        Raises:
-            GroupDoomed: the whole group is lost.
-        """
         started = self._monotonic()
         is_system = _is_system(job)
         attempt = _Attempt(self, job, registry, is_system, job.call.path)
@@ -154,10 +152,13 @@ class FunctionRuns:
         )
         return Mutated(outcome, error, record)
 
-    def _query_traced(
-        self, snapshot: Snapshot, job: QueryJob, registry: Registry
-    ) -> tuple[QueryRun, CallRecord]:
-        if not job.trace:
+    def query(self, snapshot: Snapshot, job: QueryJob, registry: Registry) -> tuple[QueryRun, CallRecord]:
+        """Run one query on a snapshot.
+
+        Raises:
+            StorageFailed: a read failed, whatever the function made of that.
+        """
+        if not self._tracing.is_on or not job.trace:
             return self._query(snapshot, job, registry)
         waited = max(0.0, self._monotonic() - job.asked_at)
         facts = {"rewake.queued_seconds": waited}
@@ -169,11 +170,6 @@ class FunctionRuns:
             return run, record
 
     def _query(self, snapshot: Snapshot, job: QueryJob, registry: Registry) -> tuple[QueryRun, CallRecord]:
-        """Run one query on a snapshot: this is `query`.
-
-        Raises:
-            StorageFailed: a read failed, whatever the function made of that.
-        """
         started = self._monotonic()
         transaction = snapshot.transaction()
         own = system_registry_for(registry) if _is_system(job) else registry
