@@ -78,7 +78,7 @@ QUESTIONS: dict[str, Callable[[Path], Table]] = {
 # Not in the machine's /tmp, which may be memory: there an fsync costs nothing.
 FOLDER = Path(__file__).resolve().parents[1] / ".make" / "bench"
 SECOND_TRY = "this is the second try: in the first the hand-written application was too slow"
-SPARE_SECONDS = 40.0
+SPARE_SECONDS = 20.0
 """So much of a whole run goes into second tries: it is to end in ten minutes on a slow day, too."""
 RECORD = Path(__file__).resolve().parents[1] / ".make" / "bench-record.json"
 WRONG, UNKNOWN_QUESTION, VOID, INTERRUPTED = 1, 2, 3, 130

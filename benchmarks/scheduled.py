@@ -20,7 +20,7 @@ from benchmarks.report import Table, ratio, run_alone
 from benchmarks.subjects import Subject, rewake
 
 RATES = (10, 100, 500)
-SECONDS = 6.0
+SECONDS = 4.0
 LEAD_SECONDS = 2.0
 """Between planning and the first job."""
 SEED = 1
