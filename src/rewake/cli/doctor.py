@@ -115,13 +115,12 @@ def _code(settings: ProjectSettings) -> Finding:
         "import sys; from pathlib import Path\n"
         "from rewake.execution import load_project, read_settings\n"
         "from rewake.errors import RewakeError\n"
-        "from rewake.cli.greeting import count\n"
+        "from rewake.cli.greeting import size_words\n"
         "try:\n"
         "    found = load_project(read_settings(Path(sys.argv[1])))\n"
         "except RewakeError as error:\n"
         "    sys.exit(error.message)\n"
-        "functions, tables = len(found.functions), len(found.schema.tables)\n"
-        "sys.stderr.write(count(functions, 'function') + ', ' + count(tables, 'table'))\n"
+        "sys.stderr.write(size_words(found.analysis()))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(settings.root)],

@@ -101,8 +101,7 @@ class ActiveSchemas:
         """
         if stored is None:
             return None
-        latest = self._latest
-        known = latest[1] if latest is not None and latest[0] is stored else self._known_of(stored)
+        known = self._known_of(stored)
         if table not in known.writers:
             validator = known.enforced.get(table)
             known.writers[table] = None if validator is None else document_writer(validator)
@@ -114,8 +113,7 @@ class ActiveSchemas:
         """The same for instances of the class that the code declares the table by."""
         if stored is None:
             return None
-        latest = self._latest
-        known = latest[1] if latest is not None and latest[0] is stored else self._known_of(stored)
+        known = self._known_of(stored)
         of_class = known.instance_writers.get(definition.name)
         if of_class is None or of_class[0] is not definition:
             validator = known.enforced.get(definition.name)

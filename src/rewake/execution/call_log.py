@@ -179,9 +179,7 @@ class CallLog:
         told = [one for one in records if one.error is not None or not one.path.startswith(SYSTEM_PREFIX)]
         if not told:
             return
-        # Most runs end well and say nothing.
-        sizes = [_ENTRY_BYTES + (_text_size(one) if one.log_lines or one.error else 0) for one in told]
-        self._take([*zip(told, sizes, strict=True)])
+        self._take([(record, _size_of(record)) for record in told])
         for listener in self._listeners:
             try:
                 listener(told)
@@ -263,9 +261,9 @@ def identity_kind(identity: Identity) -> str:
     return "user" if isinstance(identity, User) else "anonymous"
 
 
-def _text_size(record: CallRecord) -> int:
-    """About how much memory takes what a run said, and what it failed with."""
-    size = 0
+def _size_of(record: CallRecord) -> int:
+    """About how much memory the entry of a record takes."""
+    size = _ENTRY_BYTES
     for text in (record.error, record.traceback):
         if text:
             size += len(text)

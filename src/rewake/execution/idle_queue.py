@@ -65,7 +65,7 @@ class IdleQueue(Generic[T]):
 
     def __len__(self) -> int:
         """How many wait, about: who gave up is counted until it would be its turn."""
-        return self._line.queue.count + len(self._again) + len(self._passed)
+        return len(self._line) + len(self._again) + len(self._passed)
 
     def put(self, item: T, *, served: int = 1) -> None:
         """Give `item` to the next who waits, or keep it. So many were `served` with it."""
@@ -79,7 +79,7 @@ class IdleQueue(Generic[T]):
     def served(self, count: int) -> None:
         """So many were served, by whom there is still work with."""
         line = self._line
-        if line.queue.count:
+        if line:
             line.done(count)
             for taker in line.too_late():
                 if not taker.done():
@@ -117,7 +117,7 @@ class IdleQueue(Generic[T]):
         is for who takes so little time that this does not matter: the line costs more than the rest of his
         way. False, and nothing has happened, where somebody does.
         """
-        if self._again or self._line.queue.count:
+        if self._again or self._line:
             return False
         self._passed.append(taker)
         self._passed_count += 1

@@ -104,8 +104,7 @@ class WaitingLine(Generic[T]):
         self._chance = chance
         self._wait_seconds_max = wait_seconds_max
         self._waiting_max = waiting_max
-        self.queue: FairQueue[T] = FairQueue(house_turn=house_turn)
-        """What waits, for others to look at."""
+        self._queue: FairQueue[T] = FairQueue(house_turn=house_turn)
         self._pace = Pace(portions_min=portions_min)
         self.in_service = 0
         """What was taken and is not done, and so is ahead of everybody; set by whoever takes."""
@@ -115,7 +114,7 @@ class WaitingLine(Generic[T]):
         """How long work waited that was taken."""
 
     def __len__(self) -> int:
-        return self.queue.count
+        return self._queue.count
 
     def join(self, item: T, lane: Lane) -> None:
         """Wait for a turn.
@@ -129,11 +128,11 @@ class WaitingLine(Generic[T]):
         now, pace = self._now(), self._pace
         if not pace.is_waiting:
             pace.begin(now)
-        self.queue.put(item, lane, came=now, since=pace.served)
+        self._queue.put(item, lane, came=now, since=pace.served)
 
     def refuses(self, lane: Lane) -> Overloaded | None:
         """The error for who would join in `lane` now and wait for too long; None for who may join."""
-        queue = self.queue
+        queue = self._queue
         if not queue.count or lane.standing is not Standing.CALLER:
             return None
         is_full = queue.count >= _OWN_SHARE * self._waiting_max
@@ -157,7 +156,7 @@ class WaitingLine(Generic[T]):
 
     def next(self) -> T | None:
         """Whose turn it is; None where nothing waits."""
-        queue = self.queue
+        queue = self._queue
         if not queue.count or (waiting := queue.pop()) is None:
             return None
         self.waits.observe(self._now() - waiting.came)
@@ -172,23 +171,23 @@ class WaitingLine(Generic[T]):
 
     def too_late(self) -> list[T]:
         """Take out what has waited for so long that it should have been turned away."""
-        if not self.queue.count:
+        if not self._queue.count:
             return []
         served, most = self._pace.served, 2 * self._wait_seconds_max
-        dropped = self.queue.drop_oldest(lambda since: served - since > most)
-        if dropped and not self.queue.count:
+        dropped = self._queue.drop_oldest(lambda since: served - since > most)
+        if dropped and not self._queue.count:
             self._pace.end()
         return dropped
 
     def clear(self) -> list[T]:
         """Take out everything."""
         self._pace.end()
-        return self.queue.clear()
+        return self._queue.clear()
 
     def refusal(self, waiting: float | None = None) -> Overloaded:
         """The error for who is turned away now, where `waiting` seconds of work are ahead of him."""
         if waiting is None:
-            waiting = self.wait_seconds(self.queue.count) or self._wait_seconds_max
+            waiting = self.wait_seconds(self._queue.count) or self._wait_seconds_max
         # When about half of it is done, and then not all at once.
         seconds = waiting / 2 * (1.0 + self._chance())
         return self._error(seconds=min(max(1, ceil(seconds)), _RETRY_SECONDS_MAX))

@@ -104,7 +104,7 @@ class WriterDesk:
         """Have the writer take work with the next `take`, where nothing waits and it has room: that is most
         work, and the line costs more than the rest of its way. False, and nothing has happened, elsewhere.
         """
-        if self._again or self._line.queue.count or len(self._taken) >= self._window.size:
+        if self._again or self._line or len(self._taken) >= self._window.size:
             return False
         number = self._next_number
         work = self._taken[number] = Work(number, make(number), asker)

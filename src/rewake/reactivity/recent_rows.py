@@ -109,17 +109,15 @@ class RecentRows:
         """Let go of what nobody on the way was asked for before, but for the newest few; and of what is too
         much.
         """
-        rows, count, needed_after = self._rows, len(self._rows), self.newest
-        if self._travelling:
-            needed_after = next(iter(self._travelling.values()))
-        while count:
-            key_bytes = self._key_bytes
+        rows = self._rows
+        needed_after = next(iter(self._travelling.values()), self.newest)
+        while rows:
+            count, key_bytes = len(rows), self._key_bytes
             oldest, size = rows[0]
             if count <= self._rows_max and key_bytes <= self._key_bytes_max:
                 is_spare = count <= self._rows_spare and key_bytes <= self._key_bytes_spare
                 if is_spare or oldest.ts > needed_after:
                     break
             rows.popleft()
-            count -= 1
             self._key_bytes -= size
             self._complete_after = oldest.ts

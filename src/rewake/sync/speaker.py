@@ -41,7 +41,7 @@ class Speaker(msgspec.Struct, frozen=True):
         self, message: Mutation | Action, facts: Facts
     ) -> TokenExpired | ComponentCallNotAllowed | None:
         """Why a call is not taken in; None where it is."""
-        if self is not NOBODY and self.has_expired(facts):
+        if self.has_expired(facts):
             return TokenExpired()
         if message.component_path and not self.is_admin:
             return ComponentCallNotAllowed()
