@@ -20,7 +20,7 @@ from rewake.database import (
 from rewake.errors import RewakeError
 from rewake.limits import Limits
 from rewake.schema import RangeBound, define_schema, define_table, v
-from tests.database.world import World, documents, query
+from tests.database.world import World, documents, query, read
 
 SCHEMA = define_schema(
     {"t": define_table(v.any()).index("by_n", ["n"]).index("later", ["z"], staged=True)},
@@ -32,12 +32,6 @@ SCHEMA = define_schema(
 def indexed(world: World) -> World:
     world.mutate(lambda tx: apply_schema(tx, SCHEMA))
     return world
-
-
-def read(world: World) -> ReadTransaction:
-    """A transaction at a snapshot that ends with the world."""
-    world.reader._store.end()
-    return world.reader.begin().transaction()
 
 
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 47, 48, 49, 600])

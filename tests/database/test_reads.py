@@ -8,13 +8,12 @@ from rewake.database import (
     IndexNotFound,
     IndexNotReady,
     InvalidArgument,
-    ReadTransaction,
     SystemTableRefused,
     apply_schema,
 )
 from rewake.schema import InvalidIndexRange, RangeBound, define_schema, define_table, v
 from rewake.values import UNSET, Int64, decode_stored, encode_id
-from tests.database.world import World, documents, query
+from tests.database.world import World, documents, query, read
 
 SCHEMA = define_schema(
     {
@@ -32,12 +31,6 @@ SCHEMA = define_schema(
 def indexed(world: World) -> World:
     world.mutate(lambda tx: apply_schema(tx, SCHEMA))
     return world
-
-
-def read(world: World) -> ReadTransaction:
-    """A transaction at a snapshot that ends with the world."""
-    world.reader._store.end()
-    return world.reader.begin().transaction()
 
 
 def numbers(world: World, *bounds: RangeBound, index: str = "by_n", order: str = "asc") -> list[Any]:

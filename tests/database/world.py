@@ -12,6 +12,7 @@ from rewake.database import (
     Database,
     Invocation,
     Performed,
+    ReadTransaction,
     ReplayKey,
     WriteTransaction,
 )
@@ -92,3 +93,9 @@ def documents(texts: Iterable[str]) -> list[dict[str, Any]]:
         assert isinstance(document, dict)
         found.append({name: value for name, value in document.items() if name not in _SYSTEM_FIELDS})
     return found
+
+
+def read(world: World) -> ReadTransaction:
+    """A transaction at a snapshot that ends with the world."""
+    world.reader._store.end()
+    return world.reader.begin().transaction()
