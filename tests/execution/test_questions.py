@@ -20,6 +20,18 @@ from tests.execution.question_stage import CUT_OFF, NOW, Readers, run_of, tell, 
 from tests.execution.worker_stage import CallFailed, Stage, play, query_job, value_of
 
 
+async def one_held_up(house: Readers) -> tuple[list[Any], Any, Any]:
+    """Two questions at the first of two readers, which stays with `m:a`; `m:b` has gone to the other, too."""
+    await house.know("m:a", "m:b")
+    asking = [house.ask("m:a"), house.ask("m:b")]
+    await turns()
+    (stuck,) = [reader for reader in house.readers if reader.sent]
+    stuck.marked = (0, 0.0)
+    (other,) = [reader for reader in house.readers if reader is not stuck]
+    await other.was_asked.wait()
+    return asking, stuck, other
+
+
 def test_what_is_asked_in_one_turn_is_one_message_and_each_gets_its_own_answer() -> None:
     async def story(house: Readers) -> None:
         await house.know("m:a", "m:b")
@@ -59,13 +71,7 @@ def test_a_function_that_nobody_knows_or_that_is_slow_goes_alone() -> None:
 
 def test_who_is_held_up_goes_elsewhere_and_the_first_answer_counts() -> None:
     async def story(house: Readers) -> None:
-        await house.know("m:a", "m:b")
-        asking = [house.ask("m:a"), house.ask("m:b")]
-        await turns()
-        (stuck,) = [reader for reader in house.readers if reader.sent]
-        stuck.marked = (0, 0.0)
-        (other,) = [reader for reader in house.readers if reader is not stuck]
-        await other.was_asked.wait()
+        asking, stuck, other = await one_held_up(house)
         assert other.asked == [["m:b"]]
         other.answer("from the other")
         assert await asking[1] == ("from the other", 7)
@@ -193,13 +199,7 @@ def test_what_old_code_ran_after_the_switch_is_asked_again_and_who_gave_up_is_no
 
 def test_who_takes_one_reader_with_it_has_the_answer_of_another_that_came_first() -> None:
     async def story(house: Readers) -> None:
-        await house.know("m:a", "m:b")
-        asking = [house.ask("m:a"), house.ask("m:b")]
-        await turns()
-        (stuck,) = [reader for reader in house.readers if reader.sent]
-        stuck.marked = (0, 0.0)
-        (other,) = [reader for reader in house.readers if reader is not stuck]
-        await other.was_asked.wait()
+        asking, stuck, other = await one_held_up(house)
         stuck.answer("at last")
         stuck.is_cut_off = True
         stuck.die(at=1)  # And nobody is free to say what the time is.
